@@ -1,0 +1,46 @@
+"""Writing files so that a kill or a full disk never leaves half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from descend.errors import DescendError
+
+
+def writable(path: str | Path) -> Path:
+    """The path, after making sure that a file can be written there; raises DescendError."""
+    path = Path(path)
+    if path.is_dir():
+        raise DescendError(f"cannot write {path}: it is a folder; give a file name")
+    folder = path.parent
+    if not folder.is_dir():
+        raise DescendError(f"cannot write {path}: there is no folder {folder}; create it first")
+    try:
+        handle, probe = tempfile.mkstemp(dir=folder, prefix=".descend-")
+        os.close(handle)
+        os.unlink(probe)
+    except OSError as error:
+        raise DescendError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write to a temporary file beside `path`, then rename it; raises DescendError."""
+    path = writable(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".descend-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise DescendError(f"cannot write {path}: {error.strerror or error}") from None
+        raise

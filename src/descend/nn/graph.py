@@ -1,0 +1,406 @@
+"""A network: a directed graph of layers, joined into one `init` and one `apply`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from descend.errors import DescendError, ShapeError, unknown
+from descend.nn import activations
+from descend.nn.layers.base import REGISTRY, Arrays, Layer, Shape
+
+Tap = Callable[[str, Any, Any], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Symbol:
+    """The output of a layer (or an input) before there are numbers; shape without the batch axis."""
+
+    shape: Shape
+    layer: Layer | None
+    inputs: tuple[Symbol, ...] = ()
+    name: str | None = None
+    dtype: str = "float32"
+
+    def __repr__(self) -> str:
+        origin = self.layer.label if self.layer else f"Input {self.name!r}"
+        return f"<Symbol of shape {(None, *self.shape)} from {origin}>"
+
+
+def Input(shape: Sequence[int], *, name: str | None = None, dtype: str = "float32") -> Symbol:
+    """Where numbers enter a network.
+
+    Args:
+        shape: of one row, without the batch axis: (2,) for two features.
+        name: used for a dict of inputs and in `summary()`.
+        dtype: "float32" or "int32".
+
+    Raises:
+        ShapeError: an axis that is not a whole number >= 1.
+    """
+    try:
+        shape = tuple(shape)
+    except TypeError:
+        raise ShapeError(f"Input: shape must be a tuple such as (2,), got {shape!r}") from None
+    for axis in shape:
+        if isinstance(axis, bool) or not isinstance(axis, int) or axis < 1:
+            raise ShapeError(
+                f"Input: shape must hold whole numbers >= 1, got {shape}; the batch axis is left out"
+            )
+    return Symbol(shape=shape, layer=None, name=name, dtype=dtype)
+
+
+def connect(layer: Layer, inputs: Any) -> Symbol:
+    """Put `layer` behind one symbol or a list of symbols."""
+    several = isinstance(inputs, (list, tuple))
+    sources = tuple(inputs) if several else (inputs,)
+    for source in sources:
+        if not isinstance(source, Symbol):
+            raise DescendError(
+                f"{layer.label} was called on {type(source).__name__}; a layer is called on the "
+                "symbol of an Input or of another layer. For arrays use layer.apply(params, state, x)."
+            )
+    shapes = tuple(s.shape for s in sources)
+    shape = layer.build(shapes if several else shapes[0])
+    return Symbol(shape=tuple(shape), layer=layer, inputs=sources)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call of a layer in a graph: where it takes its inputs and what shapes they have."""
+
+    layer: Layer
+    sources: tuple[int, ...]  # places in the list of values: inputs first, then nodes
+    input_shape: Any
+    output_shape: Shape
+
+
+class Graph:
+    """The functional core of a network.
+
+    Args:
+        inputs: the symbol of an Input, or a list of them.
+        outputs: the symbol of a layer's output, or a list of them.
+        name: shown by `summary()`.
+
+    Raises:
+        DescendError: an output that does not depend on the inputs given, an input that nothing uses,
+            or two layers of one name.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str = "model"):
+        self.name = name
+        self.single_input = not isinstance(inputs, (list, tuple))
+        self.single_output = not isinstance(outputs, (list, tuple))
+        self._inputs: list[Symbol] = [inputs] if self.single_input else list(inputs)
+        self._outputs: list[Symbol] = [outputs] if self.single_output else list(outputs)
+        for symbol in (*self._inputs, *self._outputs):
+            if not isinstance(symbol, Symbol):
+                raise DescendError(
+                    f"Model: inputs and outputs are symbols, made by Input and by calling layers on "
+                    f"it; got {type(symbol).__name__}"
+                )
+        self._close()
+
+    # -- joining ------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        place: dict[int, int] = {id(s): i for i, s in enumerate(self._inputs)}
+        order: list[Symbol] = []
+
+        # Depth first without recursion, so that a deep network does not meet Python's limit.
+        stack = [(s, False) for s in reversed(self._outputs)]
+        while stack:
+            symbol, ready = stack.pop()
+            if id(symbol) in place:
+                continue
+            if symbol.layer is None:
+                raise DescendError(
+                    f"Model: an output depends on {symbol!r}, which is not among the inputs given"
+                )
+            if ready:
+                place[id(symbol)] = len(self._inputs) + len(order)
+                order.append(symbol)
+            else:
+                stack.append((symbol, True))
+                stack.extend((s, False) for s in reversed(symbol.inputs))
+
+        used = {id(s) for symbol in order for s in symbol.inputs} | {id(s) for s in self._outputs}
+        for symbol in self._inputs:
+            if symbol.layer is not None or id(symbol) not in used:
+                raise DescendError(f"Model: the input {symbol!r} is not used by any output")
+
+        named = _unique_names([s.layer for s in order if s.layer is not None])
+        self.input_names = tuple(_input_names(self._inputs))
+        self.nodes: tuple[Node, ...] = tuple(
+            Node(
+                layer=named[id(s.layer)],
+                sources=tuple(place[id(i)] for i in s.inputs),
+                input_shape=(
+                    tuple(i.shape for i in s.inputs) if len(s.inputs) > 1 else s.inputs[0].shape
+                ),
+                output_shape=s.shape,
+            )
+            for s in order
+        )
+        self.outputs_at: tuple[int, ...] = tuple(place[id(s)] for s in self._outputs)
+        self.output_names = tuple(self._name_at(i) for i in self.outputs_at)
+        self.layers: dict[str, Layer] = {n.layer.name: n.layer for n in self.nodes if n.layer.name}
+        self.input_shapes = tuple(s.shape for s in self._inputs)
+        self.output_shapes = tuple(s.shape for s in self._outputs)
+        self.stochastic = any(layer.stochastic for layer in self.layers.values())
+
+    def _name_at(self, place: int) -> str:
+        if place < len(self._inputs):
+            return self.input_names[place]
+        return str(self.nodes[place - len(self._inputs)].layer.name)
+
+    def __call__(self, inputs: Any) -> Any:
+        """Put this whole graph behind other symbols; its layers are shared, not copied."""
+        symbols = [inputs] if isinstance(inputs, Symbol) else list(inputs)
+        if len(symbols) != len(self._inputs):
+            raise ShapeError(f"{self.name} has {len(self._inputs)} inputs, got {len(symbols)}")
+        for symbol, shape in zip(symbols, self.input_shapes, strict=True):
+            if symbol.shape != shape:
+                raise ShapeError(
+                    f"{self.name} expects an input of shape {shape}, got {symbol.shape}"
+                )
+        values = list(symbols)
+        for node in self.nodes:
+            found = [values[i] for i in node.sources]
+            values.append(connect(node.layer, found if len(found) > 1 else found[0]))
+        outputs = [values[i] for i in self.outputs_at]
+        return outputs[0] if self.single_output else outputs
+
+    # -- the functional core ------------------------------------------------------------------
+
+    def init(self, key: jax.Array) -> tuple[dict[str, Arrays], dict[str, Arrays]]:
+        """Draw all parameters and layer states: ({layer: {array}}, {layer: {array}})."""
+        params: dict[str, Arrays] = {}
+        state: dict[str, Arrays] = {}
+        keys = jax.random.split(key, max(len(self.layers), 1))
+        for node in self.nodes:
+            name = str(node.layer.name)
+            if name in params:  # shared: drawn once
+                continue
+            drawn, held = node.layer.init(keys[len(params)], node.input_shape)
+            params[name] = drawn
+            if held:
+                state[name] = held
+        return {name: arrays for name, arrays in params.items() if arrays}, state
+
+    def apply(
+        self,
+        params: Mapping[str, Arrays],
+        state: Mapping[str, Arrays],
+        x: Any,
+        *,
+        key: jax.Array | None = None,
+        training: bool = False,
+        numbers: Mapping[str, Any] | None = None,
+        logits: bool = False,
+        tap: Tap | None = None,
+    ) -> tuple[Any, dict[str, Arrays]]:
+        """The network's output on a batch.
+
+        Args:
+            params, state: as `init` returns them.
+            x: an array (batch, ...), or a tuple of them for several inputs.
+            key: for layers that are random in training.
+            training: whether random layers are active and running statistics are updated.
+            numbers: values for `self.numbers()` that replace those of the description.
+            logits: leave out a final sigmoid or softmax (see `output_links`).
+            tap: called as tap(layer name, input, output) at every layer, in order.
+
+        Returns:
+            (output or tuple of outputs, new state).
+        """
+        layers = self.layers if not numbers else self._with_numbers(numbers)
+        values: list[Any] = [x] if self.single_input else list(x)
+        new_state = dict(state)
+        ends = {i for i, link in zip(self.outputs_at, self.output_links(), strict=True) if link}
+        for number, node in enumerate(self.nodes):
+            name = str(node.layer.name)
+            layer = layers[name]
+            found = tuple(values[i] for i in node.sources)
+            taken = found if len(found) > 1 else found[0]
+            if logits and len(values) in ends:
+                y = layer.preactivation(params.get(name, {}), taken)  # type: ignore[attr-defined]
+                held: Any = {}
+            else:
+                layer_key = (
+                    jax.random.fold_in(key, number)
+                    if layer.stochastic and key is not None
+                    else None
+                )
+                y, held = layer.apply(
+                    params.get(name, {}),
+                    new_state.get(name, {}),
+                    taken,
+                    key=layer_key,
+                    training=training,
+                )
+            if held:
+                new_state[name] = held
+            if tap is not None:
+                tap(name, taken, y)
+            values.append(y)
+        outputs = tuple(values[i] for i in self.outputs_at)
+        return (outputs[0] if self.single_output else outputs), new_state
+
+    def output_links(self) -> tuple[str | None, ...]:
+        """For each output, "sigmoid" or "softmax" where that ends it, so that logits can be had.
+
+        A cross-entropy from logits is exact where one from probabilities has lost its digits; this
+        is where the trainer learns that it may take the logits instead.
+        """
+        links: list[str | None] = []
+        for place in self.outputs_at:
+            if place < len(self._inputs):
+                links.append(None)
+                continue
+            node = self.nodes[place - len(self._inputs)]
+            function = getattr(node.layer, "activation", None)
+            feeds_another = any(place in n.sources for n in self.nodes)
+            plain = function in (activations.sigmoid, activations.softmax) and not feeds_another
+            exposes = hasattr(node.layer, "preactivation") and not node.layer.stochastic
+            links.append(getattr(function, "__name__", None) if plain and exposes else None)
+        return tuple(links)
+
+    def penalty(
+        self, params: Mapping[str, Arrays], numbers: Mapping[str, Any] | None = None
+    ) -> jax.Array | None:
+        """Sum of all regularisation penalties, or None where there are none."""
+        layers = self.layers if not numbers else self._with_numbers(numbers)
+        total = None
+        for name, layer in layers.items():
+            term = layer.penalty(params.get(name, {}))
+            if term is not None:
+                total = term if total is None else total + term
+        return total
+
+    def numbers(self) -> dict[str, float]:
+        """The numbers of all layers that a sweep may vary: {"dropout.rate": .5, ...}."""
+        return {
+            f"{name}.{path}": value
+            for name, layer in self.layers.items()
+            for path, value in layer.numbers().items()
+        }
+
+    def _with_numbers(self, numbers: Mapping[str, Any]) -> dict[str, Layer]:
+        by_layer: dict[str, dict[str, Any]] = {}
+        for path, value in numbers.items():
+            name, _, field = path.partition(".")
+            by_layer.setdefault(name, {})[field] = value
+        return {
+            name: layer.with_numbers(by_layer[name]) if name in by_layer else layer
+            for name, layer in self.layers.items()
+        }
+
+    # -- description --------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        """The graph in JSON form; `graph_from_config` reads it back."""
+        return {
+            "name": self.name,
+            "inputs": [
+                {"name": n, "shape": list(s.shape), "dtype": s.dtype}
+                for n, s in zip(self.input_names, self._inputs, strict=True)
+            ],
+            "layers": {
+                name: {"class": type(layer).__name__, "config": layer.config()}
+                for name, layer in self.layers.items()
+            },
+            "nodes": [{"layer": n.layer.name, "sources": list(n.sources)} for n in self.nodes],
+            "outputs": list(self.outputs_at),
+            "single_input": self.single_input,
+            "single_output": self.single_output,
+        }
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Number of trained numbers in each layer."""
+        params, _ = jax.eval_shape(self.init, jax.random.key(0))
+        sizes = {k: sum(a.size for a in jax.tree.leaves(v)) for k, v in params.items()}
+        return {name: sizes.get(name, 0) for name in self.layers}
+
+
+def symbols_from_config(
+    config: Mapping[str, Any], custom: Mapping[str, type[Layer]] | None = None
+) -> tuple[Any, Any]:
+    """The (inputs, outputs) symbols of a graph described by `Graph.config`.
+
+    Raises:
+        DescendError: a layer class that is neither descend's nor in `custom`.
+    """
+    known = {**REGISTRY, **(custom or {})}
+    layers: dict[str, Layer] = {}
+    for name, entry in config["layers"].items():
+        if entry["class"] not in known:
+            raise DescendError(
+                f"{unknown('layer class', entry['class'], known)} If it is a class of yours, pass "
+                f"custom={{{entry['class']!r}: {entry['class']}}}."
+            )
+        layers[name] = known[entry["class"]].from_config(entry["config"])
+    inputs = [Input(tuple(i["shape"]), name=i["name"], dtype=i["dtype"]) for i in config["inputs"]]
+    values = list(inputs)
+    for node in config["nodes"]:
+        found = [values[i] for i in node["sources"]]
+        values.append(connect(layers[node["layer"]], found if len(found) > 1 else found[0]))
+    outputs = [values[i] for i in config["outputs"]]
+    return (
+        inputs[0] if config["single_input"] else inputs,
+        outputs[0] if config["single_output"] else outputs,
+    )
+
+
+def _unique_names(layers: Sequence[Layer]) -> dict[int, Layer]:
+    """Each distinct layer with a name: its own, or its class's with a number where taken."""
+    distinct = list({id(layer): layer for layer in layers}.values())
+    taken: set[str] = set()
+    for layer in distinct:
+        if layer.name is not None:
+            if not layer.name or "." in layer.name or "/" in layer.name:
+                raise DescendError(
+                    f"a layer's name must be non-empty without '.' or '/': {layer.name!r}"
+                )
+            if layer.name in taken:
+                raise DescendError(f"two layers are named {layer.name!r}; names must be unique")
+            taken.add(layer.name)
+    named = {}
+    for layer in distinct:
+        if layer.name is None:
+            stem, number = layer.default_name(), 0
+            while (name := f"{stem}_{number}" if number else stem) in taken:
+                number += 1
+            taken.add(name)
+            named[id(layer)] = dataclasses.replace(layer, name=name)
+        else:
+            named[id(layer)] = layer
+    return named
+
+
+def _input_names(inputs: Sequence[Symbol]) -> list[str]:
+    names = [s.name or (f"input_{i}" if i else "input") for i, s in enumerate(inputs)]
+    if len(set(names)) < len(names):
+        raise DescendError(f"two inputs have one name: {names}")
+    return names
+
+
+def check_rows(graph: Graph, x: Sequence[Any]) -> None:
+    """Raise ShapeError unless each array of `x` has the shape of its input behind its first axis."""
+    if len(x) != len(graph.input_shapes):
+        raise ShapeError(
+            f"{graph.name} has {len(graph.input_shapes)} inputs {graph.input_names}, got {len(x)}"
+        )
+    for name, shape, array in zip(graph.input_names, graph.input_shapes, x, strict=True):
+        have = jnp.shape(array)
+        if have[1:] != shape:
+            raise ShapeError(
+                f"input {name!r} of {graph.name!r} expects rows of shape {shape}, "
+                f"got an array of shape {have}: rows of shape {have[1:]}."
+            )

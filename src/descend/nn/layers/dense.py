@@ -1,0 +1,106 @@
+"""Layers of neurons: Dense, Activation, PReLU."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from descend.nn import activations
+from descend.nn.initializers import Constant, Initializer
+from descend.nn.layers.base import Layer, Shape, positive_int
+
+
+QUARTER = Constant(0.25)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Layer):
+    """A fully connected layer of neurons: a = g(x W + b).
+
+    Args:
+        units: number of neurons m.
+        activation: g, by name or function (descend.nn.activations).
+        use_bias: whether b is there.
+
+    Arrays: kernel W (d, m), bias b (m,). Input (..., d), output (..., m).
+
+    Raises:
+        ShapeError: the input has no feature axis.
+
+    Source: hull-2023, "Vectorizing the Neural Network", "Matrix Multiplication as a Building Block".
+    """
+
+    units: int
+    activation: Any = None
+    _: KW_ONLY
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "units")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(..., d) -> (..., units)."""
+        if len(input_shape) < 1:
+            self.require_rank(input_shape, 1, "(features,)")
+        return (*input_shape[:-1], self.units)
+
+    def init(self, key, input_shape):
+        """Kernel (d, units) and bias (units,)."""
+        params = {"kernel": self.kernel_initializer(key, (input_shape[-1], self.units))}
+        if self.use_bias:
+            params["bias"] = self.bias_initializer(jax.random.fold_in(key, 1), (self.units,))
+        return params, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """G(x W + b)."""
+        return self.activation(self.preactivation(params, x)), state
+
+    def preactivation(self, params, x):
+        """z = x W + b, before the activation: the logits where the activation is an output's."""
+        z = x @ params["kernel"]
+        return z + jnp.reshape(params["bias"], (1,) * (z.ndim - 1) + (-1,)) if self.use_bias else z
+
+
+@dataclass(frozen=True, eq=False)
+class Activation(Layer):
+    """g applied to every number: Activation("tanh"). Source: hull-2023, "Activation Functions"."""
+
+    activation: Any
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """G(x)."""
+        return self.activation(x), state
+
+    def preactivation(self, params, x):
+        """Its input."""
+        return x
+
+
+@dataclass(frozen=True, eq=False)
+class PReLU(Layer):
+    """Parametric ReLU: x if x > 0 else alpha x, alpha learned, one a feature.
+
+    Arrays: alpha, the shape of the input without its batch axis (Keras's). Starts at .25 (He et al.
+    2015). Source: raviv-2022, "Leaky ReLU is a special case of parametric ReLU".
+    """
+
+    alpha_initializer: Any = QUARTER
+    alpha_regularizer: Any = None
+
+    def init(self, key, input_shape):
+        """Alpha of the input's shape."""
+        initializer: Initializer = self.alpha_initializer
+        return {"alpha": initializer(key, input_shape)}, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """max(x, 0) + alpha min(x, 0)."""
+        alpha = params["alpha"][None]
+        return activations.relu(x) - alpha * activations.relu(-x), state

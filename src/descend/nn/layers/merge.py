@@ -1,0 +1,69 @@
+"""Layers that join several inputs: Add (the residual connection), Concatenate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+
+from descend.errors import ShapeError
+from descend.nn.layers.base import Layer, Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Merge(Layer):
+    """Base of layers called on a list of symbols: Add()([a, b])."""
+
+    def require_several(self, input_shapes: tuple[Shape, ...]) -> None:
+        """Raise ShapeError unless there are at least two inputs."""
+        several = len(input_shapes) >= 2 and all(isinstance(s, tuple) for s in input_shapes)
+        if not several:
+            raise ShapeError(f"{self.label} joins two or more inputs: call it on a list of them.")
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Merge):
+    """y = x_1 + x_2 + ...; with a skip connection, Res(z) = z + f(z) (hull-2023)."""
+
+    def build(self, input_shape: tuple[Shape, ...]) -> Shape:
+        """All inputs must have one shape."""
+        self.require_several(input_shape)
+        if len(set(input_shape)) > 1:
+            raise ShapeError(f"{self.label}: the inputs must have one shape, got {input_shape}.")
+        return input_shape[0]
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """The sum."""
+        total = x[0]
+        for term in x[1:]:
+            total = total + term
+        return total, state
+
+
+@dataclass(frozen=True, eq=False)
+class Concatenate(Merge):
+    """Join along one axis; `axis` counts without the batch axis when >= 0, from the end when < 0."""
+
+    axis: int = -1
+
+    def build(self, input_shape: tuple[Shape, ...]) -> Shape:
+        """All axes but the joined one must agree."""
+        self.require_several(input_shape)
+        rank = len(input_shape[0])
+        if not -rank <= self.axis < rank:
+            raise ShapeError(
+                f"{self.label}: axis {self.axis} is not in inputs of shape {input_shape}."
+            )
+        axis = self.axis % rank
+        rests = {s[:axis] + s[axis + 1 :] for s in input_shape}
+        if len(rests) > 1 or len({len(s) for s in input_shape}) > 1:
+            raise ShapeError(
+                f"{self.label}: the inputs must agree in every axis but {self.axis}, got {input_shape}."
+            )
+        joined = sum(s[axis] for s in input_shape)
+        return (*input_shape[0][:axis], joined, *input_shape[0][axis + 1 :])
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """Concatenation; the batch axis is never the joined one."""
+        axis = self.axis if self.axis < 0 else self.axis + 1
+        return jnp.concatenate(x, axis=axis), state

@@ -1,0 +1,323 @@
+"""Losses: the error of one row; the cost is their weighted mean over the sample.
+
+    J = 1/n sum_i w_i L(y_i, yhat_i)        (raviv-2022, "Cost- loss-, error-, ... function")
+
+Weights w_i have mean one over the sample (the trainer scales them), so that J is the weighted mean
+and one mini-batch estimates it without bias, also when it holds a single row.
+
+A loss is a frozen description. `loss.rows(y, prediction)` gives one number a row, shape (n,);
+`loss(y, prediction, weight)` gives the cost. Shapes must agree exactly: (n,) against (n, 1) raises.
+Sources: hull-2023 ("Regression and Mean-Square Cost Function" to "Multi-Class Classification"),
+scheidegger-2020 ("Binary cross entropy loss", "Cross entropy loss function", "Mean squared error"),
+raviv-2022 ("Multinomial logistic regression", "Cross entropy loss").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from descend.errors import DescendError, ShapeError, unknown
+
+PROBABILITY_FLOOR = 1e-7  # probabilities are clipped to [floor, 1 - floor] before the logarithm
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One row's error. Subclasses give the formula in `_rows`."""
+
+    # the output activation whose logits `from_logits=True` expects; None where there is no such form
+    link: ClassVar[str | None] = None
+
+    def rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
+        """Loss of each row.
+
+        Args:
+            y: targets, (n, ...).
+            prediction: (n, ...).
+
+        Returns:
+            (n,).
+
+        Raises:
+            ShapeError: the shapes differ; nothing is broadcast.
+        """
+        y, prediction = jnp.asarray(y), jnp.asarray(prediction)
+        self.check_shapes(y.shape, prediction.shape)
+        return self._rows(y, prediction)
+
+    def __call__(
+        self, y: jax.Array, prediction: jax.Array, weight: jax.Array | None = None
+    ) -> jax.Array:
+        """The cost sum_i w_i L_i / sum_i w_i, a scalar; `weight` has shape (n,)."""
+        rows = self.rows(y, prediction)
+        if weight is None:
+            return jnp.mean(rows)
+        if jnp.shape(weight) != rows.shape:
+            raise ShapeError(
+                f"sample weights have shape {jnp.shape(weight)}, expected one per row: {rows.shape}"
+            )
+        return jnp.sum(rows * weight) / jnp.sum(weight)
+
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
+        """Raise ShapeError unless targets and predictions fit each other."""
+        if tuple(y) != tuple(prediction):
+            raise ShapeError(
+                f"{self.name}: targets have shape {_show(y)}, predictions {_show(prediction)}. "
+                f"They must be equal, nothing is broadcast; {_advice(y, prediction)}"
+            )
+
+    @property
+    def name(self) -> str:
+        """The name under which `get` finds this loss."""
+        return _NAMES.get(type(self), type(self).__name__)
+
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
+        raise NotImplementedError
+
+
+def _show(shape: tuple[int, ...]) -> str:
+    return (
+        "("
+        + ", ".join("n" if i == 0 else str(d) for i, d in enumerate(shape))
+        + (",)" if len(shape) == 1 else ")")
+    )
+
+
+def _advice(y: tuple[int, ...], prediction: tuple[int, ...]) -> str:
+    if len(y) == 1 and len(prediction) == 2 and prediction[1] == 1:
+        return "reshape the targets with y[:, None]."
+    if len(y) == 2 and y[1] == 1 and len(prediction) == 1:
+        return "reshape the targets with y[:, 0]."
+    if len(y) == 1 and len(prediction) == 2:
+        return (
+            f"for integer class labels use the loss 'sparse_categorical_crossentropy'; "
+            f"for {prediction[1]} numeric targets give y with {prediction[1]} columns."
+        )
+    return "give the last layer as many units as there are target columns."
+
+
+def _per_row(errors: jax.Array, reduce: Callable = jnp.mean) -> jax.Array:
+    return reduce(errors, axis=tuple(range(1, errors.ndim))) if errors.ndim > 1 else errors
+
+
+@dataclass(frozen=True)
+class SquaredError(Loss):
+    """L = 1/2 sum_k (yhat_k - y_k)^2, or without the half (hull-2023; raviv-2022 `half=False`)."""
+
+    half: bool = True
+
+    def _rows(self, y, prediction):
+        total = _per_row(jnp.square(prediction - y), jnp.sum)
+        return 0.5 * total if self.half else total
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """L = mean_k (yhat_k - y_k)^2 (scheidegger-2020, "Mean squared error (MSE)")."""
+
+    def _rows(self, y, prediction):
+        return _per_row(jnp.square(prediction - y))
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError(Loss):
+    """L = mean_k |yhat_k - y_k|."""
+
+    def _rows(self, y, prediction):
+        return _per_row(jnp.abs(prediction - y))
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """L = mean_k of e^2/2 where |e| <= delta, else delta (|e| - delta/2) (Huber 1964)."""
+
+    delta: float = 1.0
+
+    def __post_init__(self):
+        if not self.delta > 0:
+            raise DescendError(f"huber: delta must be positive, got {self.delta}")
+
+    def _rows(self, y, prediction):
+        size = jnp.abs(prediction - y)
+        inside = jnp.minimum(size, self.delta)  # keeps the unused branch finite
+        return _per_row(0.5 * jnp.square(inside) + self.delta * (size - inside))
+
+
+@dataclass(frozen=True)
+class BinaryCrossentropy(Loss):
+    """L = mean_k -[y log p + (1-y) log(1-p)]; from logits z: softplus(z) - y z.
+
+    Args:
+        from_logits: predictions are logits z, p = sigmoid(z) (hull-2023, "Binary Classification
+            and Loss Function"); stable for any z. From probabilities p is clipped at 1e-7.
+    """
+
+    from_logits: bool = False
+    link: ClassVar[str | None] = "sigmoid"
+
+    def _rows(self, y, prediction):
+        if self.from_logits:
+            return _per_row(jax.nn.softplus(prediction) - y * prediction)
+        p = jnp.clip(prediction, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+        return _per_row(-(y * jnp.log(p) + (1 - y) * jnp.log1p(-p)))
+
+
+@dataclass(frozen=True)
+class CategoricalCrossentropy(Loss):
+    """L = - sum_k y_k log p_k, y one-hot or a distribution over K classes (raviv-2022).
+
+    From logits p = softmax(z) and log p is taken at once (stable). From probabilities p is clipped.
+    """
+
+    from_logits: bool = False
+    link: ClassVar[str | None] = "softmax"
+
+    def _rows(self, y, prediction):
+        return _per_row(-jnp.sum(y * _log_probabilities(prediction, self.from_logits), axis=-1))
+
+
+@dataclass(frozen=True)
+class SparseCategoricalCrossentropy(Loss):
+    """L = - log p_{y}, y an integer class 0..K-1, shape (n,); predictions (n, K) (hull-2023)."""
+
+    from_logits: bool = False
+    link: ClassVar[str | None] = "softmax"
+
+    def check_shapes(self, y, prediction):
+        """Raise ShapeError unless predictions have exactly one axis, of classes, more than y."""
+        if len(prediction) < 2 or tuple(y) != tuple(prediction[:-1]):
+            raise ShapeError(
+                f"{self.name}: class labels have shape {_show(y)}, predictions {_show(prediction)}. "
+                "Expected labels (n,) and predictions (n, classes); use y[:, 0] for a label column, "
+                "'categorical_crossentropy' for one-hot targets."
+            )
+
+    def _rows(self, y, prediction):
+        log_p = _log_probabilities(prediction, self.from_logits)
+        picked = jnp.take_along_axis(log_p, y.astype(jnp.int32)[..., None], axis=-1)[..., 0]
+        return _per_row(-picked)
+
+
+@dataclass(frozen=True)
+class KLDivergence(Loss):
+    """D(y || p) = sum_k y_k (log y_k - log p_k) (scheidegger-2020, "Cross entropy loss function")."""
+
+    from_logits: bool = False
+    link: ClassVar[str | None] = "softmax"
+
+    def _rows(self, y, prediction):
+        log_p = _log_probabilities(prediction, self.from_logits)
+        # x log x -> 0 as x -> 0
+        log_y = jnp.log(jnp.where(y > 0, y, jnp.ones_like(y)))
+        return _per_row(jnp.sum(y * (log_y - log_p), axis=-1))
+
+
+@dataclass(frozen=True)
+class NegativeLogLikelihood(Loss):
+    """L = -log p(y | prediction) for a log density of the user's (scheidegger-2020, max. likelihood).
+
+    Args:
+        log_density: f(y, prediction) -> (n,), a function in jax.numpy. It is code, so a saved model
+            does not carry it: compile again after `load_model`.
+    """
+
+    log_density: Callable[[jax.Array, jax.Array], jax.Array] = None  # type: ignore[assignment]
+
+    def __post_init__(self):
+        if not callable(self.log_density):
+            raise DescendError(
+                "NegativeLogLikelihood needs log_density, a function (y, prediction) -> (n,)"
+            )
+
+    def check_shapes(self, y, prediction):
+        """Rows must agree; the density decides what a row is."""
+        if y[:1] != prediction[:1]:
+            raise ShapeError(f"{self.name}: {y[0]} targets against {prediction[0]} predictions")
+
+    def _rows(self, y, prediction):
+        rows = -self.log_density(y, prediction)
+        if rows.shape != y.shape[:1]:
+            raise ShapeError(
+                f"log_density returned shape {rows.shape}, expected one number a row: {y.shape[:1]}"
+            )
+        return rows
+
+
+def _log_probabilities(prediction: jax.Array, from_logits: bool) -> jax.Array:
+    if from_logits:
+        return jax.nn.log_softmax(prediction, axis=-1)
+    return jnp.log(jnp.clip(prediction, PROBABILITY_FLOOR, 1.0))
+
+
+BY_NAME: dict[str, type[Loss]] = {
+    "squared_error": SquaredError,
+    "mse": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "huber": Huber,
+    "binary_crossentropy": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "kl_divergence": KLDivergence,
+}
+ALIASES = {
+    "mean_squared_error": "mse",
+    "mean_absolute_error": "mae",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+}
+_NAMES: dict[type[Loss], str] = {cls: name for name, cls in BY_NAME.items()}
+_NAMES[NegativeLogLikelihood] = "negative_log_likelihood"
+
+
+@dataclass(frozen=True)
+class _FunctionLoss(Loss):
+    """A user's f(y, prediction) -> (n,)."""
+
+    function: Callable[[jax.Array, jax.Array], jax.Array] = None  # type: ignore[assignment]
+
+    def rows(self, y, prediction):
+        rows = self.function(y, prediction)
+        if jnp.shape(rows) != jnp.shape(y)[:1]:
+            raise ShapeError(
+                f"the loss function returned shape {jnp.shape(rows)}, expected one number a row: "
+                f"{jnp.shape(y)[:1]}"
+            )
+        return rows
+
+    def check_shapes(self, y, prediction):
+        """The function decides."""
+
+
+def get(identifier: str | Loss | dict | Callable) -> Loss:
+    """The loss meant by a name, an instance, its JSON form, or a function (y, prediction) -> (n,)."""
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, dict):
+        options = dict(identifier)
+        return BY_NAME[options.pop("name")](**options)
+    if callable(identifier):
+        return _FunctionLoss(identifier)
+    name = ALIASES.get(identifier, identifier)
+    if name not in BY_NAME:
+        raise unknown("loss", identifier, [*BY_NAME, *ALIASES])
+    return BY_NAME[name]()
+
+
+def describe(loss: Loss) -> dict | None:
+    """The JSON form, or None for a loss that is code of the user's."""
+    if type(loss) not in BY_NAME.values():
+        return None
+    return {"name": loss.name, **asdict(loss)}
+
+
+def with_logits(loss: Loss) -> Loss | None:
+    """The same loss taking logits, or None if it has no such form or takes them already."""
+    if loss.link is None or getattr(loss, "from_logits", True):
+        return None
+    values: dict[str, Any] = {f.name: getattr(loss, f.name) for f in fields(loss)}
+    return type(loss)(**(values | {"from_logits": True}))

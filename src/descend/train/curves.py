@@ -1,0 +1,34 @@
+"""The learning curve as a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Okabe-Ito: told apart with any colour vision; line styles are the second cue
+BLUE, ORANGE, GREEN, SKY, VERMILION, PURPLE, YELLOW, BLACK = COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#56B4E9",
+    "#D55E00",
+    "#CC79A7",
+    "#F0E442",
+    "#000000",
+)
+
+
+def plot_history(history: Any, ax: Any = None) -> Any:
+    """Training and validation cost against the epoch; returns the matplotlib Axes."""
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        ax = plt.figure(figsize=(7, 4), layout="constrained").add_subplot()
+    epochs = [e + 1 for e in history.epoch]
+    ax.plot(epochs, history.history["loss"], color=BLUE, label="training")
+    if "val_loss" in history.history:
+        ax.plot(epochs, history.history["val_loss"], color=VERMILION, ls="--", label="validation")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("cost")
+    ax.legend(frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax

@@ -1,0 +1,97 @@
+"""Metrics: what is reported beside the cost, one number a row, averaged over the rows.
+
+Source: scheidegger-2020, "Evaluating a classifier"; raviv-2022, "Cross entropy loss" ("classification
+error is a crude measure ... sometimes it is useful to look at both").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import ShapeError, unknown
+from descend.nn import losses
+
+
+def _as_it_is(mean: Any) -> Any:
+    return mean
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A name, a function (y, prediction) -> (n,), and what is done to the mean at the end."""
+
+    name: str
+    rows: Callable[[jax.Array, jax.Array], jax.Array]
+    finish: Callable[[Any], Any] = _as_it_is
+
+
+def binary_accuracy(y: jax.Array, prediction: jax.Array) -> jax.Array:
+    """1 where p > 1/2 agrees with y in {0, 1}; mean over outputs. y, prediction (n, ...)."""
+    hits = ((prediction > 0.5) == (y > 0.5)).astype(prediction.dtype)
+    return hits.reshape(hits.shape[0], -1).mean(axis=-1)
+
+
+def categorical_accuracy(y: jax.Array, prediction: jax.Array) -> jax.Array:
+    """1 where the most probable class is that of the one-hot y. y, prediction (n, classes)."""
+    return (jnp.argmax(prediction, -1) == jnp.argmax(y, -1)).astype(prediction.dtype)
+
+
+def sparse_categorical_accuracy(y: jax.Array, prediction: jax.Array) -> jax.Array:
+    """1 where the most probable class is the integer y. y (n,), prediction (n, classes)."""
+    return (jnp.argmax(prediction, -1) == y.astype(jnp.int32)).astype(prediction.dtype)
+
+
+BY_NAME: dict[str, Callable] = {
+    "binary_accuracy": binary_accuracy,
+    "categorical_accuracy": categorical_accuracy,
+    "sparse_categorical_accuracy": sparse_categorical_accuracy,
+}
+
+
+def get(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
+    """The metric meant by a name, a loss, or a function (y, prediction) -> (n,).
+
+    Args:
+        identifier: "accuracy" (or "acc") takes the form that fits the loss, as in Keras; "rmse"; any
+            name in BY_NAME; any loss; or a function.
+        loss: the loss of the output.
+        classes: width of the output.
+    """
+    if identifier in ("accuracy", "acc"):
+        if isinstance(loss, losses.SparseCategoricalCrossentropy):
+            return Metric(identifier, sparse_categorical_accuracy)
+        if isinstance(loss, losses.BinaryCrossentropy) or classes == 1:
+            return Metric(identifier, binary_accuracy)
+        return Metric(identifier, categorical_accuracy)
+    if identifier == "rmse":
+        return Metric("rmse", losses.MeanSquaredError().rows, np.sqrt)
+    if isinstance(identifier, str):
+        if identifier in BY_NAME:
+            return Metric(identifier, BY_NAME[identifier])
+        if identifier in losses.BY_NAME or identifier in losses.ALIASES:
+            return Metric(identifier, losses.get(identifier).rows)
+        raise unknown("metric", identifier, ["accuracy", "rmse", *BY_NAME, *losses.BY_NAME])
+    if isinstance(identifier, losses.Loss):
+        return Metric(identifier.name, identifier.rows)
+    if callable(identifier):
+        return Metric(getattr(identifier, "__name__", "metric"), _checked(identifier))
+    raise unknown("metric", identifier, ["accuracy", "rmse", *BY_NAME, *losses.BY_NAME])
+
+
+def _checked(function: Callable) -> Callable:
+    def rows(y, prediction):
+        values = function(y, prediction)
+        if jnp.shape(values) != jnp.shape(y)[:1]:
+            raise ShapeError(
+                f"metric {getattr(function, '__name__', function)!r} returned shape "
+                f"{jnp.shape(values)}, expected one number a row: {jnp.shape(y)[:1]}"
+            )
+        return values
+
+    return rows

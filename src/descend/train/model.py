@@ -1,0 +1,544 @@
+"""Model and Sequential: a Graph with the familiar face (compile, fit, evaluate, predict, save)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DataError, DescendError, DivergenceError, NotFittedError, unknown
+from descend.nn import losses
+from descend.nn.graph import Graph, Input, Symbol, symbols_from_config
+from descend.nn.layers.base import Layer
+from descend.train import checkpoint, engine, metrics, optimizers, rows
+from descend.train.callbacks import Callback, Progress, show_logs
+from descend.train.feeds import Arrays, Stream
+from descend.train.history import History
+from descend.train.runtime import RUN_ONCE, prepare
+from descend.train.supervised import Output, Supervised
+from descend.train.task import State
+
+DEFAULT_BATCH = 32
+PREDICTION_BATCH = 1024
+
+
+class Model(Graph):
+    """A network that can be trained.
+
+    Args:
+        inputs, outputs: symbols, as in `Graph`.
+        name: shown by `summary()`.
+        seed: what the weights are drawn from if they are used before `fit` gives a seed.
+
+    `model.params` and `model.layer_state` are the present weights; the functional core
+    (`model.init`, `model.apply`) leaves them alone.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str = "model", seed: int = 0):
+        super().__init__(inputs, outputs, name)
+        self.seed = seed
+        self.history: History | None = None
+        self._task: Supervised | None = None
+        self._weights: tuple[Any, Any] | None = None
+        self._state: State | None = None
+        self._run: engine.Run | None = None
+        self._predict: Callable | None = None
+
+    # -- weights ------------------------------------------------------------------------------
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The trained arrays, {layer: {array name: array}}; during `fit`, after the last epoch."""
+        return self._present()[0]
+
+    @params.setter
+    def params(self, params: Mapping[str, Any]) -> None:
+        have = jax.tree.map(jnp.shape, dict(params))
+        want = jax.tree.map(jnp.shape, self.params)
+        if have != want:
+            raise DescendError(f"{self.name}: expected arrays of shapes {want}, got {have}")
+        self._adopt(jax.tree.map(jnp.asarray, dict(params)), self.layer_state)
+
+    @property
+    def layer_state(self) -> dict[str, Any]:
+        """What layers remember besides their parameters (running averages)."""
+        return self._present()[1]
+
+    def _present(self) -> tuple[Any, Any]:
+        if self._run is not None:
+            return self._run.state.params, self._run.state.layers
+        if self._weights is None:
+            prepare()
+            self._weights = jax.jit(
+                lambda seed: self.init(jax.random.split(jax.random.key(seed))[0]),
+                compiler_options=RUN_ONCE,
+            )(self.seed)
+        return self._weights
+
+    def _adopt(self, params: Any, layers: Any) -> None:
+        self._weights = (params, layers)
+        if self._state is not None:
+            self._state = self._state._replace(params=params, layers=layers)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All arrays in the order of the layers, as numpy."""
+        return [np.asarray(a) for name in self.layers for a in self.params.get(name, {}).values()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put arrays in, in the order of `get_weights`; raises DescendError where they do not fit."""
+        names = [(n, a) for n in self.layers for a in self.params.get(n, {})]
+        if len(names) != len(weights):
+            raise DescendError(f"{self.name} has {len(names)} arrays, got {len(weights)}")
+        params: dict[str, dict[str, Any]] = {}
+        for (layer, array), value in zip(names, weights, strict=True):
+            held = self.params[layer][array]
+            if np.shape(value) != held.shape:
+                raise DescendError(
+                    f"{layer}/{array} has shape {held.shape}, got an array of {np.shape(value)}"
+                )
+            params.setdefault(layer, {})[array] = jnp.asarray(value, held.dtype)
+        self.params = params
+
+    # -- compile ------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "sgd",
+        loss: Any = None,
+        metrics: Any = (),
+        loss_weights: Any = None,
+    ) -> None:
+        """Choose the update rule, the loss, and what is reported.
+
+        Args:
+            optimizer: a name, a rule of descend.train.optimizers, or an Optax transformation.
+            loss: a name, a descend.nn.losses.Loss, or a function (y, prediction) -> (n,); for
+                several outputs a list or a dict by output name.
+            metrics: names or functions; for several outputs a dict of lists.
+            loss_weights: share of each output's loss in the cost (list or dict); 1 by default.
+
+        Raises:
+            DescendError: an unknown name (the nearest one is suggested), a missing loss.
+        """
+        if loss is None:
+            raise DescendError(
+                f"compile needs a loss, such as 'mse'; known: {', '.join(losses.BY_NAME)}"
+            )
+        found = [losses.get(part) for part in self._by_output(loss, "loss")]
+        wanted = self._by_output(metrics or [], "metrics", lists=True)
+        shares = self._by_output(1.0 if loss_weights is None else loss_weights, "loss_weights")
+        outputs = tuple(
+            Output(
+                name=name,
+                loss=one,
+                metrics=tuple(_metric(m, one, shape[-1] if shape else 1) for m in asked or ()),
+                share=float(share),
+            )
+            for name, one, asked, share, shape in zip(
+                self.output_names, found, wanted, shares, self.output_shapes, strict=True
+            )
+        )
+        self.optimizer = optimizers.get(optimizer)
+        self._task = Supervised(self, self.optimizer, outputs)
+        self._state = None
+
+    def _by_output(self, value: Any, what: str, lists: bool = False) -> list[Any]:
+        count = len(self.output_names)
+        if isinstance(value, Mapping) and "name" not in value:
+            for name in value:
+                if name not in self.output_names:
+                    raise unknown(f"output in {what}", name, self.output_names)
+            return [value.get(name) for name in self.output_names]
+        if lists:
+            if count == 1:
+                return [value if isinstance(value, (list, tuple)) else [value]]
+            nested = isinstance(value, (list, tuple)) and any(isinstance(v, list) for v in value)
+            return list(value) if nested and len(value) == count else [value] * count
+        if isinstance(value, (list, tuple)):
+            if len(value) != count:
+                raise DescendError(f"{what}: {count} outputs {self.output_names}, got {len(value)}")
+            return list(value)
+        return [value] * count
+
+    @property
+    def task(self) -> Supervised:
+        """The compiled Task; raises NotFittedError before `compile`."""
+        if self._task is None:
+            raise NotFittedError(
+                f"{self.name} has no loss yet: call compile(optimizer=..., loss=...)"
+            )
+        return self._task
+
+    # -- training -----------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | bool = 1,
+        callbacks: Sequence[Any] = (),
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: Mapping | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        *,
+        seed: int | None = None,
+        resume: str | Path | None = None,
+    ) -> History:
+        """Train for `epochs` passes over the rows.
+
+        Args:
+            x: array (n, ...), DataFrame, a list or dict of them, or a `Stream`.
+            y: targets, of the outputs' shape; integer labels (n,) for the sparse cross-entropy.
+            batch_size: rows an update; 32 by default (all, for full-batch rules).
+            epochs: number of the last epoch; with `initial_epoch` e, epochs - e are run.
+            verbose: 0 silent, 1 progress bar, 2 one line an epoch.
+            callbacks: see descend.train.callbacks.
+            validation_split: share of the last rows kept for validation (Keras's rule); warns where
+                they are unlike the rest.
+            validation_data: (x, y) or (x, y, sample_weight).
+            shuffle: True (without replacement), False, or "with_replacement" (hull-2023, Alg. 1).
+            class_weight: {class: weight}; for several outputs {output: {class: weight}}.
+            sample_weight: (n,); weights are scaled to mean one.
+            seed: draws weights (if there are none yet), the order of rows, and noise; 0 by default.
+            resume: a ModelCheckpoint file to go on from.
+
+        Returns:
+            The History; also `model.history`.
+
+        Raises:
+            DataError, ShapeError: the data cannot be used; nothing has been trained.
+            DivergenceError: a NaN; the model keeps the last finite weights.
+            CheckpointError: `resume` cannot be used.
+        """
+        task = self.task
+        seed = self.seed if seed is None else seed
+        _require_epochs(epochs, initial_epoch)
+        if isinstance(x, Stream):
+            feed, validation, identity, make_chunk = self._streamed(
+                x, y, batch_size, validation_split, validation_data, class_weight, shuffle, seed
+            )
+        else:
+            make_chunk = None
+            data = rows.make_rows(self, task.outputs, x, y, sample_weight, class_weight)
+            kept = None
+            if validation_data is not None:
+                kept = self._validation_rows(validation_data)
+            elif validation_split:
+                data, kept = rows.split_tail(data, validation_split)
+            size = _batch_size(batch_size, len(data.x[0]), task)
+            feed = Arrays(data, size, shuffle if size < len(data.x[0]) else False, seed)
+            validation = _whole(kept, size)
+            identity = {"seed": seed, "batch_size": size, "shuffle": shuffle}
+            if resume is not None or any(hasattr(c, "save_best_only") for c in callbacks):
+                identity["data"] = rows.fingerprint(data)
+        state = self._start(task, seed)
+        shown = [Progress(int(verbose))] if verbose else []
+        try:
+            run = engine.train(
+                task,
+                feed,
+                epochs,
+                state=state,
+                callbacks=[_Follow(self), *callbacks, *shown],
+                validation=validation,
+                initial_epoch=initial_epoch,
+                model=self,
+                identity=identity,
+                resume=resume,
+                make_chunk=make_chunk,
+            )
+        except DivergenceError as error:
+            self._take(error.run)
+            raise
+        except BaseException:  # a callback failed: keep what was reached
+            if self._run is not None:
+                self._take(self._run)
+            raise
+        self._take(run)
+        return run.history
+
+    def _start(self, task: Supervised, seed: int) -> State:
+        prepare()
+        if self._state is not None:
+            return self._state
+        if self._weights is None:
+            draw = lambda s: task.init(jax.random.key(s), task.hyper())  # noqa: E731
+            return jax.jit(draw, compiler_options=RUN_ONCE)(seed)
+        noise = jax.random.split(jax.random.key(seed))[1]
+        return task.start(*self._weights, noise, task.hyper())
+
+    def _take(self, run: engine.Run) -> None:
+        self._run = None
+        self._state = run.state
+        self._weights = (run.state.params, run.state.layers)
+        self.history = run.history
+
+    def _validation_rows(self, given: Any) -> rows.Rows:
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise DataError("validation_data must be (x, y) or (x, y, sample_weight)")
+        weight = given[2] if len(given) == 3 else None
+        where = "validation data"
+        return rows.make_rows(self, self.task.outputs, given[0], given[1], weight, where=where)
+
+    def _streamed(
+        self,
+        stream: Stream,
+        y: Any,
+        batch_size: int | None,
+        split: float,
+        validation: Any,
+        class_weight: Any,
+        shuffle: bool | str,
+        seed: int,
+    ) -> tuple[Any, ...]:
+        if y is not None or split or class_weight:
+            raise DataError(
+                "a Stream gives x, y and sample_weight itself; y, validation_split and class_weight "
+                "cannot be given beside it (validation_data can)"
+            )
+        if self.task.optimizer.full_batch:
+            raise DataError(f"{self.task.optimizer.name!r} needs all rows at once, not a Stream")
+        size = batch_size or DEFAULT_BATCH
+
+        def make_chunk(piece: Any, epoch: int) -> Arrays:
+            weight = piece[2] if len(piece) > 2 else None
+            made = rows.make_rows(
+                self, self.task.outputs, piece[0], piece[1], weight, where="chunk"
+            )
+            return Arrays(made, min(size, len(made.x[0])), shuffle, seed)
+
+        kept = None if validation is None else self._validation_rows(validation)
+        identity = {"seed": seed, "batch_size": size, "shuffle": shuffle, "data": "stream"}
+        return stream, _whole(kept, size), identity, make_chunk
+
+    # -- use ----------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | bool = 1,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The cost, and metrics, on given rows at prediction.
+
+        Returns:
+            The cost as a float; a list [cost, *metrics] where there are metrics; or a dict.
+        """
+        task = self.task
+        data = rows.make_rows(self, task.outputs, x, y, sample_weight, where="evaluation data")
+        whole = _whole(data, batch_size or DEFAULT_BATCH)
+        assert whole is not None
+        state = self._start(task, self.seed)
+        sums = engine.evaluation(task, whole)(state)
+        logs = {name: float(task.finish(name, s[0] / s[1])) for name, s in sums.items()}
+        if verbose:
+            print(show_logs(logs))
+        if return_dict:
+            return logs
+        return list(logs.values()) if len(logs) > 1 else logs["loss"]
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | bool = 0) -> Any:
+        """The outputs on rows x: an array (n, ...), or a list of them for several outputs."""
+        arrays = rows.make_inputs(self, x, "prediction data")
+        n = len(arrays[0])
+        # few shapes, few compilations: full batches, then the next power of two
+        size = batch_size or min(PREDICTION_BATCH, 1 << max(n - 1, 1).bit_length())
+        if self._predict is None:
+            self._predict = jax.jit(self._forward)
+        params, layers = self._present()
+        pieces = []
+        for start in range(0, n, size):
+            part = [a[start : start + size] for a in arrays]
+            have = len(part[0])
+            if have < size:
+                part = [np.concatenate([a, np.repeat(a[-1:], size - have, axis=0)]) for a in part]
+            found = self._predict(params, layers, tuple(part))
+            pieces.append([np.asarray(y)[:have] for y in found])
+        outputs = [np.concatenate(column) for column in zip(*pieces, strict=True)]
+        return outputs[0] if self.single_output else outputs
+
+    def _forward(self, params: Any, layers: Any, x: tuple[Any, ...]) -> tuple[Any, ...]:
+        y, _ = self.apply(params, layers, x[0] if self.single_input else x)
+        return (y,) if self.single_output else y
+
+    def __call__(self, inputs: Any) -> Any:
+        """On symbols: put this network behind them. On arrays: its output (as JAX arrays)."""
+        first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
+        if isinstance(first, Symbol):
+            return super().__call__(inputs)
+        x = tuple(jnp.asarray(a) for a in inputs) if isinstance(inputs, (list, tuple)) else inputs
+        found = self._forward(self.params, self.layer_state, x if isinstance(x, tuple) else (x,))
+        return found[0] if self.single_output else found
+
+    def summary(self) -> None:
+        """Print the layers, their output shapes and parameter counts."""
+        from descend.train.summary import summary
+
+        print(summary(self))
+
+    # -- on disk ------------------------------------------------------------------------------
+
+    def describe(self) -> dict[str, Any]:
+        """The JSON description: graph, and optimiser, loss and metrics as far as they have names."""
+        described: dict[str, Any] = {"graph": self.config(), "seed": self.seed, "compile": None}
+        if self._task is not None:
+            rule = optimizers.describe(self._task.optimizer)
+            found = [losses.describe(o.loss) for o in self._task.outputs]
+            names = [[m.name for m in o.metrics] for o in self._task.outputs]
+            if rule is not None and all(found):
+                described["compile"] = {
+                    "optimizer": rule,
+                    "loss": dict(zip(self.output_names, found, strict=True)),
+                    "metrics": dict(zip(self.output_names, names, strict=True)),
+                    "loss_weights": {o.name: o.share for o in self._task.outputs},
+                }
+        return described
+
+    def save(self, path: str | Path, extra: Mapping[str, Any] | None = None) -> None:
+        """Write description and weights to one file (`load_model` reads it).
+
+        Args:
+            path: conventionally *.descend; written to a temporary name and renamed.
+            extra: JSON that travels along, such as the table recipe's encoder.
+
+        Raises:
+            DescendError: the file cannot be written.
+        """
+        arrays = checkpoint.flatten(self.params, "params")
+        arrays |= checkpoint.flatten(self.layer_state, "layers")
+        described: dict[str, Any] = {"model": self.describe(), "extra": dict(extra or {})}
+        if self.history is not None:
+            described |= {"history": self.history.history, "epochs": self.history.epoch}
+        checkpoint.write(path, "model", described, arrays)
+
+
+class Sequential(Model):
+    """Layers one behind the other.
+
+    Args:
+        layers: a list of layers; the first entry is an `Input`, or `input_shape` is given.
+
+    Raises:
+        DescendError: no input, or no layer.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Any],
+        name: str = "sequential",
+        *,
+        input_shape: Sequence[int] | None = None,
+        seed: int = 0,
+    ):
+        items = list(layers)
+        if input_shape is not None:
+            items.insert(0, Input(input_shape))
+        if len(items) < 2 or not isinstance(items[0], Symbol):
+            raise DescendError(
+                "Sequential needs an Input and at least one layer: "
+                "Sequential([Input((4,)), Dense(8, 'relu'), Dense(1)])"
+            )
+        symbol = items[0]
+        for layer in items[1:]:
+            symbol = layer(symbol)
+        super().__init__(items[0], symbol, name, seed)
+
+
+class _Follow(Callback):
+    """Lets `model.params` be the weights of the run while it trains."""
+
+    def __init__(self, model: Model):
+        self._model = model
+
+    def set_run(self, run):
+        """Point the model at the run."""
+        self.run = run
+        self._model._run = run
+
+
+def load_model(path: str | Path, custom: Mapping[str, type[Layer]] | None = None) -> Model:
+    """A model from a file of `model.save` or `ModelCheckpoint`; nothing in it is executed.
+
+    Args:
+        path: the file.
+        custom: {class name: class} for layers of the user's own.
+
+    Raises:
+        CheckpointError: missing, truncated, edited, from a newer version, or not ours.
+    """
+    model, _ = load_with_extra(path, custom)
+    return model
+
+
+def load_with_extra(
+    path: str | Path, custom: Mapping[str, type[Layer]] | None = None
+) -> tuple[Model, dict[str, Any]]:
+    """The model, and the JSON that `save(extra=...)` put beside it."""
+    prepare()
+    described, arrays = checkpoint.read(path)
+    if described.get("model") is None:
+        raise DescendError(f"{path} holds a run that is not of a model")
+    whole = described["model"]
+    graph = whole["graph"]
+    model = Model(*symbols_from_config(graph, custom), name=graph["name"], seed=whole["seed"])
+    prefix = "state/" if described["kind"] == "checkpoint" else ""
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    params = checkpoint.unflatten(arrays, shapes[0], f"{prefix}params", path)
+    layers = checkpoint.unflatten(arrays, shapes[1], f"{prefix}layers", path)
+    model._weights = (params, layers)
+    if whole["compile"] is not None:
+        model.compile(**whole["compile"])
+    if "history" in described:
+        model.history = History()
+        model.history.history = described["history"]
+        model.history.epoch = described["epochs"]
+    return model, described.get("extra", {})
+
+
+def _metric(identifier: Any, loss: losses.Loss, classes: int) -> metrics.Metric:
+    return metrics.get(identifier, loss, classes)
+
+
+def _require_epochs(epochs: Any, initial: Any) -> None:
+    for name, value in (("epochs", epochs), ("initial_epoch", initial)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise DataError(f"{name} must be a whole number >= 0, got {value!r}")
+    if epochs < 1 or initial > epochs:
+        raise DataError(f"epochs must be >= 1 and >= initial_epoch {initial}, got {epochs}")
+
+
+def _batch_size(batch_size: int | None, n: int, task: Supervised) -> int:
+    """The rows of an update; all of them for full-batch rules."""
+    if task.optimizer.full_batch:
+        if batch_size not in (None, n):
+            raise DataError(
+                f"{task.optimizer.name!r} uses all {n} rows in each update; leave batch_size out"
+            )
+        return n
+    if batch_size is None:
+        return min(DEFAULT_BATCH, n)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
+        raise DataError(f"batch_size must be a whole number, got {batch_size!r}")
+    if not 1 <= batch_size <= n:
+        raise DataError(f"batch_size must be between 1 and the {n} training rows, got {batch_size}")
+    return int(batch_size)
+
+
+def _whole(data: rows.Rows | None, batch_size: int) -> Arrays | None:
+    """A feed that goes through all rows once, in large batches: order does not matter to sums."""
+    if data is None:
+        return None
+    n = len(data.x[0])
+    return Arrays(data, min(n, max(batch_size, PREDICTION_BATCH)), shuffle=False)

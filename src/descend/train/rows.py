@@ -1,0 +1,263 @@
+"""From what the user holds (arrays, DataFrames, lists) to checked `Rows`.
+
+Every check happens before training, names the place (input, column, row) and says what to do.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from descend.errors import DataError, ShapeError, unknown
+from descend.nn.graph import Graph, check_rows
+from descend.nn.losses import SparseCategoricalCrossentropy
+from descend.train.supervised import Output, Rows
+
+
+class UnlikeTailWarning(UserWarning):
+    """The rows that `validation_split` takes look different from the rest."""
+
+
+def make_rows(
+    graph: Graph,
+    outputs: tuple[Output, ...],
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Mapping | None = None,
+    where: str = "training data",
+) -> Rows:
+    """Checked and converted rows; weights scaled to mean one (see descend.nn.losses).
+
+    Raises:
+        ShapeError: rows or targets of the wrong shape, different numbers of rows.
+        DataError: empty, not numeric, NaN or infinite, labels out of range, bad weights.
+    """
+    xs = make_inputs(graph, x, where)
+    if y is None:
+        raise DataError(f"{where}: targets are missing; give y")
+    names = tuple(o.name for o in outputs)
+    n = len(xs[0])
+    ys = []
+    for output, shape, part in zip(
+        outputs, graph.output_shapes, _parts(y, names, graph.single_output, "output"), strict=True
+    ):
+        sparse = isinstance(output.loss, SparseCategoricalCrossentropy)
+        label = "y" if len(outputs) == 1 else f"y[{output.name!r}]"
+        column = hasattr(part, "to_numpy") and getattr(part, "ndim", 0) == 1
+        array = _numeric(part, label, where, keep_integers=sparse)
+        if column and shape == (1,) and not sparse:  # a Series is a column, and nothing else
+            array = array[:, None]
+        if len(array) != n:
+            raise ShapeError(f"{where}: x has {n} rows, {label} has {len(array)}")
+        try:
+            output.loss.check_shapes(array.shape, (n, *shape))
+        except ShapeError as error:
+            raise ShapeError(f"{where}, {label}, output {output.name!r}: {error}") from None
+        if sparse:
+            array = _labels(array, shape[-1], label, where)
+        ys.append(array)
+    weight = _weights(outputs, ys, n, sample_weight, class_weight, where)
+    return Rows(xs, tuple(ys), weight)
+
+
+def make_inputs(graph: Graph, x: Any, where: str) -> tuple[np.ndarray, ...]:
+    """The checked arrays of all inputs."""
+    if x is None:
+        raise DataError(f"{where}: x is missing")
+    parts = _parts(x, graph.input_names, graph.single_input, "input")
+    names = ["x"] if graph.single_input else [f"x[{n!r}]" for n in graph.input_names]
+    integers = [s.dtype.startswith("int") for s in graph._inputs]
+    arrays = tuple(
+        _numeric(part, name, where, keep_integers=keep)
+        for part, name, keep in zip(parts, names, integers, strict=True)
+    )
+    check_rows(graph, arrays)
+    sizes = {len(a) for a in arrays}
+    if len(sizes) > 1:
+        raise ShapeError(f"{where}: the inputs have different numbers of rows: {sorted(sizes)}")
+    if not sizes.pop():
+        raise DataError(f"{where}: there are no rows")
+    return arrays
+
+
+def _parts(value: Any, names: tuple[str, ...], single: bool, kind: str) -> list[Any]:
+    if isinstance(value, Mapping):
+        for name in value:
+            if name not in names:
+                raise unknown(kind, name, names)
+        missing = [n for n in names if n not in value]
+        if missing:
+            raise DataError(f"no data for the {kind} {missing[0]!r}")
+        return [value[n] for n in names]
+    if single:
+        return [value]
+    if not isinstance(value, (list, tuple)) or len(value) != len(names):
+        have = len(value) if isinstance(value, (list, tuple)) else "one array"
+        raise ShapeError(
+            f"the model has {len(names)} {kind}s {names}: give a list or dict of them, got {have}"
+        )
+    return list(value)
+
+
+def _numeric(value: Any, label: str, where: str, keep_integers: bool) -> np.ndarray:
+    """A float array of JAX's default width (or int32), finite."""
+    if hasattr(value, "columns") and hasattr(value, "to_numpy"):  # a DataFrame, pandas or polars
+        for column in value.columns:
+            kind = np.asarray(value[column]).dtype.kind
+            if kind not in "biuf":
+                first = next(iter(value[column]), None)
+                raise DataError(
+                    f"{where}: column {column!r} of {label} is not numeric (first value {first!r}); "
+                    "encode it (pandas.get_dummies) or leave it out"
+                )
+        value = value.to_numpy()
+    elif hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    array = np.asarray(value)
+    if array.ndim == 0:
+        raise ShapeError(f"{where}: {label} is a single number; rows are expected")
+    if array.dtype.kind not in "biuf":
+        raise DataError(
+            f"{where}: {label} must be numeric, got dtype {array.dtype}"
+            + (" (rows of different length?)" if array.dtype == object else "")
+        )
+    import jax.numpy as jnp
+
+    if keep_integers and array.dtype.kind in "biu":
+        return array.astype(np.int32)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = np.argwhere(bad)[0]
+        place = f"row {first[0]}" + (f", column {first[1]}" if len(first) > 1 else "")
+        raise DataError(
+            f"{where}: {label} holds {int(bad.sum())} NaN or infinite value(s), the first in {place}. "
+            "Fill or drop them first."
+        )
+    return array.astype(jnp.result_type(float))
+
+
+def _labels(labels: np.ndarray, classes: int, label: str, where: str) -> np.ndarray:
+    whole = labels.astype(np.int32)
+    if labels.dtype.kind == "f" and not np.array_equal(whole, labels):
+        raise DataError(f"{where}: {label} must hold whole class labels, got {labels.ravel()[0]}")
+    low, high = int(whole.min()), int(whole.max())
+    if low < 0 or high >= classes:
+        wrong = low if low < 0 else high
+        raise DataError(
+            f"{where}: {label} holds the label {wrong} in row {int(np.argwhere(whole == wrong)[0][0])}; "
+            f"with {classes} output units labels must be 0 to {classes - 1}"
+        )
+    return whole
+
+
+def _weights(
+    outputs: tuple[Output, ...],
+    ys: list[np.ndarray],
+    n: int,
+    sample_weight: Any,
+    class_weight: Mapping | None,
+    where: str,
+) -> tuple[np.ndarray, ...] | None:
+    if sample_weight is None and not class_weight:
+        return None
+    names = tuple(o.name for o in outputs)
+    several = isinstance(sample_weight, (Mapping, list, tuple)) and len(outputs) > 1
+    samples = (
+        _parts(sample_weight, names, False, "output") if several else [sample_weight] * len(ys)
+    )
+    by_output = class_weight or {}
+    if not (by_output and all(isinstance(v, Mapping) for v in by_output.values())):
+        if by_output and len(outputs) > 1:
+            raise DataError(
+                f"class_weight for several outputs: give {{output name: {{class: weight}}}}, {names}"
+            )
+        by_output = {names[0]: by_output} if by_output else {}
+    for name in by_output:
+        if name not in names:
+            raise unknown("output in class_weight", name, names)
+    result = []
+    for name, y, part in zip(names, ys, samples, strict=True):
+        weight = np.ones(n) if part is None else np.asarray(part, float)
+        if weight.shape != (n,):
+            raise ShapeError(f"{where}: sample_weight must have shape ({n},), got {weight.shape}")
+        if not np.isfinite(weight).all() or (weight < 0).any():
+            raise DataError(f"{where}: sample_weight must be finite and >= 0")
+        if by_output.get(name):
+            weight = weight * _of_classes(y, by_output[name], where)
+        mean = weight.mean()
+        if mean == 0:
+            raise DataError(f"{where}: all weights are zero")
+        result.append((weight / mean).astype(np.float32))
+    return tuple(result)
+
+
+def _of_classes(y: np.ndarray, weights: Mapping, where: str) -> np.ndarray:
+    if y.ndim == 2 and y.shape[1] > 1:
+        labels = y.argmax(axis=1)
+    else:
+        labels = y.reshape(len(y)).astype(int)
+    present = np.unique(labels)
+    for label in weights:
+        if label not in present:
+            raise DataError(
+                f"{where}: class_weight names the class {label!r}, the data hold {present.tolist()}"
+            )
+        if not weights[label] >= 0:
+            raise DataError(f"class_weight of {label!r} must be >= 0, got {weights[label]!r}")
+    return np.array([float(weights.get(int(label), 1.0)) for label in labels])
+
+
+def take(rows: Rows, index: Any) -> Rows:
+    """Some of the rows."""
+    pick = lambda arrays: tuple(a[index] for a in arrays)  # noqa: E731
+    return Rows(pick(rows.x), pick(rows.y), None if rows.weight is None else pick(rows.weight))
+
+
+def split_tail(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
+    """Keras's `validation_split`: the last rows, unshuffled, floor(n (1 - fraction)) stay.
+
+    Warns where a column's mean in the tail lies more than five standard errors from the rest's.
+    """
+    n = len(rows.x[0])
+    if not 0 < fraction < 1:
+        raise DataError(f"validation_split must be between 0 and 1, got {fraction}")
+    kept = math.floor(n * (1.0 - fraction))
+    if kept < 1 or kept >= n:
+        raise DataError(f"validation_split={fraction} of {n} rows leaves {kept} for training")
+    _warn_if_unlike(rows, kept)
+    return take(rows, slice(0, kept)), take(rows, slice(kept, n))
+
+
+def _warn_if_unlike(rows: Rows, kept: int) -> None:
+    for kind, arrays in (("y", rows.y), ("x", rows.x)):
+        for array in arrays:
+            flat = np.asarray(array, np.float64).reshape(len(array), -1)
+            head, tail = flat[:kept], flat[kept:]
+            error = np.sqrt(head.var(axis=0) * (1 / len(head) + 1 / len(tail)))
+            apart = np.abs(head.mean(axis=0) - tail.mean(axis=0))
+            far = apart > 5 * error + 1e-9 * (1 + np.abs(head.mean(axis=0)))
+            if far.any():
+                column = int(np.argmax(far))
+                warnings.warn(
+                    f"validation_split takes the last {len(tail)} rows, and they are unlike the rest: "
+                    f"column {column} of {kind} has mean {tail[:, column].mean():.4g} there, "
+                    f"{head[:, column].mean():.4g} before. Are the rows sorted? Shuffle them, or give "
+                    "validation_data.",
+                    UnlikeTailWarning,
+                    stacklevel=4,
+                )
+                return
+
+
+def fingerprint(rows: Rows) -> str:
+    """A short checksum of the data, for telling one run's checkpoint from another's."""
+    total = 0
+    for array in (*rows.x, *rows.y, *(rows.weight or ())):
+        total = zlib.crc32(np.ascontiguousarray(array).data.cast("B"), total)
+    return f"{len(rows.x[0])} rows, {total:08x}"

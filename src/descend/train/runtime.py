@@ -1,0 +1,56 @@
+"""What JAX is asked for once, before the first array: the compilation cache, one device a core."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from pathlib import Path
+
+import jax
+
+CACHE_BYTES = 512 * 2**20
+# For programs that run once (drawing weights): half the compile time, the same numbers.
+RUN_ONCE = {"xla_backend_optimization_level": 1}
+
+
+@functools.cache
+def prepare() -> None:
+    """Turn on the persistent compilation cache and one CPU device a core; does it once.
+
+    A choice of the user's, made through JAX's own options or environment, is left alone. Set
+    DESCEND_CACHE=off to go without the cache, or to a folder to move it. The cache holds compiled
+    programs: whoever can write it can run code, so it lies in the user's own folder, mode 700.
+    """
+    if jax.config.values.get("jax_compilation_cache_dir") is None:
+        _cache(os.environ.get("DESCEND_CACHE", ""))
+    chosen = "JAX_NUM_CPU_DEVICES" in os.environ or (
+        "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    )
+    if not chosen and jax.config.values.get("jax_num_cpu_devices", 0) < 1:
+        # RuntimeError: the user has made arrays already; sweeps then run on the devices there are
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", _cores())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cache(choice: str) -> None:
+    if choice.lower() == "off":
+        return
+    if choice:
+        folder = Path(choice).expanduser()
+    else:
+        import platformdirs
+
+        folder = Path(platformdirs.user_cache_dir("descend")) / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return  # a read-only home: every run compiles, nothing else changes
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_compilation_cache_max_size", CACHE_BYTES)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

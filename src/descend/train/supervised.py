@@ -1,0 +1,206 @@
+"""The Task of compile/fit: a network, a loss for each output, an update rule.
+
+    J(w) = 1/n sum_i w_i L(y_i, h_w(x_i)) + penalties      (hull-2023, "Loss Functions")
+
+One step is the recipe of itam-2023 (1.4): forward pass, error, gradient, weight adjustment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.nn import activations
+from descend.nn.graph import Graph
+from descend.nn.losses import Loss, with_logits
+from descend.train.metrics import Metric
+from descend.train.optimizers import Optimizer
+from descend.train.task import Batch, Logs, State
+
+
+class Rows(NamedTuple):
+    """Supervised data: tuples over inputs and outputs; weights (n,) with mean one, or None."""
+
+    x: tuple[Any, ...]
+    y: tuple[Any, ...]
+    weight: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What one output of the network is trained for."""
+
+    name: str
+    loss: Loss
+    metrics: tuple[Metric, ...]
+    share: float = 1.0  # its loss's weight in the cost
+    link: str | None = None  # the final activation, where logits are used in training
+
+
+class Supervised:
+    """See the module. `hyper` holds the optimiser's and the layers' numbers."""
+
+    def __init__(self, graph: Graph, optimizer: Optimizer, outputs: Sequence[Output]):
+        self.graph = graph
+        self.optimizer = optimizer
+        links = graph.output_links()
+        stable = [with_logits(o.loss) for o in outputs]
+        # logits of one output mean all of them: otherwise probabilities, clipped, are used
+        self.logits = all(
+            link is not None and loss is not None and loss.link == link
+            for link, loss in zip(links, stable, strict=True)
+        )
+        self.outputs = tuple(outputs)
+        self.losses: tuple[Any, ...] = (
+            tuple(stable) if self.logits else tuple(o.loss for o in outputs)
+        )
+        self.links = links if self.logits else (None,) * len(links)
+
+    def hyper(self) -> dict[str, float]:
+        """All numbers that may be swept, by name."""
+        return {**self.optimizer.numbers(), **self.graph.numbers()}
+
+    def init(self, key: jax.Array, hyper: Mapping[str, Any]) -> State:
+        """Draw the weights."""
+        draw, noise = jax.random.split(key)
+        params, layers = self.graph.init(draw)
+        return self.start(params, layers, noise, hyper)
+
+    def start(self, params: Any, layers: Any, noise: jax.Array, hyper: Mapping[str, Any]) -> State:
+        """A state from given weights, with a fresh optimiser."""
+        numbers = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in hyper.items()}
+        memory = self.optimizer.transform(numbers).init(params)
+        return State(params, layers, memory, noise, numbers, jnp.zeros((), jnp.int32))
+
+    # -- one step -----------------------------------------------------------------------------
+
+    def cost(
+        self, params: Any, layers: Any, batch: Batch, hyper: Mapping, key: Any, training: bool
+    ) -> tuple[jax.Array, tuple[Any, dict[str, tuple[Any, Any]]]]:
+        """J on a batch, with (new layer state, logs)."""
+        rows: Rows = batch.data
+        numbers = {name: hyper[name] for name in self.graph.numbers()}
+        raw, layers = self.graph.apply(
+            params,
+            layers,
+            rows.x[0] if self.graph.single_input else rows.x,
+            key=key,
+            training=training,
+            numbers=numbers,
+            logits=self.logits,
+        )
+        raws = (raw,) if self.graph.single_output else raw
+        logs: dict[str, tuple[Any, Any]] = {}
+        parts: dict[str, tuple[Any, Any]] = {}
+        total: Any = 0.0
+        count = rows.x[0].shape[0] if batch.mask is None else jnp.sum(batch.mask)
+        for i, (output, loss) in enumerate(zip(self.outputs, self.losses, strict=True)):
+            weight = None if rows.weight is None else rows.weight[i]
+            if batch.mask is not None:
+                weight = batch.mask if weight is None else weight * batch.mask
+            own = _weighted_sum(loss.rows(rows.y[i], raws[i]), weight)
+            total = total + output.share * own
+            prefix = f"{output.name}_" if len(self.outputs) > 1 else ""
+            if prefix:
+                parts[f"{prefix}loss"] = (own, count)
+            prediction = _activate(raws[i], self.links[i])
+            for metric in output.metrics:
+                values = metric.rows(rows.y[i], prediction)
+                logs[prefix + metric.name] = (_weighted_sum(values, batch.mask), count)
+        cost = total / count
+        penalty = self.graph.penalty(params, numbers)
+        if penalty is not None:
+            cost = cost + penalty
+            total = total + penalty * count
+        return cost, (layers, {"loss": (total, count), **parts, **logs})
+
+    def step(self, state: State, batch: Batch) -> tuple[State, Logs]:
+        """Forward pass, gradient, update."""
+        key = jax.random.fold_in(state.key, state.steps) if self.graph.stochastic else None
+        numbers = {name: state.hyper[name] for name in self.optimizer.numbers()}
+        if self.optimizer.schedule is not None:
+            factor = self.optimizer.schedule.factor(state.steps)
+            numbers["learning_rate"] = numbers["learning_rate"] * factor
+
+        def cost(params: Any) -> Any:
+            return self.cost(params, state.layers, batch, state.hyper, key, True)
+
+        at = self.optimizer.gradient_at(state.params, state.optimizer, numbers)
+        (value, (layers, logs)), grads = jax.value_and_grad(cost, has_aux=True)(at)
+        logs = {"loss": logs["loss"], **logs}  # differentiation sorted them by name
+        extra = {}
+        if self.optimizer.needs_cost:
+            extra = {"value": value, "grad": grads, "value_fn": lambda p: cost(p)[0]}
+        updates, memory = self.optimizer.transform(numbers).update(
+            grads, state.optimizer, state.params, **extra
+        )
+        params = jax.tree.map(lambda p, u: p + u.astype(p.dtype), state.params, updates)
+        return State(params, layers, memory, state.key, state.hyper, state.steps + 1), logs
+
+    def evaluate(self, state: State, batch: Batch) -> Logs:
+        """Cost and metrics at prediction: random layers off, running statistics used."""
+        _, (_, logs) = self.cost(state.params, state.layers, batch, state.hyper, None, False)
+        return logs
+
+    def finish(self, name: str, mean: Any) -> Any:
+        """The root of an `rmse`, and the like."""
+        for output in self.outputs:
+            prefix = f"{output.name}_" if len(self.outputs) > 1 else ""
+            for metric in output.metrics:
+                if name == prefix + metric.name:
+                    return metric.finish(mean)
+        return mean
+
+    def predict(self, params: Any, layers: Any, x: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The outputs on a batch, as `model.predict` returns them."""
+        y, _ = self.graph.apply(params, layers, x[0] if self.graph.single_input else x)
+        return (y,) if self.graph.single_output else y
+
+    @property
+    def _newton(self) -> bool:
+        return "damping" in self.optimizer.swept
+
+    # -- where did NaN come from --------------------------------------------------------------
+
+    def diagnose(self, state: State, batch: Batch) -> str:
+        """The first array, in the order of computation, that is not finite."""
+        key = jax.random.fold_in(state.key, state.steps) if self.graph.stochastic else None
+        rows: Rows = batch.data
+        found: list[str] = []
+
+        def tap(name: str, _: Any, y: Any) -> None:
+            if not found and not np.isfinite(np.asarray(y, float)).all():
+                found.append(f"the first non-finite array is the output of layer {name!r}")
+
+        x = rows.x[0] if self.graph.single_input else rows.x
+        self.graph.apply(state.params, state.layers, x, key=key, training=True, tap=tap)
+        if found:
+            return found[0]
+        numbers = {name: state.hyper[name] for name in self.optimizer.numbers()}
+        at = self.optimizer.gradient_at(state.params, state.optimizer, numbers)
+
+        def cost(params: Any) -> Any:
+            return self.cost(params, state.layers, batch, state.hyper, key, True)[0]
+
+        value, grads = jax.value_and_grad(cost)(at)
+        if not np.isfinite(float(value)):
+            return "every layer's output is finite, the loss is not"
+        for name in reversed(list(self.graph.layers)):  # the order in which errors travel back
+            for array, grad in grads.get(name, {}).items():
+                if not np.isfinite(np.asarray(grad)).all():
+                    return f"the first non-finite array is the gradient of {name}/{array}"
+        hint = "; its Hessian is singular here: set damping > 0" if self._newton else ""
+        return f"loss and gradients are finite, the update by {self.optimizer.name!r} is not{hint}"
+
+
+def _weighted_sum(rows: jax.Array, weight: jax.Array | None) -> jax.Array:
+    return jnp.sum(rows) if weight is None else jnp.sum(rows * weight)
+
+
+def _activate(raw: jax.Array, link: str | None) -> jax.Array:
+    return raw if link is None else activations.get(link)(raw)
