@@ -29,7 +29,7 @@ _HOMES = {
     "Sequential": "descend.train.model",
     "cross_validate": "descend.train.many",
     "ensemble": "descend.train.many",
-    "load_model": "descend.train.model",
+    "load_model": "descend.train.loading",
     "sweep": "descend.train.many",
 }
 __all__ = ["__version__", *_HOMES]
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
     from descend.nn.layers import Reshape as Reshape
     from descend.train.callbacks import EarlyStopping as EarlyStopping
     from descend.train.callbacks import ModelCheckpoint as ModelCheckpoint
+    from descend.train.loading import load_model as load_model
     from descend.train.many import cross_validate as cross_validate
     from descend.train.many import ensemble as ensemble
     from descend.train.many import sweep as sweep
     from descend.train.model import Model as Model
     from descend.train.model import Sequential as Sequential
-    from descend.train.model import load_model as load_model
 
 
 def __getattr__(name: str) -> Any:

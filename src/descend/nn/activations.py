@@ -11,6 +11,7 @@ finite derivative, for |z| up to 1e4 in float32. A parameter is set with `functo
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ ActivationFunction = Callable[..., jax.Array]
 
 
 def heaviside(z: ArrayLike) -> jax.Array:
-    """Threshold unit: h(z) = 1 if z >= 0 else 0; derivative 0 (raviv-2022; radwan "1. Threshold")."""
+    """Threshold: h(z) = 1 if z >= 0 else 0; derivative 0 (raviv-2022; radwan "1. Threshold")."""
     z = jnp.asarray(z)
     return jnp.where(z >= 0, jnp.ones_like(z), jnp.zeros_like(z))
 
@@ -57,7 +58,8 @@ def relu(z: ArrayLike) -> jax.Array:
 
 def leaky_relu(z: ArrayLike, slope: float = 0.01) -> jax.Array:
     """z if z > 0 else slope z; derivative 1 or slope (raviv-2022: slope .01)."""
-    return jax.nn.leaky_relu(z, slope)
+    z = jnp.asarray(z)
+    return jnp.where(z > 0, z, slope * z)
 
 
 def elu(z: ArrayLike, a: float = 1.0) -> jax.Array:
@@ -118,14 +120,19 @@ def get(identifier: str | ActivationFunction | list | None) -> ActivationFunctio
         return FORMULAS[name]
     if isinstance(identifier, list) and len(identifier) == 2:  # as `describe` writes it
         return partial(get(identifier[0]), **identifier[1])
-    base = identifier.func if isinstance(identifier, partial) else identifier
+    base: Any = identifier.func if isinstance(identifier, partial) else identifier
     if any(base is f for f in FORMULAS.values()):
         if isinstance(identifier, partial) and identifier.args:
             raise DescendError("an activation's parameter must be given by name, as in beta=2.0")
+        given = identifier.keywords if isinstance(identifier, partial) else {}
+        known = list(inspect.signature(base).parameters)[1:]
+        for name in given:
+            if name not in known:
+                raise unknown(f"parameter of {base.__name__}", name, known)
         return identifier  # type: ignore[return-value]
     raise DescendError(
-        f"activation {identifier!r} is not one of descend.nn.activations, so it could not be saved. "
-        f"Give a name ({', '.join(sorted(FORMULAS))}) or write a Layer for it."
+        f"activation {identifier!r} is not one of descend.nn.activations, so it could not be "
+        f"saved. Give a name ({', '.join(sorted(FORMULAS))}) or write a Layer for it."
     )
 
 

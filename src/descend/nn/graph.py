@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ Tap = Callable[[str, Any, Any], None]
 
 @dataclass(frozen=True, eq=False)
 class Symbol:
-    """The output of a layer (or an input) before there are numbers; shape without the batch axis."""
+    """The output of a layer (or an input) before there are numbers; shape without batch axis."""
 
     shape: Shape
     layer: Layer | None
@@ -50,7 +51,8 @@ def Input(shape: Sequence[int], *, name: str | None = None, dtype: str = "float3
     for axis in shape:
         if isinstance(axis, bool) or not isinstance(axis, int) or axis < 1:
             raise ShapeError(
-                f"Input: shape must hold whole numbers >= 1, got {shape}; the batch axis is left out"
+                f"Input: shape must hold whole numbers >= 1, got {shape}; "
+                "the batch axis is left out"
             )
     return Symbol(shape=shape, layer=None, name=name, dtype=dtype)
 
@@ -63,10 +65,16 @@ def connect(layer: Layer, inputs: Any) -> Symbol:
         if not isinstance(source, Symbol):
             raise DescendError(
                 f"{layer.label} was called on {type(source).__name__}; a layer is called on the "
-                "symbol of an Input or of another layer. For arrays use layer.apply(params, state, x)."
+                "symbol of an Input or of another layer. For arrays use "
+                "layer.apply(params, state, x)."
             )
+    if several and not layer.joins and len(sources) != 1:
+        raise ShapeError(
+            f"{layer.label} takes one input, got a list of {len(sources)}: join them first, "
+            "as in Concatenate()([a, b])"
+        )
     shapes = tuple(s.shape for s in sources)
-    shape = layer.build(shapes if several else shapes[0])
+    shape = layer.build(shapes if several and layer.joins else shapes[0])
     return Symbol(shape=tuple(shape), layer=layer, inputs=sources)
 
 
@@ -89,8 +97,8 @@ class Graph:
         name: shown by `summary()`.
 
     Raises:
-        DescendError: an output that does not depend on the inputs given, an input that nothing uses,
-            or two layers of one name.
+        DescendError: an output that does not depend on the inputs given, an input that nothing
+            uses, or two layers of one name.
     """
 
     def __init__(self, inputs: Any, outputs: Any, name: str = "model"):
@@ -102,8 +110,8 @@ class Graph:
         for symbol in (*self._inputs, *self._outputs):
             if not isinstance(symbol, Symbol):
                 raise DescendError(
-                    f"Model: inputs and outputs are symbols, made by Input and by calling layers on "
-                    f"it; got {type(symbol).__name__}"
+                    f"Model: inputs and outputs are symbols, made by Input and by calling layers "
+                    f"on it; got {type(symbol).__name__}"
                 )
         self._close()
 
@@ -153,7 +161,26 @@ class Graph:
         self.layers: dict[str, Layer] = {n.layer.name: n.layer for n in self.nodes if n.layer.name}
         self.input_shapes = tuple(s.shape for s in self._inputs)
         self.output_shapes = tuple(s.shape for s in self._outputs)
+        self._check_shared()
         self.stochastic = any(layer.stochastic for layer in self.layers.values())
+
+    def _check_shared(self) -> None:
+        """A layer called twice must need the same arrays both times."""
+        first: dict[str, Node] = {}
+        for node in self.nodes:
+            other = first.setdefault(str(node.layer.name), node)
+            if other.input_shape != node.input_shape:
+                arrays = [
+                    jax.eval_shape(
+                        lambda key, n=n: n.layer.init(key, n.input_shape)[0], jax.random.key(0)
+                    )
+                    for n in (other, node)
+                ]
+                if arrays[0] != arrays[1]:
+                    raise ShapeError(
+                        f"{node.layer.label} is shared between inputs of shape "
+                        f"{other.input_shape} and {node.input_shape}, which need different weights"
+                    )
 
     def _name_at(self, place: int) -> str:
         if place < len(self._inputs):
@@ -322,6 +349,18 @@ class Graph:
             "single_output": self.single_output,
         }
 
+    @functools.cached_property
+    def array_names(self) -> tuple[tuple[str, str], ...]:
+        """(layer, array) of every parameter, in the order of the layers and of their `init`."""
+        names: list[tuple[str, str]] = []
+
+        def record(key: jax.Array) -> None:  # what passes through jit comes back sorted by name
+            params, _ = self.init(key)
+            names.extend((layer, array) for layer in params for array in params[layer])
+
+        jax.eval_shape(record, jax.random.key(0))
+        return tuple(names)
+
     def parameter_counts(self) -> dict[str, int]:
         """Number of trained numbers in each layer."""
         params, _ = jax.eval_shape(self.init, jax.random.key(0))
@@ -392,7 +431,7 @@ def _input_names(inputs: Sequence[Symbol]) -> list[str]:
 
 
 def check_rows(graph: Graph, x: Sequence[Any]) -> None:
-    """Raise ShapeError unless each array of `x` has the shape of its input behind its first axis."""
+    """Raise ShapeError unless each array of `x` has its input's shape behind its first axis."""
     if len(x) != len(graph.input_shapes):
         raise ShapeError(
             f"{graph.name} has {len(graph.input_shapes)} inputs {graph.input_names}, got {len(x)}"

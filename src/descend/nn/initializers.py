@@ -27,7 +27,14 @@ class Initializer:
 
     def __call__(self, key: jax.Array, shape: Sequence[int], dtype: Any = None) -> jax.Array:
         """Draw an array of `shape`."""
-        return self._draw()(key, tuple(shape), jnp.result_type(float) if dtype is None else dtype)
+        try:
+            return self._draw()(
+                key, tuple(shape), jnp.result_type(float) if dtype is None else dtype
+            )
+        except ValueError as error:  # a rule that scales by n_in, for an array with fewer axes
+            raise DescendError(
+                f"{type(self).__name__} cannot draw an array of shape {tuple(shape)}: {error}"
+            ) from None
 
     def _draw(self) -> Callable[..., jax.Array]:
         raise NotImplementedError
@@ -161,7 +168,7 @@ _NAMES = {cls: name for name, cls in BY_NAME.items()}
 
 
 def get(identifier: str | Initializer | list) -> Initializer:
-    """The initialiser meant by a name, an instance, or the [name, fields] that `describe` writes."""
+    """The initialiser meant by a name, an instance, or the [name, fields] of `describe`."""
     if isinstance(identifier, Initializer):
         return identifier
     name, fields = identifier if isinstance(identifier, list) else (identifier, {})

@@ -30,7 +30,7 @@ PROBABILITY_FLOOR = 1e-7  # probabilities are clipped to [floor, 1 - floor] befo
 class Loss:
     """One row's error. Subclasses give the formula in `_rows`."""
 
-    # the output activation whose logits `from_logits=True` expects; None where there is no such form
+    # the output activation whose logits `from_logits=True` expects; None: there is no such form
     link: ClassVar[str | None] = None
 
     def rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
@@ -163,7 +163,10 @@ class BinaryCrossentropy(Loss):
     def _rows(self, y, prediction):
         if self.from_logits:
             return _per_row(jax.nn.softplus(prediction) - y * prediction)
-        p = jnp.clip(prediction, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+        # where 1 - 1e-7 rounds to 1 (bfloat16), the next number below 1
+        gap = float(jnp.finfo(jnp.result_type(prediction, 1.0)).epsneg)
+        top = 1 - max(PROBABILITY_FLOOR, gap)
+        p = jnp.clip(prediction, PROBABILITY_FLOOR, top)
         return _per_row(-(y * jnp.log(p) + (1 - y) * jnp.log1p(-p)))
 
 
@@ -176,6 +179,11 @@ class CategoricalCrossentropy(Loss):
 
     from_logits: bool = False
     link: ClassVar[str | None] = "softmax"
+
+    def check_shapes(self, y, prediction):
+        """Equal shapes, with an axis of two or more classes."""
+        super().check_shapes(y, prediction)
+        _require_classes(self.name, prediction)
 
     def _rows(self, y, prediction):
         return _per_row(-jnp.sum(y * _log_probabilities(prediction, self.from_logits), axis=-1))
@@ -192,9 +200,9 @@ class SparseCategoricalCrossentropy(Loss):
         """Raise ShapeError unless predictions have exactly one axis, of classes, more than y."""
         if len(prediction) < 2 or tuple(y) != tuple(prediction[:-1]):
             raise ShapeError(
-                f"{self.name}: class labels have shape {_show(y)}, predictions {_show(prediction)}. "
-                "Expected labels (n,) and predictions (n, classes); use y[:, 0] for a label column, "
-                "'categorical_crossentropy' for one-hot targets."
+                f"{self.name}: class labels have shape {_show(y)}, predictions "
+                f"{_show(prediction)}. Expected labels (n,) and predictions (n, classes); use "
+                "y[:, 0] for a label column, 'categorical_crossentropy' for one-hot targets."
             )
 
     def _rows(self, y, prediction):
@@ -205,10 +213,15 @@ class SparseCategoricalCrossentropy(Loss):
 
 @dataclass(frozen=True)
 class KLDivergence(Loss):
-    """D(y || p) = sum_k y_k (log y_k - log p_k) (scheidegger-2020, "Cross entropy loss function")."""
+    """D(y||p) = sum_k y_k (log y_k - log p_k) (scheidegger-2020, "Cross entropy loss function")."""
 
     from_logits: bool = False
     link: ClassVar[str | None] = "softmax"
+
+    def check_shapes(self, y, prediction):
+        """Equal shapes, with an axis of two or more classes."""
+        super().check_shapes(y, prediction)
+        _require_classes(self.name, prediction)
 
     def _rows(self, y, prediction):
         log_p = _log_probabilities(prediction, self.from_logits)
@@ -219,7 +232,7 @@ class KLDivergence(Loss):
 
 @dataclass(frozen=True)
 class NegativeLogLikelihood(Loss):
-    """L = -log p(y | prediction) for a log density of the user's (scheidegger-2020, max. likelihood).
+    """L = -log p(y | prediction), a log density of the user's (scheidegger-2020, max. likelihood).
 
     Args:
         log_density: f(y, prediction) -> (n,), a function in jax.numpy. It is code, so a saved model
@@ -246,6 +259,15 @@ class NegativeLogLikelihood(Loss):
                 f"log_density returned shape {rows.shape}, expected one number a row: {y.shape[:1]}"
             )
         return rows
+
+
+def _require_classes(name: str, prediction: tuple[int, ...]) -> None:
+    if len(prediction) < 2 or prediction[-1] < 2:
+        raise ShapeError(
+            f"{name}: predictions of shape {_show(prediction)} do not hold two or more classes in "
+            "their last axis, so the loss would always be 0; for one probability a row use "
+            "'binary_crossentropy'."
+        )
 
 
 def _log_probabilities(prediction: jax.Array, from_logits: bool) -> jax.Array:
@@ -294,12 +316,15 @@ class _FunctionLoss(Loss):
 
 
 def get(identifier: str | Loss | dict | Callable) -> Loss:
-    """The loss meant by a name, an instance, its JSON form, or a function (y, prediction) -> (n,)."""
+    """The loss meant by a name, an instance, its JSON, or a function (y, prediction) -> (n,)."""
     if isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, dict):
         options = dict(identifier)
-        return BY_NAME[options.pop("name")](**options)
+        name = options.pop("name", None)
+        if name not in BY_NAME:
+            raise unknown("loss", name, BY_NAME)
+        return BY_NAME[name](**options)
     if callable(identifier):
         return _FunctionLoss(identifier)
     name = ALIASES.get(identifier, identifier)

@@ -64,7 +64,7 @@ def get(identifier: str | L1L2 | dict | None) -> L1L2 | None:
     if isinstance(identifier, dict):
         return L1L2(**identifier)
     named = {"l1": L1L2(l1=0.01), "l2": L1L2(l2=0.01), "l1_l2": L1L2(l1=0.01, l2=0.01)}
-    if identifier not in named:
+    if not isinstance(identifier, str) or identifier not in named:
         raise unknown("regularizer", identifier, named)
     return named[identifier]
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from descend.errors import DescendError, MissingExtraError, unknown
 from descend.files import writable
-from descend.train.engine import Run, Snapshot
+from descend.train.run import Run, Snapshot
 
 
 class Callback:
@@ -119,7 +119,7 @@ class EarlyStopping(Callback):
         if epoch < self.start_from_epoch:
             return
         with np.errstate(invalid="ignore"):
-            better = score > self.best + (self.min_delta if np.isfinite(self.best).all() else 0.0)
+            better = score > self.best + self.min_delta
         if better.any():
             self._remember(better)
         self.best = np.where(better, score, self.best)
@@ -174,8 +174,8 @@ class ModelCheckpoint(Callback):
     """Write a checkpoint that `fit(resume=path)` continues from, bit-equal.
 
     Args:
-        path: the file; "{epoch}" in it is replaced, else each one overwrites the last (by renaming a
-            complete temporary file, so that a kill leaves the old or the new one whole).
+        path: the file; "{epoch}" in it is replaced, else each one overwrites the last (by renaming
+            a complete temporary file, so that a kill leaves the old or the new one whole).
         every: epochs between checkpoints.
         monitor, mode: with `save_best_only`, write only when this has improved.
     """
@@ -343,7 +343,7 @@ class ReduceLROnPlateau(Callback):
 
 
 class Progress(Callback):
-    """What `fit(verbose=...)` shows: 1 a bar (in a terminal) or ten lines (piped), 2 a line an epoch."""
+    """What `fit(verbose=...)` shows: 1 a bar (terminal) or ten lines (piped), 2 a line an epoch."""
 
     def __init__(self, verbose: int = 1):
         self.verbose = verbose

@@ -1,7 +1,7 @@
 """Models and checkpoints on disk: one safetensors file with a JSON description in its header.
 
-Nothing in a file is executed when it is read: no pickle, no eval, no code. A digest over description
-and arrays tells an edited file from a whole one.
+Nothing in a file is executed when it is read: no pickle, no eval, no code. A digest over
+description and arrays tells an edited file from a whole one.
 
     kind "model"        description and weights: `model.save`, `load_model`
     kind "checkpoint"   everything a run needs to go on: `ModelCheckpoint`, `fit(resume=path)`
@@ -138,9 +138,10 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _header(path: Path, content: bytes) -> dict[str, str]:
-    """The metadata of a safetensors file, read before its arrays so that each fault has its name."""
+    """The metadata of a safetensors file, read before its arrays: each fault has its name."""
     not_ours = CheckpointError(
-        f"{path} is not a file that descend wrote. Expected one made by model.save or ModelCheckpoint."
+        f"{path} is not a file that descend wrote. "
+        "Expected one made by model.save or ModelCheckpoint."
     )
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > 100_000_000 or content[8:9] != b"{":

@@ -68,11 +68,10 @@ class Arrays:
         counts = [len(r) for r in self.rows] if isinstance(self.rows, list) else [len(self.rows)]
         self.steps = max(-(-count // batch_size) for count in counts)
         self.padded = any(count != self.steps * batch_size for count in counts)
-        # a member with fewer batches than another would make updates without a row
-        if min(counts) <= (self.steps - 1) * batch_size:
-            raise DataError(
-                f"members have {min(counts)} to {max(counts)} rows: unequal batch counts"
-            )
+        if self.steps == 1 and shuffle is True:
+            self.shuffle = False  # one batch of all rows: its order does not matter
+        # some member has a batch less than another: it must not make an update without a row
+        self.uneven = min(counts) <= (self.steps - 1) * batch_size
 
     def order(self, epoch: int) -> np.ndarray:
         """Row numbers (steps, batch) of an epoch, or (members, steps, batch)."""
@@ -114,12 +113,13 @@ class Stream:
     """Rows that do not fit into memory: an epoch reads them in chunks.
 
     Args:
-        chunks: called once an epoch; returns an iterator over (x, y) or (x, y, sample_weight), numpy
-            arrays of any number of rows each.
+        chunks: called once an epoch; returns an iterator over (x, y) or (x, y, sample_weight),
+            numpy arrays of any number of rows each.
         rows: rows held at a time; chunks are joined and cut to this size, so that one compiled
             program serves all but the last. Rows are shuffled inside what is held.
 
-    A seeded shuffle therefore reaches `rows` far: write the file in random order, or take `rows` large.
+    A seeded shuffle therefore reaches `rows` far: write the file in random order, or take `rows`
+    large.
     """
 
     def __init__(self, chunks: Callable[[], Iterable[Any]], rows: int = 65_536):

@@ -22,7 +22,8 @@ from descend.errors import DataError, DescendError, unknown
 from descend.train import engine, rows
 from descend.train.feeds import Arrays
 from descend.train.history import History
-from descend.train.model import Model, _batch_size, _require_epochs, _whole
+from descend.train.model import Model
+from descend.train.run import Run
 from descend.train.runtime import RUN_ONCE, prepare
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Many:
         )
 
     def best(self, monitor: str | None = None, mode: str = "auto") -> Member:
-        """The member with the best last value of `monitor` (val_loss, else loss); NaN never wins."""
+        """The member with the best last `monitor` (val_loss, else loss); NaN never wins."""
         from descend.train.callbacks import _direction
 
         if monitor is None:
@@ -146,7 +147,8 @@ def sweep(
     Args:
         model: a compiled Model, whose own weights stay as they are; or a function that takes the
             structural settings (widths, depths) and returns one.
-        grid: {name: values}, all combinations, the last name varying fastest; or a list of settings.
+        grid: {name: values}, all combinations, the last name varying fastest; or a list of
+            settings.
             Names: "seed" (weights, order and noise), "order_seed" (order alone), any number of the
             optimiser ("learning_rate"), any number of a layer ("dropout.rate", or "rate" and "l2"
             for all layers that have one), and the arguments of the function.
@@ -192,7 +194,7 @@ def sweep(
 
 
 def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) -> Ensemble:
-    """The same network from `members` seeds, trained as one program; see `sweep` for the options."""
+    """The same network from `members` seeds, trained as one program; options as in `sweep`."""
     if not isinstance(members, int) or members < 1:
         raise DataError(f"members must be a whole number >= 1, got {members!r}")
     first = options.pop("seed", 0)
@@ -337,7 +339,7 @@ def _train(
     parts: list[tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> list[Member]:
     prepare()
-    _require_epochs(epochs, 0)
+    rows.require_epochs(epochs, 0)
     task = model.task
     k = len(settings)
     # one more of the last, to fill the devices; never active
@@ -357,14 +359,13 @@ def _train(
 
     validation: Arrays | None
     if parts is None:
-        size = _batch_size(batch_size, len(data.x[0]), task)
-        whole = size == len(data.x[0])
+        size = rows.rows_a_batch(batch_size, len(data.x[0]), task.optimizer)
         shared = bool((orders == orders[0]).all())
-        feed = Arrays(data, size, shuffle and not whole, orders[0] if shared else orders)
-        validation = _whole(checks[0], size) if checks else None
+        feed = Arrays(data, size, shuffle, orders[0] if shared else orders)
+        validation = rows.whole(checks[0], size) if checks else None
     else:
         fold_rows = [train for train, _ in parts] + [parts[-1][0]] * (padded - k)
-        size = _batch_size(batch_size, min(map(len, fold_rows)), task)
+        size = rows.rows_a_batch(batch_size, min(map(len, fold_rows)), task.optimizer)
         feed = Arrays(data, size, shuffle, orders, fold_rows)
         held = [held for _, held in parts] + [parts[-1][1]] * (padded - k)
         validation = Arrays(data, max(map(len, held)), False, 0, held)
@@ -410,7 +411,7 @@ class _Idle:
         run.active = np.arange(run.members) < self._real
 
 
-def _own_history(run: engine.Run, i: int) -> History:
+def _own_history(run: Run, i: int) -> History:
     own = History()
     length = next(
         (e for e, v in enumerate(run.history.history["loss"]) if np.isnan(v[i])), len(run.history)

@@ -1,7 +1,7 @@
 """Metrics: what is reported beside the cost, one number a row, averaged over the rows.
 
-Source: scheidegger-2020, "Evaluating a classifier"; raviv-2022, "Cross entropy loss" ("classification
-error is a crude measure ... sometimes it is useful to look at both").
+Source: scheidegger-2020, "Evaluating a classifier"; raviv-2022, "Cross entropy loss"
+("classification error is a crude measure ... sometimes it is useful to look at both").
 """
 
 from __future__ import annotations
@@ -33,18 +33,33 @@ class Metric:
 
 def binary_accuracy(y: jax.Array, prediction: jax.Array) -> jax.Array:
     """1 where p > 1/2 agrees with y in {0, 1}; mean over outputs. y, prediction (n, ...)."""
-    hits = ((prediction > 0.5) == (y > 0.5)).astype(prediction.dtype)
-    return hits.reshape(hits.shape[0], -1).mean(axis=-1)
+    _require("binary_accuracy", y.shape, prediction.shape, prediction.shape)
+    return _share((prediction > 0.5) == (y > 0.5), prediction)
 
 
 def categorical_accuracy(y: jax.Array, prediction: jax.Array) -> jax.Array:
     """1 where the most probable class is that of the one-hot y. y, prediction (n, classes)."""
-    return (jnp.argmax(prediction, -1) == jnp.argmax(y, -1)).astype(prediction.dtype)
+    _require("categorical_accuracy", y.shape, prediction.shape, prediction.shape)
+    return _share(jnp.argmax(prediction, -1) == jnp.argmax(y, -1), prediction)
 
 
 def sparse_categorical_accuracy(y: jax.Array, prediction: jax.Array) -> jax.Array:
     """1 where the most probable class is the integer y. y (n,), prediction (n, classes)."""
-    return (jnp.argmax(prediction, -1) == y.astype(jnp.int32)).astype(prediction.dtype)
+    _require("sparse_categorical_accuracy", y.shape, prediction.shape[:-1], prediction.shape)
+    return _share(jnp.argmax(prediction, -1) == y.astype(jnp.int32), prediction)
+
+
+def _require(name: str, y: tuple, wanted: tuple, prediction: tuple) -> None:
+    if y != wanted:
+        raise ShapeError(
+            f"{name}: with predictions of shape {prediction} targets must have shape {wanted}, "
+            f"got {y}; metrics=['accuracy'] chooses the form that fits the loss"
+        )
+
+
+def _share(hits: jax.Array, prediction: jax.Array) -> jax.Array:
+    """The share of hits in each row, (n,)."""
+    return hits.astype(prediction.dtype).reshape(hits.shape[0], -1).mean(axis=-1)
 
 
 BY_NAME: dict[str, Callable] = {
@@ -58,8 +73,8 @@ def get(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
     """The metric meant by a name, a loss, or a function (y, prediction) -> (n,).
 
     Args:
-        identifier: "accuracy" (or "acc") takes the form that fits the loss, as in Keras; "rmse"; any
-            name in BY_NAME; any loss; or a function.
+        identifier: "accuracy" (or "acc") takes the form that fits the loss, as in Keras; "rmse";
+            any name in BY_NAME; any loss; or a function.
         loss: the loss of the output.
         classes: width of the output.
     """

@@ -12,18 +12,17 @@ import numpy as np
 
 from descend.errors import DataError, DescendError, DivergenceError, NotFittedError, unknown
 from descend.nn import losses
-from descend.nn.graph import Graph, Input, Symbol, symbols_from_config
-from descend.nn.layers.base import Layer
-from descend.train import checkpoint, engine, metrics, optimizers, rows
+from descend.nn.graph import Graph, Input, Symbol
+from descend.train import checkpoint, engine, optimizers, rows
 from descend.train.callbacks import Callback, Progress, show_logs
 from descend.train.feeds import Arrays, Stream
 from descend.train.history import History
+from descend.train.metrics import get as metric_of
+from descend.train.program import evaluation
+from descend.train.run import Run
 from descend.train.runtime import RUN_ONCE, prepare
 from descend.train.supervised import Output, Supervised
 from descend.train.task import State
-
-DEFAULT_BATCH = 32
-PREDICTION_BATCH = 1024
 
 
 class Model(Graph):
@@ -45,7 +44,7 @@ class Model(Graph):
         self._task: Supervised | None = None
         self._weights: tuple[Any, Any] | None = None
         self._state: State | None = None
-        self._run: engine.Run | None = None
+        self._run: Run | None = None
         self._predict: Callable | None = None
 
     # -- weights ------------------------------------------------------------------------------
@@ -85,16 +84,18 @@ class Model(Graph):
             self._state = self._state._replace(params=params, layers=layers)
 
     def get_weights(self) -> list[np.ndarray]:
-        """All arrays in the order of the layers, as numpy."""
-        return [np.asarray(a) for name in self.layers for a in self.params.get(name, {}).values()]
+        """All arrays in the order of the layers (kernel, then bias), as numpy."""
+        params = self.params
+        return [np.asarray(params[layer][array]) for layer, array in self.array_names]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Put arrays in, in the order of `get_weights`; raises DescendError where they do not fit."""
-        names = [(n, a) for n in self.layers for a in self.params.get(n, {})]
-        if len(names) != len(weights):
-            raise DescendError(f"{self.name} has {len(names)} arrays, got {len(weights)}")
+        """Put arrays in, in the order of `get_weights`; raises DescendError where they misfit."""
+        if len(self.array_names) != len(weights):
+            raise DescendError(
+                f"{self.name} has {len(self.array_names)} arrays, got {len(weights)}"
+            )
         params: dict[str, dict[str, Any]] = {}
-        for (layer, array), value in zip(names, weights, strict=True):
+        for (layer, array), value in zip(self.array_names, weights, strict=True):
             held = self.params[layer][array]
             if np.shape(value) != held.shape:
                 raise DescendError(
@@ -128,15 +129,19 @@ class Model(Graph):
             raise DescendError(
                 f"compile needs a loss, such as 'mse'; known: {', '.join(losses.BY_NAME)}"
             )
-        found = [losses.get(part) for part in self._by_output(loss, "loss")]
+        chosen = self._by_output(loss, "loss")
+        for name, part in zip(self.output_names, chosen, strict=True):
+            if part is None:
+                raise DescendError(f"compile: no loss is given for the output {name!r}")
+        found = [losses.get(part) for part in chosen]
         wanted = self._by_output(metrics or [], "metrics", lists=True)
         shares = self._by_output(1.0 if loss_weights is None else loss_weights, "loss_weights")
         outputs = tuple(
             Output(
                 name=name,
                 loss=one,
-                metrics=tuple(_metric(m, one, shape[-1] if shape else 1) for m in asked or ()),
-                share=float(share),
+                metrics=tuple(metric_of(m, one, shape[-1] if shape else 1) for m in asked or ()),
+                share=1.0 if share is None else float(share),
             )
             for name, one, asked, share, shape in zip(
                 self.output_names, found, wanted, shares, self.output_shapes, strict=True
@@ -221,7 +226,7 @@ class Model(Graph):
         """
         task = self.task
         seed = self.seed if seed is None else seed
-        _require_epochs(epochs, initial_epoch)
+        rows.require_epochs(epochs, initial_epoch)
         if isinstance(x, Stream):
             feed, validation, identity, make_chunk = self._streamed(
                 x, y, batch_size, validation_split, validation_data, class_weight, shuffle, seed
@@ -234,9 +239,9 @@ class Model(Graph):
                 kept = self._validation_rows(validation_data)
             elif validation_split:
                 data, kept = rows.split_tail(data, validation_split)
-            size = _batch_size(batch_size, len(data.x[0]), task)
-            feed = Arrays(data, size, shuffle if size < len(data.x[0]) else False, seed)
-            validation = _whole(kept, size)
+            size = rows.rows_a_batch(batch_size, len(data.x[0]), task.optimizer)
+            feed = Arrays(data, size, shuffle, seed)
+            validation = rows.whole(kept, size)
             identity = {"seed": seed, "batch_size": size, "shuffle": shuffle}
             if resume is not None or any(hasattr(c, "save_best_only") for c in callbacks):
                 identity["data"] = rows.fingerprint(data)
@@ -266,17 +271,19 @@ class Model(Graph):
         self._take(run)
         return run.history
 
-    def _start(self, task: Supervised, seed: int) -> State:
+    def _start(self, task: Supervised, seed: int) -> State | Callable[[], State]:
+        """The state to train from; a function that draws it where there are no weights yet."""
         prepare()
         if self._state is not None:
             return self._state
         if self._weights is None:
-            draw = lambda s: task.init(jax.random.key(s), task.hyper())  # noqa: E731
-            return jax.jit(draw, compiler_options=RUN_ONCE)(seed)
+            return jax.jit(
+                lambda: task.init(jax.random.key(seed), task.hyper()), compiler_options=RUN_ONCE
+            )
         noise = jax.random.split(jax.random.key(seed))[1]
         return task.start(*self._weights, noise, task.hyper())
 
-    def _take(self, run: engine.Run) -> None:
+    def _take(self, run: Run) -> None:
         self._run = None
         self._state = run.state
         self._weights = (run.state.params, run.state.layers)
@@ -302,12 +309,12 @@ class Model(Graph):
     ) -> tuple[Any, ...]:
         if y is not None or split or class_weight:
             raise DataError(
-                "a Stream gives x, y and sample_weight itself; y, validation_split and class_weight "
-                "cannot be given beside it (validation_data can)"
+                "a Stream gives x, y and sample_weight itself; y, validation_split and "
+                "class_weight cannot be given beside it (validation_data can)"
             )
         if self.task.optimizer.full_batch:
             raise DataError(f"{self.task.optimizer.name!r} needs all rows at once, not a Stream")
-        size = batch_size or DEFAULT_BATCH
+        size = batch_size or rows.DEFAULT_BATCH
 
         def make_chunk(piece: Any, epoch: int) -> Arrays:
             weight = piece[2] if len(piece) > 2 else None
@@ -318,7 +325,7 @@ class Model(Graph):
 
         kept = None if validation is None else self._validation_rows(validation)
         identity = {"seed": seed, "batch_size": size, "shuffle": shuffle, "data": "stream"}
-        return stream, _whole(kept, size), identity, make_chunk
+        return stream, rows.whole(kept, size), identity, make_chunk
 
     # -- use ----------------------------------------------------------------------------------
 
@@ -338,10 +345,12 @@ class Model(Graph):
         """
         task = self.task
         data = rows.make_rows(self, task.outputs, x, y, sample_weight, where="evaluation data")
-        whole = _whole(data, batch_size or DEFAULT_BATCH)
+        whole = rows.whole(data, batch_size or rows.DEFAULT_BATCH)
         assert whole is not None
         state = self._start(task, self.seed)
-        sums = engine.evaluation(task, whole)(state)
+        if callable(state):
+            state = state()
+        sums = evaluation(task, whole)(state)
         logs = {name: float(task.finish(name, s[0] / s[1])) for name, s in sums.items()}
         if verbose:
             print(show_logs(logs))
@@ -354,7 +363,7 @@ class Model(Graph):
         arrays = rows.make_inputs(self, x, "prediction data")
         n = len(arrays[0])
         # few shapes, few compilations: full batches, then the next power of two
-        size = batch_size or min(PREDICTION_BATCH, 1 << max(n - 1, 1).bit_length())
+        size = batch_size or min(rows.WHOLE_BATCH, 1 << max(n - 1, 1).bit_length())
         if self._predict is None:
             self._predict = jax.jit(self._forward)
         params, layers = self._present()
@@ -391,7 +400,7 @@ class Model(Graph):
     # -- on disk ------------------------------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
-        """The JSON description: graph, and optimiser, loss and metrics as far as they have names."""
+        """The JSON description: graph; optimiser, loss and metrics as far as they have names."""
         described: dict[str, Any] = {"graph": self.config(), "seed": self.seed, "compile": None}
         if self._task is not None:
             rule = optimizers.describe(self._task.optimizer)
@@ -466,79 +475,3 @@ class _Follow(Callback):
         """Point the model at the run."""
         self.run = run
         self._model._run = run
-
-
-def load_model(path: str | Path, custom: Mapping[str, type[Layer]] | None = None) -> Model:
-    """A model from a file of `model.save` or `ModelCheckpoint`; nothing in it is executed.
-
-    Args:
-        path: the file.
-        custom: {class name: class} for layers of the user's own.
-
-    Raises:
-        CheckpointError: missing, truncated, edited, from a newer version, or not ours.
-    """
-    model, _ = load_with_extra(path, custom)
-    return model
-
-
-def load_with_extra(
-    path: str | Path, custom: Mapping[str, type[Layer]] | None = None
-) -> tuple[Model, dict[str, Any]]:
-    """The model, and the JSON that `save(extra=...)` put beside it."""
-    prepare()
-    described, arrays = checkpoint.read(path)
-    if described.get("model") is None:
-        raise DescendError(f"{path} holds a run that is not of a model")
-    whole = described["model"]
-    graph = whole["graph"]
-    model = Model(*symbols_from_config(graph, custom), name=graph["name"], seed=whole["seed"])
-    prefix = "state/" if described["kind"] == "checkpoint" else ""
-    shapes = jax.eval_shape(model.init, jax.random.key(0))
-    params = checkpoint.unflatten(arrays, shapes[0], f"{prefix}params", path)
-    layers = checkpoint.unflatten(arrays, shapes[1], f"{prefix}layers", path)
-    model._weights = (params, layers)
-    if whole["compile"] is not None:
-        model.compile(**whole["compile"])
-    if "history" in described:
-        model.history = History()
-        model.history.history = described["history"]
-        model.history.epoch = described["epochs"]
-    return model, described.get("extra", {})
-
-
-def _metric(identifier: Any, loss: losses.Loss, classes: int) -> metrics.Metric:
-    return metrics.get(identifier, loss, classes)
-
-
-def _require_epochs(epochs: Any, initial: Any) -> None:
-    for name, value in (("epochs", epochs), ("initial_epoch", initial)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-            raise DataError(f"{name} must be a whole number >= 0, got {value!r}")
-    if epochs < 1 or initial > epochs:
-        raise DataError(f"epochs must be >= 1 and >= initial_epoch {initial}, got {epochs}")
-
-
-def _batch_size(batch_size: int | None, n: int, task: Supervised) -> int:
-    """The rows of an update; all of them for full-batch rules."""
-    if task.optimizer.full_batch:
-        if batch_size not in (None, n):
-            raise DataError(
-                f"{task.optimizer.name!r} uses all {n} rows in each update; leave batch_size out"
-            )
-        return n
-    if batch_size is None:
-        return min(DEFAULT_BATCH, n)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
-        raise DataError(f"batch_size must be a whole number, got {batch_size!r}")
-    if not 1 <= batch_size <= n:
-        raise DataError(f"batch_size must be between 1 and the {n} training rows, got {batch_size}")
-    return int(batch_size)
-
-
-def _whole(data: rows.Rows | None, batch_size: int) -> Arrays | None:
-    """A feed that goes through all rows once, in large batches: order does not matter to sums."""
-    if data is None:
-        return None
-    n = len(data.x[0])
-    return Arrays(data, min(n, max(batch_size, PREDICTION_BATCH)), shuffle=False)

@@ -10,12 +10,14 @@ of other libraries differ, the docstring says so and an argument chooses.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
@@ -44,6 +46,9 @@ class Optimizer:
     swept: ClassVar[tuple[str, ...]] = ("learning_rate",)
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            if isinstance(value := getattr(self, field.name), np.generic):
+                object.__setattr__(self, field.name, value.item())
         if isinstance(self.learning_rate, dict):
             object.__setattr__(self, "learning_rate", schedules.get(self.learning_rate))
         if not isinstance(self.learning_rate, Schedule):
@@ -88,6 +93,7 @@ _BOUNDS = (
     ("beta_1", -1e-12, 1.0),
     ("beta_2", -1e-12, 1.0),
     ("epsilon", -1e-300, None),
+    ("initial_accumulator", -1e-300, None),
     ("weight_decay", -1e-300, None),
     ("damping", -1e-300, None),
 )
@@ -97,11 +103,11 @@ def _require(owner: Any, name: str, value: Any, low: float, high: float | None) 
     if isinstance(value, jax.Array):
         return
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not value > low or (high is not None and not value < high):
+    if not number or not low < value < math.inf or (high is not None and not value < high):
         wanted = f"> {max(low, 0.0):g}" if low >= 0 else ">= 0"
         wanted += "" if high is None else f" and < {high:g}"
         raise DescendError(
-            f"{type(owner).__name__}: {name} must be a number {wanted}, got {value!r}"
+            f"{type(owner).__name__}: {name} must be a finite number {wanted}, got {value!r}"
         )
 
 
@@ -176,8 +182,8 @@ class Nesterov(Optimizer):
     taken behind, not ahead, so the sign of Nesterov's paper is used.
 
     Args:
-        lookahead: True takes the gradient at w + mu v, as the lecture writes it. False is the form of
-            PyTorch and Keras, which stores y = w + mu v instead of w; the two paths are the same
+        lookahead: True takes the gradient at w + mu v, as the lecture writes it. False is the form
+            of PyTorch and Keras, which stores y = w + mu v instead of w; the two paths are the same
             after that change of variable.
     """
 
@@ -274,8 +280,8 @@ class Adam(Optimizer):
     1 - beta^t where used (Kingma and Ba 2015; scheidegger-2020).
 
     Args:
-        epsilon_inside: the lecture's sqrt(v + eps); False (PyTorch) adds eps to the root. Keras adds
-            it before the bias correction: its eps is ours divided by sqrt(1 - beta_2^t).
+        epsilon_inside: the lecture's sqrt(v + eps); False (PyTorch) adds eps to the root. Keras
+            adds it before the bias correction: its eps is ours divided by sqrt(1 - beta_2^t).
     """
 
     learning_rate: Any = 0.001
@@ -300,7 +306,7 @@ class Adam(Optimizer):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with decoupled weight decay: w <- w - eta (step + lambda w) (Loshchilov, Hutter 2019)."""
+    """Adam, decoupled weight decay: w <- w - eta (step + lambda w) (Loshchilov, Hutter 2019)."""
 
     weight_decay: Any = 0.004
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "beta_1", "beta_2", "weight_decay")
@@ -358,6 +364,13 @@ class LBFGS(Optimizer):
     full_batch: ClassVar[bool] = True
     needs_cost: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.memory_size, int) or self.memory_size < 1:
+            raise DescendError(
+                f"LBFGS: memory_size must be a whole number >= 1, got {self.memory_size!r}"
+            )
+
     def _transform(self, numbers):
         return optax.chain(
             optax.lbfgs(memory_size=self.memory_size),
@@ -401,7 +414,10 @@ def get(identifier: Any) -> Optimizer:
         return identifier
     if isinstance(identifier, dict):
         options = dict(identifier)
-        return BY_NAME[options.pop("name")](**options)
+        name = options.pop("name", None)
+        if name not in BY_NAME:
+            raise unknown("optimizer", name, BY_NAME)
+        return BY_NAME[name](**options)
     if isinstance(identifier, optax.GradientTransformation):
         return OptaxOptimizer(transformation=identifier)
     if isinstance(identifier, str) and identifier.lower() in BY_NAME:

@@ -16,7 +16,12 @@ import numpy as np
 from descend.errors import DataError, ShapeError, unknown
 from descend.nn.graph import Graph, check_rows
 from descend.nn.losses import SparseCategoricalCrossentropy
+from descend.train.feeds import Arrays
+from descend.train.optimizers import Optimizer
 from descend.train.supervised import Output, Rows
+
+DEFAULT_BATCH = 32
+WHOLE_BATCH = 1024  # rows at once where no update is made
 
 
 class UnlikeTailWarning(UserWarning):
@@ -113,8 +118,8 @@ def _numeric(value: Any, label: str, where: str, keep_integers: bool) -> np.ndar
             if kind not in "biuf":
                 first = next(iter(value[column]), None)
                 raise DataError(
-                    f"{where}: column {column!r} of {label} is not numeric (first value {first!r}); "
-                    "encode it (pandas.get_dummies) or leave it out"
+                    f"{where}: column {column!r} of {label} is not numeric "
+                    f"(first value {first!r}); encode it (pandas.get_dummies) or leave it out"
                 )
         value = value.to_numpy()
     elif hasattr(value, "to_numpy"):
@@ -136,8 +141,8 @@ def _numeric(value: Any, label: str, where: str, keep_integers: bool) -> np.ndar
         first = np.argwhere(bad)[0]
         place = f"row {first[0]}" + (f", column {first[1]}" if len(first) > 1 else "")
         raise DataError(
-            f"{where}: {label} holds {int(bad.sum())} NaN or infinite value(s), the first in {place}. "
-            "Fill or drop them first."
+            f"{where}: {label} holds {int(bad.sum())} NaN or infinite value(s), the first in "
+            f"{place}. Fill or drop them first."
         )
     return array.astype(jnp.result_type(float))
 
@@ -149,8 +154,9 @@ def _labels(labels: np.ndarray, classes: int, label: str, where: str) -> np.ndar
     low, high = int(whole.min()), int(whole.max())
     if low < 0 or high >= classes:
         wrong = low if low < 0 else high
+        row = int(np.argwhere(whole == wrong)[0][0])
         raise DataError(
-            f"{where}: {label} holds the label {wrong} in row {int(np.argwhere(whole == wrong)[0][0])}; "
+            f"{where}: {label} holds the label {wrong} in row {row}; "
             f"with {classes} output units labels must be 0 to {classes - 1}"
         )
     return whole
@@ -175,7 +181,8 @@ def _weights(
     if not (by_output and all(isinstance(v, Mapping) for v in by_output.values())):
         if by_output and len(outputs) > 1:
             raise DataError(
-                f"class_weight for several outputs: give {{output name: {{class: weight}}}}, {names}"
+                "class_weight for several outputs: give {output name: {class: weight}}, "
+                f"{names}"
             )
         by_output = {names[0]: by_output} if by_output else {}
     for name in by_output:
@@ -245,10 +252,10 @@ def _warn_if_unlike(rows: Rows, kept: int) -> None:
             if far.any():
                 column = int(np.argmax(far))
                 warnings.warn(
-                    f"validation_split takes the last {len(tail)} rows, and they are unlike the rest: "
-                    f"column {column} of {kind} has mean {tail[:, column].mean():.4g} there, "
-                    f"{head[:, column].mean():.4g} before. Are the rows sorted? Shuffle them, or give "
-                    "validation_data.",
+                    f"validation_split takes the last {len(tail)} rows, and they are unlike the "
+                    f"rest: column {column} of {kind} has mean {tail[:, column].mean():.4g} there, "
+                    f"{head[:, column].mean():.4g} before. Are the rows sorted? Shuffle them, or "
+                    "give validation_data.",
                     UnlikeTailWarning,
                     stacklevel=4,
                 )
@@ -261,3 +268,37 @@ def fingerprint(rows: Rows) -> str:
     for array in (*rows.x, *rows.y, *(rows.weight or ())):
         total = zlib.crc32(np.ascontiguousarray(array).data.cast("B"), total)
     return f"{len(rows.x[0])} rows, {total:08x}"
+
+
+def require_epochs(epochs: Any, initial: Any) -> None:
+    """Raise DataError unless 0 <= initial <= epochs and epochs >= 1, whole numbers."""
+    for name, value in (("epochs", epochs), ("initial_epoch", initial)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise DataError(f"{name} must be a whole number >= 0, got {value!r}")
+    if epochs < 1 or initial > epochs:
+        raise DataError(f"epochs must be >= 1 and >= initial_epoch {initial}, got {epochs}")
+
+
+def rows_a_batch(batch_size: int | None, n: int, optimizer: Optimizer) -> int:
+    """The rows of an update; all of them for full-batch rules."""
+    if optimizer.full_batch:
+        if batch_size not in (None, n):
+            raise DataError(
+                f"{optimizer.name!r} uses all {n} rows in each update; leave batch_size out"
+            )
+        return n
+    if batch_size is None:
+        return min(DEFAULT_BATCH, n)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
+        raise DataError(f"batch_size must be a whole number, got {batch_size!r}")
+    if not 1 <= batch_size <= n:
+        raise DataError(f"batch_size must be between 1 and the {n} training rows, got {batch_size}")
+    return int(batch_size)
+
+
+def whole(data: Rows | None, batch_size: int) -> Arrays | None:
+    """A feed that goes through all rows once, in large batches: order does not matter to sums."""
+    if data is None:
+        return None
+    n = len(data.x[0])
+    return Arrays(data, min(n, max(batch_size, WHOLE_BATCH)), shuffle=False)

@@ -33,10 +33,11 @@ class Schedule:
                 raise DescendError(f"{type(self).__name__}: {name} must be >= 0, got {value}")
             if name.endswith("steps") and value < 1 and name != "warmup_steps":
                 raise DescendError(f"{type(self).__name__}: {name} must be >= 1, got {value}")
-        if not self.learning_rate > 0:
-            raise DescendError(
-                f"{type(self).__name__}: learning_rate must be > 0, got {self.learning_rate}"
-            )
+        for name in ("learning_rate", "rate", "div", "final_div"):
+            if not getattr(self, name, 1.0) > 0:
+                raise DescendError(
+                    f"{type(self).__name__}: {name} must be > 0, got {getattr(self, name)}"
+                )
 
     def factor(self, step: Any) -> jax.Array:
         """eta_t / learning_rate at update `step`."""
@@ -99,6 +100,14 @@ class WarmupCosine(Schedule):
     warmup_steps: int
     decay_steps: int
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.warmup_steps < self.decay_steps:
+            raise DescendError(
+                f"WarmupCosine: decay_steps counts the ramp too, so it must exceed warmup_steps "
+                f"{self.warmup_steps}, got {self.decay_steps}"
+            )
+
     def factor(self, step):
         """The ramp, then the cosine."""
         return optax.warmup_cosine_decay_schedule(0.0, 1.0, self.warmup_steps, self.decay_steps)(
@@ -114,17 +123,27 @@ class Warmup(Schedule):
 
     def factor(self, step):
         """min(t / warmup_steps, 1)."""
+        if self.warmup_steps == 0:
+            return jnp.ones(())
         return optax.linear_schedule(0.0, 1.0, self.warmup_steps)(step)
 
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Cosine from eta/div up to eta at `peak` of the run, then down to eta/final_div (Smith 2018)."""
+    """Cosine from eta/div up to eta at `peak` of the run, down to eta/(div final_div) at its end.
+
+    Source: Smith 2018; PyTorch's convention for the end.
+    """
 
     total_steps: int
     peak: float = 0.3
     div: float = 25.0
     final_div: float = 1e4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.peak < 1:
+            raise DescendError(f"OneCycle: peak is a share of the run, below 1, got {self.peak}")
 
     def factor(self, step):
         """The cycle; peak 1."""

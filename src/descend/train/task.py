@@ -16,8 +16,8 @@ Logs = Mapping[str, tuple[Any, Any]]  # name -> (weighted sum, weight), scalars
 class State(NamedTuple):
     """Everything that changes in training: a pytree of arrays.
 
-    A Task may use its own NamedTuple; the engine needs `params` (checked for finiteness) and `hyper`
-    (the numbers that callbacks and sweeps set).
+    A Task may use its own NamedTuple; the engine needs `params` (checked for finiteness) and
+    `hyper` (the numbers that callbacks and sweeps set).
     """
 
     params: Any

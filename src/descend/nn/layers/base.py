@@ -45,6 +45,8 @@ class Layer:
 
     # True where `apply` needs a key in training (dropout); the trainer then draws one a step
     stochastic: ClassVar[bool] = False
+    # True where the layer is called on a list of symbols
+    joins: ClassVar[bool] = False
     # fields holding a number that a sweep may vary; they reach `apply` as traced arrays
     swept: ClassVar[tuple[str, ...]] = ()
 
@@ -151,8 +153,8 @@ class Layer:
 
     @classmethod
     def default_name(cls) -> str:
-        """Snake case of the class name: DropConnect -> drop_connect."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        """Keras's snake case: DropConnect -> drop_connect, PReLU -> p_re_lu, Conv2D -> conv2d."""
+        return re.sub(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
     @property
     def label(self) -> str:

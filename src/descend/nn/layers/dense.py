@@ -12,7 +12,6 @@ from descend.nn import activations
 from descend.nn.initializers import Constant, Initializer
 from descend.nn.layers.base import Layer, Shape, positive_int
 
-
 QUARTER = Constant(0.25)
 
 
@@ -30,7 +29,8 @@ class Dense(Layer):
     Raises:
         ShapeError: the input has no feature axis.
 
-    Source: hull-2023, "Vectorizing the Neural Network", "Matrix Multiplication as a Building Block".
+    Source: hull-2023, "Vectorizing the Neural Network", "Matrix Multiplication as a Building
+    Block".
     """
 
     units: int

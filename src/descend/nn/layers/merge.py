@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -13,6 +14,8 @@ from descend.nn.layers.base import Layer, Shape
 @dataclass(frozen=True, eq=False)
 class Merge(Layer):
     """Base of layers called on a list of symbols: Add()([a, b])."""
+
+    joins: ClassVar[bool] = True
 
     def require_several(self, input_shapes: tuple[Shape, ...]) -> None:
         """Raise ShapeError unless there are at least two inputs."""
@@ -42,7 +45,7 @@ class Add(Merge):
 
 @dataclass(frozen=True, eq=False)
 class Concatenate(Merge):
-    """Join along one axis; `axis` counts without the batch axis when >= 0, from the end when < 0."""
+    """Join along one axis: `axis` counts without the batch axis if >= 0, from the end if < 0."""
 
     axis: int = -1
 
@@ -58,7 +61,8 @@ class Concatenate(Merge):
         rests = {s[:axis] + s[axis + 1 :] for s in input_shape}
         if len(rests) > 1 or len({len(s) for s in input_shape}) > 1:
             raise ShapeError(
-                f"{self.label}: the inputs must agree in every axis but {self.axis}, got {input_shape}."
+                f"{self.label}: the inputs must agree in every axis but {self.axis}, "
+                f"got {input_shape}."
             )
         joined = sum(s[axis] for s in input_shape)
         return (*input_shape[0][:axis], joined, *input_shape[0][axis + 1 :])

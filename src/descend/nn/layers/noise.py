@@ -26,7 +26,9 @@ class Dropout(Layer):
     """In training each number is set to 0 with probability `rate`, the rest scaled by 1/(1 - rate).
 
     Prediction leaves its input as it is: the mean over all masks of a linear unit.
-    The rate may be swept. Source: scheidegger-2020, "Regularization in NN: Dropout"; itam-2023, 1.7.
+    The rate may be swept.
+
+    Source: scheidegger-2020, "Regularization in NN: Dropout"; itam-2023, 1.7.
     """
 
     rate: Any = 0.5

@@ -1,0 +1,56 @@
+"""Models from files; nothing in a file is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from descend.errors import CheckpointError
+from descend.nn.graph import symbols_from_config
+from descend.nn.layers.base import Layer
+from descend.train import checkpoint
+from descend.train.history import History
+from descend.train.model import Model
+from descend.train.runtime import prepare
+
+
+def load_model(path: str | Path, custom: Mapping[str, type[Layer]] | None = None) -> Model:
+    """A model from a file of `model.save` or `ModelCheckpoint`; nothing in it is executed.
+
+    Args:
+        path: the file.
+        custom: {class name: class} for layers of the user's own.
+
+    Raises:
+        CheckpointError: missing, truncated, edited, from a newer version, or not ours.
+    """
+    model, _ = load_with_extra(path, custom)
+    return model
+
+
+def load_with_extra(
+    path: str | Path, custom: Mapping[str, type[Layer]] | None = None
+) -> tuple[Model, dict[str, Any]]:
+    """The model, and the JSON that `save(extra=...)` put beside it."""
+    prepare()
+    described, arrays = checkpoint.read(path)
+    if described.get("model") is None:
+        raise CheckpointError(f"{path} holds a run that is not of a model")
+    whole = described["model"]
+    graph = whole["graph"]
+    model = Model(*symbols_from_config(graph, custom), name=graph["name"], seed=whole["seed"])
+    prefix = "state/" if described["kind"] == "checkpoint" else ""
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    params = checkpoint.unflatten(arrays, shapes[0], f"{prefix}params", path)
+    layers = checkpoint.unflatten(arrays, shapes[1], f"{prefix}layers", path)
+    model._weights = (params, layers)
+    if whole["compile"] is not None:
+        model.compile(**whole["compile"])
+    if "history" in described:
+        model.history = History()
+        model.history.history = described["history"]
+        model.history.epoch = described["epochs"]
+    return model, described.get("extra", {})

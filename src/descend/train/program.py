@@ -1,0 +1,201 @@
+"""The compiled program of an epoch, and of an evaluation.
+
+Everything here is traced: the scan over batches, validation behind it, the loop over a few epochs,
+the axis of members and its spread over devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh
+from jax.sharding import PartitionSpec as P
+
+from descend.train.feeds import Arrays, Steps, gather
+from descend.train.task import Batch, Task
+
+EPOCHS_PER_CALL = 64  # room for so many epochs in a call, for a task that makes its own data
+
+
+def _programs(task: Task) -> dict[Any, Any]:
+    """The task's compiled programs, kept with it, so that a second fit compiles nothing."""
+    return vars(task).setdefault("_programs", {})
+
+
+def all_finite(tree: Any) -> jax.Array:
+    """Whether every floating-point number in a pytree is finite, a boolean scalar."""
+    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(x), jnp.inexact)]
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in leaves]))
+
+
+def _sums(logs: Any, names: list[str]) -> jax.Array:
+    """Logs as one vector (2 x names): a scan stacks one array, not two a name."""
+    names[:] = list(logs)
+    return jnp.stack([jnp.asarray(v, jnp.result_type(float)) for p in logs.values() for v in p])
+
+
+def _pairs(sums: Any, names: list[str]) -> dict[str, np.ndarray]:
+    """What `_sums` stacked, (..., 2 x names), by name: {name: (..., 2)}; on the host."""
+    sums = np.asarray(sums)
+    parts = sums.reshape(*sums.shape[:-1], len(names), 2)
+    return {name: parts[..., i, :] for i, name in enumerate(names)}
+
+
+def _scan_evaluate(task: Task, state: Any, data: Any, order: Any, padded: bool, names: list) -> Any:
+    def body(total: Any, rows: Any) -> Any:
+        return total, _sums(task.evaluate(state, gather(data, rows, padded)), names)
+
+    _, sums = jax.lax.scan(body, None, order)
+    return sums.sum(axis=0)
+
+
+def evaluation(task: Task, rows: Arrays) -> Callable[[Any], dict[str, np.ndarray]]:
+    """A function state -> {name: (sum, weight)} over all rows."""
+    programs = _programs(task)
+    key = ("evaluate", rows.padded)
+    if key not in programs:
+        names: list[str] = []
+        whole = lambda s, d, o: _scan_evaluate(task, s, d, o, rows.padded, names)  # noqa: E731
+        programs[key] = jax.jit(whole), names
+    program, names = programs[key]
+    return lambda state: _pairs(program(state, rows.data, rows.order(0)), names)
+
+
+def epoch_program(
+    task: Task, feed: Arrays | Steps, validation: Arrays | None, members: int | None
+) -> Program:
+    """The compiled function
+
+        (state, data, orders, checks, count, active) -> (state, logs, validation logs, finite)
+
+    that runs the first `count` of the epochs in `orders` (epochs, steps, batch). Logs are dicts of
+    arrays (epochs, 2), the sum and the weight of each epoch; `finite` has shape (epochs,). With
+    members every result has a leading axis.
+    """
+    own = feed.steps if isinstance(feed, Steps) else None
+    padded = isinstance(feed, Arrays) and feed.padded
+    checks_padded = validation is not None and validation.padded
+    many_orders = isinstance(feed, Arrays) and feed.per_member
+    many_checks = validation is not None and validation.per_member
+    mesh = member_mesh(members)
+    uneven = isinstance(feed, Arrays) and feed.uneven
+    key = (
+        own,
+        padded,
+        uneven,
+        validation is not None,
+        checks_padded,
+        members,
+        many_orders,
+        many_checks,
+    )
+    programs = _programs(task)
+    if key in programs:
+        return programs[key]
+    names: list[str] = []  # of the logs, filled while tracing
+    checked: list[str] = []
+
+    def epoch(state: Any, data: Any, order: Any, checks: Any) -> Any:
+        if own is not None:
+            state, order = task.collect(state, own)  # type: ignore[attr-defined]
+
+        def body(state: Any, rows: Any) -> Any:
+            batch = Batch(rows, None) if own is not None else gather(data, rows, padded)
+            new, logs = task.step(state, batch)
+            if uneven and batch.mask is not None:  # this member has no row left, another has
+                some = jnp.any(batch.mask > 0)
+                new = jax.tree.map(lambda a, b: jnp.where(some, a, b), new, state)
+            return new, _sums(logs, names)
+
+        state, sums = jax.lax.scan(body, state, order)
+        sums = sums.sum(axis=0)
+        found = jnp.zeros((0,), sums.dtype)
+        if checks is not None:
+            found = _scan_evaluate(task, state, checks[0], checks[1], checks_padded, checked)
+        return state, sums, found, all_finite(state.params) & jnp.all(jnp.isfinite(sums))
+
+    def whole(state: Any, data: Any, orders: Any, checks: Any, count: Any, active: Any) -> Any:
+        room = EPOCHS_PER_CALL if orders is None else orders.shape[0]
+        # jit only so that the shape question and the loop share one trace
+        run_epoch = jax.jit(epoch)
+        order_at = (lambda i: None) if orders is None else (lambda i: orders[i])
+        shapes = jax.eval_shape(run_epoch, state, data, order_at(0), checks)[1:]
+        empty = tuple(jnp.zeros((room, *s.shape), s.dtype) for s in shapes)
+
+        def one(i: Any, carry: Any) -> Any:
+            old, alive, sums, found, finite = carry
+            new, *results = run_epoch(old, data, order_at(i), checks)
+            alive = alive & results[-1]
+            state = jax.tree.map(lambda a, b: jnp.where(alive, a, b), new, old)
+            results[-1] = alive
+            stacks = (sums, found, finite)
+            filled = (a.at[i].set(r) for a, r in zip(stacks, results, strict=True))
+            return state, alive, *filled
+
+        alive = jnp.ones((), bool) if active is None else active
+        state, _, sums, found, finite = jax.lax.fori_loop(0, count, one, (state, alive, *empty))
+        return state, sums, found, finite
+
+    if members is not None:
+        order_axis = 0 if many_orders else None
+        check_axis = (None, 0 if many_checks else None) if validation is not None else None
+        whole = jax.vmap(whole, in_axes=(0, None, order_axis, check_axis, None, 0))
+        if mesh is not None:  # members never communicate: each device runs its share
+            check_cut = (P(), P("members") if many_checks else P())
+            order_cut = P("members") if many_orders else P()
+            whole = jax.shard_map(
+                whole,
+                mesh=mesh,
+                in_specs=(
+                    P("members"),
+                    P(),
+                    order_cut,
+                    check_cut if validation is not None else None,
+                    P(),
+                    P("members"),
+                ),
+                out_specs=P("members"),
+                check_vma=False,
+            )
+    programs[key] = Program(whole, names, checked)
+    return programs[key]
+
+
+class Program:
+    """What `epoch_program` returns: the jitted function, and the names of what it logs."""
+
+    def __init__(self, whole: Callable, names: list[str], checked: list[str]):
+        self._jitted = jax.jit(whole)
+        self._names, self._checked = names, checked
+        self._ahead: Callable | None = None
+
+    def compile(self, *arguments: Any) -> None:
+        """Compile for these arguments, or for their shapes, without running."""
+        self._ahead = self._jitted.lower(*arguments).compile()
+
+    def __call__(self, *arguments: Any) -> Any:
+        """(state, logs, validation logs, finite), the last three on the host."""
+        try:
+            results = (self._ahead or self._jitted)(*arguments)
+        except TypeError:  # other shapes than those compiled for ahead of time
+            if self._ahead is None:
+                raise
+            self._ahead = None
+            results = self._jitted(*arguments)
+        state, sums, found, finite = results
+        return state, _pairs(sums, self._names), _pairs(found, self._checked), np.asarray(finite)
+
+
+def member_mesh(members: int | None) -> Mesh | None:
+    """The devices that members are spread over: as many as divide them; None for one device."""
+    if members is None:
+        return None
+    devices = jax.devices()
+    usable = max(d for d in range(1, len(devices) + 1) if members % d == 0)
+    if usable == 1:
+        return None
+    return Mesh(np.asarray(devices[:usable]), ("members",), axis_types=(AxisType.Auto,))

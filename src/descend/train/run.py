@@ -1,0 +1,105 @@
+"""A run in progress: its state, history, and what callbacks may do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from descend.train.history import History
+
+
+class Snapshot:
+    """The state after one epoch of a call, computed when it is first asked for."""
+
+    def __init__(self, replay: Callable[[], Any]):
+        self._replay: Callable[[], Any] | None = replay
+        self._state: Any = None
+
+    @classmethod
+    def of(cls, state: Any) -> Snapshot:
+        """A snapshot whose state is at hand."""
+        snapshot = cls(lambda: state)
+        _ = snapshot.state
+        return snapshot
+
+    @property
+    def ready(self) -> bool:
+        """Whether the state is at hand without a replay."""
+        return self._replay is None
+
+    @property
+    def state(self) -> Any:
+        """The state."""
+        if self._replay is not None:
+            self._state, self._replay = self._replay(), None
+        return self._state
+
+
+class Run:
+    """One training run, or `members` runs trained as one program (arrays get a leading axis).
+
+    Attributes:
+        history: the History so far.
+        epoch: the epoch just ended.
+        active: which members still train, (members,); None for a single run.
+        diverged: {member: epoch} of members stopped by a NaN.
+        model: the Model in training, or None.
+        seed, fingerprint: what identifies the run in a checkpoint.
+    """
+
+    def __init__(self, state: Any, epochs: int, members: int | None = None):
+        self.history = History()
+        self.epochs = epochs
+        self.epoch = -1
+        self.members = members
+        self.active = None if members is None else np.ones(members, bool)
+        self.diverged: dict[int, int] = {}
+        self.model: Any = None
+        self.callbacks: list[Any] = []
+        self.identity: dict[str, Any] = {}
+        self.snapshot = Snapshot.of(state)
+        self.touched = False  # something asked for, or changed, a state inside a call
+        self.changed = False  # the rest of the call no longer follows from the state
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the run was stopped, in words."""
+        return self.history.stopped
+
+    @property
+    def state(self) -> Any:
+        """The state after `epoch`."""
+        if not self.snapshot.ready:
+            self.touched = True
+        return self.snapshot.state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        self.snapshot = Snapshot.of(state)
+        self.touched = self.changed = True
+
+    def hyper(self, name: str) -> Any:
+        """The present value of a hyperparameter: a float, or (members,)."""
+        value = np.asarray(self.snapshot.state.hyper[name])
+        return float(value) if value.ndim == 0 else value
+
+    def set_hyper(self, name: str, value: Any) -> None:
+        """Set a hyperparameter from the next epoch on (no recompilation)."""
+        state = self.state
+        old = state.hyper[name]
+        new = jnp.broadcast_to(jnp.asarray(value, old.dtype), old.shape)
+        if not np.array_equal(np.asarray(new), np.asarray(old)):
+            self.state = state._replace(hyper={**state.hyper, name: new})
+
+    def stop(self, reason: str, members: np.ndarray | None = None) -> None:
+        """End the run after this epoch; with `members`, only those (a boolean mask)."""
+        if self.active is not None:
+            going = self.active & (False if members is None else ~members)
+            if not np.array_equal(going, self.active):
+                self.active, self.changed = going, True
+            if going.any():
+                return
+        self.history.stopped = reason
