@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from pathlib import Path
 
 from descend.errors import DescendError
@@ -29,18 +30,15 @@ def writable(path: str | Path) -> Path:
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Write to a temporary file beside `path`, then rename it; raises DescendError."""
     path = writable(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".descend-", suffix=".tmp")
+    temporary = path.parent / f".descend-{os.getpid()}-{uuid.uuid4().hex}.tmp"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
     except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise DescendError(f"cannot write {path}: {error.strerror or error}") from None
         raise

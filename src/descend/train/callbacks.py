@@ -354,15 +354,13 @@ class Progress(Callback):
         self._shown = -1
         if self.verbose == 1 and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn
 
             self._bar = Progress(
                 TextColumn("epoch {task.completed}/{task.total}"),
-                BarColumn(),
-                TimeRemainingColumn(),
+                BarColumn(bar_width=12),
                 TextColumn("{task.fields[logs]}"),
                 console=Console(stderr=True),
-                transient=False,
             )
             self._line = self._bar.add_task(
                 "", total=self.run.epochs, completed=self.run.epoch + 1, logs=""

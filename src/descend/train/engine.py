@@ -64,7 +64,7 @@ def train(
         feed: what an epoch is made of.
         epochs: number of the last epoch, exclusive.
         state: as `task.init` (or a checkpoint) gave it; with a leading axis for members. Or a
-            jitted function that draws it, which then runs while the epoch compiles.
+            `partial` of a jitted function that draws it, which runs while the epoch compiles.
         callbacks: objects with any of `set_run(run)`, `on_train_begin(logs)`,
             `on_epoch_end(epoch, logs)`, `on_train_end(logs)`.
         validation: rows for `task.evaluate` after every epoch.
@@ -83,7 +83,7 @@ def train(
             state.
     """
     prepare()
-    if callable(state):
+    if isinstance(state, partial):
         state = _drawn_while_compiling(task, feed, state, validation, members)
     run = Run(state, epochs, members)
     run.epoch, run.model, run.callbacks = initial_epoch - 1, model, list(callbacks)
@@ -163,14 +163,14 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
 
 
 def _room(feed: Arrays | Steps) -> int:
-    """Epochs that one call has room for; not of `epochs`, which would compile a program for each."""
+    """Epochs that one call has room for; whatever `epochs` is, so that one program serves all."""
     return max(1, min(EPOCHS_PER_CALL, STEPS_PER_CALL // feed.steps))
 
 
 def _drawn_while_compiling(
     task: Task,
     feed: Arrays | Stream | Steps,
-    draw: Callable[[], Any],
+    draw: Any,  # a partial of a jitted function
     validation: Arrays | None,
     members: int | None,
 ) -> Any:
@@ -182,7 +182,8 @@ def _drawn_while_compiling(
         checks = (validation.data, validation.order(0)) if validation is not None else None
         orders = _orders(feed, 0, 1, _room(feed))
         program = epoch_program(task, feed, validation, None)
-        program.compile(jax.eval_shape(draw), feed.data, orders, checks, np.int32(1), None)
+        shapes = draw.func.eval_shape(*draw.args)
+        program.compile(shapes, feed.data, orders, checks, np.int32(1), None)
         return drawn.result()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -277,9 +278,10 @@ class Model(Graph):
         if self._state is not None:
             return self._state
         if self._weights is None:
-            return jax.jit(
-                lambda: task.init(jax.random.key(seed), task.hyper()), compiler_options=RUN_ONCE
+            draw = jax.jit(
+                lambda s, hyper: task.init(jax.random.key(s), hyper), compiler_options=RUN_ONCE
             )
+            return partial(draw, seed, task.hyper())
         noise = jax.random.split(jax.random.key(seed))[1]
         return task.start(*self._weights, noise, task.hyper())
 

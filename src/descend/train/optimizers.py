@@ -184,7 +184,7 @@ class Nesterov(Optimizer):
     Args:
         lookahead: True takes the gradient at w + mu v, as the lecture writes it. False is the form
             of PyTorch and Keras, which stores y = w + mu v instead of w; the two paths are the same
-            after that change of variable.
+            after that change of variable. The cost that is reported is that at w + mu v in both.
     """
 
     momentum: Any = 0.9

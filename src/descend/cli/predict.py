@@ -1,0 +1,83 @@
+"""`descend predict`: a saved network on a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from descend.tables.encoder import Noted
+
+MOST_LISTED = 12
+
+
+@click.command("predict")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="Where to write.  [default: standard output]",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No remarks on standard error.")
+def command(model: Path, data: str, output: Path | None, quiet: bool) -> None:
+    """Predict the rows of DATA with the network in MODEL, a file that `descend fit` saved.
+
+    Writes CSV, one line a row of DATA in its order: the predicted number, or the predicted class
+    and the probability of each. DATA needs the columns of training; its target, if there, is not
+    used.
+
+    \b
+    descend predict iris.descend iris
+    descend predict houses.descend new_houses.csv -o prices.csv
+    """
+    from descend.files import writable, write_atomically
+
+    if output is not None:
+        writable(output)
+    from descend.cli.reading import read_table
+    from descend.train.checkpoint import read
+
+    read(model)  # a wrong file is found before the data are read
+    table = read_table(data, quiet)
+    from descend.tables.predictor import TablePredictor
+
+    predictor = TablePredictor.load(model)
+    found, noted = predictor.predict(table.frame, table.source)
+    content = found.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
+    if not quiet:
+        for line in _remarks(noted):
+            click.echo(line, err=True)
+    if output is None:
+        click.echo(content, nl=False)
+        return
+    write_atomically(output, content)
+    if not quiet:
+        click.echo(
+            f"wrote {len(found):,} predictions of {predictor.target.name} to {output}", err=True
+        )
+
+
+def _remarks(noted: dict[str, Noted]) -> list[str]:
+    """What was missing or unknown, by column."""
+    lines = []
+    for name, one in noted.items():
+        if one.missing:
+            lines.append(f"{name}: {one.missing:,} missing")
+        if one.unreadable:
+            lines.append(
+                f"{name}: {one.unreadable:,} not readable, such as {one.example!r}; as if missing"
+            )
+        if one.unseen:
+            lines.append(
+                f"{name}: {one.unseen:,} of a level that training did not see or keep, such as "
+                f"{one.example!r}; as if none"
+            )
+    more = len(lines) - MOST_LISTED
+    return [f"note: {line}" for line in lines[:MOST_LISTED]] + (
+        [f"note: and {more} more such"] if more > 0 else []
+    )

@@ -1,0 +1,1 @@
+"""How data gets in: built-in names and files, and splits."""

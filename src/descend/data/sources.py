@@ -1,0 +1,167 @@
+"""Tables by built-in name or from a file."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from descend.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 10  # names listed in an error about a column
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows and columns, and where they come from.
+
+    Attributes:
+        name: the built-in name, or the file's name without its ending.
+        source: what was given to `load`.
+        frame: the data.
+        target: the column that is usually predicted; None for a file.
+        note: one line on what the data are.
+        digest: sha256 of the file, or of the values of a built-in table.
+    """
+
+    name: str
+    source: str
+    frame: pd.DataFrame
+    target: str | None
+    note: str
+    digest: str
+
+
+def load(name_or_path: str | Path) -> Table:
+    """The table of a built-in name (see `BUILT_IN`), or of a CSV or Parquet file.
+
+    A file in the current folder that is called exactly like a built-in name is read as `./name`.
+
+    Raises:
+        DataError: neither; or a file that cannot be read (see `descend.data.files.read`).
+    """
+    given = str(name_or_path)
+    if given in BUILT_IN:
+        note, make = BUILT_IN[given]
+        frame, target = make()
+        return Table(given, given, frame, target, note, _digest(frame))
+    path = Path(name_or_path)
+    if not path.exists():
+        near = difflib.get_close_matches(given, BUILT_IN, n=1, cutoff=0.6)
+        near += difflib.get_close_matches(path.name, _files_beside(path), n=1, cutoff=0.6)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise DataError(
+            f"there is no file {given!r}, and no built-in table of that name.{hint} "
+            f"Built-in: {', '.join(BUILT_IN)}."
+        )
+    from descend.data import files
+
+    frame, note = files.read(path)
+    name = path.name.removesuffix(path.suffix).removesuffix(".csv").removesuffix(".tsv")
+    return Table(name or path.name, given, frame, None, note, files.digest(path))
+
+
+def unknown_column(name: str, columns: Iterable[str], where: str) -> DataError:
+    """The error for a column that is not there; wide tables are not listed whole."""
+    known = [str(c) for c in columns]
+    near = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.5)
+    hint = ""
+    if near:
+        hint = f" Did you mean {next(k for k in known if k.lower() == near[0])!r}?"
+    more = f", ... ({len(known)} in all)" if len(known) > SHOWN else ""
+    return DataError(
+        f"{where} has no column {name!r}.{hint} Its columns: {', '.join(known[:SHOWN])}{more}."
+    )
+
+
+def _files_beside(path: Path) -> list[str]:
+    try:
+        return [p.name for p in path.parent.iterdir() if p.is_file()][:1000]
+    except OSError:
+        return []
+
+
+def _digest(frame: pd.DataFrame) -> str:
+    import pandas as pd
+
+    hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    return hashlib.sha256(hashes.tobytes()).hexdigest()
+
+
+# -- built-in tables ----------------------------------------------------------------------------
+
+Made = tuple["pd.DataFrame", str]
+
+
+def _classes(bunch, target: str) -> Made:
+    """A scikit-learn classification set, its classes by name."""
+    frame = bunch.data.copy()
+    names = [str(n) for n in bunch.target_names]
+    frame[target] = [names[int(c)] for c in bunch.target]
+    return frame, target
+
+
+def _iris() -> Made:
+    from sklearn.datasets import load_iris
+
+    frame, target = _classes(load_iris(as_frame=True), "species")
+    names = ["sepal_length", "sepal_width", "petal_length", "petal_width", "species"]
+    return frame.set_axis(names, axis="columns"), target
+
+
+def _digits() -> Made:
+    from sklearn.datasets import load_digits
+
+    frame = load_digits(as_frame=True).frame
+    return frame.rename(columns={"target": "digit"}), "digit"
+
+
+def _wine() -> Made:
+    from sklearn.datasets import load_wine
+
+    frame, target = _classes(load_wine(as_frame=True), "class")
+    return frame, target
+
+
+def _breast_cancer() -> Made:
+    from sklearn.datasets import load_breast_cancer
+
+    frame, target = _classes(load_breast_cancer(as_frame=True), "diagnosis")
+    return frame.rename(columns=lambda c: c.replace(" ", "_")), target
+
+
+def _diabetes() -> Made:
+    from sklearn.datasets import load_diabetes
+
+    frame = load_diabetes(as_frame=True, scaled=False).frame
+    return frame.rename(columns={"target": "progression"}), "progression"
+
+
+def _fair() -> Made:
+    from statsmodels.datasets import fair
+
+    return fair.load_pandas().data, "affairs"
+
+
+def _randhie() -> Made:
+    from statsmodels.datasets import randhie
+
+    return randhie.load_pandas().data, "mdvis"
+
+
+# name -> what it is, how it is made (target included)
+BUILT_IN: dict[str, tuple[str, Callable[[], Made]]] = {
+    "iris": ("Fisher's irises, lengths and widths in cm (scikit-learn)", _iris),
+    "digits": ("8 x 8 images of handwritten digits, ink 0 to 16 (scikit-learn)", _digits),
+    "wine": ("chemical analysis of wines of three growers (scikit-learn)", _wine),
+    "breast_cancer": ("cell nuclei of Wisconsin breast tumours (scikit-learn)", _breast_cancer),
+    "diabetes": ("progression of diabetes one year after baseline (scikit-learn)", _diabetes),
+    "fair": ("Fair (1978), extramarital affairs, a survey of women (statsmodels)", _fair),
+    "randhie": ("RAND health insurance experiment, doctor visits (statsmodels)", _randhie),
+}

@@ -1,0 +1,1 @@
+"""What results look like: in the terminal, later on pages."""

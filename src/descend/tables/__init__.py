@@ -1,0 +1,1 @@
+"""The recipe: from a table to a tested network."""

@@ -1,0 +1,171 @@
+"""The column to predict: which task it makes, and its way into the network and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from descend.errors import DataError
+from descend.tables.columns import kind_of, numbers, text, truths
+
+MOST_CLASSES = 10  # of a whole-number target that nobody called a class
+LEAST_PER_VALUE = 20  # rows a value of such a target must have on average
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target of a table.
+
+    Attributes:
+        name: the column.
+        task: "classification" or "regression".
+        reason: why, in words.
+        classes: names of the classes, in the order of the network's outputs; () for regression.
+        mean, sd: of the training part; the network predicts (y - mean) / sd. 0 and 1 for classes.
+    """
+
+    name: str
+    task: str
+    reason: str
+    classes: tuple[str, ...] = ()
+    mean: float = 0.0
+    sd: float = 1.0
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the task is classification."""
+        return self.task == "classification"
+
+    def fit(self, y: np.ndarray) -> Target:
+        """With mean and standard deviation of the training rows y, for regression.
+
+        Raises:
+            DataError: y does not vary.
+        """
+        if self.classifies:
+            return self
+        mean, sd = float(y.mean()), float(y.std())
+        if not sd > 0:
+            raise DataError(f"the target {self.name!r} is the same in all {len(y)} training rows")
+        return replace(self, mean=mean, sd=sd)
+
+    def scale(self, y: np.ndarray) -> np.ndarray:
+        """What the network is trained on: class numbers (n,), or standardised values (n, 1)."""
+        return y if self.classifies else ((y - self.mean) / self.sd)[:, None]
+
+    def unscale(self, output: np.ndarray) -> np.ndarray:
+        """From the network's output: probabilities (n, k) that sum to one, or values (n,)."""
+        output = np.asarray(output, np.float64)
+        if self.classifies:
+            return output / output.sum(axis=1, keepdims=True)
+        return output[:, 0] * self.sd + self.mean
+
+    def to_json(self) -> dict[str, Any]:
+        """The target as plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Target:
+        """What `to_json` gave."""
+        return cls(**{**saved, "classes": tuple(saved["classes"])})
+
+
+def read_target(column: pd.Series, task: str | None = None) -> tuple[Target, np.ndarray]:
+    """The Target of a column without missing values, and its values.
+
+    A text, true/false or category column makes a classification, as do two distinct values, or at
+    most 10 distinct whole numbers with at least 20 rows a value. Anything else is regression.
+
+    Args:
+        column: (n,), nothing missing.
+        task: decides in place of the rule.
+
+    Returns:
+        The Target (not yet fitted), and y: class numbers (int64) or values (float64), (n,).
+
+    Raises:
+        DataError: constant, infinite, dates, or values that do not suit the task.
+    """
+    name, kind = str(column.name), kind_of(column)
+    if kind in ("date", "other"):
+        what = "dates" if kind == "date" else "lists or other objects"
+        raise DataError(
+            f"the target {name!r} holds {what}, which cannot be predicted (first value "
+            f"{column.iloc[0]!r}); choose another with --target"
+        )
+    values: np.ndarray | None = None
+    y: np.ndarray
+    if kind == "boolean":
+        values, _ = truths(column)
+    elif kind == "number":
+        values, _ = numbers(column)
+        _require_finite(name, values)
+    elif task == "regression":
+        values, strangers = numbers(column)
+        if strangers.any():
+            first = int(np.argmax(strangers))
+            raise DataError(
+                f"regression needs numbers; the target {name!r} holds {str(column.iloc[first])!r} "
+                f"(and {int(strangers.sum()) - 1} more like it). Leave out --task regression"
+            )
+    if kind == "number":
+        assert values is not None
+        order, y = np.unique(values, return_inverse=True)
+        classes = _names(order) if len(order) <= len(values) / 2 or len(order) == 1 else []
+        distinct, example = len(order), f"{values[0]:g}"
+    else:
+        words = text(column)
+        classes = sorted(words.unique())
+        y = words.map({c: i for i, c in enumerate(classes)}).to_numpy(dtype=np.int64)
+        distinct, example = len(classes), repr(words.iloc[0])
+    if distinct < 2:
+        raise DataError(
+            f"the target {name!r} is constant: {example} in all {len(column)} rows; there is "
+            "nothing to predict"
+        )
+    decided, reason = _decide(kind, values, distinct)
+    if task is not None:
+        decided, reason = task, "as asked for"
+    if decided == "regression":
+        assert values is not None
+        return Target(name, decided, reason), values
+    if distinct > len(column) / 2:
+        raise DataError(
+            f"the target {name!r} holds {distinct} different values in {len(column)} rows, such as "
+            f"{example}: too many to be classes. Choose another column with --target"
+            + (", or use --task regression" if values is not None else "")
+        )
+    return Target(name, decided, reason, tuple(classes)), y
+
+
+def _require_finite(name: str, values: np.ndarray) -> None:
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise DataError(
+            f"the target {name!r} holds {int(infinite.sum())} infinite value(s), the first in row "
+            f"{int(np.argmax(infinite)) + 1} of those with a target; correct or remove them"
+        )
+
+
+def _names(values: np.ndarray) -> list[str]:
+    return [str(int(v)) if v == int(v) else repr(float(v)) for v in values]
+
+
+def _decide(kind: str, values: np.ndarray | None, distinct: int) -> tuple[str, str]:
+    """(task, reason): the rule of `read_target`."""
+    if kind == "boolean":
+        return "classification", "it is true or false"
+    if values is None or kind == "category":
+        return "classification", f"it is text with {distinct} distinct values"
+    n = len(values)
+    whole = bool((values == np.floor(values)).all())
+    what = "whole numbers" if whole else "numbers"
+    if distinct == 2:
+        return "classification", f"it holds 2 distinct {what}"
+    if whole and distinct <= MOST_CLASSES and distinct * LEAST_PER_VALUE <= n:
+        return "classification", f"it holds {distinct} distinct whole numbers in {n:,} rows"
+    return "regression", f"it holds {distinct} distinct {what} in {n:,} rows"
