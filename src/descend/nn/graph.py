@@ -140,7 +140,9 @@ class Graph:
 
         used = {id(s) for symbol in order for s in symbol.inputs} | {id(s) for s in self._outputs}
         for symbol in self._inputs:
-            if symbol.layer is not None or id(symbol) not in used:
+            if symbol.layer is not None:
+                raise DescendError(f"Model: {symbol!r} is among the inputs; inputs come from Input")
+            if id(symbol) not in used:
                 raise DescendError(f"Model: the input {symbol!r} is not used by any output")
 
         named = _unique_names([s.layer for s in order if s.layer is not None])

@@ -11,7 +11,6 @@ import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -45,12 +44,14 @@ class Member:
     settings: dict[str, Any]
     history: History
     diverged_in: int | None
-    _model: Callable[[], Model] = field(repr=False)
+    _of: Model = field(repr=False)  # the model handed in: description and compilation
+    _states: Any = field(repr=False)  # of all members, with a leading axis
+    _index: int = field(repr=False)
 
     @property
     def model(self) -> Model:
         """The trained model of this member."""
-        return self._model()
+        return _member_model(self._of, self._states, self._index)
 
     def last(self, monitor: str) -> float:
         """The monitored quantity after its last epoch."""
@@ -110,7 +111,7 @@ class Ensemble(Many):
     """
 
     def predict(self, x: Any) -> np.ndarray:
-        """Mean over the members, (n, ...)."""
+        """Mean over the members, (n, ...), of a network with one output."""
         return self.predict_all(x).mean(axis=0)
 
     def spread(self, x: Any) -> np.ndarray:
@@ -122,7 +123,15 @@ class Ensemble(Many):
         kept = [m for m in self.members if m.diverged_in is None]
         if not kept:
             raise DescendError("every member diverged: use a smaller learning rate")
-        return np.stack([m.model.predict(x) for m in kept])
+        model, states = kept[0]._of, kept[0]._states
+        if not model.single_output:
+            raise DescendError("an ensemble predicts one output; for several use member.model")
+        which = np.array([m._index for m in kept])
+        params, layers = jax.tree.map(lambda a: a[which], (states.params, states.layers))
+        arrays = rows.make_inputs(model, x, "prediction data")
+        forward = jax.jit(jax.vmap(model._forward, in_axes=(0, 0, None)))
+        found = rows.in_pieces(lambda part: forward(params, layers, part), arrays, None, axis=1)
+        return found[0]
 
 
 def sweep(
@@ -395,7 +404,9 @@ def _train(
             settings=dict(settings[i]),
             history=_own_history(run, i),
             diverged_in=run.diverged[i] + 1 if i in run.diverged else None,
-            _model=partial(_member_model, model, final, i),
+            _of=model,
+            _states=final,
+            _index=i,
         )
         for i in range(k)
     ]

@@ -363,22 +363,11 @@ class Model(Graph):
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | bool = 0) -> Any:
         """The outputs on rows x: an array (n, ...), or a list of them for several outputs."""
         arrays = rows.make_inputs(self, x, "prediction data")
-        n = len(arrays[0])
-        # few shapes, few compilations: full batches, then the next power of two
-        size = batch_size or min(rows.WHOLE_BATCH, 1 << max(n - 1, 1).bit_length())
         if self._predict is None:
             self._predict = jax.jit(self._forward)
-        params, layers = self._present()
-        pieces = []
-        for start in range(0, n, size):
-            part = [a[start : start + size] for a in arrays]
-            have = len(part[0])
-            if have < size:
-                part = [np.concatenate([a, np.repeat(a[-1:], size - have, axis=0)]) for a in part]
-            found = self._predict(params, layers, tuple(part))
-            pieces.append([np.asarray(y)[:have] for y in found])
-        outputs = [np.concatenate(column) for column in zip(*pieces, strict=True)]
-        return outputs[0] if self.single_output else outputs
+        forward, (params, layers) = self._predict, self._present()
+        found = rows.in_pieces(lambda part: forward(params, layers, part), arrays, batch_size)
+        return found[0] if self.single_output else found
 
     def _forward(self, params: Any, layers: Any, x: tuple[Any, ...]) -> tuple[Any, ...]:
         y, _ = self.apply(params, layers, x[0] if self.single_input else x)

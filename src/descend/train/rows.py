@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -260,6 +260,27 @@ def _warn_if_unlike(rows: Rows, kept: int) -> None:
                     stacklevel=4,
                 )
                 return
+
+
+def in_pieces(
+    forward: Callable[[tuple], tuple], arrays: tuple, size: int | None, axis: int = 0
+) -> list[np.ndarray]:
+    """The outputs of `forward` on rows, a piece at a time, joined along `axis`.
+
+    Few shapes, few compilations: pieces of 1024 rows, and the next power of two below that; what is
+    missing is filled with the last row and cut off again.
+    """
+    n = len(arrays[0])
+    size = size or min(WHOLE_BATCH, 1 << max(n - 1, 1).bit_length())
+    pieces = []
+    for start in range(0, n, size):
+        part = tuple(a[start : start + size] for a in arrays)
+        have = len(part[0])
+        if have < size:
+            part = tuple(np.concatenate([a, np.repeat(a[-1:], size - have, axis=0)]) for a in part)
+        found = forward(part)
+        pieces.append([np.take(np.asarray(y), range(have), axis=axis) for y in found])
+    return [np.concatenate(column, axis=axis) for column in zip(*pieces, strict=True)]
 
 
 def fingerprint(rows: Rows) -> str:
