@@ -72,10 +72,17 @@ def fit(model, x=X, y=Y, **options):
 
 
 FIT = {
-    "y (n,) against (n, 1)": (fit(regression, y=Y[:, 0]), ShapeError, r"\(n,\).*\(n, 1\).*y\[:, None\]"),
+    "y (n,) against (n, 1)": (
+        fit(regression, y=Y[:, 0]),
+        ShapeError,
+        r"\(n,\).*\(n, 1\).*y\[:, None\]",
+    ),
     "y with two columns": (fit(regression, y=X[:, :2]), ShapeError, r"\(n, 2\).*\(n, 1\)"),
     "x with a column too many": (
-        fit(regression, x=np.ones((20, 4))), ShapeError, r"'input'.*\(3,\).*\(20, 4\)"),
+        fit(regression, x=np.ones((20, 4))),
+        ShapeError,
+        r"'input'.*\(3,\).*\(20, 4\)",
+    ),
     "x of rank one": (fit(regression, x=np.ones(20)), ShapeError, r"rows of shape \(3,\)"),
     "x a number": (fit(regression, x=3.0), ShapeError, "single number"),
     "x and y of different length": (fit(regression, y=Y[:7]), ShapeError, "x has 20 rows, y has 7"),
@@ -87,71 +94,137 @@ FIT = {
     "NaN in y": (fit(regression, y=np.full((20, 1), np.nan)), DataError, "y holds 20 NaN"),
     "text in x": (fit(regression, x=[["a"] * 3] * 20), DataError, "x must be numeric"),
     "rows of different length": (
-        fit(regression, x=np.array([[1, 2, 3], [1]], dtype=object)), DataError, "different length"),
+        fit(regression, x=np.array([[1, 2, 3], [1]], dtype=object)),
+        DataError,
+        "different length",
+    ),
     "text column of a frame": (
         fit(regression, x=pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "town": ["Rome"] * 20})),
-        DataError, "column 'town'.*'Rome'.*encode it"),
+        DataError,
+        "column 'town'.*'Rome'.*encode it",
+    ),
     "dates in a frame": (
-        fit(regression, x=pd.DataFrame({"a": X[:, 0], "b": X[:, 1],
-                                        "day": pd.date_range("2020-01-01", periods=20)})),
-        DataError, "column 'day'"),
+        fit(
+            regression,
+            x=pd.DataFrame(
+                {"a": X[:, 0], "b": X[:, 1], "day": pd.date_range("2020-01-01", periods=20)}
+            ),
+        ),
+        DataError,
+        "column 'day'",
+    ),
     "label too large": (fit(classifier, y=LABELS + 1), DataError, "label 3 in row 2.*0 to 2"),
     "label negative": (fit(classifier, y=LABELS - 1), DataError, "label -1 in row 0"),
     "labels not whole": (fit(classifier, y=LABELS + 0.5), DataError, "whole class labels"),
     "labels as a column": (fit(classifier, y=LABELS[:, None]), ShapeError, r"y\[:, 0\]"),
     "integer labels for one-hot loss": (
         lambda: classifier("categorical_crossentropy").fit(X, LABELS, verbose=0),
-        ShapeError, "sparse_categorical_crossentropy"),
+        ShapeError,
+        "sparse_categorical_crossentropy",
+    ),
     "batch larger than the data": (
-        fit(regression, batch_size=21), DataError, "between 1 and the 20 training rows, got 21"),
+        fit(regression, batch_size=21),
+        DataError,
+        "between 1 and the 20 training rows, got 21",
+    ),
     "batch of nothing": (fit(regression, batch_size=0), DataError, "got 0"),
     "batch not whole": (fit(regression, batch_size=2.5), DataError, "whole number, got 2.5"),
     "batch size for full batch": (
         lambda: regression(optimizer="gd").fit(X, Y, batch_size=4, verbose=0),
-        DataError, "'gd' uses all 20 rows"),
+        DataError,
+        "'gd' uses all 20 rows",
+    ),
     "no epochs": (fit(regression, epochs=0), DataError, "epochs must be >= 1"),
     "epochs a fraction": (fit(regression, epochs=1.5), DataError, "whole number >= 0, got 1.5"),
     "initial epoch behind the last": (
-        fit(regression, epochs=3, initial_epoch=5), DataError, "initial_epoch 5"),
-    "validation_split of one": (fit(regression, validation_split=1.0), DataError, "between 0 and 1"),
+        fit(regression, epochs=3, initial_epoch=5),
+        DataError,
+        "initial_epoch 5",
+    ),
+    "validation_split of one": (
+        fit(regression, validation_split=1.0),
+        DataError,
+        "between 0 and 1",
+    ),
     "validation_split leaves nothing": (
-        fit(regression, validation_split=0.999), DataError, "leaves 0 for training"),
+        fit(regression, validation_split=0.999),
+        DataError,
+        "leaves 0 for training",
+    ),
     "validation_data not a pair": (fit(regression, validation_data=X), DataError, r"\(x, y\)"),
     "validation_data of the wrong shape": (
-        fit(regression, validation_data=(X[:, :2], Y)), ShapeError, r"\(20, 2\)"),
+        fit(regression, validation_data=(X[:, :2], Y)),
+        ShapeError,
+        r"\(20, 2\)",
+    ),
     "weights of the wrong length": (
-        fit(regression, sample_weight=np.ones(3)), ShapeError, r"shape \(20,\), got \(3,\)"),
+        fit(regression, sample_weight=np.ones(3)),
+        ShapeError,
+        r"shape \(20,\), got \(3,\)",
+    ),
     "negative weights": (fit(regression, sample_weight=-np.ones(20)), DataError, ">= 0"),
-    "all weights zero": (fit(regression, sample_weight=np.zeros(20)), DataError, "all weights are zero"),
+    "all weights zero": (
+        fit(regression, sample_weight=np.zeros(20)),
+        DataError,
+        "all weights are zero",
+    ),
     "class_weight for no class": (
-        fit(classifier, y=LABELS, class_weight={5: 1.0}), DataError, r"class 5.*\[0, 1, 2\]"),
+        fit(classifier, y=LABELS, class_weight={5: 1.0}),
+        DataError,
+        r"class 5.*\[0, 1, 2\]",
+    ),
     "class_weight without the output": (
         lambda: two_outputs().fit(X, [Y, Y], class_weight={0: 1.0}, verbose=0),
-        DataError, "output name"),
+        DataError,
+        "output name",
+    ),
     "shuffle of an unknown kind": (fit(regression, shuffle="often"), DataError, "with_replacement"),
     "one array for two inputs": (fit(two_inputs), ShapeError, "2 inputs.*'a', 'b'"),
-    "a misspelt input": (
-        fit(two_inputs, x={"a": X, "bb": X}), DescendError, "Did you mean 'b'"),
+    "a misspelt input": (fit(two_inputs, x={"a": X, "bb": X}), DescendError, "Did you mean 'b'"),
     "an input left out": (fit(two_inputs, x={"a": X}), DataError, "no data for the input 'b'"),
     "inputs of different length": (fit(two_inputs, x=[X, X[:5]]), ShapeError, "different numbers"),
     "one target for two outputs": (fit(two_outputs), ShapeError, "2 outputs"),
     "fit before compile": (
-        lambda: Sequential([Input((3,)), Dense(1)]).fit(X, Y), NotFittedError, "call compile"),
+        lambda: Sequential([Input((3,)), Dense(1)]).fit(X, Y),
+        NotFittedError,
+        "call compile",
+    ),
     "predict with a column missing": (
-        lambda: regression().predict(X[:, :2]), ShapeError, r"\(3,\).*\(20, 2\)"),
+        lambda: regression().predict(X[:, :2]),
+        ShapeError,
+        r"\(3,\).*\(20, 2\)",
+    ),
     "evaluate with NaN": (
-        lambda: regression().evaluate(holed(np.nan, (1, 1)), Y), DataError, "evaluation data"),
+        lambda: regression().evaluate(holed(np.nan, (1, 1)), Y),
+        DataError,
+        "evaluation data",
+    ),
     "a metric of the wrong shape": (
-        lambda: regression(metrics=[lambda y, p: p]).fit(X, Y, verbose=0), ShapeError, "one number a row"),
+        lambda: regression(metrics=[lambda y, p: p]).fit(X, Y, verbose=0),
+        ShapeError,
+        "one number a row",
+    ),
     "a loss of the wrong shape": (
-        lambda: regression(loss=lambda y, p: p).fit(X, Y, verbose=0), ShapeError, "one number a row"),
+        lambda: regression(loss=lambda y, p: p).fit(X, Y, verbose=0),
+        ShapeError,
+        "one number a row",
+    ),
     "a log density of the wrong shape": (
         lambda: regression(loss=losses.NegativeLogLikelihood(lambda y, p: p)).fit(X, Y, verbose=0),
-        ShapeError, "one number a row"),
+        ShapeError,
+        "one number a row",
+    ),
     "set_weights of the wrong shape": (
-        lambda: regression().set_weights([np.ones((2, 2))] * 4), DescendError, r"dense/kernel has shape"),
-    "set_weights too few": (lambda: regression().set_weights([]), DescendError, "has 4 arrays, got 0"),
-}  # fmt: skip
+        lambda: regression().set_weights([np.ones((2, 2))] * 4),
+        DescendError,
+        r"dense/kernel has shape",
+    ),
+    "set_weights too few": (
+        lambda: regression().set_weights([]),
+        DescendError,
+        "has 4 arrays, got 0",
+    ),
+}
 
 BUILD = {
     "unknown optimizer": (lambda: regression(optimizer="adamm"), "Did you mean 'adam'"),
@@ -161,16 +234,24 @@ BUILD = {
     "unknown activation": (lambda: Dense(3, "rellu"), "Did you mean 'relu'"),
     "an activation that is code": (lambda: Activation(np.sin), "could not be saved"),
     "unknown initializer": (
-        lambda: Dense(3, kernel_initializer="he_norml"), "Did you mean 'he_normal'"),
+        lambda: Dense(3, kernel_initializer="he_norml"),
+        "Did you mean 'he_normal'",
+    ),
     "unknown regularizer": (lambda: Dense(3, kernel_regularizer="l3"), "unknown regularizer 'l3'"),
     "negative penalty": (lambda: Dense(3, kernel_regularizer={"l2": -1.0}), ">= 0, got -1.0"),
     "no units": (lambda: Dense(0), "Dense: units must be a whole number >= 1, got 0"),
     "units a fraction": (lambda: Dense(2.5), "whole number >= 1, got 2.5"),
     "dropout of everything": (lambda: Dropout(1.0), r"rate must be in \[0, 1\), got 1.0"),
     "negative drop-connect": (lambda: DropConnect(3, rate=-0.1), r"\[0, 1\), got -0.1"),
-    "negative rate": (lambda: optimizers.SGD(-0.1), "learning_rate must be a finite number > 0, got -0.1"),
+    "negative rate": (
+        lambda: optimizers.SGD(-0.1),
+        "learning_rate must be a finite number > 0, got -0.1",
+    ),
     "rate of zero": (lambda: optimizers.Adam(0.0), "learning_rate must be a finite number > 0"),
-    "momentum of one": (lambda: optimizers.Momentum(0.1, momentum=1.0), "momentum must be a finite number"),
+    "momentum of one": (
+        lambda: optimizers.Momentum(0.1, momentum=1.0),
+        "momentum must be a finite number",
+    ),
     "nesterov without momentum": (lambda: optimizers.SGD(0.1, nesterov=True), "momentum > 0"),
     "decay over no steps": (lambda: schedules.CosineDecay(0.1, decay_steps=0), ">= 1, got 0"),
     "schedule with a negative rate": (lambda: schedules.StepDecay(-1.0, 5), "must be >= 0"),
@@ -178,22 +259,35 @@ BUILD = {
     "input of size zero": (lambda: Input((0,)), "whole numbers >= 1"),
     "a layer on an array": (lambda: Dense(2)(X), "symbol of an Input"),
     "reshape that does not fit": (
-        lambda: Reshape((2, 2))(Input((3,))), r"shape \(3,\) \(3 numbers\) to \(2, 2\)"),
+        lambda: Reshape((2, 2))(Input((3,))),
+        r"shape \(3,\) \(3 numbers\) to \(2, 2\)",
+    ),
     "adding different shapes": (
-        lambda: Add()([Input((3,)), Input((4,))]), r"one shape, got \(\(3,\), \(4,\)\)"),
+        lambda: Add()([Input((3,)), Input((4,))]),
+        r"one shape, got \(\(3,\), \(4,\)\)",
+    ),
     "joining different shapes": (
-        lambda: Concatenate()([Input((2, 3)), Input((3, 3))]), "agree in every axis but -1"),
+        lambda: Concatenate()([Input((2, 3)), Input((3, 3))]),
+        "agree in every axis but -1",
+    ),
     "merging one input": (lambda: Add()(Input((3,))), "two or more inputs"),
     "two layers of one name": (
-        lambda: Sequential([Input((3,)), Dense(2, name="a"), Dense(2, name="a")]), "two layers are named 'a'"),
+        lambda: Sequential([Input((3,)), Dense(2, name="a"), Dense(2, name="a")]),
+        "two layers are named 'a'",
+    ),
     "an output that hangs elsewhere": (
-        lambda: Model(Input((3,)), Dense(1)(Input((3,)))), "not among the inputs"),
+        lambda: Model(Input((3,)), Dense(1)(Input((3,)))),
+        "not among the inputs",
+    ),
     "outputs that are arrays": (lambda: Model(Input((3,)), X), "symbols"),
     "sequential without an input": (lambda: Sequential([Dense(3)]), "Sequential needs an Input"),
     "huber of zero": (lambda: losses.Huber(0.0), "delta must be positive, got 0.0"),
     "density missing": (lambda: losses.NegativeLogLikelihood(), "log_density"),
-    "loss for an unknown output": (lambda: regression(loss={"out": "mse"}), "unknown output in loss"),
-}  # fmt: skip
+    "loss for an unknown output": (
+        lambda: regression(loss={"out": "mse"}),
+        "unknown output in loss",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", FIT)

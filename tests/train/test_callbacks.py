@@ -139,7 +139,8 @@ def test_csv_and_tensorboard_hold_the_history(tmp_path):
 
 def test_any_object_with_on_epoch_end():
     class Mine:
-        losses = []
+        def __init__(self):
+            self.losses = []
 
         def on_epoch_end(self, epoch, logs):
             self.losses.append(logs["loss"])

@@ -1,4 +1,4 @@
-"""The engine: epochs in calls, exactness of ragged batches, tasks that make their own data, streams."""
+"""The engine: epochs in calls, ragged batches, tasks that make their own data, streams."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_class_weights_are_the_weights_of_their_rows():
     assert same(a.get_weights(), b.get_weights())
 
 
-# -- several epochs in a call -------------------------------------------------------------------
+# -- several epochs in a call ------------------------------------------------------------------
 
 
 class Watcher(Callback):
@@ -235,7 +235,7 @@ def test_a_model_that_is_dropped_is_freed():
     assert gone() is None
 
 
-# -- divergence ---------------------------------------------------------------------------------
+# -- divergence --------------------------------------------------------------------------------
 
 
 def test_divergence_names_the_place_and_keeps_finite_weights():
@@ -253,7 +253,7 @@ def test_divergence_names_the_place_and_keeps_finite_weights():
 
 
 def test_divergence_inside_a_call_keeps_the_epoch_before(monkeypatch):
-    """Weights after the failure equal those of a run that stops one epoch earlier, call or no call."""
+    """Weights after the failure are those of a run that stops one epoch earlier."""
     x, y = data()
 
     def diverging():
@@ -275,7 +275,7 @@ def test_divergence_inside_a_call_keeps_the_epoch_before(monkeypatch):
     assert same(model.get_weights(), kept[0][1])
 
 
-# -- tasks that make their own data ---------------------------------------------------------------
+# -- tasks that make their own data ------------------------------------------------------------
 
 
 class Walk(NamedTuple):
@@ -324,7 +324,7 @@ def test_members_of_a_task_that_collects():
     np.testing.assert_allclose(run.state.params[2], alone.state.params, rtol=1e-6)
 
 
-# -- streams --------------------------------------------------------------------------------------
+# -- streams -----------------------------------------------------------------------------------
 
 
 def test_a_stream_trains_on_every_row_of_every_chunk():
@@ -363,7 +363,7 @@ def test_stream_pieces():
         network(outputs=1).fit(Stream(lambda: []), epochs=1, verbose=0)
 
 
-# -- interruption ---------------------------------------------------------------------------------
+# -- interruption ------------------------------------------------------------------------------
 
 
 def test_ctrl_c_stops_cleanly():

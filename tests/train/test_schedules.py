@@ -1,0 +1,122 @@
+"""Schedules against their closed forms ("Adaptive Learning Rate", eta_t: scheidegger-2020)."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from descend.errors import DescendError
+from descend.train import schedules as s
+
+ETA = 0.3
+T = range(0, 131)
+
+
+def cosine(t, start, end, first, last):
+    """From `start` at t = first to `end` at t = last along half a cosine."""
+    share = min(max((t - first) / (last - first), 0.0), 1.0)
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+def one_cycle(t, total, peak, div, final_div):
+    top = int(peak * total)
+    if t <= top:
+        return cosine(t, ETA / div, ETA, 0, top)
+    return cosine(t, ETA, ETA / div / final_div, top, total)
+
+
+# id: (schedule, eta_t)
+CASES = {
+    "constant": (s.Constant(ETA), lambda t: ETA),
+    "step": (s.StepDecay(ETA, 30, 0.5), lambda t: ETA * 0.5 ** (t // 30)),
+    "step default": (s.StepDecay(ETA, 40), lambda t: ETA * 0.1 ** (t // 40)),
+    "exponential": (s.ExponentialDecay(ETA, 20, 0.7), lambda t: ETA * 0.7 ** (t / 20)),
+    "cosine": (s.CosineDecay(ETA, 100), lambda t: cosine(t, ETA, 0, 0, 100)),
+    "cosine alpha": (s.CosineDecay(ETA, 80, 0.1), lambda t: cosine(t, ETA, 0.1 * ETA, 0, 80)),
+    "warmup": (s.Warmup(ETA, 25), lambda t: ETA * min(t / 25, 1)),
+    "warmup none": (s.Warmup(ETA, 0), lambda t: ETA),
+    "warmup cosine": (
+        s.WarmupCosine(ETA, 20, 100),
+        lambda t: ETA * t / 20 if t < 20 else cosine(t, ETA, 0, 20, 100),
+    ),
+    "warmup cosine none": (s.WarmupCosine(ETA, 0, 100), lambda t: cosine(t, ETA, 0, 0, 100)),
+    "one cycle": (s.OneCycle(ETA, 100), lambda t: one_cycle(t, 100, 0.3, 25, 1e4)),
+    "one cycle early": (
+        s.OneCycle(ETA, 120, peak=0.1, div=10, final_div=100),
+        lambda t: one_cycle(t, 120, 0.1, 10, 100),
+    ),
+}
+
+
+def test_every_schedule_has_a_case():
+    assert {type(schedule) for schedule, _ in CASES.values()} == set(s.BY_NAME.values())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_closed_form(name):
+    schedule, form = CASES[name]
+    want = np.array([form(t) for t in T])
+    steps = np.array(T, np.int32)
+    # float32: the cosine near its zero loses digits of eta, hence the absolute part
+    np.testing.assert_allclose(jax.vmap(schedule)(steps), want, rtol=2e-5, atol=3e-7 * ETA)
+    factors = jax.jit(jax.vmap(schedule.factor))(steps)
+    np.testing.assert_allclose(factors, want / ETA, rtol=2e-5, atol=3e-7)
+
+
+def test_the_peak_is_the_learning_rate():
+    for name in ("warmup", "warmup cosine", "one cycle", "one cycle early"):
+        rates = jax.vmap(CASES[name][0])(np.array(T))
+        assert float(rates.max()) == pytest.approx(ETA, rel=1e-6)
+
+
+def test_one_cycle_equals_pytorch():
+    torch = pytest.importorskip("torch")
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    # PyTorch's cycle has total_steps - 1 intervals and its top at pct_start * total_steps - 1
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, ETA, total_steps=101, pct_start=31 / 101, div_factor=25, final_div_factor=1e4
+    )
+    rates = []
+    for _ in range(101):
+        rates.append(cycle.get_last_lr()[0])
+        optimizer.step()
+        if len(rates) < 101:
+            cycle.step()
+    ours = jax.vmap(s.OneCycle(ETA, 100))(np.arange(101))
+    np.testing.assert_allclose(ours, rates, rtol=2e-5, atol=3e-7 * ETA)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_round_trip(name):
+    schedule = CASES[name][0]
+    assert s.get(json.loads(json.dumps(s.describe(schedule)))) == schedule
+    assert s.get(schedule) is schedule
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: s.Constant(0.0), "learning_rate must be > 0"),
+        (lambda: s.Constant(-0.1), "learning_rate must be >= 0, got -0.1"),
+        (lambda: s.Constant(float("nan")), "learning_rate must be > 0"),
+        (lambda: s.StepDecay(0.1, 0), "every_steps must be >= 1"),
+        (lambda: s.StepDecay(0.1, 10, -0.5), "rate must be >= 0"),
+        (lambda: s.StepDecay(0.1, 10, 0.0), "rate must be > 0"),
+        (lambda: s.ExponentialDecay(0.1, -5), "decay_steps must be >= 0"),
+        (lambda: s.CosineDecay(0.1, 0), "decay_steps must be >= 1"),
+        (lambda: s.Warmup(0.1, -1), "warmup_steps must be >= 0"),
+        (lambda: s.WarmupCosine(0.1, 10, 10), "must exceed warmup_steps 10"),
+        (lambda: s.OneCycle(0.1, 10, div=0.0), "div must be > 0"),
+        (lambda: s.OneCycle(0.1, 10, peak=1.0), "peak is a share of the run"),
+        (lambda: s.get({"schedule": "cosin", "learning_rate": 0.1}), "Did you mean 'cosine'"),
+        (lambda: s.get({"learning_rate": 0.1}), "unknown schedule None"),
+    ],
+)
+def test_bad_schedules(make, message):
+    with pytest.raises(DescendError, match=message):
+        make()
