@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,8 +62,7 @@ def train(
         task: see `descend.train.task.Task`.
         feed: what an epoch is made of.
         epochs: number of the last epoch, exclusive.
-        state: as `task.init` (or a checkpoint) gave it; with a leading axis for members. Or a
-            `partial` of a jitted function that draws it, which runs while the epoch compiles.
+        state: as `task.init` (or a checkpoint) gave it; with a leading axis for members.
         callbacks: objects with any of `set_run(run)`, `on_train_begin(logs)`,
             `on_epoch_end(epoch, logs)`, `on_train_end(logs)`.
         validation: rows for `task.evaluate` after every epoch.
@@ -83,8 +81,6 @@ def train(
             state.
     """
     prepare()
-    if isinstance(state, partial):
-        state = _drawn_while_compiling(task, feed, state, validation, members)
     run = Run(state, epochs, members)
     run.epoch, run.model, run.callbacks = initial_epoch - 1, model, list(callbacks)
     run.identity = identity or {}
@@ -165,26 +161,6 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
 def _room(feed: Arrays | Steps) -> int:
     """Epochs that one call has room for; whatever `epochs` is, so that one program serves all."""
     return max(1, min(EPOCHS_PER_CALL, STEPS_PER_CALL // feed.steps))
-
-
-def _drawn_while_compiling(
-    task: Task,
-    feed: Arrays | Stream | Steps,
-    draw: Any,  # a partial of a jitted function
-    validation: Arrays | None,
-    members: int | None,
-) -> Any:
-    """The state that `draw` gives; its program and that of the epochs compile side by side."""
-    if members is not None or not isinstance(feed, Arrays):
-        return draw()
-    with ThreadPoolExecutor(1) as pool:
-        drawn = pool.submit(draw)
-        checks = (validation.data, validation.order(0)) if validation is not None else None
-        orders = _orders(feed, 0, 1, _room(feed))
-        program = epoch_program(task, feed, validation, None)
-        shapes = draw.func.eval_shape(*draw.args)
-        program.compile(shapes, feed.data, orders, checks, np.int32(1), None)
-        return drawn.result()
 
 
 def _replay(call: Callable, count: int) -> Any:

@@ -23,7 +23,7 @@ from descend.train.feeds import Arrays
 from descend.train.history import History
 from descend.train.model import Model
 from descend.train.run import Run
-from descend.train.runtime import RUN_ONCE, prepare
+from descend.train.runtime import prepare, quick_compile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -382,7 +382,7 @@ def _train(
     def draw(s: Any, numbers: Any) -> Any:
         return task.init(jax.random.key(s), numbers)
 
-    state = jax.jit(jax.vmap(draw), compiler_options=RUN_ONCE)(
+    state = jax.jit(jax.vmap(draw), compiler_options=quick_compile())(
         seeds, {name: jnp.asarray(v, jnp.result_type(float)) for name, v in hyper.items()}
     )
     from descend.train.callbacks import Progress

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from descend.train.history import History
 from descend.train.metrics import get as metric_of
 from descend.train.program import evaluation
 from descend.train.run import Run
-from descend.train.runtime import RUN_ONCE, prepare
+from descend.train.runtime import prepare, quick_compile
 from descend.train.supervised import Output, Supervised
 from descend.train.task import State
 
@@ -75,7 +74,7 @@ class Model(Graph):
             prepare()
             self._weights = jax.jit(
                 lambda seed: self.init(jax.random.split(jax.random.key(seed))[0]),
-                compiler_options=RUN_ONCE,
+                compiler_options=quick_compile(),
             )(self.seed)
         return self._weights
 
@@ -272,16 +271,17 @@ class Model(Graph):
         self._take(run)
         return run.history
 
-    def _start(self, task: Supervised, seed: int) -> State | Callable[[], State]:
-        """The state to train from; a function that draws it where there are no weights yet."""
+    def _start(self, task: Supervised, seed: int) -> State:
+        """The state to train from, its weights drawn from `seed` where there are none yet."""
         prepare()
         if self._state is not None:
             return self._state
         if self._weights is None:
             draw = jax.jit(
-                lambda s, hyper: task.init(jax.random.key(s), hyper), compiler_options=RUN_ONCE
+                lambda s, hyper: task.init(jax.random.key(s), hyper),
+                compiler_options=quick_compile(),
             )
-            return partial(draw, seed, task.hyper())
+            return draw(seed, task.hyper())
         noise = jax.random.split(jax.random.key(seed))[1]
         return task.start(*self._weights, noise, task.hyper())
 
@@ -350,8 +350,6 @@ class Model(Graph):
         whole = rows.whole(data, batch_size or rows.DEFAULT_BATCH)
         assert whole is not None
         state = self._start(task, self.seed)
-        if callable(state):
-            state = state()
         sums = evaluation(task, whole)(state)
         logs = {name: float(task.finish(name, s[0] / s[1])) for name, s in sums.items()}
         if verbose:

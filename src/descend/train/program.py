@@ -16,6 +16,7 @@ from jax.sharding import AxisType, Mesh
 from jax.sharding import PartitionSpec as P
 
 from descend.train.feeds import Arrays, Steps, gather
+from descend.train.runtime import SMALL, quick_compile
 from descend.train.task import Batch, Task
 
 EPOCHS_PER_CALL = 64  # room for so many epochs in a call, for a task that makes its own data
@@ -169,24 +170,17 @@ class Program:
     """What `epoch_program` returns: the jitted function, and the names of what it logs."""
 
     def __init__(self, whole: Callable, names: list[str], checked: list[str]):
-        self._jitted = jax.jit(whole)
+        self._whole = whole
         self._names, self._checked = names, checked
-        self._ahead: Callable | None = None
+        self._jitted: Callable | None = None
 
-    def compile(self, *arguments: Any) -> None:
-        """Compile for these arguments, or for their shapes, without running."""
-        self._ahead = self._jitted.lower(*arguments).compile()
-
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, state: Any, *rest: Any) -> Any:
         """(state, logs, validation logs, finite), the last three on the host."""
-        try:
-            results = (self._ahead or self._jitted)(*arguments)
-        except TypeError:  # other shapes than those compiled for ahead of time
-            if self._ahead is None:
-                raise
-            self._ahead = None
-            results = self._jitted(*arguments)
-        state, sums, found, finite = results
+        if self._jitted is None:
+            size = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+            options = quick_compile() if size < SMALL else {}
+            self._jitted = jax.jit(self._whole, compiler_options=options)
+        state, sums, found, finite = self._jitted(state, *rest)
         return state, _pairs(sums, self._names), _pairs(found, self._checked), np.asarray(finite)
 
 
