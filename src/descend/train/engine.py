@@ -7,8 +7,8 @@ Python regains control between epochs only. Two things make that cheap and safe:
   0.3 ms, a call about 0.1 ms). Callbacks still see every epoch, in order. Whoever asks for the
   weights of an epoch in the middle of a call gets them by replaying the call up to there: a run is
   a function of its arguments, so the replay is bit-equal.
-- An epoch that ends in a non-finite number is undone inside the program: the state stays what it
-  was when the epoch began, which is what `DivergenceError` hands over and what a sweep freezes.
+- A run whose epoch ends in a non-finite number goes back to where that epoch began: that is what
+  `DivergenceError` hands over. In a sweep the program itself freezes the member there.
 """
 
 from __future__ import annotations
@@ -144,8 +144,11 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
             last = i == count - 1
             run.epoch = first + i
             run.snapshot = Snapshot.of(state) if last else Snapshot(partial(_replay, call, i + 1))
-            if not finite[..., i].all():
-                _diverged(task, feed, run, finite[..., i], state, call)
+            if run.members is not None:
+                _freeze(run, finite[..., i])
+            elif not finite[i]:
+                run.snapshot = Snapshot.of(start if i == 0 else _replay(call, i))
+                _fail(task, feed, run)
             _end_epoch(task, run, _means(task, logs, checked, i))
             if run.stopped or run.changed:
                 break
@@ -226,13 +229,8 @@ def _end_epoch(task: Task, run: Run, logs: dict[str, Any]) -> None:
     _call_all(run.callbacks, "on_epoch_end", run.epoch, logs)
 
 
-def _diverged(
-    task: Task, feed: Any, run: Run, finite: np.ndarray, state: Any, call: Callable
-) -> None:
-    if run.active is None:
-        run.snapshot = Snapshot.of(state)  # frozen by the program at the epoch's start
-        _fail(task, feed, run)
-        return
+def _freeze(run: Run, finite: np.ndarray) -> None:
+    """Note the members that diverged in this epoch; the program has kept their last finite state."""
     bad = run.active & ~finite
     for member in np.flatnonzero(bad):
         run.diverged.setdefault(int(member), run.epoch)

@@ -128,18 +128,20 @@ def epoch_program(
         empty = tuple(jnp.zeros((room, *s.shape), s.dtype) for s in shapes)
 
         def one(i: Any, carry: Any) -> Any:
-            old, alive, sums, found, finite = carry
+            old, alive, *stacks = carry
             new, *results = run_epoch(old, data, order_at(i), checks)
-            alive = alive & results[-1]
-            state = jax.tree.map(lambda a, b: jnp.where(alive, a, b), new, old)
-            results[-1] = alive
-            stacks = (sums, found, finite)
+            if active is not None:  # a member that stopped or diverged stays as it was
+                alive = alive & results[-1]
+                new = jax.tree.map(lambda a, b: jnp.where(alive, a, b), new, old)
+                results[-1] = alive
             filled = (a.at[i].set(r) for a, r in zip(stacks, results, strict=True))
-            return state, alive, *filled
+            return new, alive, *filled
 
-        alive = jnp.ones((), bool) if active is None else active
-        state, _, sums, found, finite = jax.lax.fori_loop(0, count, one, (state, alive, *empty))
-        return state, sums, found, finite
+        if room == 1:
+            state, _, *logs = one(0, (state, active, *empty))
+        else:
+            state, _, *logs = jax.lax.fori_loop(0, count, one, (state, active, *empty))
+        return state, *logs
 
     if members is not None:
         order_axis = 0 if many_orders else None
