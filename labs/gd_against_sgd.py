@@ -102,7 +102,7 @@ def spread_over_orders(method: Method, epochs: int) -> float:
     model = network(method.rate)
     rows = {"batch_size": method.batch_size, "epochs": epochs, "validation_data": (X, Y)}
     many = sweep(model, {"order_seed": range(5)}, X, Y, **rows)
-    return float(np.ptp([m.last("val_loss") for m in many]))
+    return float(np.ptp([m.final("val_loss") for m in many]))
 
 
 def rearranged(rate: float, epochs: int) -> float:

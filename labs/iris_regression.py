@@ -126,7 +126,7 @@ def descend_losses(alone: int) -> tuple[Any, np.ndarray, np.ndarray]:
             epochs=100,
             validation_data=(x_test, y_test),
         )
-        many[:, s] = [member.last("val_loss") for member in members]
+        many[:, s] = [member.final("val_loss") for member in members]
     return model, np.array([loss for _, loss in runs]), many
 
 

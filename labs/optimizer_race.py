@@ -175,7 +175,7 @@ def race(epochs: int, entrants: list[str]) -> dict[str, dict]:
             "rate": best.settings["learning_rate"],
             "costs": np.array(best.history.history["val_loss"]),
             "test": float(right.mean()),
-            "all": [m.last("val_loss") for m in many],
+            "all": [m.final("val_loss") for m in many],
         }
     return found
 

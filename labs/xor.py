@@ -69,7 +69,7 @@ def train(model: Model, y: np.ndarray) -> tuple[Many, float]:
 
 def right_answers(many: Many) -> np.ndarray:
     """Of the four rows, how many each member answers rightly after its last update."""
-    return np.array([round(4 * m.last("val_accuracy")) for m in many])
+    return np.array([round(4 * m.final("val_accuracy")) for m in many])
 
 
 # %% [markdown]
@@ -127,7 +127,7 @@ def main(out: Path, quick: bool = False) -> list[Check]:
     right = right_answers(networks)
     neurons = {gate: train(one_neuron(), y)[0] for gate, y in GATES.items()}
     neuron_right = {gate: right_answers(many) for gate, many in neurons.items()}
-    costs = np.array([m.last("val_loss") for m in neurons["XOR"]])
+    costs = np.array([m.final("val_loss") for m in neurons["XOR"]])
     print(f"100 networks, {BUDGET} updates each, as one program: {seconds:.2f} s with compilation")
     shown = [(f"2-8-1 network, seed {k}", networks[k].model) for k in (0, 1, 2)]
     draw([*shown, ("one neuron", neurons["XOR"][0].model)], out)

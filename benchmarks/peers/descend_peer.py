@@ -64,6 +64,6 @@ def sweeper(work, data, setting):
             batch_size=work.batch,
             epochs=epochs,
         )
-        return [member.last("loss") for member in many]
+        return [member.final("loss") for member in many]
 
     yield train_all

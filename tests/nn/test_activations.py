@@ -13,10 +13,10 @@ from oracles.activation_formulas import FORMULAS
 
 from descend.errors import DescendError
 from descend.nn import activations
-from descend.train.runtime import RUN_ONCE
+from descend.train.runtime import quick_compile
 
 NAMES = sorted(FORMULAS)
-jit = partial(jax.jit, compiler_options=RUN_ONCE)  # compiled for one call each
+jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
 PARAMETERS = [
     ("sigmoid", {"beta": 2.5}),
     ("sigmoid", {"beta": 0.3}),

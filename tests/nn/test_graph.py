@@ -402,7 +402,7 @@ def test_logits_are_what_the_link_maps_to_the_output(link, separate):
     params, state = fill(graph)
     x = np.random.default_rng(8).normal(size=(5, 2)).astype(np.float32)
     p, _ = graph.apply(params, state, x)
-    z, _ = graph.apply(params, state, x, logits=True)
+    z, _ = graph.apply(params, state, x, logits=(True,))
     assert not np.allclose(p, z)
     np.testing.assert_allclose(activations.get(link)(z), p, rtol=1e-6)
 

@@ -33,10 +33,10 @@ from descend.nn.layers import (
     Reshape,
 )
 from descend.nn.regularizers import L1L2
-from descend.train.runtime import RUN_ONCE
+from descend.train.runtime import quick_compile
 
 BATCH = 6
-jit = partial(jax.jit, compiler_options=RUN_ONCE)  # compiled for one call each
+jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
 
 
 @dataclass(frozen=True)

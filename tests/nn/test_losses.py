@@ -15,10 +15,10 @@ from scipy.stats import entropy, norm
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import losses
-from descend.train.runtime import RUN_ONCE
+from descend.train.runtime import quick_compile
 
 N, K = 23, 4
-jit = partial(jax.jit, compiler_options=RUN_ONCE)  # compiled for one call each
+jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
 
 
 def _numbers(rng):

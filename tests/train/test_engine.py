@@ -162,7 +162,7 @@ def test_many_epochs_really_share_a_call(monkeypatch):
     monkeypatch.setattr(
         engine,
         "_orders",
-        lambda feed, first, n, room: counts.append(n) or real(feed, first, n, room),
+        lambda feed, first, n, *rest: counts.append(n) or real(feed, first, n, *rest),
     )
     x, y = data()
     network().fit(x, y, batch_size=10, epochs=60, verbose=0)

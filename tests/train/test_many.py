@@ -51,16 +51,16 @@ def test_layer_numbers_are_swept(name, values):
         alone = network(**{name: value})
         history = alone.fit(x, y, batch_size=11, epochs=10, verbose=0)
         np.testing.assert_allclose(member.history.history["loss"], history.history["loss"], **CLOSE)
-        costs.append(member.last("loss"))
+        costs.append(member.final("loss"))
     assert len({round(c, 5) for c in costs}) == 3
 
 
 def test_batch_order_alone():
     x, y = data()
     many = sweep(network(rate=0.0), {"order_seed": [0, 1]}, x, y, batch_size=11, epochs=1)
-    assert many[0].last("loss") != many[1].last("loss")
+    assert many[0].final("loss") != many[1].final("loss")
     same = sweep(network(rate=0.0), {"order_seed": [4, 4]}, x, y, batch_size=11, epochs=1)
-    assert same[0].last("loss") == same[1].last("loss")
+    assert same[0].final("loss") == same[1].final("loss")
 
 
 def test_widths_and_depths_make_groups():
@@ -90,7 +90,7 @@ def test_a_diverging_member_is_frozen_and_the_others_go_on():
     assert [m.diverged_in is not None for m in many] == [False, True, False]
     assert len(many[1].history) < len(many[0].history) == 30
     assert all(np.isfinite(w).all() for w in many[1].model.get_weights())
-    assert np.isnan(many[1].last("loss"))
+    assert np.isnan(many[1].final("loss"))
     assert many.best().settings["learning_rate"] in (0.01, 0.02)
     alone = Sequential([Input((3,)), Dense(8), Dense(2)])
     alone.compile({"name": "sgd", "learning_rate": 0.02}, "mse")
@@ -167,8 +167,11 @@ def test_the_model_handed_in_stays_as_it_is():
         ({"learning_rate": []}, "no values for 'learning_rate'"),
         ({"learning_rat": [0.1]}, "Did you mean 'learning_rate'"),
         ({"momentum": [0.1]}, "unknown setting to sweep 'momentum'"),
-        ({"learning_rate": [0.1, -1]}, "finite and >= 0"),
-        ({"learning_rate": [np.nan]}, "finite and >= 0"),
+        ({"learning_rate": [0.1, -1]}, "learning_rate must be a finite number > 0, got -1"),
+        ({"learning_rate": [np.nan]}, "learning_rate must be a finite number > 0, got nan"),
+        ({"rate": [0.1, 1.0]}, r"rate must be in \[0, 1\), got 1.0"),
+        ({"l2": [-1.0]}, "penalty must be >= 0, got -1.0"),
+        ({"seed": [-1]}, "seed must be a whole number >= 0, got -1"),
         ([], "grid is empty"),
     ],
 )

@@ -19,7 +19,7 @@ from descend.nn import losses
 from descend.nn.graph import Graph, Input
 from descend.nn.layers import Dense
 from descend.train import optimizers as opt
-from descend.train.runtime import RUN_ONCE
+from descend.train.runtime import quick_compile
 from descend.train.supervised import Output, Rows, Supervised
 from descend.train.task import Batch
 
@@ -51,7 +51,7 @@ def run(task, params, x, y, order):
         return state, (total / weight, state.params, state.optimizer)
 
     # float32 is compiled as training compiles it; float64 proves formulas and may compile faster
-    options = None if x.dtype == np.float32 else RUN_ONCE
+    options = None if x.dtype == np.float32 else quick_compile()
     scan = jax.jit(lambda s: jax.lax.scan(step, s, jnp.asarray(order)), compiler_options=options)
     _, (costs, path, memory) = scan(state)
     return np.asarray(costs), path, memory

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
 from descend.nn import activations
@@ -49,12 +50,12 @@ def Input(shape: Sequence[int], *, name: str | None = None, dtype: str = "float3
     except TypeError:
         raise ShapeError(f"Input: shape must be a tuple such as (2,), got {shape!r}") from None
     for axis in shape:
-        if isinstance(axis, bool) or not isinstance(axis, int) or axis < 1:
+        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) or axis < 1:
             raise ShapeError(
                 f"Input: shape must hold whole numbers >= 1, got {shape}; "
                 "the batch axis is left out"
             )
-    return Symbol(shape=shape, layer=None, name=name, dtype=dtype)
+    return Symbol(shape=tuple(map(int, shape)), layer=None, name=name, dtype=dtype)
 
 
 def connect(layer: Layer, inputs: Any) -> Symbol:
@@ -159,7 +160,7 @@ class Graph:
             for s in order
         )
         self.outputs_at: tuple[int, ...] = tuple(place[id(s)] for s in self._outputs)
-        self.output_names = tuple(self._name_at(i) for i in self.outputs_at)
+        self.output_names = tuple(_numbered([self._name_at(i) for i in self.outputs_at]))
         self.layers: dict[str, Layer] = {n.layer.name: n.layer for n in self.nodes if n.layer.name}
         self.input_shapes = tuple(s.shape for s in self._inputs)
         self.output_shapes = tuple(s.shape for s in self._outputs)
@@ -232,7 +233,7 @@ class Graph:
         key: jax.Array | None = None,
         training: bool = False,
         numbers: Mapping[str, Any] | None = None,
-        logits: bool = False,
+        logits: Sequence[bool] = (),
         tap: Tap | None = None,
     ) -> tuple[Any, dict[str, Arrays]]:
         """The network's output on a batch.
@@ -243,22 +244,23 @@ class Graph:
             key: for layers that are random in training.
             training: whether random layers are active and running statistics are updated.
             numbers: values for `self.numbers()` that replace those of the description.
-            logits: leave out a final sigmoid or softmax (see `output_links`).
+            logits: for each output, whether to leave out its final sigmoid or softmax (see
+                `output_links`); none by default.
             tap: called as tap(layer name, input, output) at every layer, in order.
 
         Returns:
             (output or tuple of outputs, new state).
         """
-        layers = self.layers if not numbers else self._with_numbers(numbers)
+        layers = self.layers if not numbers else self.with_numbers(numbers)
         values: list[Any] = [x] if self.single_input else list(x)
         new_state = dict(state)
-        ends = {i for i, link in zip(self.outputs_at, self.output_links(), strict=True) if link}
+        ends = {place for place, raw in zip(self.outputs_at, logits, strict=False) if raw}
         for number, node in enumerate(self.nodes):
             name = str(node.layer.name)
             layer = layers[name]
             found = tuple(values[i] for i in node.sources)
             taken = found if len(found) > 1 else found[0]
-            if logits and len(values) in ends:
+            if len(values) in ends:
                 y = layer.preactivation(params.get(name, {}), taken)  # type: ignore[attr-defined]
                 held: Any = {}
             else:
@@ -305,7 +307,7 @@ class Graph:
         self, params: Mapping[str, Arrays], numbers: Mapping[str, Any] | None = None
     ) -> jax.Array | None:
         """Sum of all regularisation penalties, or None where there are none."""
-        layers = self.layers if not numbers else self._with_numbers(numbers)
+        layers = self.layers if not numbers else self.with_numbers(numbers)
         total = None
         for name, layer in layers.items():
             term = layer.penalty(params.get(name, {}))
@@ -321,7 +323,8 @@ class Graph:
             for path, value in layer.numbers().items()
         }
 
-    def _with_numbers(self, numbers: Mapping[str, Any]) -> dict[str, Layer]:
+    def with_numbers(self, numbers: Mapping[str, Any]) -> dict[str, Layer]:
+        """The layers with some numbers replaced; plain numbers out of range raise DescendError."""
         by_layer: dict[str, dict[str, Any]] = {}
         for path, value in numbers.items():
             name, _, field = path.partition(".")
@@ -334,7 +337,7 @@ class Graph:
     # -- description --------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
-        """The graph in JSON form; `graph_from_config` reads it back."""
+        """The graph in JSON form; `symbols_from_config` reads it back."""
         return {
             "name": self.name,
             "inputs": [
@@ -423,6 +426,18 @@ def _unique_names(layers: Sequence[Layer]) -> dict[int, Layer]:
         else:
             named[id(layer)] = layer
     return named
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Names made unique: a layer whose output is taken twice gives `a` and `a_1`."""
+    found: list[str] = []
+    for name in names:
+        number, unique = 0, name
+        while unique in found:
+            number += 1
+            unique = f"{name}_{number}"
+        found.append(unique)
+    return found
 
 
 def _input_names(inputs: Sequence[Symbol]) -> list[str]:

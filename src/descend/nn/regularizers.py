@@ -39,7 +39,7 @@ class L1L2:
     def __call__(self, weights: jax.Array) -> jax.Array:
         """The penalty of one array."""
         total = jnp.zeros((), weights.dtype)
-        # a strength of exactly zero costs nothing; a swept one is a traced array and stays
+        # a plain zero adds nothing to the program; in training strengths are traced and stay
         if not (isinstance(self.l1, (int, float)) and self.l1 == 0):
             total = total + self.l1 * jnp.sum(jnp.abs(weights))
         if not (isinstance(self.l2, (int, float)) and self.l2 == 0):

@@ -7,6 +7,7 @@ A callback is any object with some of `on_train_begin(logs)`, `on_epoch_end(epoc
 from __future__ import annotations
 
 import csv
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -103,10 +104,7 @@ class EarlyStopping(Callback):
         self._best: Snapshot | None = None
 
     def on_train_begin(self, logs):
-        """Forget an earlier run, unless `restore` has just been called."""
-        if getattr(self, "_restored", False):
-            self._restored = False
-            return
+        """Forget an earlier run."""
         shape = () if self.run.members is None else (self.run.members,)
         self.best = np.full(shape, -np.inf)  # of sign * value
         self.wait = np.zeros(shape, int)
@@ -167,7 +165,6 @@ class EarlyStopping(Callback):
             self._best = Snapshot.of(
                 state._replace(params=saved["params"], layers=saved.get("layers", {}))
             )
-        self._restored = True
 
 
 class ModelCheckpoint(Callback):
@@ -179,6 +176,8 @@ class ModelCheckpoint(Callback):
         every: epochs between checkpoints.
         monitor, mode: with `save_best_only`, write only when this has improved.
     """
+
+    comes_last = True  # of the callbacks, in whatever order they are given
 
     def __init__(
         self,
@@ -193,11 +192,16 @@ class ModelCheckpoint(Callback):
         self.path, self.every, self.monitor = str(path), every, monitor
         self.save_best_only = save_best_only
         self.sign = _direction(monitor, mode, "ModelCheckpoint")
-        self.best = -np.inf
 
     def on_train_begin(self, logs):
         """Find out now, not after an hour, whether the file can be written."""
-        writable(self.path.format(epoch=0))
+        if self.run.members is not None:
+            raise DescendError("ModelCheckpoint writes single runs, not the members of a sweep")
+        writable(self._file(0))
+        self.best = -np.inf
+
+    def _file(self, epoch: int) -> str:
+        return self.path.replace("{epoch}", str(epoch))
 
     def on_epoch_end(self, epoch, logs):
         """Write when it is time."""
@@ -210,11 +214,11 @@ class ModelCheckpoint(Callback):
             return
         from descend.train.checkpoint import save_checkpoint
 
-        save_checkpoint(self.run, self.path.format(epoch=epoch + 1))
+        save_checkpoint(self.run, self._file(epoch + 1))
 
     def saved(self):
-        """The best value."""
-        return {"best": np.asarray(self.best)}
+        """The best value, where it decides."""
+        return {"best": np.asarray(self.best)} if self.save_best_only else {}
 
     def restore(self, saved):
         """Continue."""
@@ -289,11 +293,9 @@ class LearningRateScheduler(Callback):
         self._set(epoch + 1)
 
     def _set(self, epoch: int) -> None:
+        takes_rate = len(inspect.signature(self.schedule).parameters) > 1
         rate = self.run.hyper("learning_rate")
-        try:
-            rate = self.schedule(epoch, rate)
-        except TypeError:
-            rate = self.schedule(epoch)
+        rate = self.schedule(epoch, rate) if takes_rate else self.schedule(epoch)
         if not np.all(np.asarray(rate) >= 0):
             raise DescendError(
                 f"LearningRateScheduler: epoch {epoch} got the rate {rate!r}, not >= 0"
@@ -318,6 +320,9 @@ class ReduceLROnPlateau(Callback):
         self.monitor, self.factor, self.patience = monitor, factor, patience
         self.min_delta, self.floor = min_delta, min_learning_rate
         self.sign = _direction(monitor, mode, "ReduceLROnPlateau")
+
+    def on_train_begin(self, logs):
+        """Forget an earlier run."""
         self.best, self.wait = np.asarray(-np.inf), np.asarray(0)
 
     def on_epoch_end(self, epoch, logs):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -164,13 +165,13 @@ def _header(path: Path, content: bytes) -> dict[str, str]:
 def save_checkpoint(run: Any, path: str | Path) -> None:
     """Everything a run needs to go on: weights, layer state, optimiser, key, epoch, history."""
     arrays = flatten(run.state, "state")
-    for number, callback in enumerate(run.callbacks):
-        if hasattr(callback, "saved"):
-            arrays |= flatten(callback.saved(), _place(number, callback))
+    for place, callback in _places([c for c in run.callbacks if hasattr(c, "saved")]):
+        arrays |= flatten(callback.saved(), place)
     description = {
         "epoch": run.epoch + 1,
         "history": run.history.history,
         "epochs": run.history.epoch,
+        "stopped": run.history.stopped,
         "identity": run.identity,
     }
     if run.model is not None:
@@ -196,15 +197,34 @@ def load_checkpoint(path: str | Path, run: Any, identity: dict[str, Any]) -> Non
             raise CheckpointError(
                 f"{path} belongs to another run: its {name} is {saved!r}, this call's is {value!r}"
             )
+    if run.model is not None:
+        now = json.loads(json.dumps(run.model.describe()))
+        for part, meaning in (("graph", "layers"), ("compile", "optimizer, loss or metrics")):
+            if now[part] != description["model"][part]:
+                raise CheckpointError(
+                    f"{path} belongs to another run: its {meaning} differ from this model's. "
+                    f"Build and compile it as it was, or start anew from load_model(path)."
+                )
+    places = dict(_places([c for c in run.callbacks if hasattr(c, "restore")]))
+    kept = {"/".join(n.split("/")[:2]) for n in arrays if n.startswith("callbacks/")}
+    if kept - set(places):
+        raise CheckpointError(
+            f"{path} holds the state of callbacks that this call has not got: "
+            f"{', '.join(sorted(kept - set(places)))}. Pass the same callbacks as before."
+        )
     run.state = unflatten(arrays, run.snapshot.state, "state", path)
     run.history.history = description["history"]
     run.history.epoch = description["epochs"]
+    run.history.stopped = description["stopped"]
     run.epoch = description["epoch"] - 1
-    for number, callback in enumerate(run.callbacks):
-        saved = nested(arrays, _place(number, callback))
-        if saved and hasattr(callback, "restore"):
-            callback.restore(saved)
+    for place in kept:
+        places[place].restore(nested(arrays, place))
 
 
-def _place(number: int, callback: Any) -> str:
-    return f"callbacks/{number}-{type(callback).__name__}"
+def _places(callbacks: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Where each callback's state lies: by its type, and its number among those of that type."""
+    seen: Counter[str] = Counter()
+    for callback in callbacks:
+        kind = type(callback).__name__
+        seen[kind] += 1
+        yield f"callbacks/{kind}-{seen[kind]}", callback

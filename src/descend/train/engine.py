@@ -82,15 +82,16 @@ def train(
     """
     prepare()
     run = Run(state, epochs, members)
-    run.epoch, run.model, run.callbacks = initial_epoch - 1, model, list(callbacks)
-    run.identity = identity or {}
-    _call_all(callbacks, "set_run", run)
-    if resume is not None:
-        from descend.train.checkpoint import load_checkpoint
-
-        load_checkpoint(resume, run, run.identity)
-    _call_all(callbacks, "on_train_begin", {})
+    run.epoch, run.model, run.identity = initial_epoch - 1, model, identity or {}
+    # a checkpoint must see what the other callbacks made of the epoch
+    run.callbacks = sorted(callbacks, key=lambda c: getattr(c, "comes_last", False))
+    _call_all(run.callbacks, "set_run", run)
     try:
+        _call_all(run.callbacks, "on_train_begin", {})
+        if resume is not None:
+            from descend.train.checkpoint import load_checkpoint
+
+            load_checkpoint(resume, run, run.identity)
         if isinstance(feed, Stream):
             assert make_chunk is not None
             _stream(task, feed, run, validation, make_chunk)
@@ -98,7 +99,7 @@ def train(
             _epochs(task, feed, run, validation)
     except KeyboardInterrupt:
         run.history.stopped = f"interrupted after epoch {run.epoch + 1}"
-    except DivergenceError:
+    except BaseException:
         _end(run)  # files are closed and the best weights put back before the error goes on
         raise
     _end(run)
@@ -128,17 +129,24 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
             checks = (jax.device_put(checks[0], everywhere), checks[1])
     room = _room(feed)
     at_once, calls = 1, 0
+    drawn: dict[int, np.ndarray] = {}  # orders of epochs to come
     while run.epoch + 1 < run.epochs and not run.stopped:
         start, first, active = run.state, run.epoch + 1, run.active
+        run.settings = start.hyper
         count = min(at_once, run.epochs - first)
-        orders = _orders(feed, first, count, room)
+        orders = _orders(feed, first, count, room, drawn)
 
-        def call(n: int, start=start, orders=orders, active=active) -> Any:
-            return program(start, data, orders, checks, np.int32(n), active)
+        def call(n: int, start=start, orders=orders, active=active, **options: Any) -> Any:
+            return program(start, data, orders, checks, np.int32(n), active, **options)
+
+        def draw_ahead(begin: int = first + count, end: int = first + 2 * count) -> None:
+            if isinstance(feed, Arrays):
+                drawn.update({e: feed.order(e) for e in range(begin, min(end, run.epochs))})
 
         began = time.perf_counter()
-        state, logs, checked, finite = call(count)
+        state, logs, checked, finite = call(count, meanwhile=draw_ahead)
         took = time.perf_counter() - began
+        means = _means(task, logs, checked)
         run.touched = run.changed = False
         for i in range(count):
             last = i == count - 1
@@ -149,7 +157,7 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
             elif not finite[i]:
                 run.snapshot = Snapshot.of(start if i == 0 else _replay(call, i))
                 _fail(task, feed, run)
-            _end_epoch(task, run, _means(task, logs, checked, i))
+            _end_epoch(run, {name: values[..., i] for name, values in means.items()})
             if run.stopped or run.changed:
                 break
         calls += 1
@@ -170,12 +178,12 @@ def _replay(call: Callable, count: int) -> Any:
     return call(count)[0]
 
 
-def _orders(feed: Arrays | Steps, first: int, count: int, room: int) -> Any:
+def _orders(feed: Arrays | Steps, first: int, count: int, room: int, drawn: dict) -> Any:
     if isinstance(feed, Steps):
         return None
-    drawn = [feed.order(first + i) for i in range(count)]
-    drawn += [drawn[-1]] * (room - count)  # the program's shape is fixed; these are not run
-    return np.stack(drawn, axis=-3)
+    orders = [drawn.pop(e) if e in drawn else feed.order(e) for e in range(first, first + count)]
+    orders += [orders[-1]] * (room - count)  # the program's shape is fixed; these are not run
+    return np.stack(orders, axis=-3)
 
 
 def _stream(
@@ -189,16 +197,16 @@ def _stream(
     while run.epoch + 1 < run.epochs and not run.stopped:
         epoch, state = run.epoch + 1, run.state
         totals: dict[str, np.ndarray] = {}
-        for piece in feed.read():
-            chunk = make_chunk(piece, epoch)
+        for number, piece in enumerate(feed.read()):
+            chunk, before = make_chunk(piece, number), state
             program = epoch_program(task, chunk, None, None)
             orders = chunk.order(epoch)[None]
             state, logs, _, finite = program(state, chunk.data, orders, None, np.int32(1), None)
             for name, pair in logs.items():
                 totals[name] = totals.get(name, 0) + pair
             if not finite.all():
-                run.snapshot, run.epoch = Snapshot.of(state), epoch
-                _fail(task, chunk, run)
+                run.epoch = epoch  # the run's state is still that of the epoch's start
+                _fail(task, chunk, run, before)
         if not totals:
             raise DataError("the stream gave no chunk of rows in this epoch")
         checked = {}
@@ -207,30 +215,34 @@ def _stream(
                 evaluate = evaluation(task, validation)
             checked = {name: pair[None] for name, pair in evaluate(state).items()}
         run.epoch, run.snapshot = epoch, Snapshot.of(state)
-        _end_epoch(task, run, _means(task, totals, checked, 0))
+        means = _means(task, totals, checked)
+        _end_epoch(run, {name: values[..., 0] for name, values in means.items()})
 
 
-def _means(task: Task, logs: Any, checked: Any, epoch: int) -> dict[str, Any]:
+def _means(task: Task, logs: Any, checked: Any) -> dict[str, np.ndarray]:
+    """Each log's mean in each epoch of a call: arrays (..., epochs)."""
     finish = getattr(task, "finish", lambda name, mean: mean)
-    result: dict[str, Any] = {}
-    for prefix, sums in (("", logs), ("val_", checked)):
-        for name, pair in sums.items():
-            total, weight = pair[..., epoch, 0], pair[..., epoch, 1]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                mean = finish(name, total / weight)
-            result[prefix + name] = float(mean) if np.ndim(mean) == 0 else mean
+    result: dict[str, np.ndarray] = {}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for prefix, sums in (("", logs), ("val_", checked)):
+            for name, pair in sums.items():
+                result[prefix + name] = finish(name, pair[..., 0] / pair[..., 1])
     return result
 
 
-def _end_epoch(task: Task, run: Run, logs: dict[str, Any]) -> None:
-    if run.active is not None:  # what a stopped member would have done is not its history
+def _end_epoch(run: Run, logs: dict[str, Any]) -> None:
+    if run.active is None:
+        logs = {name: float(value) for name, value in logs.items()}
+    else:  # what a stopped member would have done is not its history
         logs = {k: np.where(run.active, v, np.nan) for k, v in logs.items()}
     run.history.append(run.epoch, logs)
     _call_all(run.callbacks, "on_epoch_end", run.epoch, logs)
+    if getattr(run.model, "stop_training", False):  # how a callback written for Keras says it
+        run.stop("a callback set stop_training")
 
 
 def _freeze(run: Run, finite: np.ndarray) -> None:
-    """Note the members that diverged in this epoch; the program has kept their last finite state."""
+    """Note the members that diverged; the program has kept their last finite state."""
     bad = run.active & ~finite
     for member in np.flatnonzero(bad):
         run.diverged.setdefault(int(member), run.epoch)
@@ -238,10 +250,10 @@ def _freeze(run: Run, finite: np.ndarray) -> None:
         run.stop("every run diverged or was stopped", bad)
 
 
-def _fail(task: Task, feed: Any, run: Run) -> None:
-    where = _locate(task, feed, run.snapshot.state, run.epoch)
+def _fail(task: Task, feed: Any, run: Run, before: Any = None) -> None:
+    where = _locate(task, feed, run.state if before is None else before, run.epoch)
     run.history.stopped = f"diverged in epoch {run.epoch + 1}"
-    rate = run.snapshot.state.hyper.get("learning_rate")
+    rate = run.settings.get("learning_rate")
     raise DivergenceError(
         f"training diverged in epoch {run.epoch + 1}{where}. The weights from before that epoch "
         "are kept. What helps: a smaller learning rate"

@@ -46,6 +46,7 @@ class Arrays:
             each batch uniformly (Algorithm 1), False keeps the order.
         seeds: one seed a member, or one for all; draws the order.
         rows: which rows are in play: an array, or one array a member (folds); all by default.
+        chunk: number of a stream's piece, so that pieces are not shuffled alike.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Arrays:
         shuffle: bool | str = True,
         seeds: int | np.ndarray = 0,
         rows: np.ndarray | list[np.ndarray] | None = None,
+        chunk: int = 0,
     ):
         leaves = jax.tree.leaves(data)
         self.n = int(leaves[0].shape[0])
@@ -62,13 +64,14 @@ class Arrays:
         self.batch_size = batch_size
         if shuffle not in (True, False, "with_replacement"):
             raise DataError(f"shuffle must be True, False or 'with_replacement', got {shuffle!r}")
-        self.shuffle = shuffle
+        self.shuffle = shuffle if isinstance(shuffle, str) else bool(shuffle)
+        self.chunk = chunk
         self.seeds = seeds
         self.rows = np.arange(self.n) if rows is None else rows
         counts = [len(r) for r in self.rows] if isinstance(self.rows, list) else [len(self.rows)]
         self.steps = max(-(-count // batch_size) for count in counts)
         self.padded = any(count != self.steps * batch_size for count in counts)
-        if self.steps == 1 and shuffle is True:
+        if self.steps == 1 and self.shuffle is True:
             self.shuffle = False  # one batch of all rows: its order does not matter
         # some member has a batch less than another: it must not make an update without a row
         self.uneven = min(counts) <= (self.steps - 1) * batch_size
@@ -93,7 +96,7 @@ class Arrays:
         if self.shuffle is False:
             order[: len(rows)] = rows
         else:
-            draw = np.random.default_rng([int(seed), epoch])
+            draw = np.random.default_rng([int(seed), epoch, *([self.chunk] * (self.chunk > 0))])
             if self.shuffle == "with_replacement":
                 order[: len(rows)] = draw.choice(rows, len(rows))
             else:
@@ -118,8 +121,8 @@ class Stream:
         rows: rows held at a time; chunks are joined and cut to this size, so that one compiled
             program serves all but the last. Rows are shuffled inside what is held.
 
-    A seeded shuffle therefore reaches `rows` far: write the file in random order, or take `rows`
-    large.
+    Weights are taken as they come (there is no whole sample to scale them by): give them a mean of
+    about one. A shuffle reaches `rows` far: write the file in random order, or take `rows` large.
     """
 
     def __init__(self, chunks: Callable[[], Iterable[Any]], rows: int = 65_536):

@@ -7,6 +7,7 @@ shapes (widths, depths) make groups, one program each.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from descend.train.history import History
 from descend.train.model import Model
 from descend.train.run import Run
 from descend.train.runtime import prepare, quick_compile
+from descend.train.supervised import Supervised
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,26 +41,33 @@ class Member:
         settings: what was swept, {"learning_rate": .01, "seed": 3}.
         history: its cost and metrics, an epoch each; shorter if it stopped early.
         diverged_in: the epoch (from 1) in which it became non-finite, or None.
+        best_epoch: the epoch (from 0) whose weights EarlyStopping put back, or None.
     """
 
     settings: dict[str, Any]
     history: History
     diverged_in: int | None
+    best_epoch: int | None
     _of: Model = field(repr=False)  # the model handed in: description and compilation
     _states: Any = field(repr=False)  # of all members, with a leading axis
     _index: int = field(repr=False)
 
-    @property
+    @functools.cached_property
     def model(self) -> Model:
         """The trained model of this member."""
         return _member_model(self._of, self._states, self._index)
 
-    def last(self, monitor: str) -> float:
-        """The monitored quantity after its last epoch."""
+    def final(self, monitor: str) -> float:
+        """The monitored quantity of its weights: after the last epoch, or after the best one.
+
+        NaN for a member that diverged.
+        """
         values = self.history.history.get(monitor)
         if values is None:
             raise unknown("monitored quantity", monitor, self.history.history)
-        return values[-1] if values and self.diverged_in is None else float("nan")
+        if not values or self.diverged_in is not None:
+            return float("nan")
+        return values[-1 if self.best_epoch is None else self.best_epoch]
 
 
 class Many:
@@ -78,26 +87,26 @@ class Many:
         return self.members[index]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a member: its settings and its last logs."""
+        """One row a member: its settings and the logs of its weights (see `Member.final`)."""
         import pandas as pd
 
         return pd.DataFrame(
             [
                 m.settings
-                | {name: m.last(name) for name in m.history.history}
+                | {name: m.final(name) for name in m.history.history}
                 | {"epochs": len(m.history), "diverged_in": m.diverged_in}
                 for m in self.members
             ]
         )
 
     def best(self, monitor: str | None = None, mode: str = "auto") -> Member:
-        """The member with the best last `monitor` (val_loss, else loss); NaN never wins."""
+        """The member whose weights have the best `monitor` (val_loss, else loss); no NaN."""
         from descend.train.callbacks import _direction
 
         if monitor is None:
             monitor = "val_loss" if "val_loss" in self.members[0].history.history else "loss"
         sign = _direction(monitor, mode, "best")
-        scores = np.array([sign * m.last(monitor) for m in self.members])
+        scores = np.array([sign * m.final(monitor) for m in self.members])
         if np.isnan(scores).all():
             raise DescendError("every member diverged: sweep smaller learning rates")
         return self.members[int(np.nanargmax(scores))]
@@ -199,6 +208,8 @@ def sweep(
         for i, member in zip(places, members, strict=True):
             member.settings = settings[i]
             found[i] = member
+        if (members[0].history.stopped or "").startswith("interrupted"):
+            break  # Ctrl-C: what has been trained so far is the result
     return Many([m for m in found if m is not None], len(groups))
 
 
@@ -235,6 +246,8 @@ def cross_validate(
         The rest as in `sweep`.
     """
     data, _ = _data(model, x, y, sample_weight, class_weight, 0.0, None)
+    # class weights steer the training; a fold is judged without them
+    unweighted = _data(model, x, y, sample_weight, None, 0.0, None)[0] if class_weight else data
     n = len(data.x[0])
     if isinstance(folds, int):
         if not 2 <= folds <= n:
@@ -250,7 +263,7 @@ def cross_validate(
         model,
         [{} for _ in pairs],
         data,
-        [rows.take(data, held) for _, held in pairs],
+        [unweighted],
         batch_size=batch_size,
         epochs=epochs,
         callbacks=callbacks,
@@ -310,10 +323,15 @@ def _data(
         raise DescendError(
             f"the function given to sweep returned {type(model).__name__}, not a Model"
         )
-    data = rows.make_rows(model, model.task.outputs, x, y, sample_weight, class_weight)
+    outputs = model.task.outputs
+    data = rows.make_rows(model, outputs, x, y, sample_weight)
+    kept = None
     if validation_data is not None:
-        return data, model._validation_rows(validation_data)
-    return rows.split_tail(data, split) if split else (data, None)
+        kept = model._validation_rows(validation_data)
+    elif split:
+        data, kept = rows.split_tail(data, split)
+        kept = rows.weighted(kept, outputs)
+    return rows.weighted(data, outputs, class_weight), kept
 
 
 def _names(model: Model, settings: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -355,16 +373,19 @@ def _train(
     padded = -(-k // len(jax.devices())) * len(jax.devices())
     filled = settings + [settings[-1]] * (padded - k)
     hyper = {name: np.full(padded, value, float) for name, value in task.hyper().items()}
+    rule, layers = task.optimizer.numbers(), model.numbers()
     for name, meant in _names(model, settings).items():
         for i, one in enumerate(filled):
-            if name in one:
-                for full in meant:
-                    hyper[full][i] = one[name]
-    for name, values in hyper.items():
-        if not np.isfinite(values).all() or (values < 0).any():
-            raise DescendError(f"{name} must be finite and >= 0, got {values[:k].tolist()}")
-    seeds = np.array([one.get("seed", seed) for one in filled])
-    orders = np.array([one.get("order_seed", s) for one, s in zip(filled, seeds, strict=True)])
+            for full in meant if name in one else ():
+                value = hyper[full][i] = float(one[name])
+                if full in rule:  # a plain number out of range is refused, as it is outside a sweep
+                    task.optimizer.with_numbers({full: value})
+                elif full in layers:
+                    model.with_numbers({full: value})
+    seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in filled])
+    orders = np.array(
+        [rows.require_seed(one.get("order_seed", s)) for one, s in zip(filled, seeds, strict=True)]
+    )
 
     validation: Arrays | None
     if parts is None:
@@ -377,7 +398,8 @@ def _train(
         size = rows.rows_a_batch(batch_size, min(map(len, fold_rows)), task.optimizer)
         feed = Arrays(data, size, shuffle, orders, fold_rows)
         held = [held for _, held in parts] + [parts[-1][1]] * (padded - k)
-        validation = Arrays(data, max(map(len, held)), False, 0, held)
+        assert checks is not None
+        validation = Arrays(checks[0], max(map(len, held)), False, 0, held)
 
     def draw(s: Any, numbers: Any) -> Any:
         return task.init(jax.random.key(s), numbers)
@@ -385,8 +407,9 @@ def _train(
     state = jax.jit(jax.vmap(draw), compiler_options=quick_compile())(
         seeds, {name: jnp.asarray(v, jnp.result_type(float)) for name, v in hyper.items()}
     )
-    from descend.train.callbacks import Progress
+    from descend.train.callbacks import EarlyStopping, Progress
 
+    stops = [c for c in callbacks if isinstance(c, EarlyStopping)]
     shown = [Progress(verbose)] if verbose else []
     run = engine.train(
         task,
@@ -404,6 +427,7 @@ def _train(
             settings=dict(settings[i]),
             history=_own_history(run, i),
             diverged_in=run.diverged[i] + 1 if i in run.diverged else None,
+            best_epoch=int(stops[-1].best_epoch[i]) if stops and len(run.history) else None,
             _of=model,
             _states=final,
             _index=i,
@@ -425,7 +449,8 @@ class _Idle:
 def _own_history(run: Run, i: int) -> History:
     own = History()
     length = next(
-        (e for e, v in enumerate(run.history.history["loss"]) if np.isnan(v[i])), len(run.history)
+        (e for e, v in enumerate(run.history.history.get("loss", [])) if np.isnan(v[i])),
+        len(run.history),
     )
     own.epoch = run.history.epoch[:length]
     own.history = {k: [float(e[i]) for e in v[:length]] for k, v in run.history.history.items()}
@@ -441,7 +466,6 @@ def _member_model(model: Model, states: Any, i: int) -> Model:
     copy = Model(*symbols_from_config(model.config(), custom), name=model.name, seed=model.seed)
     state = jax.tree.map(lambda a: a[i], states)
     copy._weights = (state.params, state.layers)
-    described = model.describe()["compile"]
-    if described is not None:
-        copy.compile(**described)
+    copy._task = Supervised(copy, model.task.optimizer, model.task.outputs)
+    copy.optimizer = model.task.optimizer
     return copy

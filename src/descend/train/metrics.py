@@ -6,6 +6,7 @@ Source: scheidegger-2020, "Evaluating a classifier"; raviv-2022, "Cross entropy 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ class Metric:
     name: str
     rows: Callable[[jax.Array, jax.Array], jax.Array]
     finish: Callable[[Any], Any] = _as_it_is
+    saved: str | None = None  # by which `get` finds it again; None for code of the user's
 
 
 def binary_accuracy(y: jax.Array, prediction: jax.Array) -> jax.Array:
@@ -78,6 +80,11 @@ def get(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
         loss: the loss of the output.
         classes: width of the output.
     """
+    saved = identifier if isinstance(identifier, str) else None
+    return dataclasses.replace(_find(identifier, loss, classes), saved=saved)
+
+
+def _find(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
     if identifier in ("accuracy", "acc"):
         if isinstance(loss, losses.SparseCategoricalCrossentropy):
             return Metric(identifier, sparse_categorical_accuracy)

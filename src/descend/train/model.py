@@ -41,6 +41,7 @@ class Model(Graph):
         super().__init__(inputs, outputs, name)
         self.seed = seed
         self.history: History | None = None
+        self.stop_training = False  # a callback may set it, as in Keras
         self._task: Supervised | None = None
         self._weights: tuple[Any, Any] | None = None
         self._state: State | None = None
@@ -79,6 +80,9 @@ class Model(Graph):
         return self._weights
 
     def _adopt(self, params: Any, layers: Any) -> None:
+        if self._run is not None:  # a callback sets weights
+            self._run.state = self._run.state._replace(params=params, layers=layers)
+            return
         self._weights = (params, layers)
         if self._state is not None:
             self._state = self._state._replace(params=params, layers=layers)
@@ -213,7 +217,9 @@ class Model(Graph):
             shuffle: True (without replacement), False, or "with_replacement" (hull-2023, Alg. 1).
             class_weight: {class: weight}; for several outputs {output: {class: weight}}.
             sample_weight: (n,); weights are scaled to mean one.
-            seed: draws weights (if there are none yet), the order of rows, and noise; 0 by default.
+            seed: draws weights (if there are none yet), the order of rows, and noise; the model's
+                seed by default. Rows are ordered by (seed, epoch): a second fit repeats the order
+                unless it gets another seed or goes on with `initial_epoch`.
             resume: a ModelCheckpoint file to go on from.
 
         Returns:
@@ -225,20 +231,25 @@ class Model(Graph):
             CheckpointError: `resume` cannot be used.
         """
         task = self.task
-        seed = self.seed if seed is None else seed
+        anew = seed is not None
+        seed = rows.require_seed(self.seed if seed is None else seed)
         rows.require_epochs(epochs, initial_epoch)
+        callbacks = [callbacks] if hasattr(callbacks, "on_epoch_end") else list(callbacks or ())
+        self.stop_training = False
         if isinstance(x, Stream):
             feed, validation, identity, make_chunk = self._streamed(
                 x, y, batch_size, validation_split, validation_data, class_weight, shuffle, seed
             )
         else:
             make_chunk = None
-            data = rows.make_rows(self, task.outputs, x, y, sample_weight, class_weight)
+            data = rows.make_rows(self, task.outputs, x, y, sample_weight)
             kept = None
             if validation_data is not None:
                 kept = self._validation_rows(validation_data)
             elif validation_split:
                 data, kept = rows.split_tail(data, validation_split)
+                kept = rows.weighted(kept, task.outputs)
+            data = rows.weighted(data, task.outputs, class_weight)
             size = rows.rows_a_batch(batch_size, len(data.x[0]), task.optimizer)
             feed = Arrays(data, size, shuffle, seed)
             validation = rows.whole(kept, size)
@@ -246,6 +257,8 @@ class Model(Graph):
             if resume is not None or any(hasattr(c, "save_best_only") for c in callbacks):
                 identity["data"] = rows.fingerprint(data)
         state = self._start(task, seed)
+        if anew and self._state is not None:
+            state = state._replace(key=jax.random.split(jax.random.key(seed))[1])
         shown = [Progress(int(verbose))] if verbose else []
         try:
             run = engine.train(
@@ -265,8 +278,9 @@ class Model(Graph):
             self._take(error.run)
             raise
         except BaseException:  # a callback failed: keep what was reached
-            if self._run is not None:
+            if self._run is not None and len(self._run.history):
                 self._take(self._run)
+            self._run = None
             raise
         self._take(run)
         return run.history
@@ -274,6 +288,8 @@ class Model(Graph):
     def _start(self, task: Supervised, seed: int) -> State:
         """The state to train from, its weights drawn from `seed` where there are none yet."""
         prepare()
+        if self._run is not None:  # a callback evaluates
+            return self._run.state
         if self._state is not None:
             return self._state
         if self._weights is None:
@@ -296,7 +312,8 @@ class Model(Graph):
             raise DataError("validation_data must be (x, y) or (x, y, sample_weight)")
         weight = given[2] if len(given) == 3 else None
         where = "validation data"
-        return rows.make_rows(self, self.task.outputs, given[0], given[1], weight, where=where)
+        made = rows.make_rows(self, self.task.outputs, given[0], given[1], weight, where)
+        return rows.weighted(made, self.task.outputs, where=where)
 
     def _streamed(
         self,
@@ -318,12 +335,11 @@ class Model(Graph):
             raise DataError(f"{self.task.optimizer.name!r} needs all rows at once, not a Stream")
         size = batch_size or rows.DEFAULT_BATCH
 
-        def make_chunk(piece: Any, epoch: int) -> Arrays:
+        def make_chunk(piece: Any, number: int) -> Arrays:
             weight = piece[2] if len(piece) > 2 else None
-            made = rows.make_rows(
-                self, self.task.outputs, piece[0], piece[1], weight, where="chunk"
-            )
-            return Arrays(made, min(size, len(made.x[0])), shuffle, seed)
+            where = f"chunk {number + 1}"
+            made = rows.make_rows(self, self.task.outputs, piece[0], piece[1], weight, where)
+            return Arrays(made, min(size, len(made.x[0])), shuffle, seed, chunk=number)
 
         kept = None if validation is None else self._validation_rows(validation)
         identity = {"seed": seed, "batch_size": size, "shuffle": shuffle, "data": "stream"}
@@ -346,7 +362,9 @@ class Model(Graph):
             The cost as a float; a list [cost, *metrics] where there are metrics; or a dict.
         """
         task = self.task
-        data = rows.make_rows(self, task.outputs, x, y, sample_weight, where="evaluation data")
+        where = "evaluation data"
+        data = rows.make_rows(self, task.outputs, x, y, sample_weight, where)
+        data = rows.weighted(data, task.outputs, where=where)
         whole = rows.whole(data, batch_size or rows.DEFAULT_BATCH)
         assert whole is not None
         state = self._start(task, self.seed)
@@ -376,8 +394,9 @@ class Model(Graph):
         first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
         if isinstance(first, Symbol):
             return super().__call__(inputs)
-        x = tuple(jnp.asarray(a) for a in inputs) if isinstance(inputs, (list, tuple)) else inputs
-        found = self._forward(self.params, self.layer_state, x if isinstance(x, tuple) else (x,))
+        parts = (inputs,) if self.single_input else inputs
+        x = tuple(jnp.asarray(part) for part in parts)
+        found = self._forward(self.params, self.layer_state, x)
         return found[0] if self.single_output else found
 
     def summary(self) -> None:
@@ -394,7 +413,7 @@ class Model(Graph):
         if self._task is not None:
             rule = optimizers.describe(self._task.optimizer)
             found = [losses.describe(o.loss) for o in self._task.outputs]
-            names = [[m.name for m in o.metrics] for o in self._task.outputs]
+            names = [[m.saved for m in o.metrics if m.saved] for o in self._task.outputs]
             if rule is not None and all(found):
                 described["compile"] = {
                     "optimizer": rule,
@@ -417,8 +436,9 @@ class Model(Graph):
         arrays = checkpoint.flatten(self.params, "params")
         arrays |= checkpoint.flatten(self.layer_state, "layers")
         described: dict[str, Any] = {"model": self.describe(), "extra": dict(extra or {})}
-        if self.history is not None:
-            described |= {"history": self.history.history, "epochs": self.history.epoch}
+        history = self._run.history if self._run is not None else self.history
+        if history is not None:
+            described |= {"history": history.history, "epochs": history.epoch}
         checkpoint.write(path, "model", described, arrays)
 
 

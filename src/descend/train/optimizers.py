@@ -10,6 +10,7 @@ of other libraries differ, the docstring says so and an argument chooses.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -69,6 +70,14 @@ class Optimizer:
             found["learning_rate"] = self.schedule.learning_rate
         return found
 
+    def with_numbers(self, numbers: Numbers) -> Optimizer:
+        """This rule with some of its `numbers` replaced; DescendError if one is out of range."""
+        changes = dict(numbers)
+        if self.schedule is not None and "learning_rate" in changes:
+            rate = changes["learning_rate"]
+            changes["learning_rate"] = dataclasses.replace(self.schedule, learning_rate=rate)
+        return dataclasses.replace(self, **changes)
+
     def transform(self, numbers: Numbers) -> optax.GradientTransformationExtraArgs:
         """The Optax transformation with `numbers` put in."""
         return optax.with_extra_args_support(self._transform(numbers))
@@ -111,10 +120,6 @@ def _require(owner: Any, name: str, value: Any, low: float, high: float | None) 
         )
 
 
-def _momentum(decay: Any, nesterov: bool) -> optax.GradientTransformation:
-    return optax.trace(decay=decay, nesterov=nesterov)
-
-
 @dataclass(frozen=True)
 class SGD(Optimizer):
     """Mini-batch SGD: w <- w - eta 1/B sum_k grad J_k(w), rows drawn without replacement.
@@ -147,7 +152,7 @@ class SGD(Optimizer):
         step = optax.scale_by_learning_rate(numbers["learning_rate"])
         if "momentum" not in numbers:
             return step
-        return optax.chain(_momentum(numbers["momentum"], self.nesterov), step)
+        return optax.chain(optax.trace(numbers["momentum"], self.nesterov), step)
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,7 @@ class Momentum(Optimizer):
 
     def _transform(self, numbers):
         return optax.chain(
-            _momentum(numbers["momentum"], False),
+            optax.trace(numbers["momentum"]),
             optax.scale_by_learning_rate(numbers["learning_rate"]),
         )
 
@@ -193,7 +198,7 @@ class Nesterov(Optimizer):
 
     def _transform(self, numbers):
         return optax.chain(
-            _momentum(numbers["momentum"], not self.lookahead),
+            optax.trace(numbers["momentum"], not self.lookahead),
             optax.scale_by_learning_rate(numbers["learning_rate"]),
         )
 

@@ -176,13 +176,17 @@ class Program:
         self._names, self._checked = names, checked
         self._jitted: Callable | None = None
 
-    def __call__(self, state: Any, *rest: Any) -> Any:
-        """(state, logs, validation logs, finite), the last three on the host."""
+    def __call__(self, state: Any, *rest: Any, meanwhile: Callable = lambda: None) -> Any:
+        """(state, logs, validation logs, finite), the last three on the host.
+
+        `meanwhile` is called while the devices work.
+        """
         if self._jitted is None:
             size = sum(leaf.size for leaf in jax.tree.leaves(state.params))
             options = quick_compile() if size < SMALL else {}
             self._jitted = jax.jit(self._whole, compiler_options=options)
         state, sums, found, finite = self._jitted(state, *rest)
+        meanwhile()
         return state, _pairs(sums, self._names), _pairs(found, self._checked), np.asarray(finite)
 
 

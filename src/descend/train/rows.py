@@ -6,6 +6,7 @@ Every check happens before training, names the place (input, column, row) and sa
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 import zlib
 from collections.abc import Callable, Mapping
@@ -34,10 +35,9 @@ def make_rows(
     x: Any,
     y: Any,
     sample_weight: Any = None,
-    class_weight: Mapping | None = None,
     where: str = "training data",
 ) -> Rows:
-    """Checked and converted rows; weights scaled to mean one (see descend.nn.losses).
+    """Checked and converted rows, with their weights as given (`weighted` scales them).
 
     Raises:
         ShapeError: rows or targets of the wrong shape, different numbers of rows.
@@ -67,8 +67,7 @@ def make_rows(
         if sparse:
             array = _labels(array, shape[-1], label, where)
         ys.append(array)
-    weight = _weights(outputs, ys, n, sample_weight, class_weight, where)
-    return Rows(xs, tuple(ys), weight)
+    return Rows(xs, tuple(ys), _sample_weights(names, n, sample_weight, where))
 
 
 def make_inputs(graph: Graph, x: Any, where: str) -> tuple[np.ndarray, ...]:
@@ -121,7 +120,8 @@ def _numeric(value: Any, label: str, where: str, keep_integers: bool) -> np.ndar
                     f"{where}: column {column!r} of {label} is not numeric "
                     f"(first value {first!r}); encode it (pandas.get_dummies) or leave it out"
                 )
-        value = value.to_numpy()
+        # by columns: to_numpy would make objects of booleans beside numbers
+        value = np.column_stack([np.asarray(value[column]) for column in value.columns])
     elif hasattr(value, "to_numpy"):
         value = value.to_numpy()
     array = np.asarray(value)
@@ -162,46 +162,58 @@ def _labels(labels: np.ndarray, classes: int, label: str, where: str) -> np.ndar
     return whole
 
 
-def _weights(
-    outputs: tuple[Output, ...],
-    ys: list[np.ndarray],
-    n: int,
-    sample_weight: Any,
-    class_weight: Mapping | None,
-    where: str,
+def _sample_weights(
+    names: tuple[str, ...], n: int, sample_weight: Any, where: str
 ) -> tuple[np.ndarray, ...] | None:
-    if sample_weight is None and not class_weight:
+    if sample_weight is None:
         return None
-    names = tuple(o.name for o in outputs)
-    several = isinstance(sample_weight, (Mapping, list, tuple)) and len(outputs) > 1
-    samples = (
-        _parts(sample_weight, names, False, "output") if several else [sample_weight] * len(ys)
+    several = isinstance(sample_weight, (Mapping, list, tuple)) and len(names) > 1
+    parts = (
+        _parts(sample_weight, names, False, "output") if several else [sample_weight] * len(names)
     )
+    weights = tuple(np.ones(n) if part is None else np.asarray(part, float) for part in parts)
+    for weight in weights:
+        if weight.shape != (n,):
+            raise ShapeError(f"{where}: sample_weight must have shape ({n},), got {weight.shape}")
+        if not np.isfinite(weight).all() or (weight < 0).any():
+            raise DataError(f"{where}: sample_weight must be finite and >= 0")
+    return weights
+
+
+def weighted(
+    rows: Rows,
+    outputs: tuple[Output, ...],
+    class_weight: Mapping | None = None,
+    where: str = "training data",
+) -> Rows:
+    """The rows with class weights multiplied in and all weights scaled to mean one.
+
+    Raises:
+        DataError: a class that the data do not hold, a bad weight, weights that are all zero.
+    """
+    if rows.weight is None and not class_weight:
+        return rows
+    names = tuple(o.name for o in outputs)
     by_output = class_weight or {}
     if not (by_output and all(isinstance(v, Mapping) for v in by_output.values())):
         if by_output and len(outputs) > 1:
             raise DataError(
-                "class_weight for several outputs: give {output name: {class: weight}}, "
-                f"{names}"
+                f"class_weight for the outputs {names}: give {{output name: {{class: weight}}}}"
             )
         by_output = {names[0]: by_output} if by_output else {}
     for name in by_output:
         if name not in names:
             raise unknown("output in class_weight", name, names)
     result = []
-    for name, y, part in zip(names, ys, samples, strict=True):
-        weight = np.ones(n) if part is None else np.asarray(part, float)
-        if weight.shape != (n,):
-            raise ShapeError(f"{where}: sample_weight must have shape ({n},), got {weight.shape}")
-        if not np.isfinite(weight).all() or (weight < 0).any():
-            raise DataError(f"{where}: sample_weight must be finite and >= 0")
+    for i, (name, y) in enumerate(zip(names, rows.y, strict=True)):
+        weight = np.ones(len(y)) if rows.weight is None else np.asarray(rows.weight[i], float)
         if by_output.get(name):
             weight = weight * _of_classes(y, by_output[name], where)
         mean = weight.mean()
         if mean == 0:
             raise DataError(f"{where}: all weights are zero")
-        result.append((weight / mean).astype(np.float32))
-    return tuple(result)
+        result.append(weight / mean)
+    return rows._replace(weight=tuple(result))
 
 
 def _of_classes(y: np.ndarray, weights: Mapping, where: str) -> np.ndarray:
@@ -271,6 +283,8 @@ def in_pieces(
     missing is filled with the last row and cut off again.
     """
     n = len(arrays[0])
+    if size is not None and size < 1:
+        raise DataError(f"batch_size must be >= 1, got {size}")
     size = size or min(WHOLE_BATCH, 1 << max(n - 1, 1).bit_length())
     pieces = []
     for start in range(0, n, size):
@@ -289,6 +303,17 @@ def fingerprint(rows: Rows) -> str:
     for array in (*rows.x, *rows.y, *(rows.weight or ())):
         total = zlib.crc32(np.ascontiguousarray(array).data.cast("B"), total)
     return f"{len(rows.x[0])} rows, {total:08x}"
+
+
+def require_seed(seed: Any) -> int:
+    """The seed as an int; DataError unless it is a whole number >= 0."""
+    try:
+        whole = operator.index(seed)
+    except TypeError:
+        whole = -1
+    if whole < 0:
+        raise DataError(f"seed must be a whole number >= 0, got {seed!r}")
+    return whole
 
 
 def require_epochs(epochs: Any, initial: Any) -> None:

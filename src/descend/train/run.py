@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from descend.errors import unknown
 from descend.train.history import History
 
 
@@ -47,7 +48,7 @@ class Run:
         active: which members still train, (members,); None for a single run.
         diverged: {member: epoch} of members stopped by a NaN.
         model: the Model in training, or None.
-        seed, fingerprint: what identifies the run in a checkpoint.
+        identity: what tells this run from another in a checkpoint.
     """
 
     def __init__(self, state: Any, epochs: int, members: int | None = None):
@@ -61,6 +62,7 @@ class Run:
         self.callbacks: list[Any] = []
         self.identity: dict[str, Any] = {}
         self.snapshot = Snapshot.of(state)
+        self.settings = state.hyper  # as of this call of the program; only callbacks change them
         self.touched = False  # something asked for, or changed, a state inside a call
         self.changed = False  # the rest of the call no longer follows from the state
 
@@ -79,20 +81,23 @@ class Run:
     @state.setter
     def state(self, state: Any) -> None:
         self.snapshot = Snapshot.of(state)
+        self.settings = state.hyper
         self.touched = self.changed = True
 
     def hyper(self, name: str) -> Any:
         """The present value of a hyperparameter: a float, or (members,)."""
-        value = np.asarray(self.snapshot.state.hyper[name])
+        if name not in self.settings:
+            raise unknown("hyperparameter", name, self.settings)
+        value = np.asarray(self.settings[name])
         return float(value) if value.ndim == 0 else value
 
     def set_hyper(self, name: str, value: Any) -> None:
         """Set a hyperparameter from the next epoch on (no recompilation)."""
-        state = self.state
-        old = state.hyper[name]
-        new = jnp.broadcast_to(jnp.asarray(value, old.dtype), old.shape)
-        if not np.array_equal(np.asarray(new), np.asarray(old)):
-            self.state = state._replace(hyper={**state.hyper, name: new})
+        old = np.asarray(self.hyper(name), np.asarray(self.settings[name]).dtype)
+        new = np.broadcast_to(np.asarray(value, old.dtype), old.shape)
+        if not np.array_equal(new, old):
+            state = self.state
+            self.state = state._replace(hyper={**state.hyper, name: jnp.asarray(new)})
 
     def stop(self, reason: str, members: np.ndarray | None = None) -> None:
         """End the run after this epoch; with `members`, only those (a boolean mask)."""

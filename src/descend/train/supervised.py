@@ -50,16 +50,23 @@ class Supervised:
         self.optimizer = optimizer
         links = graph.output_links()
         stable = [with_logits(o.loss) for o in outputs]
-        # logits of one output mean all of them: otherwise probabilities, clipped, are used
-        self.logits = all(
+        can = [
             link is not None and loss is not None and loss.link == link
             for link, loss in zip(links, stable, strict=True)
+        ]
+        # an output given twice has one value: logits only if both losses take them
+        places = graph.outputs_at
+        self.logits = tuple(
+            all(c for c, q in zip(can, places, strict=True) if q == p) for p in places
         )
         self.outputs = tuple(outputs)
-        self.losses: tuple[Any, ...] = (
-            tuple(stable) if self.logits else tuple(o.loss for o in outputs)
+        self.losses: tuple[Any, ...] = tuple(
+            loss if raw else o.loss
+            for loss, raw, o in zip(stable, self.logits, outputs, strict=True)
         )
-        self.links = links if self.logits else (None,) * len(links)
+        self.links = tuple(
+            link if raw else None for link, raw in zip(links, self.logits, strict=True)
+        )
 
     def hyper(self) -> dict[str, float]:
         """All numbers that may be swept, by name."""
@@ -155,11 +162,6 @@ class Supervised:
                 if name == prefix + metric.name:
                     return metric.finish(mean)
         return mean
-
-    def predict(self, params: Any, layers: Any, x: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The outputs on a batch, as `model.predict` returns them."""
-        y, _ = self.graph.apply(params, layers, x[0] if self.graph.single_input else x)
-        return (y,) if self.graph.single_output else y
 
     @property
     def _newton(self) -> bool:

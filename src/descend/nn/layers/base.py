@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax
+import numpy as np
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations, initializers, regularizers
@@ -178,10 +179,11 @@ def _plain(value: list) -> bool:
 def positive_int(owner: Layer, field: str) -> None:
     """Raise DescendError unless the field holds a whole number >= 1."""
     value = getattr(owner, field)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise DescendError(
             f"{type(owner).__name__}: {field} must be a whole number >= 1, got {value!r}"
         )
+    object.__setattr__(owner, field, int(value))  # numpy's would not go into JSON
 
 
 def fraction(owner: Layer, field: str) -> None:
