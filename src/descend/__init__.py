@@ -20,7 +20,7 @@ _HOMES = {
     "Dropout": "descend.nn.layers",
     "EarlyStopping": "descend.train.callbacks",
     "Flatten": "descend.nn.layers",
-    "Input": "descend.nn.graph",
+    "Input": "descend.nn.symbols",
     "Layer": "descend.nn.layers",
     "Model": "descend.train.model",
     "ModelCheckpoint": "descend.train.callbacks",
@@ -35,7 +35,6 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
-    from descend.nn.graph import Input as Input
     from descend.nn.layers import Activation as Activation
     from descend.nn.layers import Add as Add
     from descend.nn.layers import Concatenate as Concatenate
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from descend.nn.layers import Layer as Layer
     from descend.nn.layers import PReLU as PReLU
     from descend.nn.layers import Reshape as Reshape
+    from descend.nn.symbols import Input as Input
     from descend.train.callbacks import EarlyStopping as EarlyStopping
     from descend.train.callbacks import ModelCheckpoint as ModelCheckpoint
     from descend.train.loading import load_model as load_model

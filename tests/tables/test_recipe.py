@@ -9,8 +9,8 @@ from sklearn import metrics
 
 from descend.data.sources import Table, load
 from descend.errors import CheckpointError, DataError, DescendError
-from descend.nn.graph import Input
 from descend.nn.layers import Dense
+from descend.nn.symbols import Input
 from descend.tables.options import FitOptions
 from descend.tables.predictor import TablePredictor
 from descend.tables.prepare import prepare_table

@@ -10,73 +10,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from descend.errors import DescendError, ShapeError, unknown
+from descend.errors import DescendError, ShapeError
 from descend.nn import activations
-from descend.nn.layers.base import REGISTRY, Arrays, Layer, Shape
+from descend.nn.layers.base import Arrays, Layer, Shape, layer_from
+from descend.nn.symbols import Call, Input, Symbol, connect
 
 Tap = Callable[[str, Any, Any], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Symbol:
-    """The output of a layer (or an input) before there are numbers; shape without batch axis."""
-
-    shape: Shape
-    layer: Layer | None
-    inputs: tuple[Symbol, ...] = ()
-    name: str | None = None
-    dtype: str = "float32"
-
-    def __repr__(self) -> str:
-        origin = self.layer.label if self.layer else f"Input {self.name!r}"
-        return f"<Symbol of shape {(None, *self.shape)} from {origin}>"
-
-
-def Input(shape: Sequence[int], *, name: str | None = None, dtype: str = "float32") -> Symbol:
-    """Where numbers enter a network.
-
-    Args:
-        shape: of one row, without the batch axis: (2,) for two features.
-        name: used for a dict of inputs and in `summary()`.
-        dtype: "float32" or "int32".
-
-    Raises:
-        ShapeError: an axis that is not a whole number >= 1.
-    """
-    try:
-        shape = tuple(shape)
-    except TypeError:
-        raise ShapeError(f"Input: shape must be a tuple such as (2,), got {shape!r}") from None
-    for axis in shape:
-        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) or axis < 1:
-            raise ShapeError(
-                f"Input: shape must hold whole numbers >= 1, got {shape}; "
-                "the batch axis is left out"
-            )
-    return Symbol(shape=tuple(map(int, shape)), layer=None, name=name, dtype=dtype)
-
-
-def connect(layer: Layer, inputs: Any) -> Symbol:
-    """Put `layer` behind one symbol or a list of symbols."""
-    several = isinstance(inputs, (list, tuple))
-    sources = tuple(inputs) if several else (inputs,)
-    for source in sources:
-        if not isinstance(source, Symbol):
-            raise DescendError(
-                f"{layer.label} was called on {type(source).__name__}; a layer is called on the "
-                "symbol of an Input or of another layer. For arrays use "
-                "layer.apply(params, state, x)."
-            )
-    if several and not layer.joins and len(sources) != 1:
-        raise ShapeError(
-            f"{layer.label} takes one input, got a list of {len(sources)}: join them first, "
-            "as in Concatenate()([a, b])"
-        )
-    shapes = tuple(s.shape for s in sources)
-    shape = layer.build(shapes if several and layer.joins else shapes[0])
-    return Symbol(shape=tuple(shape), layer=layer, inputs=sources)
 
 
 @dataclass(frozen=True)
@@ -84,9 +24,10 @@ class Node:
     """One call of a layer in a graph: where it takes its inputs and what shapes they have."""
 
     layer: Layer
-    sources: tuple[int, ...]  # places in the list of values: inputs first, then nodes
+    sources: tuple[int, ...]  # places in the list of values: inputs first, then nodes' outputs
+    place: int  # of its first output
     input_shape: Any
-    output_shape: Shape
+    output_shapes: tuple[Shape, ...]
 
 
 class Graph:
@@ -120,7 +61,9 @@ class Graph:
 
     def _close(self) -> None:
         place: dict[int, int] = {id(s): i for i, s in enumerate(self._inputs)}
-        order: list[Symbol] = []
+        first: dict[int, int] = {}  # place of a call's first output
+        order: list[Call] = []
+        count = len(self._inputs)
 
         # Depth first without recursion, so that a deep network does not meet Python's limit.
         stack = [(s, False) for s in reversed(self._outputs)]
@@ -128,36 +71,44 @@ class Graph:
             symbol, ready = stack.pop()
             if id(symbol) in place:
                 continue
-            if symbol.layer is None:
+            call = symbol.call
+            if call is None:
                 raise DescendError(
                     f"Model: an output depends on {symbol!r}, which is not among the inputs given"
                 )
-            if ready:
-                place[id(symbol)] = len(self._inputs) + len(order)
-                order.append(symbol)
+            if id(call) in first:
+                place[id(symbol)] = first[id(call)] + symbol.part
+            elif ready:
+                first[id(call)] = count
+                place[id(symbol)] = count + symbol.part
+                order.append(call)
+                count += len(call.shapes)
             else:
                 stack.append((symbol, True))
-                stack.extend((s, False) for s in reversed(symbol.inputs))
+                stack.extend((s, False) for s in reversed(call.inputs))
 
-        used = {id(s) for symbol in order for s in symbol.inputs} | {id(s) for s in self._outputs}
+        used = {id(s) for call in order for s in call.inputs} | {id(s) for s in self._outputs}
         for symbol in self._inputs:
-            if symbol.layer is not None:
+            if symbol.call is not None:
                 raise DescendError(f"Model: {symbol!r} is among the inputs; inputs come from Input")
             if id(symbol) not in used:
                 raise DescendError(f"Model: the input {symbol!r} is not used by any output")
 
-        named = _unique_names([s.layer for s in order if s.layer is not None])
+        named = _unique_names([call.layer for call in order])
         self.input_names = tuple(_input_names(self._inputs))
         self.nodes: tuple[Node, ...] = tuple(
             Node(
-                layer=named[id(s.layer)],
-                sources=tuple(place[id(i)] for i in s.inputs),
+                layer=named[id(call.layer)],
+                sources=tuple(place[id(i)] for i in call.inputs),
+                place=first[id(call)],
                 input_shape=(
-                    tuple(i.shape for i in s.inputs) if len(s.inputs) > 1 else s.inputs[0].shape
+                    tuple(i.shape for i in call.inputs)
+                    if len(call.inputs) > 1
+                    else call.inputs[0].shape
                 ),
-                output_shape=s.shape,
+                output_shapes=call.shapes,
             )
-            for s in order
+            for call in order
         )
         self.outputs_at: tuple[int, ...] = tuple(place[id(s)] for s in self._outputs)
         self.output_names = tuple(_numbered([self._name_at(i) for i in self.outputs_at]))
@@ -166,6 +117,9 @@ class Graph:
         self.output_shapes = tuple(s.shape for s in self._outputs)
         self._check_shared()
         self.stochastic = any(layer.stochastic for layer in self.layers.values())
+        self.noisy = any(_noisy(layer) for layer in self.layers.values())
+        self.carries = any(layer.carries for layer in self.layers.values())
+        self.mixes_rows = any(layer.mixes_rows for layer in self.layers.values())
 
     def _check_shared(self) -> None:
         """A layer called twice must need the same arrays both times."""
@@ -185,10 +139,13 @@ class Graph:
                         f"{other.input_shape} and {node.input_shape}, which need different weights"
                     )
 
+    def _node_at(self, place: int) -> Node | None:
+        """The node that gives a value; None for an input."""
+        return next((n for n in reversed(self.nodes) if n.place <= place), None)
+
     def _name_at(self, place: int) -> str:
-        if place < len(self._inputs):
-            return self.input_names[place]
-        return str(self.nodes[place - len(self._inputs)].layer.name)
+        node = self._node_at(place)
+        return str(node.layer.name) if node else self.input_names[place]
 
     def __call__(self, inputs: Any) -> Any:
         """Put this whole graph behind other symbols; its layers are shared, not copied."""
@@ -202,8 +159,7 @@ class Graph:
                 )
         values = list(symbols)
         for node in self.nodes:
-            found = [values[i] for i in node.sources]
-            values.append(connect(node.layer, found if len(found) > 1 else found[0]))
+            values += _listed(connect(node.layer, _alone([values[i] for i in node.sources])))
         outputs = [values[i] for i in self.outputs_at]
         return outputs[0] if self.single_output else outputs
 
@@ -235,6 +191,7 @@ class Graph:
         numbers: Mapping[str, Any] | None = None,
         logits: Sequence[bool] = (),
         tap: Tap | None = None,
+        rows: jax.Array | None = None,
     ) -> tuple[Any, dict[str, Arrays]]:
         """The network's output on a batch.
 
@@ -247,42 +204,88 @@ class Graph:
             logits: for each output, whether to leave out its final sigmoid or softmax (see
                 `output_links`); none by default.
             tap: called as tap(layer name, input, output) at every layer, in order.
+            rows: (batch,), nonzero for a real row, 0 for one that only fills up the batch.
 
         Returns:
             (output or tuple of outputs, new state).
         """
+        y, _, new_state = self.apply_masked(
+            params,
+            state,
+            x,
+            key=key,
+            training=training,
+            numbers=numbers,
+            logits=logits,
+            tap=tap,
+            rows=rows,
+        )
+        return y, new_state
+
+    def apply_masked(
+        self,
+        params: Mapping[str, Arrays],
+        state: Mapping[str, Arrays],
+        x: Any,
+        *,
+        key: jax.Array | None = None,
+        training: bool = False,
+        numbers: Mapping[str, Any] | None = None,
+        logits: Sequence[bool] = (),
+        tap: Tap | None = None,
+        rows: jax.Array | None = None,
+        masks: Sequence[Any] | None = None,
+        noise: bool = False,
+    ) -> tuple[Any, tuple[Any, ...], dict[str, Arrays]]:
+        """`apply`, with the masks of sequences.
+
+        Args:
+            masks: for each input, its mask (batch, time) or None.
+            noise: whether random layers (dropout) are active, and they alone: neither batch
+                statistics nor augmentation.
+            The others as in `apply`.
+
+        Returns:
+            (output or tuple of outputs, a mask or None for each output, new state).
+        """
         layers = self.layers if not numbers else self.with_numbers(numbers)
         values: list[Any] = [x] if self.single_input else list(x)
+        held_masks: list[Any] = list(masks) if masks is not None else [None] * len(values)
         new_state = dict(state)
         ends = {place for place, raw in zip(self.outputs_at, logits, strict=False) if raw}
         for number, node in enumerate(self.nodes):
             name = str(node.layer.name)
             layer = layers[name]
-            found = tuple(values[i] for i in node.sources)
-            taken = found if len(found) > 1 else found[0]
-            if len(values) in ends:
+            taken = _alone([values[i] for i in node.sources])
+            mask = _alone([held_masks[i] for i in node.sources])
+            options: dict[str, Any] = {}
+            if layer.uses_mask:
+                seen = _with_rows(mask, rows) if layer.mixes_rows else mask
+                options["mask"] = seen
+            if node.place in ends:
                 y = layer.preactivation(params.get(name, {}), taken)  # type: ignore[attr-defined]
                 held: Any = {}
             else:
-                layer_key = (
-                    jax.random.fold_in(key, number)
-                    if layer.stochastic and key is not None
-                    else None
-                )
+                if layer.stochastic and key is not None:
+                    options["key"] = jax.random.fold_in(key, number)
                 y, held = layer.apply(
                     params.get(name, {}),
                     new_state.get(name, {}),
                     taken,
-                    key=layer_key,
-                    training=training,
+                    training=training or (noise and _noisy(layer)),
+                    **options,
                 )
             if held:
                 new_state[name] = held
             if tap is not None:
                 tap(name, taken, y)
-            values.append(y)
-        outputs = tuple(values[i] for i in self.outputs_at)
-        return (outputs[0] if self.single_output else outputs), new_state
+            values += _listed(y)
+            masked = _any_mask(mask) or layer.gives_mask
+            after = layer.output_mask(taken, mask) if masked else (None,) * len(node.output_shapes)
+            held_masks += _listed(after)
+        outputs = tuple(_full_precision(values[i]) for i in self.outputs_at)
+        found = tuple(held_masks[i] for i in self.outputs_at)
+        return (outputs[0] if self.single_output else outputs), found, new_state
 
     def output_links(self) -> tuple[str | None, ...]:
         """For each output, "sigmoid" or "softmax" where that ends it, so that logits can be had.
@@ -292,10 +295,10 @@ class Graph:
         """
         links: list[str | None] = []
         for place in self.outputs_at:
-            if place < len(self._inputs):
+            node = self._node_at(place)
+            if node is None:
                 links.append(None)
                 continue
-            node = self.nodes[place - len(self._inputs)]
             function = getattr(node.layer, "activation", None)
             feeds_another = any(place in n.sources for n in self.nodes)
             plain = function in (activations.sigmoid, activations.softmax) and not feeds_another
@@ -344,10 +347,7 @@ class Graph:
                 {"name": n, "shape": list(s.shape), "dtype": s.dtype}
                 for n, s in zip(self.input_names, self._inputs, strict=True)
             ],
-            "layers": {
-                name: {"class": type(layer).__name__, "config": layer.config()}
-                for name, layer in self.layers.items()
-            },
+            "layers": {name: layer.described() for name, layer in self.layers.items()},
             "nodes": [{"layer": n.layer.name, "sources": list(n.sources)} for n in self.nodes],
             "outputs": list(self.outputs_at),
             "single_input": self.single_input,
@@ -355,22 +355,29 @@ class Graph:
         }
 
     @functools.cached_property
-    def array_names(self) -> tuple[tuple[str, str], ...]:
-        """(layer, array) of every parameter, in the order of the layers and of their `init`."""
-        names: list[tuple[str, str]] = []
+    def array_names(self) -> tuple[tuple[str, str, bool], ...]:
+        """(layer, array, trained) of every array, by layer: parameters, then running statistics.
+
+        That is the order of Keras's `get_weights`.
+        """
+        names: list[tuple[str, str, bool]] = []
 
         def record(key: jax.Array) -> None:  # what passes through jit comes back sorted by name
-            params, _ = self.init(key)
-            names.extend((layer, array) for layer in params for array in params[layer])
+            params, state = self.init(key)
+            for layer in self.layers:
+                names.extend((layer, array, True) for array in params.get(layer, {}))
+                names.extend((layer, array, False) for array in state.get(layer, {}))
 
         jax.eval_shape(record, jax.random.key(0))
         return tuple(names)
 
     def parameter_counts(self) -> dict[str, int]:
-        """Number of trained numbers in each layer."""
-        params, _ = jax.eval_shape(self.init, jax.random.key(0))
-        sizes = {k: sum(a.size for a in jax.tree.leaves(v)) for k, v in params.items()}
-        return {name: sizes.get(name, 0) for name in self.layers}
+        """Count of numbers in each layer, running statistics included, as Keras counts."""
+        arrays = jax.eval_shape(self.init, jax.random.key(0))
+        sizes = [
+            {k: sum(a.size for a in jax.tree.leaves(v)) for k, v in part.items()} for part in arrays
+        ]
+        return {name: sum(part.get(name, 0) for part in sizes) for name in self.layers}
 
 
 def symbols_from_config(
@@ -381,25 +388,50 @@ def symbols_from_config(
     Raises:
         DescendError: a layer class that is neither descend's nor in `custom`.
     """
-    known = {**REGISTRY, **(custom or {})}
-    layers: dict[str, Layer] = {}
-    for name, entry in config["layers"].items():
-        if entry["class"] not in known:
-            raise DescendError(
-                f"{unknown('layer class', entry['class'], known)} If it is a class of yours, pass "
-                f"custom={{{entry['class']!r}: {entry['class']}}}."
-            )
-        layers[name] = known[entry["class"]].from_config(entry["config"])
+    layers = {name: layer_from(entry, custom) for name, entry in config["layers"].items()}
     inputs = [Input(tuple(i["shape"]), name=i["name"], dtype=i["dtype"]) for i in config["inputs"]]
     values = list(inputs)
     for node in config["nodes"]:
-        found = [values[i] for i in node["sources"]]
-        values.append(connect(layers[node["layer"]], found if len(found) > 1 else found[0]))
+        found = _alone([values[i] for i in node["sources"]])
+        values += _listed(connect(layers[node["layer"]], found))
     outputs = [values[i] for i in config["outputs"]]
     return (
         inputs[0] if config["single_input"] else inputs,
         outputs[0] if config["single_output"] else outputs,
     )
+
+
+def _noisy(layer: Layer) -> bool:
+    """Whether a layer is random inside the network: dropout and its kin."""
+    return layer.stochastic and not layer.mixes_rows and not layer.augments
+
+
+def _listed(y: Any) -> list[Any]:
+    """A layer's output, or outputs, as a list."""
+    return list(y) if isinstance(y, (tuple, list)) else [y]
+
+
+def _alone(found: list[Any]) -> Any:
+    """What a layer is given: one thing, or a tuple of several."""
+    return tuple(found) if len(found) > 1 else found[0]
+
+
+def _any_mask(mask: Any) -> bool:
+    return any(m is not None for m in _listed(mask))
+
+
+def _with_rows(mask: Any, rows: jax.Array | None) -> Any:
+    """A mask of steps that also leaves out the rows that only fill up a batch."""
+    if rows is None:
+        return mask
+    real = rows > 0
+    return real if mask is None else mask & real[:, None]
+
+
+def _full_precision(y: jax.Array) -> jax.Array:
+    """An output of mixed precision as float32: losses and predictions keep their digits."""
+    half = jnp.issubdtype(y.dtype, jnp.floating) and jnp.finfo(y.dtype).bits < 32
+    return y.astype(jnp.float32) if half else y
 
 
 def _unique_names(layers: Sequence[Layer]) -> dict[int, Layer]:

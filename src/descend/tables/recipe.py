@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from descend.data.sources import Table
-from descend.nn.graph import Input
 from descend.nn.layers import Dense, Dropout
 from descend.nn.regularizers import L2
+from descend.nn.symbols import Input
 from descend.tables.options import FitOptions
 from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.scores import (

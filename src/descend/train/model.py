@@ -12,7 +12,8 @@ import numpy as np
 
 from descend.errors import DataError, DescendError, DivergenceError, NotFittedError, unknown
 from descend.nn import losses
-from descend.nn.graph import Graph, Input, Symbol
+from descend.nn.graph import Graph
+from descend.nn.symbols import Input, Symbol
 from descend.train import checkpoint, engine, optimizers, rows
 from descend.train.callbacks import Callback, Progress, show_logs
 from descend.train.feeds import Arrays, Stream
@@ -88,9 +89,9 @@ class Model(Graph):
             self._state = self._state._replace(params=params, layers=layers)
 
     def get_weights(self) -> list[np.ndarray]:
-        """All arrays in the order of the layers (kernel, then bias), as numpy."""
-        params = self.params
-        return [np.asarray(params[layer][array]) for layer, array in self.array_names]
+        """All arrays in the order of the layers, as numpy: parameters, then running statistics."""
+        held = self._present()
+        return [np.asarray(held[not own][layer][array]) for layer, array, own in self.array_names]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Put arrays in, in the order of `get_weights`; raises DescendError where they misfit."""
@@ -98,15 +99,16 @@ class Model(Graph):
             raise DescendError(
                 f"{self.name} has {len(self.array_names)} arrays, got {len(weights)}"
             )
-        params: dict[str, dict[str, Any]] = {}
-        for (layer, array), value in zip(self.array_names, weights, strict=True):
-            held = self.params[layer][array]
+        present = self._present()
+        new: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        for (layer, array, trained), value in zip(self.array_names, weights, strict=True):
+            held = present[not trained][layer][array]
             if np.shape(value) != held.shape:
                 raise DescendError(
                     f"{layer}/{array} has shape {held.shape}, got an array of {np.shape(value)}"
                 )
-            params.setdefault(layer, {})[array] = jnp.asarray(value, held.dtype)
-        self.params = params
+            new[not trained].setdefault(layer, {})[array] = jnp.asarray(value, held.dtype)
+        self._adopt(*new)
 
     # -- compile ------------------------------------------------------------------------------
 
@@ -116,6 +118,7 @@ class Model(Graph):
         loss: Any = None,
         metrics: Any = (),
         loss_weights: Any = None,
+        mixup: float | None = None,
     ) -> None:
         """Choose the update rule, the loss, and what is reported.
 
@@ -125,6 +128,9 @@ class Model(Graph):
                 several outputs a list or a dict by output name.
             metrics: names or functions; for several outputs a dict of lists.
             loss_weights: share of each output's loss in the cost (list or dict); 1 by default.
+            mixup: alpha > 0 of mixup (descend.train.supervised.mix), an augmentation of any kind of
+                rows inside the training step; it may be swept. Metrics are then of the mixed rows
+                against their first part's targets.
 
         Raises:
             DescendError: an unknown name (the nearest one is suggested), a missing loss.
@@ -152,8 +158,21 @@ class Model(Graph):
             )
         )
         self.optimizer = optimizers.get(optimizer)
-        self._task = Supervised(self, self.optimizer, outputs)
+        self._task = Supervised(self, self.optimizer, outputs, self._mixup(mixup))
         self._state = None
+
+    def _mixup(self, alpha: Any) -> float | None:
+        if alpha is None:
+            return None
+        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not alpha > 0:
+            raise DescendError(f"compile: mixup must be a number > 0, got {alpha!r}")
+        for symbol, name in zip(self._inputs, self.input_names, strict=True):
+            if symbol.dtype.startswith("int"):
+                raise DescendError(
+                    f"compile: mixup averages rows, which the whole numbers of the input {name!r} "
+                    "cannot be; leave it out"
+                )
+        return float(alpha)
 
     def _by_output(self, value: Any, what: str, lists: bool = False) -> list[Any]:
         count = len(self.output_names)
@@ -420,6 +439,7 @@ class Model(Graph):
                     "loss": dict(zip(self.output_names, found, strict=True)),
                     "metrics": dict(zip(self.output_names, names, strict=True)),
                     "loss_weights": {o.name: o.share for o in self._task.outputs},
+                    "mixup": self._task.mixup,
                 }
         return described
 

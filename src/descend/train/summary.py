@@ -18,12 +18,13 @@ def summary(model: Any) -> str:
     seen: set[str] = set()
     for node in model.nodes:
         name = node.layer.name
+        shapes = [(None, *shape) for shape in node.output_shapes]
         again = " (shared)" if name in seen else ""
         number = "0" if again else f"{counts[name]:,}"
         rows.append(
             (
                 f"{name} ({type(node.layer).__name__}){again}",
-                str((None, *node.output_shape)),
+                ", ".join(map(str, shapes)),
                 number,
             )
         )
@@ -34,7 +35,7 @@ def summary(model: Any) -> str:
     _, state = jax.eval_shape(model.init, jax.random.key(0))
     fixed = sum(math.prod(a.shape) for a in jax.tree.leaves(state))
     body = [f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in (head, *rows)]
-    total = sum(counts.values())
+    total = sum(counts.values()) - fixed
     return "\n".join(
         [
             f"Model: {model.name}",

@@ -7,7 +7,7 @@ One step is the recipe of itam-2023 (1.4): forward pass, error, gradient, weight
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,6 +21,9 @@ from descend.nn.losses import Loss, with_logits
 from descend.train.metrics import Metric
 from descend.train.optimizers import Optimizer
 from descend.train.task import Batch, Logs, State
+
+# what mixup's key is folded with; layers' keys are folded with their place, from 0 on
+MIXING = 2**31 - 1
 
 
 class Rows(NamedTuple):
@@ -43,11 +46,19 @@ class Output:
 
 
 class Supervised:
-    """See the module. `hyper` holds the optimiser's and the layers' numbers."""
+    """See the module. `hyper` holds the optimiser's and the layers' numbers, and mixup's alpha."""
 
-    def __init__(self, graph: Graph, optimizer: Optimizer, outputs: Sequence[Output]):
+    def __init__(
+        self,
+        graph: Graph,
+        optimizer: Optimizer,
+        outputs: Sequence[Output],
+        mixup: float | None = None,
+    ):
         self.graph = graph
         self.optimizer = optimizer
+        self.mixup = mixup
+        self.stochastic = graph.stochastic or mixup is not None
         links = graph.output_links()
         stable = [with_logits(o.loss) for o in outputs]
         can = [
@@ -70,7 +81,8 @@ class Supervised:
 
     def hyper(self) -> dict[str, float]:
         """All numbers that may be swept, by name."""
-        return {**self.optimizer.numbers(), **self.graph.numbers()}
+        own = {} if self.mixup is None else {"mixup": self.mixup}
+        return {**self.optimizer.numbers(), **self.graph.numbers(), **own}
 
     def init(self, key: jax.Array, hyper: Mapping[str, Any]) -> State:
         """Draw the weights."""
@@ -92,43 +104,58 @@ class Supervised:
         """J on a batch, with (new layer state, logs)."""
         rows: Rows = batch.data
         numbers = {name: hyper[name] for name in self.graph.numbers()}
-        raw, layers = self.graph.apply(
+        mixed = None
+        if training and self.mixup is not None:
+            mixed = mix(rows, batch.mask, jax.random.fold_in(key, MIXING), hyper["mixup"])
+        x = rows.x if mixed is None else mixed.x
+        raw, masks, layers = self.graph.apply_masked(
             params,
             layers,
-            rows.x[0] if self.graph.single_input else rows.x,
+            x[0] if self.graph.single_input else x,
             key=key,
             training=training,
             numbers=numbers,
             logits=self.logits,
+            rows=batch.mask if self.graph.mixes_rows else None,
         )
         raws = (raw,) if self.graph.single_output else raw
         logs: dict[str, tuple[Any, Any]] = {}
         parts: dict[str, tuple[Any, Any]] = {}
-        total: Any = 0.0
-        count = rows.x[0].shape[0] if batch.mask is None else jnp.sum(batch.mask)
+        cost: Any = 0.0
         for i, (output, loss) in enumerate(zip(self.outputs, self.losses, strict=True)):
             weight = None if rows.weight is None else rows.weight[i]
-            if batch.mask is not None:
-                weight = batch.mask if weight is None else weight * batch.mask
-            own = _weighted_sum(loss.rows(rows.y[i], raws[i]), weight)
-            total = total + output.share * own
+            y, steps = rows.y[i], masks[i]
+            real, count = _real(batch.mask, steps, y.shape[0])
+            errors = _per_row(loss.rows, y, raws[i], steps)
+            if mixed is not None:
+                partner = mixed.partner
+                others = _per_row(loss.rows, y[partner], raws[i], steps)
+                share = mixed.share
+                own = _weighted_sum(errors * share, weight, real)
+                weight = None if weight is None else weight[partner]
+                own = own + _weighted_sum(others * (1 - share), weight, real)
+            else:
+                own = _weighted_sum(errors, weight, real)
+            # a batch without a real row (a shorter fold) costs nothing
+            cost = cost + output.share * own / jnp.maximum(count, 1)
             prefix = f"{output.name}_" if len(self.outputs) > 1 else ""
-            if prefix:
-                parts[f"{prefix}loss"] = (own, count)
+            parts[f"{prefix}loss"] = (own, count)
             prediction = _activate(raws[i], self.links[i])
             for metric in output.metrics:
-                values = metric.rows(rows.y[i], prediction)
-                logs[prefix + metric.name] = (_weighted_sum(values, batch.mask), count)
-        cost = total / count
+                values = _per_row(metric.rows, y, prediction, steps)
+                logs[prefix + metric.name] = (_weighted_sum(values, None, real), count)
         penalty = self.graph.penalty(params, numbers)
         if penalty is not None:
             cost = cost + penalty
-            total = total + penalty * count
-        return cost, (layers, {"loss": (total, count), **parts, **logs})
+        # where outputs have steps of their own, the cost is averaged over rows
+        _, count = _real(batch.mask, None, rows.x[0].shape[0])
+        if len(self.outputs) == 1:
+            count = parts["loss"][1]
+        return cost, (layers, {**parts, "loss": (cost * count, count), **logs})
 
     def step(self, state: State, batch: Batch) -> tuple[State, Logs]:
         """Forward pass, gradient, update."""
-        key = jax.random.fold_in(state.key, state.steps) if self.graph.stochastic else None
+        key = jax.random.fold_in(state.key, state.steps) if self.stochastic else None
         numbers = {name: state.hyper[name] for name in self.optimizer.numbers()}
         if self.optimizer.schedule is not None:
             factor = self.optimizer.schedule.factor(state.steps)
@@ -171,7 +198,7 @@ class Supervised:
 
     def diagnose(self, state: State, batch: Batch) -> str:
         """The first array, in the order of computation, that is not finite."""
-        key = jax.random.fold_in(state.key, state.steps) if self.graph.stochastic else None
+        key = jax.random.fold_in(state.key, state.steps) if self.stochastic else None
         rows: Rows = batch.data
         found: list[str] = []
 
@@ -200,8 +227,61 @@ class Supervised:
         return f"loss and gradients are finite, the update by {self.optimizer.name!r} is not{hint}"
 
 
-def _weighted_sum(rows: jax.Array, weight: jax.Array | None) -> jax.Array:
-    return jnp.sum(rows) if weight is None else jnp.sum(rows * weight)
+class Mixed(NamedTuple):
+    """Inputs mixed with those of partner rows: share_i x_i + (1 - share_i) x_partner(i)."""
+
+    x: tuple[Any, ...]
+    partner: jax.Array
+    share: jax.Array
+
+
+def mix(rows: Rows, mask: jax.Array | None, key: jax.Array, alpha: Any) -> Mixed:
+    """Mixup (Zhang et al. 2018): each row is mixed with another real row of its batch.
+
+        x_i <- s_i x_i + (1 - s_i) x_j,      s_i ~ Beta(alpha, alpha)
+        L_i <- s_i L(y_i) + (1 - s_i) L(y_j)
+
+    The losses are mixed, not the targets, so that it serves every loss, integer labels too.
+    """
+    n = rows.x[0].shape[0]
+    shares, shift = jax.random.split(key)
+    share = jax.random.beta(shares, alpha, alpha, (n,))
+    # real rows come first in a ragged batch: a rotation among them gives each one partner
+    real = n if mask is None else jnp.maximum(jnp.sum(mask).astype(jnp.int32), 1)
+    partner = (jnp.arange(n) + jax.random.randint(shift, (), 0, real)) % real
+
+    def blend(x: jax.Array) -> jax.Array:
+        s = share.reshape(n, *([1] * (x.ndim - 1))).astype(x.dtype)
+        return s * x + (1 - s) * x[partner]
+
+    return Mixed(tuple(blend(x) for x in rows.x), partner, share)
+
+
+def _real(mask: jax.Array | None, steps: jax.Array | None, n: int) -> tuple[Any, Any]:
+    """What counts, (n,) or (n, time) or None for all, and how much that is in all."""
+    if steps is None:
+        return mask, n if mask is None else jnp.sum(mask)
+    real = steps.astype(jnp.result_type(float))
+    if mask is not None:
+        real = real * mask[:, None]
+    return real, jnp.sum(real)
+
+
+def _per_row(function: Callable, y: jax.Array, prediction: jax.Array, steps: Any) -> jax.Array:
+    """A loss or metric of each row (n,), or of each step (n, time) where steps are masked."""
+    if steps is None:
+        return function(y, prediction)
+    n, time = steps.shape
+    fold = lambda a: a.reshape(n * time, *a.shape[2:])  # noqa: E731
+    return function(fold(y), fold(prediction)).reshape(n, time)
+
+
+def _weighted_sum(values: jax.Array, weight: jax.Array | None, real: jax.Array | None) -> jax.Array:
+    """Sum of values (n,) or (n, time), times weights (n,), over what is real."""
+    for factor in (weight, real):
+        if factor is not None:
+            values = values * (factor[:, None] if factor.ndim < values.ndim else factor)
+    return jnp.sum(values)
 
 
 def _activate(raw: jax.Array, link: str | None) -> jax.Array:

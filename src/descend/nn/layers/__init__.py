@@ -1,20 +1,35 @@
 """The layers of the lectures, one family a file."""
 
 from descend.nn.layers.base import Layer
+from descend.nn.layers.block import Block
 from descend.nn.layers.dense import Activation, Dense, PReLU
 from descend.nn.layers.merge import Add, Concatenate
-from descend.nn.layers.noise import DropConnect, Dropout
-from descend.nn.layers.shape import Flatten, Reshape
+from descend.nn.layers.noise import (
+    DropConnect,
+    Dropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from descend.nn.layers.shape import Flatten, Permute, RepeatVector, Reshape
 
 __all__ = [
     "Activation",
     "Add",
+    "Block",
     "Concatenate",
     "Dense",
     "DropConnect",
     "Dropout",
     "Flatten",
+    "GaussianNoise",
     "Layer",
     "PReLU",
+    "Permute",
+    "RepeatVector",
     "Reshape",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
 ]

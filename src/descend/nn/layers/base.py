@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from descend.errors import DescendError, ShapeError
+from descend.errors import DescendError, ShapeError, unknown
 from descend.nn import activations, initializers, regularizers
 
 Shape = tuple[int, ...]
@@ -34,31 +37,54 @@ class Layer:
         init(key, input_shape)                                 -> (params, state), dicts of arrays
         apply(params, state, x, *, key=None, training=False)   -> (y, state)
 
-    Shapes leave out the batch axis, which comes first in arrays; channels come last. A merging
-    layer takes tuples of shapes and of arrays. Calling a layer on the symbol of an `Input` puts it
-    into a graph; the same object called twice shares its weights.
+    Shapes leave out the batch axis, which comes first in arrays; channels come last. A layer of
+    several inputs takes tuples of shapes and of arrays, one of several outputs returns them. The
+    arrays of a layer inside a layer are named "inner.kernel". Calling a layer on the symbol of an
+    `Input` puts it into a graph; the same object called twice shares its weights.
+
+    A mask says which steps of a sequence are real: booleans (batch, time). A layer with `uses_mask`
+    gets it as `apply(..., mask=)`; `output_mask` says what becomes of it.
 
     Args:
         name: unique in a model; given by the model ("dense", "dense_1", ...) when left out.
+        compute_dtype: what `apply` computes in, such as "bfloat16"; parameters and state keep their
+            own dtype (mixed precision). None: the dtype of the arrays.
     """
 
     name: str | None = None
+    compute_dtype: str | None = None
 
     # True where `apply` needs a key in training (dropout); the trainer then draws one a step
     stochastic: ClassVar[bool] = False
-    # True where the layer is called on a list of symbols
+    # True where the layer may be called on a list of symbols
     joins: ClassVar[bool] = False
+    # True where `apply` takes the mask of its input (a tuple of them where it joins several)
+    uses_mask: ClassVar[bool] = False
+    # True where `output_mask` makes a mask where there was none (Masking, Embedding)
+    gives_mask: ClassVar[bool] = False
+    # True where rows of a batch see each other: the mask then also leaves out the rows that only
+    # fill up the last batch, and has shape (batch,) where there is no mask of steps
+    mixes_rows: ClassVar[bool] = False
+    # True where randomness makes new data (augmentation), not noise inside the network
+    augments: ClassVar[bool] = False
+    # True where the state goes on from one batch to the next (stateful recurrent layers)
+    carries: ClassVar[bool] = False
     # fields holding a number that a sweep may vary; they reach `apply` as traced arrays
     swept: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for method in ("apply", "preactivation"):
+            if method in vars(cls):
+                setattr(cls, method, _in_compute_dtype(vars(cls)[method]))
         if cls.__module__.startswith(
             "descend."
         ):  # a user's layers are handed to load_model by name
             REGISTRY[cls.__name__] = cls
 
     def __post_init__(self) -> None:
+        if self.compute_dtype is not None:
+            object.__setattr__(self, "compute_dtype", _float_dtype(self, self.compute_dtype))
         for field in dataclasses.fields(self):
             kind = field.name.rsplit("_", 1)[-1]
             if kind in _CODECS:
@@ -87,6 +113,14 @@ class Layer:
         """The layer's formula on a batch; returns the output and the new state."""
         raise NotImplementedError
 
+    def output_mask(self, x: Any, mask: Any) -> Any:
+        """The mask of the output for input x and its mask: the same, unless a layer says otherwise.
+
+        A layer of several inputs gets a tuple of masks (None where there is none); one of several
+        outputs returns a tuple.
+        """
+        return mask
+
     def penalty(self, params: Arrays) -> jax.Array | None:
         """Sum of this layer's regularisation penalties, a scalar, or None if it has none."""
         total = None
@@ -95,13 +129,19 @@ class Layer:
             if field.name.endswith("_regularizer") and regularizer is not None:
                 array = params.get(field.name.removesuffix("_regularizer"))
                 if array is not None:
-                    term = regularizer(array)
-                    total = term if total is None else total + term
+                    total = _plus(total, regularizer(array))
+        for name, layer in self.inner().items():
+            total = _plus(total, layer.penalty(scoped(params, name)))
         return total
+
+    def inner(self) -> dict[str, Layer]:
+        """The layers that this one's fields hold, by field."""
+        fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+        return {name: value for name, value in fields if isinstance(value, Layer)}
 
     def __call__(self, inputs: Any) -> Any:
         """Put this layer behind the symbols `inputs`; returns the symbol of its output."""
-        from descend.nn.graph import connect
+        from descend.nn.symbols import connect
 
         return connect(self, inputs)
 
@@ -114,6 +154,8 @@ class Layer:
             value = getattr(self, field.name)
             if isinstance(value, regularizers.L1L2):
                 found |= {f"{field.name}.l1": value.l1, f"{field.name}.l2": value.l2}
+            elif isinstance(value, Layer):
+                found |= {f"{field.name}.{path}": v for path, v in value.numbers().items()}
         return found
 
     def with_numbers(self, values: Mapping[str, Any]) -> Layer:
@@ -123,7 +165,12 @@ class Layer:
             field, _, part = path.partition(".")
             if part:
                 held = changes.get(field, getattr(self, field))
-                changes[field] = dataclasses.replace(held, **{part: value})
+                inside = isinstance(held, Layer)
+                changes[field] = (
+                    held.with_numbers({part: value})
+                    if inside
+                    else dataclasses.replace(held, **{part: value})
+                )
             else:
                 changes[field] = value
         return dataclasses.replace(self, **changes) if changes else self
@@ -136,17 +183,23 @@ class Layer:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             kind = field.name.rsplit("_", 1)[-1]
+            if isinstance(value, Layer):
+                value = value.described()
+            elif isinstance(value, tuple) and value and isinstance(value[0], Layer):
+                value = [layer.described() for layer in value]
             result[field.name] = _CODECS[kind][0](value) if kind in _CODECS else value
         return result
+
+    def described(self) -> dict[str, Any]:
+        """Class and `config`, from which `layer_from` makes the layer again."""
+        return {"class": type(self).__name__, "config": self.config()}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """The layer that `config` describes; raises DescendError on unknown or bad fields."""
-        values = {
-            k: tuple(v) if isinstance(v, list) and _plain(v) else v for k, v in config.items()
-        }
+        values = {name: _read(value) for name, value in config.items()}
         try:
-            return cls(**values)  # type: ignore[arg-type]
+            return cls(**values)
         except TypeError as error:
             raise DescendError(
                 f"{cls.__name__} cannot be built from {dict(config)}: {error}"
@@ -171,9 +224,94 @@ class Layer:
             )
 
 
-def _plain(value: list) -> bool:
-    """Whether a JSON list was a tuple of numbers (a shape), not [name, fields]."""
-    return all(isinstance(item, (int, float)) for item in value)
+def layer_from(
+    described: Mapping[str, Any], custom: Mapping[str, type[Layer]] | None = None
+) -> Layer:
+    """The layer that `described` wrote.
+
+    Raises:
+        DescendError: a class that is neither descend's nor in `custom`.
+    """
+    custom = _custom.get() if custom is None else custom  # inside a layer: what the outer one had
+    known = {**REGISTRY, **(custom or {})}
+    if described["class"] not in known:
+        raise DescendError(
+            f"{unknown('layer class', described['class'], known)} If it is a class of yours, pass "
+            f"custom={{{described['class']!r}: {described['class']}}}."
+        )
+    before = _custom.set(custom)
+    try:
+        return known[described["class"]].from_config(described["config"])
+    finally:
+        _custom.reset(before)
+
+
+_custom: ContextVar[Mapping[str, type[Layer]] | None] = ContextVar("_custom", default=None)
+
+
+def _read(value: Any) -> Any:
+    """A field's value from JSON: layers, and tuples that JSON made lists."""
+    if isinstance(value, Mapping) and set(value) == {"class", "config"}:
+        return layer_from(value)
+    if isinstance(value, list) and all(isinstance(v, (int, float, list, Mapping)) for v in value):
+        return tuple(_read(v) for v in value)  # not [name, fields] of an initializer
+    return value
+
+
+def scoped(arrays: Mapping[str, Any], prefix: str) -> Arrays:
+    """The arrays of an inner layer: those named "prefix.name", without the prefix."""
+    start = prefix + "."
+    return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
+
+
+def prefixed(prefix: str, arrays: Mapping[str, Any]) -> Arrays:
+    """An inner layer's arrays as the outer layer names them: "prefix.name"."""
+    return {f"{prefix}.{name}": array for name, array in arrays.items()}
+
+
+def _plus(total: Any, term: Any) -> Any:
+    return total if term is None else term if total is None else total + term
+
+
+def _in_compute_dtype(method: Callable) -> Callable:
+    """`method` with parameters and inputs cast to the layer's compute dtype, if it has one."""
+
+    @functools.wraps(method)
+    def call(self: Layer, params: Arrays, *rest: Any, **options: Any) -> Any:
+        dtype = self.compute_dtype
+        if dtype is None:
+            return method(self, params, *rest, **options)
+        # `apply` is given (state, x), `preactivation` x alone; integers stay what they are
+        *state, x = rest
+        result = method(self, _cast(params, dtype), *state, _cast(x, dtype), **options)
+        if not state:
+            return result
+        # running statistics do not lose their digits
+        y, new = result
+        return y, {name: jnp.asarray(a, state[0][name].dtype) for name, a in new.items()}
+
+    return call
+
+
+def _cast(tree: Any, dtype: str) -> Any:
+    def one(a: Any) -> Any:
+        return a.astype(dtype) if jnp.issubdtype(jnp.result_type(a), jnp.floating) else a
+
+    return jax.tree.map(one, tree)
+
+
+def _float_dtype(owner: Layer, dtype: Any) -> str:
+    """The name of a floating-point dtype; raises DescendError otherwise."""
+    try:
+        found = jnp.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or not jnp.issubdtype(found, jnp.floating):
+        raise DescendError(
+            f"{type(owner).__name__}: compute_dtype must be a floating-point type such as "
+            f"'bfloat16', got {dtype!r}"
+        )
+    return found.name
 
 
 def positive_int(owner: Layer, field: str) -> None:

@@ -1,4 +1,4 @@
-"""Layers that only rearrange numbers: Flatten, Reshape."""
+"""Layers that only rearrange numbers: Flatten, Reshape, Permute, RepeatVector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.base import Layer, Shape, positive_int
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,10 @@ class Flatten(Layer):
     def apply(self, params, state, x, *, key=None, training=False):
         """Reshape, batch axis kept."""
         return jnp.reshape(x, (x.shape[0], -1)), state
+
+    def output_mask(self, x, mask):
+        """Steps are no longer apart: None."""
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,3 +63,61 @@ class Reshape(Layer):
     def apply(self, params, state, x, *, key=None, training=False):
         """Reshape, batch axis kept."""
         return jnp.reshape(x, (x.shape[0], *self.target_shape)), state
+
+    def output_mask(self, x, mask):
+        """The mask where the first axis keeps its length, else None."""
+        return mask if self.build(x.shape[1:])[0] == x.shape[1] else None
+
+
+@dataclass(frozen=True, eq=False)
+class Permute(Layer):
+    """(batch, a, b, ...) with its axes in another order: Permute((2, 1)) swaps a and b.
+
+    Args:
+        dims: the input's axes in their new order, counted from 1; the batch axis stays first.
+    """
+
+    dims: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "dims", tuple(self.dims))
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise DescendError(f"Permute: dims must order the axes 1, 2, ..., got {self.dims}")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """The axes in their new order."""
+        self.require_rank(input_shape, len(self.dims), f"{len(self.dims)} axes")
+        return tuple(input_shape[d - 1] for d in self.dims)
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """Transpose, batch axis kept."""
+        return jnp.transpose(x, (0, *self.dims)), state
+
+    def output_mask(self, x, mask):
+        """The mask where time stays first, else None."""
+        return mask if self.dims[0] == 1 else None
+
+
+@dataclass(frozen=True, eq=False)
+class RepeatVector(Layer):
+    """(batch, d) -> (batch, n, d): the same vector at each of n steps."""
+
+    n: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "n")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(d,) -> (n, d)."""
+        self.require_rank(input_shape, 1, "(features,)")
+        return (self.n, *input_shape)
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """Repeat along a new axis."""
+        return jnp.repeat(x[:, None], self.n, axis=1), state
+
+    def output_mask(self, x, mask):
+        """Every step is real: None."""
+        return None

@@ -1,0 +1,98 @@
+"""A layer made of layers: the larger modules that hull-2023 builds from smaller ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from descend.nn.layers.base import Arrays, Layer, prefixed, scoped
+
+if TYPE_CHECKING:
+    from descend.nn.graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Block(Layer):
+    """Base of a layer whose formula is a small graph of other layers.
+
+    A subclass writes `wire(*symbols)`: from the symbols of its inputs to the symbol (or symbols) of
+    its output, calling named layers in between. Arrays are named "layer.array". Everything else
+    (shapes, weights, masks, penalties, random layers, running statistics) follows from the graph.
+
+    A class whose `wire` uses a random layer sets `stochastic`, one with batch normalisation
+    `mixes_rows`. Regularisers stay with the block: `wire` does not hand them on.
+
+    Source: hull-2023, "Larger Modules from Smaller Ones".
+    """
+
+    uses_mask: ClassVar[bool] = True
+
+    def wire(self, *symbols: Any) -> Any:
+        """The symbol of the output, for the symbols of the inputs."""
+        raise NotImplementedError
+
+    def graph(self, input_shape: Any) -> Graph:
+        """The inner graph for an input shape (a tuple of shapes for several inputs)."""
+        from descend.nn.graph import Graph
+        from descend.nn.symbols import Input, gives_several
+
+        # kept with this description; one with traced numbers is another object
+        made: dict[Any, Graph] = vars(self).setdefault("_graphs", {})
+        if input_shape not in made:
+            shapes = input_shape if gives_several(input_shape) else (input_shape,)
+            symbols = [Input(s, name=f"input_{i}") for i, s in enumerate(shapes)]
+            outputs = self.wire(*symbols)
+            made[input_shape] = Graph(
+                symbols if len(symbols) > 1 else symbols[0], outputs, name=self.label
+            )
+        return made[input_shape]
+
+    def build(self, input_shape):
+        """What the inner graph gives."""
+        graph = self.graph(input_shape)
+        return graph.output_shapes[0] if graph.single_output else graph.output_shapes
+
+    def init(self, key, input_shape):
+        """The arrays of all layers inside, named "layer.array"."""
+        params, state = self.graph(input_shape).init(key)
+        return _flat(params), _flat(state)
+
+    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+        """The inner graph's output; a mask (batch,) leaves out rows, (batch, time) steps."""
+        several = isinstance(x, tuple)
+        graph = self.graph(tuple(a.shape[1:] for a in x) if several else x.shape[1:])
+        rows = mask if getattr(mask, "ndim", 0) == 1 else None
+        masks = None if rows is not None or mask is None else mask if several else (mask,)
+        y, _, new = graph.apply_masked(
+            _nested(params),
+            _nested(state),
+            x,
+            key=key,
+            training=training,
+            rows=rows,
+            masks=masks,
+        )
+        return y, _flat(new)
+
+    def output_mask(self, x, mask):
+        """That of its (first) input."""
+        return mask[0] if isinstance(mask, tuple) else mask
+
+    def penalty(self, params):
+        """A regulariser of the block holds for that array of every layer inside."""
+        total = None
+        for name, array in params.items():
+            regularizer = getattr(self, f"{name.rpartition('.')[2]}_regularizer", None)
+            if regularizer is not None:
+                total = regularizer(array) if total is None else total + regularizer(array)
+        return total
+
+
+def _flat(arrays: Mapping[str, Arrays]) -> Arrays:
+    return {n: a for layer, held in arrays.items() for n, a in prefixed(layer, held).items()}
+
+
+def _nested(arrays: Arrays) -> dict[str, Arrays]:
+    layers = dict.fromkeys(name.partition(".")[0] for name in arrays)
+    return {layer: scoped(arrays, layer) for layer in layers}
