@@ -6,12 +6,15 @@ from descend.nn import activations, initializers
 from descend.nn.layers import (
     Activation,
     Add,
+    Average,
     Concatenate,
     Dense,
     DropConnect,
     Dropout,
     Flatten,
     GaussianNoise,
+    Maximum,
+    Multiply,
     Permute,
     PReLU,
     RepeatVector,
@@ -72,6 +75,12 @@ CASES = {
     "repeat once": Case(lambda: RepeatVector(1), (2,), (1, 2)),
     "add": Case(lambda: Add(), ((4,), (4,)), (4,)),
     "add three": Case(lambda: Add(), ((2, 3), (2, 3), (2, 3)), (2, 3)),
+    "multiply": Case(lambda: Multiply(), ((4,), (4,)), (4,)),
+    "multiply three": Case(lambda: Multiply(), ((2, 3), (2, 3), (2, 3)), (2, 3)),
+    "average": Case(lambda: Average(), ((4,), (4,)), (4,)),
+    "average three": Case(lambda: Average(), ((2, 3), (2, 3), (2, 3)), (2, 3)),
+    "maximum": Case(lambda: Maximum(), ((4,), (4,)), (4,)),
+    "maximum three": Case(lambda: Maximum(), ((2, 3), (2, 3), (2, 3)), (2, 3)),
     "concatenate": Case(lambda: Concatenate(), ((4,), (2,)), (6,)),
     "concatenate first": Case(lambda: Concatenate(axis=0), ((2, 3), (1, 3), (4, 3)), (7, 3)),
     "concatenate -2": Case(lambda: Concatenate(axis=-2), ((2, 3), (5, 3)), (7, 3)),
@@ -124,11 +133,14 @@ def concatenate(rng):
     return Peer(Concatenate(axis), shapes, lambda: keras.layers.Concatenate(axis=place))
 
 
-def add(rng):
-    import keras
+def alike(make):
+    def peer(rng):
+        import keras
 
-    shapes = (shape(rng, 2),) * int(rng.integers(2, 5))
-    return Peer(Add(), shapes, lambda: keras.layers.Add())
+        shapes = (shape(rng, 2),) * int(rng.integers(2, 5))
+        return Peer(make(), shapes, lambda: getattr(keras.layers, make.__name__)())
+
+    return peer
 
 
 def permute(rng):
@@ -177,7 +189,10 @@ PEERS = {
     Reshape: reshape,
     Permute: permute,
     RepeatVector: repeat,
-    Add: add,
+    Add: alike(Add),
+    Multiply: alike(Multiply),
+    Average: alike(Average),
+    Maximum: alike(Maximum),
     Concatenate: concatenate,
     Dropout: dropping(Dropout, "Dropout", 2),
     SpatialDropout1D: dropping(SpatialDropout1D, "SpatialDropout1D", 2),

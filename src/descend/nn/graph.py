@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,15 @@ import jax.numpy as jnp
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations
 from descend.nn.layers.base import Arrays, Layer, Shape, layer_from
-from descend.nn.symbols import Call, Input, Symbol, connect
+from descend.nn.symbols import (
+    Call,
+    Input,
+    Symbol,
+    connect,
+    input_names,
+    numbered,
+    unique_names,
+)
 
 Tap = Callable[[str, Any, Any], None]
 
@@ -94,8 +101,8 @@ class Graph:
             if id(symbol) not in used:
                 raise DescendError(f"Model: the input {symbol!r} is not used by any output")
 
-        named = _unique_names([call.layer for call in order])
-        self.input_names = tuple(_input_names(self._inputs))
+        named = unique_names([call.layer for call in order])
+        self.input_names = tuple(input_names(self._inputs))
         self.nodes: tuple[Node, ...] = tuple(
             Node(
                 layer=named[id(call.layer)],
@@ -111,7 +118,7 @@ class Graph:
             for call in order
         )
         self.outputs_at: tuple[int, ...] = tuple(place[id(s)] for s in self._outputs)
-        self.output_names = tuple(_numbered([self._name_at(i) for i in self.outputs_at]))
+        self.output_names = tuple(numbered([self._name_at(i) for i in self.outputs_at]))
         self.layers: dict[str, Layer] = {n.layer.name: n.layer for n in self.nodes if n.layer.name}
         self.input_shapes = tuple(s.shape for s in self._inputs)
         self.output_shapes = tuple(s.shape for s in self._outputs)
@@ -287,6 +294,13 @@ class Graph:
         found = tuple(held_masks[i] for i in self.outputs_at)
         return (outputs[0] if self.single_output else outputs), found, new_state
 
+    def forget(self, state: Mapping[str, Arrays]) -> dict[str, Arrays]:
+        """The state with what layers carry from batch to batch at zero."""
+        return {
+            name: jax.tree.map(jnp.zeros_like, held) if self.layers[name].carries else held
+            for name, held in state.items()
+        }
+
     def output_links(self) -> tuple[str | None, ...]:
         """For each output, "sigmoid" or "softmax" where that ends it, so that logits can be had.
 
@@ -432,51 +446,6 @@ def _full_precision(y: jax.Array) -> jax.Array:
     """An output of mixed precision as float32: losses and predictions keep their digits."""
     half = jnp.issubdtype(y.dtype, jnp.floating) and jnp.finfo(y.dtype).bits < 32
     return y.astype(jnp.float32) if half else y
-
-
-def _unique_names(layers: Sequence[Layer]) -> dict[int, Layer]:
-    """Each distinct layer with a name: its own, or its class's with a number where taken."""
-    distinct = list({id(layer): layer for layer in layers}.values())
-    taken: set[str] = set()
-    for layer in distinct:
-        if layer.name is not None:
-            if not layer.name or "." in layer.name or "/" in layer.name:
-                raise DescendError(
-                    f"a layer's name must be non-empty without '.' or '/': {layer.name!r}"
-                )
-            if layer.name in taken:
-                raise DescendError(f"two layers are named {layer.name!r}; names must be unique")
-            taken.add(layer.name)
-    named = {}
-    for layer in distinct:
-        if layer.name is None:
-            stem, number = layer.default_name(), 0
-            while (name := f"{stem}_{number}" if number else stem) in taken:
-                number += 1
-            taken.add(name)
-            named[id(layer)] = dataclasses.replace(layer, name=name)
-        else:
-            named[id(layer)] = layer
-    return named
-
-
-def _numbered(names: Sequence[str]) -> list[str]:
-    """Names made unique: a layer whose output is taken twice gives `a` and `a_1`."""
-    found: list[str] = []
-    for name in names:
-        number, unique = 0, name
-        while unique in found:
-            number += 1
-            unique = f"{name}_{number}"
-        found.append(unique)
-    return found
-
-
-def _input_names(inputs: Sequence[Symbol]) -> list[str]:
-    names = [s.name or (f"input_{i}" if i else "input") for i, s in enumerate(inputs)]
-    if len(set(names)) < len(names):
-        raise DescendError(f"two inputs have one name: {names}")
-    return names
 
 
 def check_rows(graph: Graph, x: Sequence[Any]) -> None:

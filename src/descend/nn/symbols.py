@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,3 +98,49 @@ def connect(layer: Layer, inputs: Any) -> Any:
 def gives_several(built: Any) -> bool:
     """Whether what `build` returned is the shapes of several outputs."""
     return bool(built) and isinstance(built[0], (tuple, list))
+
+
+def unique_names(layers: Sequence[Layer]) -> dict[int, Layer]:
+    """Each distinct layer with a name: its own, or its class's with a number where taken."""
+    distinct = list({id(layer): layer for layer in layers}.values())
+    taken: set[str] = set()
+    for layer in distinct:
+        if layer.name is not None:
+            if not layer.name or "." in layer.name or "/" in layer.name:
+                raise DescendError(
+                    f"a layer's name must be non-empty without '.' or '/': {layer.name!r}"
+                )
+            if layer.name in taken:
+                raise DescendError(f"two layers are named {layer.name!r}; names must be unique")
+            taken.add(layer.name)
+    named = {}
+    for layer in distinct:
+        if layer.name is None:
+            stem, number = layer.default_name(), 0
+            while (name := f"{stem}_{number}" if number else stem) in taken:
+                number += 1
+            taken.add(name)
+            named[id(layer)] = dataclasses.replace(layer, name=name)
+        else:
+            named[id(layer)] = layer
+    return named
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names made unique: a layer whose output is taken twice gives `a` and `a_1`."""
+    found: list[str] = []
+    for name in names:
+        number, unique = 0, name
+        while unique in found:
+            number += 1
+            unique = f"{name}_{number}"
+        found.append(unique)
+    return found
+
+
+def input_names(inputs: Sequence[Symbol]) -> list[str]:
+    """The inputs' own names, or input, input_1, ..."""
+    names = [s.name or (f"input_{i}" if i else "input") for i, s in enumerate(inputs)]
+    if len(set(names)) < len(names):
+        raise DescendError(f"two inputs have one name: {names}")
+    return names

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, unknown
-from descend.train import engine, rows
+from descend.train import engine, prediction, rows
 from descend.train.feeds import Arrays
 from descend.train.history import History
 from descend.train.model import Model
@@ -138,8 +138,9 @@ class Ensemble(Many):
         which = np.array([m._index for m in kept])
         params, layers = jax.tree.map(lambda a: a[which], (states.params, states.layers))
         arrays = rows.make_inputs(model, x, "prediction data")
-        forward = jax.jit(jax.vmap(model._forward, in_axes=(0, 0, None)))
-        found = rows.in_pieces(lambda part: forward(params, layers, part), arrays, None, axis=1)
+        outputs = lambda p, s, x: prediction.forward(model, p, s, x)[0]  # noqa: E731
+        run = jax.jit(jax.vmap(outputs, in_axes=(0, 0, None)))
+        found = rows.in_pieces(lambda part: run(params, layers, part), arrays, None, axis=1)
         return found[0]
 
 

@@ -10,19 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.errors import DataError, DescendError, DivergenceError, NotFittedError, unknown
-from descend.nn import losses
+from descend.errors import DataError, DescendError, DivergenceError, NotFittedError
 from descend.nn.graph import Graph
 from descend.nn.symbols import Input, Symbol
-from descend.train import checkpoint, engine, optimizers, rows
+from descend.train import checkpoint, compiling, engine, optimizers, prediction, rows
 from descend.train.callbacks import Callback, Progress, show_logs
 from descend.train.feeds import Arrays, Stream
 from descend.train.history import History
-from descend.train.metrics import get as metric_of
 from descend.train.program import evaluation
 from descend.train.run import Run
 from descend.train.runtime import prepare, quick_compile
-from descend.train.supervised import Output, Supervised
+from descend.train.supervised import Supervised
 from descend.train.task import State
 
 
@@ -47,7 +45,7 @@ class Model(Graph):
         self._weights: tuple[Any, Any] | None = None
         self._state: State | None = None
         self._run: Run | None = None
-        self._predict: Callable | None = None
+        self._compiled: dict[str, Callable] = {}
 
     # -- weights ------------------------------------------------------------------------------
 
@@ -135,62 +133,10 @@ class Model(Graph):
         Raises:
             DescendError: an unknown name (the nearest one is suggested), a missing loss.
         """
-        if loss is None:
-            raise DescendError(
-                f"compile needs a loss, such as 'mse'; known: {', '.join(losses.BY_NAME)}"
-            )
-        chosen = self._by_output(loss, "loss")
-        for name, part in zip(self.output_names, chosen, strict=True):
-            if part is None:
-                raise DescendError(f"compile: no loss is given for the output {name!r}")
-        found = [losses.get(part) for part in chosen]
-        wanted = self._by_output(metrics or [], "metrics", lists=True)
-        shares = self._by_output(1.0 if loss_weights is None else loss_weights, "loss_weights")
-        outputs = tuple(
-            Output(
-                name=name,
-                loss=one,
-                metrics=tuple(metric_of(m, one, shape[-1] if shape else 1) for m in asked or ()),
-                share=1.0 if share is None else float(share),
-            )
-            for name, one, asked, share, shape in zip(
-                self.output_names, found, wanted, shares, self.output_shapes, strict=True
-            )
-        )
+        outputs = compiling.outputs_of(self, loss, metrics, loss_weights)
         self.optimizer = optimizers.get(optimizer)
-        self._task = Supervised(self, self.optimizer, outputs, self._mixup(mixup))
+        self._task = Supervised(self, self.optimizer, outputs, compiling.mixup_of(self, mixup))
         self._state = None
-
-    def _mixup(self, alpha: Any) -> float | None:
-        if alpha is None:
-            return None
-        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not alpha > 0:
-            raise DescendError(f"compile: mixup must be a number > 0, got {alpha!r}")
-        for symbol, name in zip(self._inputs, self.input_names, strict=True):
-            if symbol.dtype.startswith("int"):
-                raise DescendError(
-                    f"compile: mixup averages rows, which the whole numbers of the input {name!r} "
-                    "cannot be; leave it out"
-                )
-        return float(alpha)
-
-    def _by_output(self, value: Any, what: str, lists: bool = False) -> list[Any]:
-        count = len(self.output_names)
-        if isinstance(value, Mapping) and "name" not in value:
-            for name in value:
-                if name not in self.output_names:
-                    raise unknown(f"output in {what}", name, self.output_names)
-            return [value.get(name) for name in self.output_names]
-        if lists:
-            if count == 1:
-                return [value if isinstance(value, (list, tuple)) else [value]]
-            nested = isinstance(value, (list, tuple)) and any(isinstance(v, list) for v in value)
-            return list(value) if nested and len(value) == count else [value] * count
-        if isinstance(value, (list, tuple)):
-            if len(value) != count:
-                raise DescendError(f"{what}: {count} outputs {self.output_names}, got {len(value)}")
-            return list(value)
-        return [value] * count
 
     @property
     def task(self) -> Supervised:
@@ -270,8 +216,9 @@ class Model(Graph):
                 kept = rows.weighted(kept, task.outputs)
             data = rows.weighted(data, task.outputs, class_weight)
             size = rows.rows_a_batch(batch_size, len(data.x[0]), task.optimizer)
+            prediction.require_order(self, len(data.x[0]), size, shuffle)
             feed = Arrays(data, size, shuffle, seed)
-            validation = rows.whole(kept, size)
+            validation = self._whole(kept, size, "validation data")
             identity = {"seed": seed, "batch_size": size, "shuffle": shuffle}
             if resume is not None or any(hasattr(c, "save_best_only") for c in callbacks):
                 identity["data"] = rows.fingerprint(data)
@@ -326,6 +273,13 @@ class Model(Graph):
         self._weights = (run.state.params, run.state.layers)
         self.history = run.history
 
+    def _whole(self, data: Any, size: int, where: str) -> Any:
+        """A feed of all rows for an evaluation; in the stateful layers' batches where there are."""
+        if data is None or not self.carries:
+            return rows.whole(data, size)
+        prediction.require_whole_batches(self, len(data.x[0]), where)
+        return Arrays(data, prediction.batch_of(self), shuffle=False)
+
     def _validation_rows(self, given: Any) -> rows.Rows:
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
             raise DataError("validation_data must be (x, y) or (x, y, sample_weight)")
@@ -360,6 +314,8 @@ class Model(Graph):
             made = rows.make_rows(self, self.task.outputs, piece[0], piece[1], weight, where)
             return Arrays(made, min(size, len(made.x[0])), shuffle, seed, chunk=number)
 
+        if self.carries:
+            raise DataError("a Stream is cut into batches anew; train a stateful model on arrays")
         kept = None if validation is None else self._validation_rows(validation)
         identity = {"seed": seed, "batch_size": size, "shuffle": shuffle, "data": "stream"}
         return stream, rows.whole(kept, size), identity, make_chunk
@@ -384,8 +340,7 @@ class Model(Graph):
         where = "evaluation data"
         data = rows.make_rows(self, task.outputs, x, y, sample_weight, where)
         data = rows.weighted(data, task.outputs, where=where)
-        whole = rows.whole(data, batch_size or rows.DEFAULT_BATCH)
-        assert whole is not None
+        whole = self._whole(data, batch_size or rows.DEFAULT_BATCH, where)
         state = self._start(task, self.seed)
         sums = evaluation(task, whole)(state)
         logs = {name: float(task.finish(name, s[0] / s[1])) for name, s in sums.items()}
@@ -398,15 +353,41 @@ class Model(Graph):
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | bool = 0) -> Any:
         """The outputs on rows x: an array (n, ...), or a list of them for several outputs."""
         arrays = rows.make_inputs(self, x, "prediction data")
-        if self._predict is None:
-            self._predict = jax.jit(self._forward)
-        forward, (params, layers) = self._predict, self._present()
-        found = rows.in_pieces(lambda part: forward(params, layers, part), arrays, batch_size)
+        found = prediction.predict(self, arrays, batch_size)
         return found[0] if self.single_output else found
 
-    def _forward(self, params: Any, layers: Any, x: tuple[Any, ...]) -> tuple[Any, ...]:
-        y, _ = self.apply(params, layers, x[0] if self.single_input else x)
-        return (y,) if self.single_output else y
+    def monte_carlo(self, x: Any, samples: int = 100, seed: int = 0) -> prediction.MonteCarlo:
+        """Model averaging by dropout: the mean of p(y | x, mu) over drawn masks mu, and its spread.
+
+            mean = 1/k sum_i h(x; mu_i)
+
+        Random layers stay active, batch statistics and augmentation do not.
+
+        Args:
+            x: as in `predict`.
+            samples: k, how many masks are drawn for each row.
+            seed: what they are drawn from.
+
+        Returns:
+            (mean, spread): arrays (n, ...), or lists of them for several outputs; the spread is the
+            standard deviation over the draws, in units of the output.
+
+        Raises:
+            DescendError: the network has no random layer.
+
+        Source: scheidegger-2020, "Regularization in NN: Dropout".
+        """
+        arrays = rows.make_inputs(self, x, "prediction data")
+        means, spreads = prediction.monte_carlo(self, arrays, samples, rows.require_seed(seed))
+        single = self.single_output
+        return prediction.MonteCarlo(
+            means[0] if single else means, spreads[0] if single else spreads
+        )
+
+    def reset_states(self) -> None:
+        """Let stateful recurrent layers forget what they carried over from earlier batches."""
+        params, layers = self._present()
+        self._adopt(params, self.forget(layers))
 
     def __call__(self, inputs: Any) -> Any:
         """On symbols: put this network behind them. On arrays: its output (as JAX arrays)."""
@@ -415,7 +396,7 @@ class Model(Graph):
             return super().__call__(inputs)
         parts = (inputs,) if self.single_input else inputs
         x = tuple(jnp.asarray(part) for part in parts)
-        found = self._forward(self.params, self.layer_state, x)
+        found, _ = prediction.forward(self, self.params, self.layer_state, x)
         return found[0] if self.single_output else found
 
     def summary(self) -> None:
@@ -428,20 +409,8 @@ class Model(Graph):
 
     def describe(self) -> dict[str, Any]:
         """The JSON description: graph; optimiser, loss and metrics as far as they have names."""
-        described: dict[str, Any] = {"graph": self.config(), "seed": self.seed, "compile": None}
-        if self._task is not None:
-            rule = optimizers.describe(self._task.optimizer)
-            found = [losses.describe(o.loss) for o in self._task.outputs]
-            names = [[m.saved for m in o.metrics if m.saved] for o in self._task.outputs]
-            if rule is not None and all(found):
-                described["compile"] = {
-                    "optimizer": rule,
-                    "loss": dict(zip(self.output_names, found, strict=True)),
-                    "metrics": dict(zip(self.output_names, names, strict=True)),
-                    "loss_weights": {o.name: o.share for o in self._task.outputs},
-                    "mixup": self._task.mixup,
-                }
-        return described
+        described = None if self._task is None else compiling.describe(self._task)
+        return {"graph": self.config(), "seed": self.seed, "compile": described}
 
     def save(self, path: str | Path, extra: Mapping[str, Any] | None = None) -> None:
         """Write description and weights to one file (`load_model` reads it).

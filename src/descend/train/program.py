@@ -47,10 +47,18 @@ def _pairs(sums: Any, names: list[str]) -> dict[str, np.ndarray]:
 
 
 def _scan_evaluate(task: Task, state: Any, data: Any, order: Any, padded: bool, names: list) -> Any:
-    def body(total: Any, rows: Any) -> Any:
-        return total, _sums(task.evaluate(state, gather(data, rows, padded)), names)
+    carries = getattr(task, "carries", False)
 
-    _, sums = jax.lax.scan(body, None, order)
+    def body(held: Any, rows: Any) -> Any:
+        batch = gather(data, rows, padded)
+        if carries:
+            held, logs = task.carry(held, batch)  # type: ignore[attr-defined]
+        else:
+            logs = task.evaluate(state, batch)
+        return held, _sums(logs, names)
+
+    start = task.fresh(state) if carries else None  # type: ignore[attr-defined]
+    _, sums = jax.lax.scan(body, start, order)
     return sums.sum(axis=0)
 
 
@@ -103,6 +111,8 @@ def epoch_program(
     def epoch(state: Any, data: Any, order: Any, checks: Any) -> Any:
         if own is not None:
             state, order = task.collect(state, own)  # type: ignore[attr-defined]
+        if getattr(task, "carries", False):
+            state = task.fresh(state)  # type: ignore[attr-defined]
 
         def body(state: Any, rows: Any) -> Any:
             batch = Batch(rows, None) if own is not None else gather(data, rows, padded)

@@ -178,8 +178,21 @@ class Supervised:
 
     def evaluate(self, state: State, batch: Batch) -> Logs:
         """Cost and metrics at prediction: random layers off, running statistics used."""
-        _, (_, logs) = self.cost(state.params, state.layers, batch, state.hyper, None, False)
-        return logs
+        return self.carry(state, batch)[1]
+
+    @property
+    def carries(self) -> bool:
+        """Whether a layer's state goes on from batch to batch, so that batches have an order."""
+        return self.graph.carries
+
+    def carry(self, state: State, batch: Batch) -> tuple[State, Logs]:
+        """`evaluate`, with the state that the next batch starts from."""
+        _, (layers, logs) = self.cost(state.params, state.layers, batch, state.hyper, None, False)
+        return state._replace(layers=layers), logs
+
+    def fresh(self, state: State) -> State:
+        """The state at the head of a pass over the rows: what layers carry over is forgotten."""
+        return state._replace(layers=self.graph.forget(state.layers))
 
     def finish(self, name: str, mean: Any) -> Any:
         """The root of an `rmse`, and the like."""

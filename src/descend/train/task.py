@@ -53,5 +53,7 @@ class Task(Protocol):
     # Optional:
     #   collect(state, steps) -> (state, batches)   data that the task makes itself, at the head of
     #       each epoch, inside the same program; leaves of `batches` have a leading axis `steps`
+    #   carries, carry(state, batch) -> (state, Logs), fresh(state)     where batches have an order:
+    #       `carry` is an `evaluate` that hands its state on, `fresh` begins a pass over the rows
     #   finish(name, mean) -> number                what is done to a mean at the end (a root)
     #   diagnose(state, batch) -> str               the first array that became non-finite

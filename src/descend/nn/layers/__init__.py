@@ -3,7 +3,7 @@
 from descend.nn.layers.base import Layer
 from descend.nn.layers.block import Block
 from descend.nn.layers.dense import Activation, Dense, PReLU
-from descend.nn.layers.merge import Add, Concatenate
+from descend.nn.layers.merge import Add, Average, Concatenate, Maximum, Multiply
 from descend.nn.layers.noise import (
     DropConnect,
     Dropout,
@@ -17,6 +17,7 @@ from descend.nn.layers.shape import Flatten, Permute, RepeatVector, Reshape
 __all__ = [
     "Activation",
     "Add",
+    "Average",
     "Block",
     "Concatenate",
     "Dense",
@@ -25,6 +26,8 @@ __all__ = [
     "Flatten",
     "GaussianNoise",
     "Layer",
+    "Maximum",
+    "Multiply",
     "PReLU",
     "Permute",
     "RepeatVector",

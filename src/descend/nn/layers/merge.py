@@ -1,10 +1,12 @@
-"""Layers that join several inputs: Add (the residual connection), Concatenate."""
+"""Layers that join several inputs: Add (the residual connection), Concatenate and their kin."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import ClassVar
 
+import jax
 import jax.numpy as jnp
 
 from descend.errors import ShapeError
@@ -23,10 +25,15 @@ class Merge(Layer):
         if not several:
             raise ShapeError(f"{self.label} joins two or more inputs: call it on a list of them.")
 
+    def output_mask(self, x, mask):
+        """A step is real where it is real in every input that has a mask."""
+        masks = [m for m in mask if m is not None]
+        return functools.reduce(jnp.logical_and, masks) if masks else None
+
 
 @dataclass(frozen=True, eq=False)
-class Add(Merge):
-    """y = x_1 + x_2 + ...; with a skip connection, Res(z) = z + f(z) (hull-2023)."""
+class Alike(Merge):
+    """Base of layers that combine inputs of one shape, number by number."""
 
     def build(self, input_shape: tuple[Shape, ...]) -> Shape:
         """All inputs must have one shape."""
@@ -36,11 +43,48 @@ class Add(Merge):
         return input_shape[0]
 
     def apply(self, params, state, x, *, key=None, training=False):
+        """The inputs combined."""
+        return self.combine(x), state
+
+    def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
+        """The formula."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Alike):
+    """y = x_1 + x_2 + ...; with a skip connection, Res(z) = z + f(z) (hull-2023)."""
+
+    def combine(self, x):
         """The sum."""
-        total = x[0]
-        for term in x[1:]:
-            total = total + term
-        return total, state
+        return functools.reduce(jnp.add, x)
+
+
+@dataclass(frozen=True, eq=False)
+class Multiply(Alike):
+    """y = x_1 x_2 ..., number by number: a gate (scheidegger-2020, "LSTM FORGET GATE")."""
+
+    def combine(self, x):
+        """The product."""
+        return functools.reduce(jnp.multiply, x)
+
+
+@dataclass(frozen=True, eq=False)
+class Average(Alike):
+    """y = (x_1 + x_2 + ...) / n."""
+
+    def combine(self, x):
+        """The mean."""
+        return functools.reduce(jnp.add, x) / len(x)
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum(Alike):
+    """y = max(x_1, x_2, ...), number by number."""
+
+    def combine(self, x):
+        """The greatest."""
+        return functools.reduce(jnp.maximum, x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +115,12 @@ class Concatenate(Merge):
         """Concatenation; the batch axis is never the joined one."""
         axis = self.axis if self.axis < 0 else self.axis + 1
         return jnp.concatenate(x, axis=axis), state
+
+    def output_mask(self, x, mask):
+        """Joined along time where that is the axis, else real where all are."""
+        if self.axis % (x[0].ndim - 1) != 0 or all(m is None for m in mask):
+            return super().output_mask(x, mask)
+        full = (
+            jnp.ones(a.shape[:2], bool) if m is None else m for a, m in zip(x, mask, strict=True)
+        )
+        return jnp.concatenate(list(full), axis=1)
