@@ -13,7 +13,7 @@ import pytest
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations
-from descend.nn.graph import Graph, Input, check_rows, symbols_from_config
+from descend.nn.graph import Graph, check_rows, symbols_from_config
 from descend.nn.layers import (
     Activation,
     Add,
@@ -25,6 +25,9 @@ from descend.nn.layers import (
     PReLU,
     Reshape,
 )
+from descend.nn.symbols import Input
+from descend.train.loading import load_model
+from descend.train.model import Sequential
 
 KEY = jax.random.key(0)
 
@@ -238,7 +241,7 @@ def test_inputs_must_be_inputs():
         Graph(a, Dense(3))
 
 
-@pytest.mark.parametrize("shape", [(0,), (-1,), (2.5,), (True,), (None,), 3])
+@pytest.mark.parametrize("shape", [(0,), (-1,), (2.5,), (True,), 3])
 def test_bad_input_shapes(shape):
     with pytest.raises(ShapeError, match="Input: shape must"):
         Input(shape)
@@ -436,3 +439,36 @@ def test_an_unknown_layer_class_in_a_config():
     config["layers"]["dense"]["class"] = "Dens"
     with pytest.raises(DescendError, match=r"Did you mean 'Dense'.*custom="):
         symbols_from_config(config)
+
+
+# -- sizes left open ----------------------------------------------------------------------------
+
+
+def test_an_axis_of_any_size(tmp_path):
+    """None in Input: the same weights serve sequences of any length; targets follow the input."""
+    model = Sequential([Input((None, 3)), Dense(4, "tanh"), Dense(2)])
+    assert model.input_shapes == ((None, 3),)
+    assert model.output_shapes == ((None, 2),)
+    rng = np.random.default_rng(0)
+    long = rng.standard_normal((5, 9, 3))
+    whole, short = model.predict(long), model.predict(long[:, :4])
+    assert whole.shape == (5, 9, 2)
+    np.testing.assert_allclose(short, whole[:, :4], rtol=1e-6, atol=1e-6)
+    model.compile("sgd", "mse")
+    model.fit(long, rng.standard_normal((5, 9, 2)), verbose=0)
+    model.fit(long[:, :2], rng.standard_normal((5, 2, 2)), verbose=0)
+    with pytest.raises(ShapeError, match="predictions"):
+        model.fit(long, rng.standard_normal((5, 8, 2)), verbose=0)
+    with pytest.raises(ShapeError, match="None stands for any size"):
+        model.predict(long[..., :2])
+    model.save(tmp_path / "open.descend")
+    again = load_model(tmp_path / "open.descend")
+    assert again.output_shapes == ((None, 2),)
+    np.testing.assert_array_equal(again.predict(long), model.predict(long))
+
+
+def test_weights_cannot_depend_on_an_open_size():
+    with pytest.raises(ShapeError, match="left open"):
+        Sequential([Input((None, 3)), Flatten(), Dense(2)])
+    with pytest.raises(ShapeError, match="any size"):
+        Input((0, None))

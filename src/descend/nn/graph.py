@@ -16,6 +16,7 @@ from descend.nn.layers.base import Arrays, Layer, Shape, layer_from
 from descend.nn.symbols import (
     Call,
     Input,
+    OpenShape,
     Symbol,
     connect,
     input_names,
@@ -33,8 +34,8 @@ class Node:
     layer: Layer
     sources: tuple[int, ...]  # places in the list of values: inputs first, then nodes' outputs
     place: int  # of its first output
-    input_shape: Any
-    output_shapes: tuple[Shape, ...]
+    input_shape: Any  # where sizes are left open, with one that stands for them
+    output_shapes: tuple[OpenShape, ...]
 
 
 class Graph:
@@ -109,9 +110,9 @@ class Graph:
                 sources=tuple(place[id(i)] for i in call.inputs),
                 place=first[id(call)],
                 input_shape=(
-                    tuple(i.shape for i in call.inputs)
+                    tuple(i.trial(0) for i in call.inputs)
                     if len(call.inputs) > 1
-                    else call.inputs[0].shape
+                    else call.inputs[0].trial(0)
                 ),
                 output_shapes=call.shapes,
             )
@@ -160,7 +161,7 @@ class Graph:
         if len(symbols) != len(self._inputs):
             raise ShapeError(f"{self.name} has {len(self._inputs)} inputs, got {len(symbols)}")
         for symbol, shape in zip(symbols, self.input_shapes, strict=True):
-            if symbol.shape != shape:
+            if not _fits(symbol.shape, shape):
                 raise ShapeError(
                     f"{self.name} expects an input of shape {shape}, got {symbol.shape}"
                 )
@@ -294,6 +295,18 @@ class Graph:
         found = tuple(held_masks[i] for i in self.outputs_at)
         return (outputs[0] if self.single_output else outputs), found, new_state
 
+    def shapes_for(self, x: Sequence[Any]) -> tuple[Shape, ...]:
+        """The outputs' shapes, without batch axis, for given input arrays: no size left open."""
+        if not any(None in shape for shape in self.output_shapes):
+            return self.output_shapes  # type: ignore[return-value]
+        rows = [jax.ShapeDtypeStruct((1, *jnp.shape(a)[1:]), jnp.asarray(a[:0]).dtype) for a in x]
+
+        def run(key: jax.Array, rows: Any) -> Any:
+            return self.apply(*self.init(key), rows[0] if self.single_input else rows)[0]
+
+        found = jax.eval_shape(run, jax.random.key(0), rows)
+        return tuple(y.shape[1:] for y in _listed(found))
+
     def forget(self, state: Mapping[str, Arrays]) -> dict[str, Arrays]:
         """The state with what layers carry from batch to batch at zero."""
         return {
@@ -415,6 +428,13 @@ def symbols_from_config(
     )
 
 
+def _fits(have: OpenShape, shape: OpenShape) -> bool:
+    """Whether a shape is the expected one; None in it stands for any size."""
+    return len(have) == len(shape) and all(
+        b is None or a == b for a, b in zip(have, shape, strict=True)
+    )
+
+
 def _noisy(layer: Layer) -> bool:
     """Whether a layer is random inside the network: dropout and its kin."""
     return layer.stochastic and not layer.mixes_rows and not layer.augments
@@ -456,8 +476,9 @@ def check_rows(graph: Graph, x: Sequence[Any]) -> None:
         )
     for name, shape, array in zip(graph.input_names, graph.input_shapes, x, strict=True):
         have = jnp.shape(array)
-        if have[1:] != shape:
+        if not _fits(have[1:], shape):
             raise ShapeError(
                 f"input {name!r} of {graph.name!r} expects rows of shape {shape}, "
                 f"got an array of shape {have}: rows of shape {have[1:]}."
+                + (" None stands for any size." if None in shape else "")
             )

@@ -7,30 +7,53 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.layers.base import Layer, Shape
 
+# Sizes that stand for an axis of any size (None) while shapes are worked out: an axis of an output
+# that differs between the two is of any size too. Powers of two, so that halving and doubling fit.
+TRIALS = (256, 512)
+OpenShape = tuple[int | None, ...]
+
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call of a layer: on which symbols, and the shapes of what comes out."""
+    """One call of a layer: on which symbols, and for each output its shape in each trial."""
 
     layer: Layer
     inputs: tuple[Symbol, ...]
-    shapes: tuple[Shape, ...]
+    trials: tuple[tuple[Shape, ...], ...]
+
+    @property
+    def shapes(self) -> tuple[OpenShape, ...]:
+        """The shape of each output; None where an axis is of any size."""
+        return tuple(map(_merged, self.trials))
 
 
 @dataclass(frozen=True, eq=False)
 class Symbol:
-    """An output of a layer (or an input) before there are numbers; shape without batch axis."""
+    """An output of a layer (or an input) before there are numbers.
 
-    shape: Shape
+    `trials` holds its shape without the batch axis: one, or two for sizes that are left open.
+    """
+
+    trials: tuple[Shape, ...]
     call: Call | None = None  # None: an input
     part: int = 0  # which of the call's outputs
     name: str | None = None
     dtype: str = "float32"
+
+    @property
+    def shape(self) -> OpenShape:
+        """Without the batch axis; None where an axis is of any size."""
+        return _merged(self.trials)
+
+    def trial(self, number: int) -> Shape:
+        """The shape in a trial; where nothing is open, all are one."""
+        return self.trials[min(number, len(self.trials) - 1)]
 
     @property
     def layer(self) -> Layer | None:
@@ -47,28 +70,35 @@ class Symbol:
         return f"<Symbol of shape {(None, *self.shape)} from {origin}>"
 
 
-def Input(shape: Sequence[int], *, name: str | None = None, dtype: str = "float32") -> Symbol:
+def Input(
+    shape: Sequence[int | None], *, name: str | None = None, dtype: str = "float32"
+) -> Symbol:
     """Where numbers enter a network.
 
     Args:
-        shape: of one row, without the batch axis: (2,) for two features.
+        shape: of one row, without the batch axis: (2,) for two features. None is an axis of any
+            size: (None, None, 3) for images, (None, 8) for sequences; the rows of one call agree.
         name: used for a dict of inputs and in `summary()`.
         dtype: "float32" or "int32".
 
     Raises:
-        ShapeError: an axis that is not a whole number >= 1.
+        ShapeError: an axis that is neither a whole number >= 1 nor None.
     """
     try:
         shape = tuple(shape)
     except TypeError:
         raise ShapeError(f"Input: shape must be a tuple such as (2,), got {shape!r}") from None
     for axis in shape:
+        if axis is None:
+            continue
         if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) or axis < 1:
             raise ShapeError(
-                f"Input: shape must hold whole numbers >= 1, got {shape}; "
+                f"Input: shape must hold whole numbers >= 1 (None: any size), got {shape}; "
                 "the batch axis is left out"
             )
-    return Symbol(shape=tuple(map(int, shape)), name=name, dtype=dtype)
+    count = 2 if None in shape else 1
+    trials = tuple(tuple(size if a is None else int(a) for a in shape) for size in TRIALS[:count])
+    return Symbol(trials, name=name, dtype=dtype)
 
 
 def connect(layer: Layer, inputs: Any) -> Any:
@@ -87,12 +117,37 @@ def connect(layer: Layer, inputs: Any) -> Any:
             f"{layer.label} takes one input, got a list of {len(sources)}: join them first, "
             "as in Concatenate()([a, b])"
         )
-    shapes = tuple(s.shape for s in sources)
-    built = layer.build(shapes if len(shapes) > 1 else shapes[0])
-    parts: Any = built if gives_several(built) else [built]
-    call = Call(layer, sources, tuple(tuple(shape) for shape in parts))
-    symbols = [Symbol(shape, call, part) for part, shape in enumerate(call.shapes)]
-    return symbols if gives_several(built) else symbols[0]
+    found = []
+    for trial in range(max(len(source.trials) for source in sources)):
+        shapes = tuple(source.trial(trial) for source in sources)
+        given: Any = shapes if len(shapes) > 1 else shapes[0]
+        found.append((given, layer.build(given)))
+    _require_one_set_of_weights(layer, sources, [given for given, _ in found])
+    parts: list[Any] = [built if gives_several(built) else [built] for _, built in found]
+    trials = tuple(tuple(tuple(shape) for shape in part) for part in zip(*parts, strict=True))
+    call = Call(layer, sources, trials)
+    symbols = [Symbol(shapes, call, part) for part, shapes in enumerate(trials)]
+    return symbols if gives_several(found[0][1]) else symbols[0]
+
+
+def _merged(trials: tuple[Shape, ...]) -> OpenShape:
+    return tuple(a[0] if len(set(a)) == 1 else None for a in zip(*trials, strict=True))
+
+
+def _require_one_set_of_weights(layer: Layer, sources: Any, shapes: list[Any]) -> None:
+    """Raise ShapeError where a layer's arrays depend on a size that is left open."""
+    if len(shapes) < 2:
+        return
+    arrays = [
+        jax.eval_shape(lambda key, s=s: layer.init(key, s), jax.random.key(0)) for s in shapes
+    ]
+    if arrays[0] != arrays[1]:
+        given = ", ".join(str((None, *source.shape)) for source in sources)
+        raise ShapeError(
+            f"{layer.label}: the shapes of its weights depend on sizes of its input {given} that "
+            "are left open (None). Give these sizes in Input, or bring the input to one size "
+            "first, as GlobalAveragePooling2D does."
+        )
 
 
 def gives_several(built: Any) -> bool:

@@ -34,7 +34,7 @@ def outputs_of(graph: Graph, loss: Any, metrics: Any, loss_weights: Any) -> tupl
         Output(
             name=name,
             loss=one,
-            metrics=tuple(metric_of(m, one, shape[-1] if shape else 1) for m in asked or ()),
+            metrics=tuple(metric_of(m, one, shape[-1] or 0 if shape else 1) for m in asked or ()),
             share=1.0 if share is None else float(share),
         )
         for name, one, asked, share, shape in zip(

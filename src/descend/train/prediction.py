@@ -116,7 +116,7 @@ def monte_carlo(
             squares = [s + d * e for s, d, e in zip(squares, apart, after, strict=True)]
             return (count, means, squares), None
 
-        shapes = [(x[0].shape[0], *shape) for shape in model.output_shapes]
+        shapes = [(x[0].shape[0], *shape) for shape in model.shapes_for(x)]
         zeros = [jnp.zeros(shape, jnp.result_type(float)) for shape in shapes]
         start = (jnp.zeros(()), zeros, zeros)
         (count, means, squares), _ = jax.lax.scan(add, start, keys)

@@ -50,7 +50,7 @@ def make_rows(
     n = len(xs[0])
     ys = []
     for output, shape, part in zip(
-        outputs, graph.output_shapes, _parts(y, names, graph.single_output, "output"), strict=True
+        outputs, graph.shapes_for(xs), _parts(y, names, graph.single_output, "output"), strict=True
     ):
         sparse = isinstance(output.loss, SparseCategoricalCrossentropy)
         label = "y" if len(outputs) == 1 else f"y[{output.name!r}]"
