@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("DESCEND_CACHE", "off")  # thousands of tiny programs, each compiled once
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -24,3 +25,13 @@ def x64():
     """The test runs in float64; JAX's default width returns afterwards."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """MNIST from the cache; a test that asks for it skips where it is not (tools/fill_cache.py)."""
+    from descend.data import images
+
+    if not images.MNIST.cached():
+        pytest.skip(f"MNIST is not in {images.MNIST.folder}")
+    return images.mnist(download=False)
