@@ -13,7 +13,7 @@ import pytest
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations
-from descend.nn.graph import Graph, check_rows, symbols_from_config
+from descend.nn.graph import Graph, symbols_from_config
 from descend.nn.layers import (
     Activation,
     Add,
@@ -28,6 +28,7 @@ from descend.nn.layers import (
 from descend.nn.symbols import Input
 from descend.train.loading import load_model
 from descend.train.model import Sequential
+from descend.train.rows import check_rows
 
 KEY = jax.random.key(0)
 

@@ -11,11 +11,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from descend import Dense, Dropout, Input, Model, Sequential
+from descend import (
+    LSTM,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    GlobalAveragePooling2D,
+    Input,
+    Model,
+    Sequential,
+)
 from descend.errors import DataError, DivergenceError
-from descend.train import engine
+from descend.train import engine, program
 from descend.train.callbacks import Callback, LearningRateScheduler, ReduceLROnPlateau
 from descend.train.feeds import Arrays, Steps, Stream
+from descend.train.optimizers import SGD
 
 
 def data(n=50, features=3, outputs=2, seed=0):
@@ -418,3 +429,51 @@ def test_several_outputs_train_together():
     assert logs["number_loss"] == pytest.approx(own, rel=1e-4)
     assert logs["sign_loss"] == pytest.approx(cross, rel=1e-4)
     assert logs["loss"] == pytest.approx(2 * own + cross, rel=1e-4)
+
+
+# -- rows spread over devices -------------------------------------------------------------------
+
+
+def over_steps():
+    i = Input((6, 2))
+    h = Dropout(0.3)(LSTM(5, return_sequences=True)(i))
+    return Model(i, Dense(1)(LSTM(4)(h)))
+
+
+def over_pixels():
+    i = Input((6, 6, 2))
+    h = BatchNormalization()(Conv2D(4, 3, activation="relu")(i))
+    return Model(i, Dense(1)(GlobalAveragePooling2D()(h)))
+
+
+@pytest.mark.skipif(len(jax.devices()) < 2, reason="one device")
+@pytest.mark.parametrize("make", [over_steps, over_pixels])
+def test_rows_spread_over_devices_give_the_numbers_of_one(make, monkeypatch):
+    """Gradients and batch statistics add up over devices, dropout draws the same: 1e-5 apart."""
+    model, rng = make(), np.random.default_rng(0)
+    assert model.repeats
+    shape = model.input_shapes[0]
+    x, y = rng.standard_normal((44, *shape)), rng.standard_normal((44, 1))
+    held = rng.standard_normal((9, *shape)), rng.standard_normal((9, 1))  # not spread: odd
+    options = {"batch_size": 16, "epochs": 3, "verbose": 0, "validation_data": held}
+    weights = model.get_weights()
+    meshes, row_mesh = [], program.row_mesh
+
+    def run(find):
+        monkeypatch.setattr(program, "row_mesh", lambda *a: meshes.append(find(*a)) or meshes[-1])
+        model.compile(SGD(0.05), "mse")
+        model.set_weights(weights)
+        return model.fit(x, y, **options).history, model.get_weights()
+
+    spread, after = run(row_mesh)
+    assert meshes[-1] is not None
+    assert len(jax.tree.leaves(model.params)[0].sharding.device_set) == 1
+    again, after_again = run(row_mesh)
+    assert spread == again
+    for a, b in zip(after, after_again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    alone, after_alone = run(lambda *a: None)
+    for name in alone:
+        np.testing.assert_allclose(spread[name], alone[name], rtol=1e-5)
+    for a, b in zip(after, after_alone, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

@@ -344,8 +344,7 @@ def test_mixed_precision_trains_float32_weights():
     y = np.sin(x[:, :1])
 
     def trained(dtype):
-        layers = [Dense(16, "tanh", compute_dtype=dtype), Dense(1, compute_dtype=dtype)]
-        model = Sequential([Input((4,)), *layers])
+        model = Sequential([Input((4,)), Dense(16, "tanh"), Dense(1)], compute_dtype=dtype)
         model.compile(SGD(0.1), "mse")
         model.fit(x, y, epochs=20, verbose=0, batch_size=16)
         return model

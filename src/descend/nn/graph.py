@@ -19,6 +19,7 @@ from descend.nn.symbols import (
     OpenShape,
     Symbol,
     connect,
+    fits,
     input_names,
     numbered,
     unique_names,
@@ -45,14 +46,18 @@ class Graph:
         inputs: the symbol of an Input, or a list of them.
         outputs: the symbol of a layer's output, or a list of them.
         name: shown by `summary()`.
+        compute_dtype: what layers compute in that do not say so themselves, as "bfloat16".
 
     Raises:
         DescendError: an output that does not depend on the inputs given, an input that nothing
             uses, or two layers of one name.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str = "model"):
+    def __init__(
+        self, inputs: Any, outputs: Any, name: str = "model", compute_dtype: str | None = None
+    ):
         self.name = name
+        self._dtype = compute_dtype
         self.single_input = not isinstance(inputs, (list, tuple))
         self.single_output = not isinstance(outputs, (list, tuple))
         self._inputs: list[Symbol] = [inputs] if self.single_input else list(inputs)
@@ -102,7 +107,7 @@ class Graph:
             if id(symbol) not in used:
                 raise DescendError(f"Model: the input {symbol!r} is not used by any output")
 
-        named = unique_names([call.layer for call in order])
+        named = unique_names([call.layer for call in order], self._dtype)
         self.input_names = tuple(input_names(self._inputs))
         self.nodes: tuple[Node, ...] = tuple(
             Node(
@@ -161,7 +166,7 @@ class Graph:
         if len(symbols) != len(self._inputs):
             raise ShapeError(f"{self.name} has {len(self._inputs)} inputs, got {len(symbols)}")
         for symbol, shape in zip(symbols, self.input_shapes, strict=True):
-            if not _fits(symbol.shape, shape):
+            if not fits(symbol.shape, shape):
                 raise ShapeError(
                     f"{self.name} expects an input of shape {shape}, got {symbol.shape}"
                 )
@@ -228,7 +233,7 @@ class Graph:
             tap=tap,
             rows=rows,
         )
-        return y, new_state
+        return jax.tree.map(full_precision, y), new_state
 
     def apply_masked(
         self,
@@ -245,7 +250,7 @@ class Graph:
         masks: Sequence[Any] | None = None,
         noise: bool = False,
     ) -> tuple[Any, tuple[Any, ...], dict[str, Arrays]]:
-        """`apply`, with the masks of sequences.
+        """`apply`, with the masks of sequences; half precision stays half.
 
         Args:
             masks: for each input, its mask (batch, time) or None.
@@ -291,7 +296,7 @@ class Graph:
             masked = _any_mask(mask) or layer.gives_mask
             after = layer.output_mask(taken, mask) if masked else (None,) * len(node.output_shapes)
             held_masks += _listed(after)
-        outputs = tuple(_full_precision(values[i]) for i in self.outputs_at)
+        outputs = tuple(values[i] for i in self.outputs_at)
         found = tuple(held_masks[i] for i in self.outputs_at)
         return (outputs[0] if self.single_output else outputs), found, new_state
 
@@ -398,6 +403,21 @@ class Graph:
         jax.eval_shape(record, jax.random.key(0))
         return tuple(names)
 
+    @functools.cached_property
+    def repeats(self) -> bool:
+        """Whether a layer uses its weights at many places of a row: at steps, at pixels.
+
+        The count of parameters then says little about the work.
+        """
+        weighted = {layer for layer, _, _ in self.array_names}
+        shapes = [
+            shape
+            for node in self.nodes
+            if node.layer.name in weighted
+            for shape in (node.input_shape if len(node.sources) > 1 else [node.input_shape])
+        ]
+        return any(len(shape) > 1 for shape in shapes)
+
     def parameter_counts(self) -> dict[str, int]:
         """Count of numbers in each layer, running statistics included, as Keras counts."""
         arrays = jax.eval_shape(self.init, jax.random.key(0))
@@ -428,13 +448,6 @@ def symbols_from_config(
     )
 
 
-def _fits(have: OpenShape, shape: OpenShape) -> bool:
-    """Whether a shape is the expected one; None in it stands for any size."""
-    return len(have) == len(shape) and all(
-        b is None or a == b for a, b in zip(have, shape, strict=True)
-    )
-
-
 def _noisy(layer: Layer) -> bool:
     """Whether a layer is random inside the network: dropout and its kin."""
     return layer.stochastic and not layer.mixes_rows and not layer.augments
@@ -462,23 +475,7 @@ def _with_rows(mask: Any, rows: jax.Array | None) -> Any:
     return real if mask is None else mask & real[:, None]
 
 
-def _full_precision(y: jax.Array) -> jax.Array:
+def full_precision(y: jax.Array) -> jax.Array:
     """An output of mixed precision as float32: losses and predictions keep their digits."""
     half = jnp.issubdtype(y.dtype, jnp.floating) and jnp.finfo(y.dtype).bits < 32
     return y.astype(jnp.float32) if half else y
-
-
-def check_rows(graph: Graph, x: Sequence[Any]) -> None:
-    """Raise ShapeError unless each array of `x` has its input's shape behind its first axis."""
-    if len(x) != len(graph.input_shapes):
-        raise ShapeError(
-            f"{graph.name} has {len(graph.input_shapes)} inputs {graph.input_names}, got {len(x)}"
-        )
-    for name, shape, array in zip(graph.input_names, graph.input_shapes, x, strict=True):
-        have = jnp.shape(array)
-        if not _fits(have[1:], shape):
-            raise ShapeError(
-                f"input {name!r} of {graph.name!r} expects rows of shape {shape}, "
-                f"got an array of shape {have}: rows of shape {have[1:]}."
-                + (" None stands for any size." if None in shape else "")
-            )

@@ -155,8 +155,11 @@ def gives_several(built: Any) -> bool:
     return bool(built) and isinstance(built[0], (tuple, list))
 
 
-def unique_names(layers: Sequence[Layer]) -> dict[int, Layer]:
-    """Each distinct layer with a name: its own, or its class's with a number where taken."""
+def unique_names(layers: Sequence[Layer], compute_dtype: str | None) -> dict[int, Layer]:
+    """Each distinct layer with a name: its own, or its class's with a number where taken.
+
+    And with the compute dtype, where it has none of its own.
+    """
     distinct = list({id(layer): layer for layer in layers}.values())
     taken: set[str] = set()
     for layer in distinct:
@@ -178,6 +181,11 @@ def unique_names(layers: Sequence[Layer]) -> dict[int, Layer]:
             named[id(layer)] = dataclasses.replace(layer, name=name)
         else:
             named[id(layer)] = layer
+    if compute_dtype is not None:
+        named = {
+            key: dataclasses.replace(layer, compute_dtype=layer.compute_dtype or compute_dtype)
+            for key, layer in named.items()
+        }
     return named
 
 
@@ -199,3 +207,10 @@ def input_names(inputs: Sequence[Symbol]) -> list[str]:
     if len(set(names)) < len(names):
         raise DescendError(f"two inputs have one name: {names}")
     return names
+
+
+def fits(have: OpenShape, shape: OpenShape) -> bool:
+    """Whether a shape is the expected one; None in it stands for any size."""
+    return len(have) == len(shape) and all(
+        b is None or a == b for a, b in zip(have, shape, strict=True)
+    )

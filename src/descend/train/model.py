@@ -18,7 +18,7 @@ from descend.train.callbacks import Callback, Progress, show_logs
 from descend.train.feeds import Arrays, Stream
 from descend.train.history import History
 from descend.train.program import evaluation
-from descend.train.run import Run
+from descend.train.run import Run, Snapshot
 from descend.train.runtime import prepare, quick_compile
 from descend.train.supervised import Supervised
 from descend.train.task import State
@@ -31,13 +31,21 @@ class Model(Graph):
         inputs, outputs: symbols, as in `Graph`.
         name: shown by `summary()`.
         seed: what the weights are drawn from if they are used before `fit` gives a seed.
+        compute_dtype: "bfloat16" for mixed precision in all layers; weights stay float32.
 
     `model.params` and `model.layer_state` are the present weights; the functional core
     (`model.init`, `model.apply`) leaves them alone.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str = "model", seed: int = 0):
-        super().__init__(inputs, outputs, name)
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        name: str = "model",
+        seed: int = 0,
+        compute_dtype: str | None = None,
+    ):
+        super().__init__(inputs, outputs, name, compute_dtype)
         self.seed = seed
         self.history: History | None = None
         self.stop_training = False  # a callback may set it, as in Keras
@@ -269,6 +277,9 @@ class Model(Graph):
 
     def _take(self, run: Run) -> None:
         self._run = None
+        leaf = jax.tree.leaves(run.state.params)[0]
+        if len(leaf.sharding.device_set) > 1:  # one copy where training held one on each device
+            run.snapshot = Snapshot.of(jax.device_put(run.state, jax.devices()[0]))
         self._state = run.state
         self._weights = (run.state.params, run.state.layers)
         self.history = run.history
@@ -446,8 +457,9 @@ class Sequential(Model):
         layers: Sequence[Any],
         name: str = "sequential",
         *,
-        input_shape: Sequence[int] | None = None,
+        input_shape: Sequence[int | None] | None = None,
         seed: int = 0,
+        compute_dtype: str | None = None,
     ):
         items = list(layers)
         if input_shape is not None:
@@ -460,7 +472,7 @@ class Sequential(Model):
         symbol = items[0]
         for layer in items[1:]:
             symbol = layer(symbol)
-        super().__init__(items[0], symbol, name, seed)
+        super().__init__(items[0], symbol, name, seed, compute_dtype)
 
 
 class _Follow(Callback):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError
+from descend.nn.graph import full_precision
 from descend.train import rows
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def monte_carlo(
             y, _, _ = model.apply_masked(
                 params, layers, x[0] if model.single_input else x, key=key, noise=True
             )
-            ys = (y,) if model.single_output else y
+            ys = jax.tree.map(full_precision, (y,) if model.single_output else y)
             count, means, squares = total
             count = count + 1
             # Welford's update: the spread keeps its digits also where it is small beside the mean

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh
+from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from descend.train.feeds import Arrays, Steps, gather
@@ -46,11 +46,19 @@ def _pairs(sums: Any, names: list[str]) -> dict[str, np.ndarray]:
     return {name: parts[..., i, :] for i, name in enumerate(names)}
 
 
-def _scan_evaluate(task: Task, state: Any, data: Any, order: Any, padded: bool, names: list) -> Any:
+def _scan_evaluate(
+    task: Task,
+    state: Any,
+    data: Any,
+    order: Any,
+    padded: bool,
+    names: list,
+    spread: Callable = lambda rows: rows,
+) -> Any:
     carries = getattr(task, "carries", False)
 
     def body(held: Any, rows: Any) -> Any:
-        batch = gather(data, rows, padded)
+        batch = spread(gather(data, spread(rows), padded))
         if carries:
             held, logs = task.carry(held, batch)  # type: ignore[attr-defined]
         else:
@@ -92,6 +100,7 @@ def epoch_program(
     many_checks = validation is not None and validation.per_member
     mesh = member_mesh(members)
     uneven = isinstance(feed, Arrays) and feed.uneven
+    rows_over = row_mesh(task, feed) if members is None else None
     key = (
         own,
         padded,
@@ -101,12 +110,18 @@ def epoch_program(
         members,
         many_orders,
         many_checks,
+        rows_over,
     )
     programs = _programs(task)
     if key in programs:
         return programs[key]
     names: list[str] = []  # of the logs, filled while tracing
     checked: list[str] = []
+
+    def spread(tree: Any) -> Any:
+        if rows_over is None or jax.tree.leaves(tree)[0].shape[0] % rows_over.size:
+            return tree
+        return jax.lax.with_sharding_constraint(tree, NamedSharding(rows_over, P("rows")))
 
     def epoch(state: Any, data: Any, order: Any, checks: Any) -> Any:
         if own is not None:
@@ -115,7 +130,8 @@ def epoch_program(
             state = task.fresh(state)  # type: ignore[attr-defined]
 
         def body(state: Any, rows: Any) -> Any:
-            batch = Batch(rows, None) if own is not None else gather(data, rows, padded)
+            batch = Batch(rows, None) if own is not None else gather(data, spread(rows), padded)
+            batch = spread(batch)
             new, logs = task.step(state, batch)
             if uneven and batch.mask is not None:  # this member has no row left, another has
                 some = jnp.any(batch.mask > 0)
@@ -126,7 +142,9 @@ def epoch_program(
         sums = sums.sum(axis=0)
         found = jnp.zeros((0,), sums.dtype)
         if checks is not None:
-            found = _scan_evaluate(task, state, checks[0], checks[1], checks_padded, checked)
+            found = _scan_evaluate(
+                task, state, checks[0], checks[1], checks_padded, checked, spread
+            )
         return state, sums, found, all_finite(state.params) & jnp.all(jnp.isfinite(sums))
 
     def whole(state: Any, data: Any, orders: Any, checks: Any, count: Any, active: Any) -> Any:
@@ -174,17 +192,28 @@ def epoch_program(
                 out_specs=P("members"),
                 check_vma=False,
             )
-    programs[key] = Program(whole, names, checked)
+    care = getattr(task, "heavy", False)
+    programs[key] = Program(whole, names, checked, care, rows_over)
     return programs[key]
 
 
 class Program:
     """What `epoch_program` returns: the jitted function, and the names of what it logs."""
 
-    def __init__(self, whole: Callable, names: list[str], checked: list[str]):
+    def __init__(
+        self,
+        whole: Callable,
+        names: list[str],
+        checked: list[str],
+        care: bool,
+        rows_over: Mesh | None,
+    ):
         self._whole = whole
         self._names, self._checked = names, checked
+        self._care = care  # whether to compile with care whatever the count of parameters
+        self._rows_over = rows_over
         self._jitted: Callable | None = None
+        self._everywhere: tuple[Any, Any] = (None, None)  # data, and its copies on all devices
 
     def __call__(self, state: Any, *rest: Any, meanwhile: Callable = lambda: None) -> Any:
         """(state, logs, validation logs, finite), the last three on the host.
@@ -193,11 +222,38 @@ class Program:
         """
         if self._jitted is None:
             size = sum(leaf.size for leaf in jax.tree.leaves(state.params))
-            options = quick_compile() if size < SMALL else {}
+            options = quick_compile() if size < SMALL and not self._care else {}
             self._jitted = jax.jit(self._whole, compiler_options=options)
+        if self._rows_over is not None:
+            state, rest = self._copied(state, rest)
         state, sums, found, finite = self._jitted(state, *rest)
         meanwhile()
         return state, _pairs(sums, self._names), _pairs(found, self._checked), np.asarray(finite)
+
+    def _copied(self, state: Any, rest: Any) -> Any:
+        """State and arguments on every device of the mesh; the data are copied only once."""
+        assert self._rows_over is not None
+        place = NamedSharding(self._rows_over, P())
+        data, *others = rest
+        if self._everywhere[0] is not data:
+            self._everywhere = (data, jax.device_put(data, place))
+        return jax.device_put(state, place), (self._everywhere[1], *others)
+
+
+def row_mesh(task: Task, feed: Arrays | Steps) -> Mesh | None:
+    """The devices that the rows of a batch are spread over; None for one device.
+
+    A CPU has one device a core (`runtime.prepare`). The compiler splits every operation of a step
+    by rows and adds up what crosses them (gradients, batch statistics), so that the numbers are
+    those of one device. Small products, as in a recurrence, do not occupy two cores by themselves.
+    """
+    if not getattr(task, "heavy", False) or not isinstance(feed, Arrays):
+        return None
+    devices = jax.devices()
+    usable = max(d for d in range(1, len(devices) + 1) if feed.batch_size % d == 0)
+    if usable == 1:
+        return None
+    return Mesh(np.asarray(devices[:usable]), ("rows",), axis_types=(AxisType.Auto,))
 
 
 def member_mesh(members: int | None) -> Mesh | None:

@@ -9,14 +9,15 @@ import math
 import operator
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from descend.errors import DataError, ShapeError, unknown
-from descend.nn.graph import Graph, check_rows
+from descend.nn.graph import Graph
 from descend.nn.losses import SparseCategoricalCrossentropy
+from descend.nn.symbols import fits
 from descend.train.feeds import Arrays
 from descend.train.optimizers import Optimizer
 from descend.train.supervised import Output, Rows
@@ -82,12 +83,33 @@ def make_inputs(graph: Graph, x: Any, where: str) -> tuple[np.ndarray, ...]:
         for part, name, keep in zip(parts, names, integers, strict=True)
     )
     check_rows(graph, arrays)
+    for node in graph.nodes:
+        for source in node.sources:
+            wrong = node.layer.check_rows(arrays[source]) if source < len(arrays) else None
+            if wrong:
+                raise DataError(f"{where}, {names[source]}: {wrong}")
     sizes = {len(a) for a in arrays}
     if len(sizes) > 1:
         raise ShapeError(f"{where}: the inputs have different numbers of rows: {sorted(sizes)}")
     if not sizes.pop():
         raise DataError(f"{where}: there are no rows")
     return arrays
+
+
+def check_rows(graph: Graph, x: Sequence[Any]) -> None:
+    """Raise ShapeError unless each array of `x` has its input's shape behind its first axis."""
+    if len(x) != len(graph.input_shapes):
+        raise ShapeError(
+            f"{graph.name} has {len(graph.input_shapes)} inputs {graph.input_names}, got {len(x)}"
+        )
+    for name, shape, array in zip(graph.input_names, graph.input_shapes, x, strict=True):
+        have = np.shape(array)
+        if not fits(have[1:], shape):
+            raise ShapeError(
+                f"input {name!r} of {graph.name!r} expects rows of shape {shape}, "
+                f"got an array of shape {have}: rows of shape {have[1:]}."
+                + (" None stands for any size." if None in shape else "")
+            )
 
 
 def _parts(value: Any, names: tuple[str, ...], single: bool, kind: str) -> list[Any]:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.nn import activations
-from descend.nn.graph import Graph
+from descend.nn.graph import Graph, full_precision
 from descend.nn.losses import Loss, with_logits
 from descend.train.metrics import Metric
 from descend.train.optimizers import Optimizer
@@ -118,7 +118,7 @@ class Supervised:
             logits=self.logits,
             rows=batch.mask if self.graph.mixes_rows else None,
         )
-        raws = (raw,) if self.graph.single_output else raw
+        raws = jax.tree.map(full_precision, (raw,) if self.graph.single_output else raw)
         logs: dict[str, tuple[Any, Any]] = {}
         parts: dict[str, tuple[Any, Any]] = {}
         cost: Any = 0.0
@@ -179,6 +179,11 @@ class Supervised:
     def evaluate(self, state: State, batch: Batch) -> Logs:
         """Cost and metrics at prediction: random layers off, running statistics used."""
         return self.carry(state, batch)[1]
+
+    @property
+    def heavy(self) -> bool:
+        """Whether a step is much work for its count of parameters."""
+        return self.graph.repeats
 
     @property
     def carries(self) -> bool:

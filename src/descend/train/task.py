@@ -55,5 +55,7 @@ class Task(Protocol):
     #       each epoch, inside the same program; leaves of `batches` have a leading axis `steps`
     #   carries, carry(state, batch) -> (state, Logs), fresh(state)     where batches have an order:
     #       `carry` is an `evaluate` that hands its state on, `fresh` begins a pass over the rows
+    #   heavy     much work for its count of parameters: compiled with care, and the rows of a batch
+    #       are spread over the devices
     #   finish(name, mean) -> number                what is done to a mean at the end (a root)
     #   diagnose(state, batch) -> str               the first array that became non-finite

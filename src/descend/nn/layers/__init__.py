@@ -1,8 +1,32 @@
 """The layers of the lectures, one family a file."""
 
+from descend.nn.layers.affine import RandomAffine, RandomRotation, RandomTranslation, RandomZoom
+from descend.nn.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
+from descend.nn.layers.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+)
 from descend.nn.layers.base import Layer
 from descend.nn.layers.block import Block
+from descend.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from descend.nn.layers.convolution import (
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    Conv3D,
+    Conv3DTranspose,
+)
 from descend.nn.layers.dense import Activation, Dense, PReLU
+from descend.nn.layers.embedding import (
+    Embedding,
+    PositionEmbedding,
+    RotaryEmbedding,
+    SinePositionEncoding,
+)
 from descend.nn.layers.merge import Add, Average, Concatenate, Maximum, Multiply
 from descend.nn.layers.noise import (
     DropConnect,
@@ -12,27 +36,135 @@ from descend.nn.layers.noise import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from descend.nn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+)
+from descend.nn.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
+from descend.nn.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
+from descend.nn.layers.residual import Residual, ResidualConv2D, ResNetS
+from descend.nn.layers.resizing import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
+from descend.nn.layers.separable import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from descend.nn.layers.shape import Flatten, Permute, RepeatVector, Reshape
+from descend.nn.layers.transformer import TransformerDecoder, TransformerEncoder
+from descend.nn.layers.wrappers import Bidirectional, Masking, TimeDistributed
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "BatchNormalization",
+    "Bidirectional",
     "Block",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "DropConnect",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "LSTMCell",
     "Layer",
+    "LayerNormalization",
+    "Masking",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
     "Maximum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
+    "PositionEmbedding",
+    "RMSNormalization",
+    "RandomAffine",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "RepeatVector",
+    "ResNetS",
     "Reshape",
+    "Residual",
+    "ResidualConv2D",
+    "RotaryEmbedding",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "SinePositionEncoding",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "StackedRNNCells",
+    "TimeDistributed",
+    "TransformerDecoder",
+    "TransformerEncoder",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
 ]

@@ -65,6 +65,8 @@ class Layer:
     # True where rows of a batch see each other: the mask then also leaves out the rows that only
     # fill up the last batch, and has shape (batch,) where there is no mask of steps
     mixes_rows: ClassVar[bool] = False
+    # True where the input holds whole numbers (of words), which no precision may round
+    indexes: ClassVar[bool] = False
     # True where randomness makes new data (augmentation), not noise inside the network
     augments: ClassVar[bool] = False
     # True where the state goes on from one batch to the next (stateful recurrent layers)
@@ -112,6 +114,13 @@ class Layer:
     ) -> tuple[Any, Arrays]:
         """The layer's formula on a batch; returns the output and the new state."""
         raise NotImplementedError
+
+    def check_rows(self, x: np.ndarray) -> str | None:
+        """What is wrong with rows that enter the network here, or None; asked before training.
+
+        Only layers that stand right behind an `Input` are asked.
+        """
+        return None
 
     def output_mask(self, x: Any, mask: Any) -> Any:
         """The mask of the output for input x and its mask: the same, unless a layer says otherwise.
@@ -283,7 +292,8 @@ def _in_compute_dtype(method: Callable) -> Callable:
             return method(self, params, *rest, **options)
         # `apply` is given (state, x), `preactivation` x alone; integers stay what they are
         *state, x = rest
-        result = method(self, _cast(params, dtype), *state, _cast(x, dtype), **options)
+        x = x if self.indexes else _cast(x, dtype)
+        result = method(self, _cast(params, dtype), *state, x, **options)
         if not state:
             return result
         # running statistics do not lose their digits

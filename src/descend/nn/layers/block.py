@@ -43,9 +43,8 @@ class Block(Layer):
             shapes = input_shape if gives_several(input_shape) else (input_shape,)
             symbols = [Input(s, name=f"input_{i}") for i, s in enumerate(shapes)]
             outputs = self.wire(*symbols)
-            made[input_shape] = Graph(
-                symbols if len(symbols) > 1 else symbols[0], outputs, name=self.label
-            )
+            inputs = symbols if len(symbols) > 1 else symbols[0]
+            made[input_shape] = Graph(inputs, outputs, self.label, self.compute_dtype)
         return made[input_shape]
 
     def build(self, input_shape):

@@ -1,0 +1,178 @@
+"""Images moved, turned and zoomed at random in training, each by one resampling.
+
+Every row of a batch gets a draw of its own; at prediction the input stays as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from descend.nn.layers.augmentation import Augmentation, check_factor, drawn, one_of
+from descend.nn.resampling import FILL_MODES, INTERPOLATIONS, resample
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(Augmentation):
+    """Base of what reads images off at other places: `places` says where, one resampling does it.
+
+    Args:
+        fill_mode: what lies past the edge: "reflect", "constant", "nearest" or "wrap" (see
+            descend.nn.resampling).
+        interpolation: "bilinear" or "nearest".
+        fill_value: for "constant".
+    """
+
+    _: KW_ONLY
+    fill_mode: str = "reflect"
+    interpolation: str = "bilinear"
+    fill_value: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, "fill_mode", tuple(FILL_MODES))
+        one_of(self, "interpolation", INTERPOLATIONS)
+
+    def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
+        """A (n, 2, 2) and s (n, 2): the output at p from the centre is the input at A p + s."""
+        raise NotImplementedError
+
+    def augment(self, x, key):
+        """x(A p + s) at every place p."""
+        return resample(
+            x,
+            *self.places(key, len(x), x.shape[1:3]),
+            interpolation=self.interpolation,
+            fill_mode=self.fill_mode,
+            fill_value=self.fill_value,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class RandomTranslation(Affine):
+    """Moves an image by shares of its height and width; positive is down and right.
+
+    Args:
+        height_factor, width_factor: number or pair in [-1, 1].
+        fill_mode, interpolation, fill_value: as in Affine.
+    """
+
+    height_factor: Any
+    width_factor: Any
+    swept: ClassVar[tuple[str, ...]] = ("height_factor", "width_factor")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_factor(self, "height_factor")
+        check_factor(self, "width_factor")
+
+    def places(self, key, n, size):
+        """A = 1, s = -(share of the size)."""
+        down, right = jax.random.split(key)
+        move = _moved(drawn(down, self.height_factor, n), drawn(right, self.width_factor, n), size)
+        return jnp.broadcast_to(jnp.eye(2)[None], (n, 2, 2)), move
+
+
+@dataclass(frozen=True, eq=False)
+class RandomRotation(Affine):
+    """Turns an image about its middle; positive is counter-clockwise.
+
+    Args:
+        factor: number or pair, as shares of a full turn: .1 is up to 36 degrees either way.
+        fill_mode, interpolation, fill_value: as in Affine.
+    """
+
+    factor: Any
+    swept: ClassVar[tuple[str, ...]] = ("factor",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_factor(self, "factor")
+
+    def places(self, key, n, size):
+        """A the rotation matrix, s = 0."""
+        return _turned(drawn(key, self.factor, n)), jnp.zeros((n, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class RandomZoom(Affine):
+    """Zooms about the middle; positive zooms out: .2 shows 1.2 times the height.
+
+    Args:
+        height_factor: number or pair in (-1, 1].
+        width_factor: the same; None: the height's draw, which keeps the shape of things.
+        fill_mode, interpolation, fill_value: as in Affine.
+    """
+
+    height_factor: Any
+    width_factor: Any = None
+    swept: ClassVar[tuple[str, ...]] = ("height_factor", "width_factor")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_factor(self, "height_factor", -1.0, 1.0, open_below=True)
+        if self.width_factor is not None:
+            check_factor(self, "width_factor", -1.0, 1.0, open_below=True)
+
+    def places(self, key, n, size):
+        """A = diag(1 + the factors), s = 0."""
+        tall, broad = jax.random.split(key)
+        height = drawn(tall, self.height_factor, n)
+        width = height if self.width_factor is None else drawn(broad, self.width_factor, n)
+        return _zoomed(height, width), jnp.zeros((n, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class RandomAffine(Affine):
+    """Zooms, turns, then moves an image, read off once: quicker and less blurred than three layers.
+
+    Args:
+        rotation_factor: as RandomRotation's factor.
+        translation_factor: as both of RandomTranslation's, drawn for each.
+        zoom_factor: as RandomZoom's height_factor, the width zoomed alike.
+        fill_mode, interpolation, fill_value: as in Affine.
+    """
+
+    rotation_factor: Any = 0.0
+    translation_factor: Any = 0.0
+    zoom_factor: Any = 0.0
+    swept: ClassVar[tuple[str, ...]] = ("rotation_factor", "translation_factor", "zoom_factor")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_factor(self, "rotation_factor")
+        check_factor(self, "translation_factor")
+        check_factor(self, "zoom_factor", -1.0, 1.0, open_below=True)
+
+    def places(self, key, n, size):
+        """The last change is undone first: p -> Z R (p - t)."""
+        turn, down, right, zoom = jax.random.split(key, 4)
+        z = drawn(zoom, self.zoom_factor, n)
+        matrix = _times(_zoomed(z, z), _turned(drawn(turn, self.rotation_factor, n)))
+        share = self.translation_factor
+        move = _moved(drawn(down, share, n), drawn(right, share, n), size)
+        return matrix, _times(matrix, move[..., None])[..., 0]
+
+
+# -- maps of places (row, column) -----------------------------------------------------------------
+
+
+def _moved(down: jax.Array, right: jax.Array, size: tuple[int, int]) -> jax.Array:
+    return -jnp.stack([down * size[0], right * size[1]], axis=-1)
+
+
+def _turned(share: jax.Array) -> jax.Array:
+    c, s = jnp.cos(2 * jnp.pi * share), jnp.sin(2 * jnp.pi * share)
+    return jnp.stack([jnp.stack([c, s], -1), jnp.stack([-s, c], -1)], axis=-2)
+
+
+def _zoomed(height: jax.Array, width: jax.Array) -> jax.Array:
+    return jnp.stack([1 + height, 1 + width], axis=-1)[..., None] * jnp.eye(2)[None]
+
+
+def _times(a: jax.Array, b: jax.Array) -> jax.Array:
+    # full digits also where products are cut to bfloat16 by default
+    return jnp.matmul(a, b, precision="highest")

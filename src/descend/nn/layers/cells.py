@@ -1,0 +1,416 @@
+"""Cells, one step of a recurrence: SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from descend.errors import DescendError, ShapeError
+from descend.nn import recurrence
+from descend.nn.layers.base import Arrays, Layer, Shape, fraction, positive_int, prefixed, scoped
+from descend.nn.recurrence import Gated, GatedBefore, LongShort, Recurrence, Simple, Through
+
+States = tuple[jax.Array, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell(Layer):
+    """One step of a recurrence: a layer called on [x, *states] that returns (output, *states).
+
+    For a cell of your own, define `state_shapes` and the layer's `build`, `init` and `apply`;
+    `RNN` steps it over time.
+    """
+
+    joins: ClassVar[bool] = True
+
+    def state_shapes(self, step_shape: Shape) -> tuple[Shape, ...]:
+        """The shapes of the states, without the batch axis, for the shape of one step of input."""
+        raise NotImplementedError
+
+    def state_names(self, step_shape: Shape) -> tuple[str, ...]:
+        """How a stateful layer names the states it keeps."""
+        return tuple(f"state_{i}" for i in range(len(self.state_shapes(step_shape))))
+
+    def weights(self, key: jax.Array, step_shape: Shape) -> Arrays:
+        """The parameters for the shape of one step of input."""
+        return self.init(key, (tuple(step_shape), *self.state_shapes(step_shape)))[0]
+
+    def output_shape(self, step_shape: Shape) -> Shape:
+        """The shape of one step of output."""
+        built: Any = self.build((tuple(step_shape), *self.state_shapes(step_shape)))
+        return tuple(built[0])
+
+    def run(
+        self,
+        params: Arrays,
+        x: jax.Array,
+        states: States,
+        *,
+        mask: jax.Array | None = None,
+        key: jax.Array | None = None,
+        training: bool = False,
+    ) -> tuple[jax.Array, States]:
+        """Step over time: x (batch, time, ...) -> (outputs (batch, time, ...), last states).
+
+        At a masked step the states stay and the output is repeated (zeros before the first).
+        """
+        shape = self.output_shape(x.shape[2:])
+        keys = {"key": key} if self.stochastic and training else {}
+
+        def step(carry, now):
+            before, output = carry
+            x, real = now
+            (new, *states), _ = self.apply(params, {}, (x, *before), training=training, **keys)
+            held = recurrence.hold(real, (new, *states), (output, *before))
+            return (held[1:], held[0]), held[0]
+
+        first = (tuple(states), jnp.zeros((x.shape[0], *shape), x.dtype))
+        now = (_time_first(x), None if mask is None else mask.T)
+        (last, _), outputs = lax.scan(step, first, now)
+        return _time_first(outputs), last
+
+
+@dataclass(frozen=True, eq=False)
+class GatedCell(Cell):
+    """What SimpleRNNCell, LSTMCell and GRUCell share: their arrays and their dropout.
+
+    Args:
+        units: number of units u.
+        activation: of the new content.
+        use_bias: whether there is a bias.
+        dropout: share of the inputs set to 0 in training, the same ones at every step.
+        recurrent_dropout: the same for h where it enters the product with the recurrent kernel.
+            A rate above 0 may be swept.
+
+    Arrays: kernel (d, g u), recurrent_kernel (u, g u), bias (g u,) for a cell of g parts.
+    """
+
+    units: int
+    activation: Any = "tanh"
+    _: KW_ONLY
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    recurrent_initializer: Any = "orthogonal"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    recurrent_regularizer: Any = None
+    bias_regularizer: Any = None
+    dropout: Any = 0.0
+    recurrent_dropout: Any = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "units")
+        fraction(self, "dropout")
+        fraction(self, "recurrent_dropout")
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """The formula of one step."""
+        raise NotImplementedError
+
+    @property
+    def swept(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The rates that are above 0."""
+        rates = ("dropout", "recurrent_dropout")
+        return tuple(r for r in rates if not _is_zero(getattr(self, r)))
+
+    @property
+    def stochastic(self) -> bool:  # type: ignore[override]
+        """Whether there is dropout."""
+        return bool(self.swept)
+
+    def penalty(self, params: Arrays) -> jax.Array | None:
+        """Penalties, the recurrent kernel's under Keras's name `recurrent_regularizer`."""
+        total = super().penalty(params)
+        if self.recurrent_regularizer is None or "recurrent_kernel" not in params:
+            return total
+        recurrent = self.recurrent_regularizer(params["recurrent_kernel"])
+        return recurrent if total is None else total + recurrent
+
+    def state_shapes(self, step_shape: Shape) -> tuple[Shape, ...]:
+        """(units,) each."""
+        return ((self.units,),) * self.recurrence.states
+
+    def state_names(self, step_shape: Shape) -> tuple[str, ...]:
+        """H, and c of an LSTM."""
+        return ("h", "c")[: self.recurrence.states]
+
+    def output_shape(self, step_shape: Shape) -> Shape:
+        """(units,)."""
+        return (self.units,)
+
+    def build(self, input_shape: Any) -> Any:
+        """((d,), (units,), ...) -> ((units,), (units,), ...)."""
+        states = self.state_shapes(())
+        if not several(input_shape) or tuple(map(tuple, input_shape[1:])) != states:
+            raise ShapeError(
+                f"{self.label}: a cell is called on a list [x, *states] of shapes "
+                f"[(features,), {', '.join(map(str, states))}], got {input_shape}"
+            )
+        self.require_rank(input_shape[0], 1, "(features,)")
+        return (self.output_shape(()), *states)
+
+    def init(self, key, input_shape):
+        """The weights."""
+        return self.weights(key, input_shape[0]), {}
+
+    def weights(self, key, step_shape):
+        """Kernel, recurrent_kernel, bias."""
+        width = self.units * self.recurrence.gates
+        params = {
+            "kernel": self.kernel_initializer(key, (step_shape[-1], width)),
+            "recurrent_kernel": self.recurrent_initializer(
+                jax.random.fold_in(key, 1), (self.units, width)
+            ),
+        }
+        if self.use_bias:
+            params["bias"] = self._bias(jax.random.fold_in(key, 2), width)
+        return params
+
+    def _bias(self, key: jax.Array, width: int) -> jax.Array:
+        return self.bias_initializer(key, (width,))
+
+    def _biases(self, params: Arrays) -> tuple[jax.Array | None, jax.Array | None]:
+        """The biases of the input's and of the recurrent product."""
+        return (params["bias"] if self.use_bias else None), None
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """One step."""
+        x, *states = x
+        output, last = self.run(params, x[:, None], tuple(states), key=key, training=training)
+        return (output[:, 0], *last), state
+
+    def run(self, params, x, states, *, mask=None, key=None, training=False):
+        """Step over time, the input's product taken for all steps at once."""
+        drop = None
+        if training and self.stochastic:
+            keys = self._keys(key)
+            x = x * self._drop(keys[0], self.dropout, (x.shape[0], 1, x.shape[2]), x.dtype)
+            drop = self._drop(keys[1], self.recurrent_dropout, states[0].shape, x.dtype)
+        inside, recurrent = self._biases(params)
+        # time comes first inside: a step is then one block of memory
+        z = _time_first(x) @ params["kernel"]
+        z = z if inside is None else z + inside[None, None]
+        states = tuple(s.astype(z.dtype) for s in states)
+        through = Through(states, None if mask is None else mask.T, drop)
+        h, last = recurrence.recur(
+            self.recurrence,
+            z,
+            params["recurrent_kernel"],
+            recurrent,
+            through,
+        )
+        return _time_first(h), last
+
+    def _keys(self, key: jax.Array | None) -> jax.Array:
+        if key is None:
+            raise DescendError(
+                f"{self.label} needs a key in training: apply(..., key=jax.random.key(0))"
+            )
+        return jax.random.split(key)
+
+    def _drop(self, key: jax.Array, rate: Any, shape: Shape, dtype: Any) -> jax.Array:
+        keep = jax.random.bernoulli(key, 1.0 - rate, shape)
+        return jnp.where(keep, 1.0 / (1.0 - rate), 0.0).astype(dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class SimpleRNNCell(GatedCell):
+    """h' = g(x W + h U + b): one step of a layer that uses its own output as input.
+
+    Called on [x, h], returns (h', h'). Arguments and arrays: GatedCell, g = 1.
+
+    Source: scheidegger-2020, "RECURRENT NEURAL NETS".
+    """
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """The formula of one step."""
+        return Simple(self.activation)
+
+
+@dataclass(frozen=True, eq=False)
+class LSTMCell(GatedCell):
+    """One step of a long short-term memory:
+
+        i, f, o = sigma(x W + h U + b),   g = tanh(x W + h U + b),   c' = f c + i g,
+        h' = o tanh(c'),
+
+    each gate with its own columns of W, U, b, in the order i, f, g, o.
+
+    Called on [x, h, c], returns (h', h', c').
+
+    Args:
+        recurrent_activation: sigma.
+        unit_forget_bias: whether the forget gate's bias starts at 1, open (Jozefowicz et al. 2015).
+
+    Other arguments and arrays: GatedCell, g = 4. Source: scheidegger-2020, "LSTM FORGET GATE",
+    "LSTM NEW STATE", "LSTM OUTPUT".
+    """
+
+    _: KW_ONLY
+    recurrent_activation: Any = "sigmoid"
+    unit_forget_bias: bool = True
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """The formula of one step."""
+        return LongShort(self.activation, self.recurrent_activation)
+
+    def _bias(self, key, width):
+        bias = super()._bias(key, width)
+        if not self.unit_forget_bias:
+            return bias
+        return bias.at[self.units : 2 * self.units].set(1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class GRUCell(GatedCell):
+    """One step of a gated recurrent unit:
+
+        z, q = sigma(x W + b_0 + h U + b_1),   n = tanh(x W + b_0 + q (h U + b_1)),
+        h' = z h + (1 - z) n,
+
+    each with its own columns of W and U, in the order z, q, n. Called on [x, h], returns (h', h').
+
+    Args:
+        recurrent_activation: sigma.
+        reset_after: False lets the gate q act on h before the product, n = tanh(x W + b + (q h) U):
+            the formula of Cho et al. 2014; there is then one bias.
+
+    Other arguments and arrays: GatedCell, g = 3; the bias is (2, 3u), b_0 and b_1, where
+    `reset_after`, else (3u,). Source: hull-2023, "Specialized Layer: Recurrent Layers".
+    """
+
+    _: KW_ONLY
+    recurrent_activation: Any = "sigmoid"
+    reset_after: bool = True
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """The formula of one step."""
+        formula = Gated if self.reset_after else GatedBefore
+        return formula(self.activation, self.recurrent_activation)
+
+    def _bias(self, key, width):
+        return self.bias_initializer(key, (2, width) if self.reset_after else (width,))
+
+    def _biases(self, params):
+        if not (self.use_bias and self.reset_after):
+            return super()._biases(params)
+        return params["bias"][0], params["bias"][1]
+
+
+@dataclass(frozen=True, eq=False)
+class StackedRNNCells(Cell):
+    """Cells on top of each other as one: each takes the output of the one below.
+
+    Arrays: cell i's are named "cell_i.kernel", ... States: the first cell's, the second's, ...
+    """
+
+    cells: tuple[Cell, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.cells, Cell) or not all(isinstance(c, Cell) for c in self.cells):
+            raise DescendError(f"{self.label}: cells must be a list of cells, got {self.cells!r}")
+        object.__setattr__(self, "cells", tuple(self.cells))
+
+    @property
+    def stochastic(self) -> bool:  # type: ignore[override]
+        """Whether a cell has dropout."""
+        return any(cell.stochastic for cell in self.cells)
+
+    def inner(self) -> dict[str, Layer]:
+        """The cells, by name."""
+        return {f"cell_{i}": cell for i, cell in enumerate(self.cells)}
+
+    def numbers(self) -> dict[str, float]:
+        """Those of the cells: "cell_0.dropout"."""
+        return {f"{n}.{p}": v for n, c in self.inner().items() for p, v in c.numbers().items()}
+
+    def with_numbers(self, values) -> Layer:
+        """With some numbers of the cells replaced."""
+        if not values:
+            return self
+        cells: list[Any] = [
+            cell.with_numbers({p.partition(".")[2]: v for p, v in values.items() if _first(p) == n})
+            for n, cell in self.inner().items()
+        ]
+        return dataclasses.replace(self, cells=tuple(cells))
+
+    def state_shapes(self, step_shape: Shape) -> tuple[Shape, ...]:
+        """Those of all cells, the lowest first."""
+        return tuple(
+            s for cell, shape in self._levels(step_shape) for s in cell.state_shapes(shape)
+        )
+
+    def output_shape(self, step_shape: Shape) -> Shape:
+        """That of the last cell."""
+        cell, shape = self._levels(step_shape)[-1]
+        return cell.output_shape(shape)
+
+    def _levels(self, step_shape: Shape) -> list[tuple[Cell, Shape]]:
+        """Each cell and the shape of its input."""
+        levels = []
+        for cell in self.cells:
+            levels.append((cell, step_shape))
+            step_shape = cell.output_shape(step_shape)
+        return levels
+
+    def build(self, input_shape: Any) -> Any:
+        """(step, *states) -> (output, *states)."""
+        x = tuple(input_shape[0])
+        for cell, shape in self._levels(x):
+            cell.build((shape, *cell.state_shapes(shape)))
+        return (self.output_shape(x), *self.state_shapes(x))
+
+    def init(self, key, input_shape):
+        """The weights of all cells."""
+        params: Arrays = {}
+        for number, (cell, shape) in enumerate(self._levels(tuple(input_shape[0]))):
+            drawn = cell.weights(jax.random.fold_in(key, number), shape)
+            params |= prefixed(f"cell_{number}", drawn)
+        return params, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """One step of each."""
+        x, *states = x
+        output, last = self.run(params, x[:, None], tuple(states), key=key, training=training)
+        return (output[:, 0], *last), state
+
+    def run(self, params, x, states, *, mask=None, key=None, training=False):
+        """All steps of the first cell, then of the second: the same numbers as step by step."""
+        last: States = ()
+        for number, (cell, shape) in enumerate(self._levels(x.shape[2:])):
+            held = len(cell.state_shapes(shape))
+            mine, states = states[:held], states[held:]
+            own = None if key is None else jax.random.fold_in(key, number)
+            inside = scoped(params, f"cell_{number}")
+            x, new = cell.run(inside, x, mine, mask=mask, key=own, training=training)
+            last += tuple(new)
+        return x, last
+
+
+def several(input_shape: Any) -> bool:
+    """Whether it is the shapes of several inputs."""
+    return len(input_shape) > 0 and isinstance(input_shape[0], (tuple, list))
+
+
+def _time_first(x: jax.Array) -> jax.Array:
+    """(batch, time, ...) <-> (time, batch, ...)."""
+    return jnp.swapaxes(x, 0, 1)
+
+
+def _is_zero(rate: Any) -> bool:
+    return isinstance(rate, (int, float)) and rate == 0  # a traced rate is one that is not
+
+
+def _first(path: str) -> str:
+    return path.partition(".")[0]

@@ -1,0 +1,211 @@
+"""Words as vectors, and where in a sequence they stand.
+
+Embedding is radwan's layer type ("Embedding"). The three layers of positions take a sequence of
+vectors and return it with the position worked in, each of the input's shape: PositionEmbedding and
+SinePositionEncoding add, RotaryEmbedding rotates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError, ShapeError
+from descend.nn.attention import rotate, sinusoids
+from descend.nn.layers.base import Layer, Shape, positive_int
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding(Layer):
+    """Row k of a learned table for each whole number k: y = E[x].
+
+    Args:
+        input_dim: how many numbers there are; inputs are 0..input_dim - 1.
+        output_dim: length of a vector.
+        mask_zero: whether 0 means that there is no step; it is then masked.
+
+    Arrays: embeddings (input_dim, output_dim). Input (batch, ...) of whole numbers (as floats too),
+    output (batch, ..., output_dim). A number out of range gives NaN: it is never another's vector.
+
+    Raises:
+        ShapeError: `mask_zero` with an input that is not (time,).
+
+    Source: radwan, "Embedding"; Bengio et al. 2003.
+    """
+
+    input_dim: int
+    output_dim: int
+    embeddings_initializer: Any = "uniform"
+    _: KW_ONLY
+    embeddings_regularizer: Any = None
+    mask_zero: bool = False
+    gives_mask: ClassVar[bool] = True
+    indexes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "input_dim")
+        positive_int(self, "output_dim")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(...) -> (..., output_dim)."""
+        if self.mask_zero:
+            self.require_rank(input_shape, 1, "(time,) for mask_zero=True")
+        return (*input_shape, self.output_dim)
+
+    def init(self, key, input_shape):
+        """The table (input_dim, output_dim)."""
+        table = self.embeddings_initializer(key, (self.input_dim, self.output_dim))
+        return {"embeddings": table}, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """The rows of the table."""
+        index = x.astype(jnp.int32) if jnp.issubdtype(x.dtype, jnp.floating) else x
+        rows = jnp.asarray(params["embeddings"]).at[index]
+        return rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False), state
+
+    def check_rows(self, x):
+        """Numbers out of range, or that are not whole."""
+        low, high = x.min(), x.max()
+        if low < 0 or high >= self.input_dim:
+            wrong = low if low < 0 else high
+            return (
+                f"{self.label} knows the numbers 0 to {self.input_dim - 1}, got {wrong}. "
+                f"Give Embedding a larger input_dim, or map what it does not know to one number."
+            )
+        if x.dtype.kind == "f" and not np.array_equal(x, np.trunc(x)):
+            return f"{self.label} takes whole numbers, got {x[x != np.trunc(x)][0]}"
+        return None
+
+    def output_mask(self, x, mask):
+        """Where the input is not 0, with `mask_zero`."""
+        if not self.mask_zero:
+            return mask
+        real = x != 0
+        return real if mask is None else mask & real
+
+
+@dataclass(frozen=True, eq=False)
+class PositionEmbedding(Layer):
+    """A learned vector for each step, added: y_t = x_t + P_t.
+
+    Args:
+        sequence_length: the longest sequence; shorter ones use the first rows of P.
+
+    Arrays: position_embeddings P (sequence_length, d). Input and output (batch, time, d).
+
+    Raises:
+        ShapeError: an input that is not (time, features) or is too long.
+
+    Source: Gehring et al. 2017; Vaswani et al. 2017, 3.5.
+    """
+
+    sequence_length: int
+    initializer: Any = "glorot_uniform"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "sequence_length")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """The input's."""
+        self.require_rank(input_shape, 2, "(time, features)")
+        return input_shape
+
+    def init(self, key, input_shape):
+        """P (sequence_length, d)."""
+        shape = (self.sequence_length, input_shape[-1])
+        return {"position_embeddings": self.initializer(key, shape)}, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """X + P."""
+        # not in `build`, which is shown long sequences where the length is left open
+        if x.shape[1] > self.sequence_length:
+            raise ShapeError(
+                f"{self.label}: expected at most sequence_length={self.sequence_length} steps, got "
+                f"an input of shape {x.shape[1:]}: make sequence_length larger."
+            )
+        return x + params["position_embeddings"][None, : x.shape[1]], state
+
+
+@dataclass(frozen=True, eq=False)
+class SinePositionEncoding(Layer):
+    """Waves of many lengths, added: y_{t,2i} = x + sin(t / w^{2i/d}), y_{t,2i+1} = x + cos(same).
+
+    Args:
+        max_wavelength: w; the longest wave takes 2 pi w steps.
+
+    No arrays. Input and output (batch, time, d).
+
+    Raises:
+        ShapeError: an input that is not (time, features).
+
+    Source: Vaswani et al. 2017, 3.5.
+    """
+
+    max_wavelength: float = 10000.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _positive(self, "max_wavelength")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """The input's."""
+        self.require_rank(input_shape, 2, "(time, features)")
+        return input_shape
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """X + the waves."""
+        waves = sinusoids(x.shape[1], x.shape[2], self.max_wavelength)
+        return x + jnp.asarray(waves, x.dtype)[None], state
+
+
+@dataclass(frozen=True, eq=False)
+class RotaryEmbedding(Layer):
+    """Pairs of features turned by an angle that grows with the step.
+
+    The formula is that of `descend.nn.attention.rotate`. For queries and keys: their inner products
+    then depend on how far apart they are, not on where. MultiHeadAttention(rotary=10000.0) does it
+    to its own.
+
+    Args:
+        max_wavelength: w; the slowest pair turns once in about 2 pi w steps.
+        scaling_factor: steps are divided by it.
+
+    No arrays. Input and output (batch, time, ..., d); the pairs are (i, i + d/2).
+
+    Raises:
+        ShapeError: an input without a time axis, or with an odd number of features.
+
+    Source: Su et al. 2021.
+    """
+
+    max_wavelength: float = 10000.0
+    scaling_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _positive(self, "max_wavelength")
+        _positive(self, "scaling_factor")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """The input's."""
+        if len(input_shape) < 2 or input_shape[-1] % 2:
+            raise ShapeError(
+                f"{self.label}: expected an input of (time, ..., features) with an even number of "
+                f"features, got shape {tuple(input_shape)} (without the batch axis)."
+            )
+        return input_shape
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """The rotated vectors."""
+        return rotate(x, self.max_wavelength, self.scaling_factor), state
+
+
+def _positive(layer: Layer, field: str) -> None:
+    value = getattr(layer, field)
+    if not value > 0:
+        raise DescendError(f"{type(layer).__name__}: {field} must be positive, got {value!r}")

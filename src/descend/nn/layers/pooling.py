@@ -1,0 +1,290 @@
+"""Layers that make space coarser: pooling by windows, and over all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.convolution import AXES, Windowed, require_padding, whole_numbers
+from descend.nn.pool import average_pool, max_pool
+
+
+class _Spatial(Layer):
+    rank: ClassVar[int]
+
+    def size(self, input_shape: Shape) -> Shape:
+        """The space axes of the input; raises ShapeError unless the rank fits."""
+        self.require_rank(input_shape, self.rank + 1, AXES[self.rank])
+        return input_shape[:-1]
+
+    def output_mask(self, x: Any, mask: Any) -> Any:
+        """None, where a layer does not know better."""
+        return None
+
+
+# -- windows ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Pooling(Windowed, Layer):
+    pool_size: Any = 2
+    strides: Any = None
+    padding: str = "valid"
+    pool: ClassVar[Callable]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_numbers(self, "pool_size", self.rank)
+        if self.strides is None:
+            object.__setattr__(self, "strides", self.pool_size)
+        whole_numbers(self, "strides", self.rank)
+        require_padding(self, "valid", "same")
+
+    @property
+    def kernel_size(self) -> tuple[int, ...]:
+        """The window."""
+        return self.pool_size
+
+    @property
+    def dilation_rate(self) -> tuple[int, ...]:
+        """Windows have no holes."""
+        return (1,) * self.rank
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(*space, channels) -> (*space', channels)."""
+        return (*self.windowed(input_shape), input_shape[-1])
+
+    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+        """The largest or the mean of every window; of a sequence, over its real steps alone."""
+        if mask is None:
+            return self.windows(x), state
+        mask = mask[..., None]
+        y = self.of_real(x, mask)
+        return jnp.where(self._some(mask), y, jnp.zeros((), y.dtype)), state
+
+    def windows(self, x: jax.Array) -> jax.Array:
+        """Every window's largest number, or mean."""
+        return type(self).pool(x, self.pool_size, self.strides, self.padding)
+
+    def of_real(self, x: jax.Array, mask: jax.Array) -> jax.Array:
+        """The same over the real steps; anything where a window has none."""
+        raise NotImplementedError
+
+    def _some(self, mask: jax.Array) -> jax.Array:
+        """Whether a window has a real step."""
+        floats = mask.astype(jnp.float32)
+        return max_pool(floats, self.pool_size, self.strides, self.padding) > 0
+
+    def output_mask(self, x, mask):
+        """A window is real if a step in it is; None for images."""
+        return None if mask is None or self.rank > 1 else self._some(mask[..., None])[..., 0]
+
+
+class _Max(_Pooling):
+    pool = staticmethod(max_pool)
+
+    def of_real(self, x, mask):
+        """Padded steps are the lowest."""
+        return self.windows(jnp.where(mask, x, jnp.finfo(x.dtype).min))
+
+
+class _Average(_Pooling):
+    pool = staticmethod(average_pool)
+
+    def of_real(self, x, mask):
+        """The mean with zeros at padded steps, over the share of real ones."""
+        share = self.windows(mask.astype(x.dtype))
+        total = self.windows(jnp.where(mask, x, jnp.zeros((), x.dtype)))
+        return total / jnp.where(share > 0, share, jnp.ones((), x.dtype))
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPooling1D(_Max):
+    """The largest number of every window of a sequence, channel by channel.
+
+    Args:
+        pool_size: steps in a window.
+        strides: steps from window to window; None: pool_size.
+        padding: "valid", or "same" (ceil(time / strides) windows; padded cells do not count).
+
+    Input (time, channels), output (time', channels). With a mask the real steps of a window count,
+    and a window without any is masked.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 1
+    uses_mask: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPooling2D(_Max):
+    """The largest number of every window of an image. Arguments as in MaxPooling1D, or pairs.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPooling3D(_Max):
+    """The largest number of every window of a volume. Arguments as in MaxPooling1D, or triples.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 3
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePooling1D(_Average):
+    """The mean of every window of a sequence, channel by channel. Arguments as in MaxPooling1D.
+
+    With "same" the mean is over the cells that are not padding, as in Keras.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 1
+    uses_mask: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePooling2D(_Average):
+    """The mean of every window of an image. As AveragePooling1D with one axis more.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePooling3D(_Average):
+    """The mean of every window of a volume. As AveragePooling1D with two axes more.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 3
+
+
+# -- all of space -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Global(_Spatial):
+    _: KW_ONLY
+    keepdims: bool = False
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(*space, channels) -> (channels,), or (1, ..., 1, channels) with keepdims."""
+        once = (1,) * len(self.size(input_shape)) if self.keepdims else ()
+        return (*once, input_shape[-1])
+
+    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+        """The largest or the mean over space; padded steps are left out."""
+        real = None if mask is None else mask[..., None]
+        return self.over(x, real, tuple(range(1, x.ndim - 1))), state
+
+    def over(self, x: jax.Array, real: Any, axes: tuple[int, ...]) -> jax.Array:
+        """Over these axes, where `real` is None or True."""
+        raise NotImplementedError
+
+
+class _GlobalMax(_Global):
+    def over(self, x, real, axes):
+        """The largest."""
+        if real is not None:
+            lowest = jnp.finfo(x.dtype).min  # also what a sequence without a real step gives
+            x = jnp.where(real, x, jnp.asarray(lowest, x.dtype))
+        return jnp.max(x, axes, keepdims=self.keepdims)
+
+
+class _GlobalAverage(_Global):
+    def over(self, x, real, axes):
+        """The mean, taken in at least float32."""
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        if real is None:
+            return jnp.mean(wide, axes, keepdims=self.keepdims).astype(x.dtype)
+        total = jnp.sum(jnp.where(real, wide, 0), axes, keepdims=self.keepdims)
+        steps = jnp.sum(real, axes, keepdims=self.keepdims, dtype=wide.dtype)
+        return (total / jnp.maximum(steps, 1)).astype(x.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalMaxPooling1D(_GlobalMax):
+    """The largest number of a sequence, channel by channel: (time, channels) -> (channels,).
+
+    Args:
+        keepdims: keep the space axes, with length 1.
+
+    With a mask, over the real steps.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 1
+    uses_mask: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalMaxPooling2D(_GlobalMax):
+    """The largest number of an image, channel by channel. As GlobalMaxPooling1D.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalMaxPooling3D(_GlobalMax):
+    """The largest number of a volume, channel by channel. As GlobalMaxPooling1D.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 3
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalAveragePooling1D(_GlobalAverage):
+    """The mean of a sequence, channel by channel: (time, channels) -> (channels,).
+
+    Args:
+        keepdims: keep the space axes, with length 1.
+
+    With a mask, over the real steps; 0 for a sequence that has none.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 1
+    uses_mask: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalAveragePooling2D(_GlobalAverage):
+    """The mean of an image, channel by channel. As GlobalAveragePooling1D.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalAveragePooling3D(_GlobalAverage):
+    """The mean of a volume, channel by channel. As GlobalAveragePooling1D.
+
+    Source: hull-2023, "Specialized Layer: Pooling".
+    """
+
+    rank: ClassVar[int] = 3

@@ -1,0 +1,238 @@
+"""Recurrent layers: SimpleRNN, LSTM, GRU, and RNN for any cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from descend.errors import DescendError, ShapeError
+from descend.nn.layers.base import Arrays, Layer, positive_int, prefixed, scoped
+from descend.nn.layers.cells import (
+    Cell,
+    GatedCell,
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    several,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class OverTime(Layer):
+    """A cell stepped over a sequence: what RNN, SimpleRNN, LSTM and GRU share.
+
+    Input (batch, time, features), or a list [x, *first states]; the same:
+    `layer(x, initial_state=[h, c])`. The states start at 0 where none are given. At a masked step
+    the states stay what they were and the output is repeated, so that a padded sequence gives what
+    the unpadded one gives.
+
+    Args:
+        return_sequences: whether the output is that of every step, (batch, time, units), not that
+            of the last, (batch, units).
+        return_state: whether the last states are returned behind the output.
+        go_backwards: whether the sequence is read from its end; the outputs are then in that order.
+        stateful: whether row i of a batch goes on where row i of the batch before ended, in
+            training and in prediction; the layer's state then holds "h" (and "c"), of shape
+            (batch_size, units).
+        batch_size: rows in every batch; needed where `stateful`.
+
+    Raises:
+        ShapeError: an input that is no sequence; states of another shape; where `stateful`, a batch
+            of another size.
+    """
+
+    _: KW_ONLY
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+    batch_size: int | None = None
+    joins: ClassVar[bool] = True
+    uses_mask: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.batch_size is not None:
+            positive_int(self, "batch_size")
+        elif self.stateful:
+            raise DescendError(
+                f"{self.label}: stateful=True needs batch_size=, the number of rows in every "
+                "batch, for which the states are kept"
+            )
+
+    @property
+    def carries(self) -> bool:  # type: ignore[override]
+        """Whether the states go on from batch to batch."""
+        return self.stateful
+
+    def stepped(self) -> Cell:
+        """The cell."""
+        raise NotImplementedError
+
+    def inside(self, params: Arrays) -> Arrays:
+        """The cell's parameters."""
+        return params
+
+    def named(self, params: Arrays) -> Arrays:
+        """The layer's parameters, from the cell's."""
+        return params
+
+    def __call__(self, inputs: Any, initial_state: Any = None) -> Any:
+        """Put this layer behind a symbol, or behind [x, *first states]."""
+        return super().__call__(with_states(inputs, initial_state))
+
+    def build(self, input_shape: Any) -> Any:
+        """(time, d) -> (units,) or (time, units); the states' shapes where they are returned."""
+        x, *given = input_shape if several(input_shape) else (input_shape,)
+        if len(x) < 2:
+            self.require_rank(x, 2, "(time, features)")
+        cell, step = self.stepped(), tuple(x[1:])
+        if isinstance(cell, GatedCell):
+            self.require_rank(x, 2, "(time, features)")
+        states = cell.state_shapes(step)
+        if given and tuple(map(tuple, given)) != states:
+            raise ShapeError(
+                f"{self.label}: expected first states of shapes {list(states)}, got {given}"
+            )
+        one = cell.output_shape(step)
+        output = (x[0], *one) if self.return_sequences else one
+        return (output, *states) if self.return_state else output
+
+    def init(self, key, input_shape):
+        """The cell's weights, and where `stateful` the states, zeros."""
+        x = input_shape[0] if several(input_shape) else input_shape
+        step = tuple(x[1:])
+        state: Arrays = {}
+        if self.stateful:
+            names, shapes = self.stepped().state_names(step), self.stepped().state_shapes(step)
+            state = {
+                name: jnp.zeros((self.batch_size, *shape))
+                for name, shape in zip(names, shapes, strict=True)
+            }
+        return self.named(self.stepped().weights(key, step)), state
+
+    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+        """The output of the last step, or of all, and the last states where they are returned."""
+        x, *states = x if isinstance(x, (list, tuple)) else (x,)
+        real = _first_mask(mask)
+        states = states or self._start(state, x)
+        if self.go_backwards:
+            x, real = x[:, ::-1], None if real is None else real[:, ::-1]
+        outputs, last = self.stepped().run(
+            self.inside(params), x, tuple(states), mask=real, key=key, training=training
+        )
+        if self.stateful:
+            names = self.stepped().state_names(x.shape[2:])
+            kept = zip(names, last, strict=True)
+            state = {name: array.astype(state[name].dtype) for name, array in kept}
+        y = outputs if self.return_sequences else outputs[:, -1]
+        return ((y, *last) if self.return_state else y), state
+
+    def _start(self, state: Arrays, x: jax.Array) -> list[jax.Array]:
+        shapes = self.stepped().state_shapes(x.shape[2:])
+        if not self.stateful:
+            return [jnp.zeros((x.shape[0], *shape), x.dtype) for shape in shapes]
+        if x.shape[0] != self.batch_size:
+            raise ShapeError(
+                f"{self.label} is stateful with batch_size={self.batch_size}: every batch has so "
+                f"many rows, got one of {x.shape[0]}"
+            )
+        return [state[name].astype(x.dtype) for name in self.stepped().state_names(x.shape[2:])]
+
+    def output_mask(self, x: Any, mask: Any) -> Any:
+        """The input's mask in the order of the outputs where all steps are returned, else None."""
+        real = _first_mask(mask) if self.return_sequences else None
+        real = real[:, ::-1] if real is not None and self.go_backwards else real
+        if not self.return_state:
+            return real
+        first = x[0] if isinstance(x, (list, tuple)) else x
+        return (real, *[None] * len(self.stepped().state_shapes(first.shape[2:])))
+
+
+@dataclass(frozen=True, eq=False)
+class RNN(OverTime):
+    """Any cell over a sequence, or several cells on top of each other: RNN([LSTMCell(8), ...]).
+
+    Args:
+        cell: a Cell, or a list of them (StackedRNNCells).
+
+    Other arguments and errors: OverTime. Arrays: the cell's, named "cell.kernel", ....
+    """
+
+    cell: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.cell, Sequence):
+            object.__setattr__(self, "cell", StackedRNNCells(tuple(self.cell)))
+        if not isinstance(self.cell, Cell) or isinstance(self.cell, OverTime):
+            raise DescendError(
+                f"{self.label}: expected a cell such as LSTMCell(8), or a list of cells, got "
+                f"{self.cell!r}"
+            )
+
+    @property
+    def stochastic(self) -> bool:  # type: ignore[override]
+        """Whether the cell is."""
+        return self.cell.stochastic
+
+    def stepped(self) -> Cell:
+        """The cell."""
+        return self.cell
+
+    def inside(self, params):
+        """The cell's parameters."""
+        return scoped(params, "cell")
+
+    def named(self, params):
+        """Those, as the layer names them."""
+        return prefixed("cell", params)
+
+
+class _Own(OverTime):
+    """A layer that is its own cell: the cell's fields, and those of a sequence."""
+
+    def stepped(self) -> Any:
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class SimpleRNN(_Own, SimpleRNNCell):
+    """SimpleRNNCell over a sequence.
+
+    Arguments and arrays: SimpleRNNCell; of a sequence, and errors: OverTime.
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class LSTM(_Own, LSTMCell):
+    """LSTMCell over a sequence.
+
+    Arguments and arrays: LSTMCell; of a sequence, and errors: OverTime.
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class GRU(_Own, GRUCell):
+    """GRUCell over a sequence.
+
+    Arguments and arrays: GRUCell; of a sequence, and errors: OverTime.
+    """
+
+
+def with_states(inputs: Any, initial_state: Any) -> Any:
+    """[x, *first states], of x and the states, if any."""
+    if initial_state is None:
+        return inputs
+    lists = [a if isinstance(a, (list, tuple)) else [a] for a in (inputs, initial_state)]
+    return [*lists[0], *lists[1]]
+
+
+def _first_mask(mask: Any) -> Any:
+    """The sequence's mask, where states have come with it."""
+    return mask[0] if isinstance(mask, (tuple, list)) else mask

@@ -1,0 +1,170 @@
+"""Residual networks: what a layer adds to its input, instead of what it makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+from descend.nn.layers.base import positive_int
+from descend.nn.layers.block import Block
+from descend.nn.layers.convolution import Conv2D
+from descend.nn.layers.dense import Activation, Dense
+from descend.nn.layers.merge import Add
+from descend.nn.layers.normalization import BatchNormalization
+from descend.nn.symbols import Symbol
+
+
+@dataclass(frozen=True, eq=False)
+class Residual(Block):
+    """The residual block Res(z) = z + g(MM(g(MM(z)))), MM(z) = z W + b.
+
+    Args:
+        activation: g.
+        depth: how many g(MM(.)) there are; two in the lecture.
+
+    Arrays: dense_0.kernel (d, d), dense_0.bias (d,), dense_1.kernel, ... Input and output (..., d).
+
+    Source: hull-2023, "Larger Modules from Smaller Ones".
+    """
+
+    activation: Any = "relu"
+    depth: int = 2
+    _: KW_ONLY
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "depth")
+
+    def wire(self, z):
+        """Z plus what the layers make of it."""
+        y = z
+        for i in range(self.depth):
+            y = Dense(
+                z.trial(0)[-1],
+                self.activation,
+                kernel_initializer=self.kernel_initializer,
+                bias_initializer=self.bias_initializer,
+                name=f"dense_{i}",
+            )(y)
+        return Add(name="add")([z, y])
+
+
+@dataclass(frozen=True, eq=False)
+class ResNetS(Block):
+    """The simplified residual network ResNet-S(x) = MM(Res(Res(... Res(x)))).
+
+    Args:
+        units: columns of the last MM, which has no activation.
+        blocks: how many Res.
+        activation, depth: of each Res (see Residual).
+
+    Arrays: res_0.dense_0.kernel, ..., dense.kernel (d, units), dense.bias (units,). Input (..., d),
+    output (..., units).
+
+    Source: hull-2023, "Larger Modules from Smaller Ones".
+    """
+
+    units: int
+    blocks: int = 2
+    activation: Any = "relu"
+    depth: int = 2
+    _: KW_ONLY
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("units", "blocks", "depth"):
+            positive_int(self, field)
+
+    def wire(self, x):
+        """The blocks one behind the other, then the product."""
+        start = {
+            "kernel_initializer": self.kernel_initializer,
+            "bias_initializer": self.bias_initializer,
+        }
+        for i in range(self.blocks):
+            x = Residual(self.activation, self.depth, name=f"res_{i}", **start)(x)
+        return Dense(self.units, name="dense", **start)(x)
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualConv2D(Block):
+    """The basic block of a residual network of images: two convolutions and a skip connection.
+
+        y = g(s(x) + BN(conv(g(BN(conv_strided(x))))))
+
+    The shortcut s is x where the shapes agree, else BN of a 1 x 1 convolution with the same
+    strides. Convolutions keep the image's size up to the strides ("same").
+
+    Args:
+        filters: channels of the output.
+        kernel_size: of both convolutions.
+        strides: of the first one.
+        activation: g.
+        batch_normalization: whether the BN are there; without them the convolutions have a bias.
+
+    Arrays: conv_0.kernel (kernel, kernel, channels, filters), conv_1.kernel, with
+    bn_0.gamma, bn_0.beta, bn_1.*, or conv_0.bias, conv_1.bias; shortcut_conv.*, shortcut_bn.*.
+    State: moving_mean and moving_variance of each BN. Input (batch, height, width, channels).
+
+    Raises:
+        ShapeError: the input is not an image.
+
+    Source: hull-2023, "Larger Modules from Smaller Ones"; He et al. 2016.
+    """
+
+    filters: int
+    kernel_size: Any = 3
+    strides: Any = 1
+    activation: Any = "relu"
+    batch_normalization: bool = True
+    _: KW_ONLY
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    mixes_rows: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.convolution(self.kernel_size, self.strides, "conv_0")  # says what is wrong early
+        BatchNormalization(momentum=self.momentum, epsilon=self.epsilon)
+
+    def convolution(self, kernel_size: Any, strides: Any, name: str) -> Conv2D:
+        """A convolution of this block."""
+        return Conv2D(
+            self.filters,
+            kernel_size,
+            strides=strides,
+            padding="same",
+            use_bias=not self.batch_normalization,
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=self.bias_initializer,
+            name=name,
+        )
+
+    def normalized(self, x: Symbol, name: str) -> Symbol:
+        """BN(x), or x without normalisation."""
+        if not self.batch_normalization:
+            return x
+        return BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)(x)
+
+    def wire(self, x):
+        """The two convolutions, the shortcut, their sum."""
+        y = self.convolution(self.kernel_size, self.strides, "conv_0")(x)
+        y = Activation(self.activation, name="activation_0")(self.normalized(y, "bn_0"))
+        y = self.convolution(self.kernel_size, 1, "conv_1")(y)
+        y = self.normalized(y, "bn_1")
+        if y.shape != x.shape:
+            x = self.convolution(1, self.strides, "shortcut_conv")(x)
+            x = self.normalized(x, "shortcut_bn")
+        return Activation(self.activation, name="activation_1")(Add(name="add")([x, y]))

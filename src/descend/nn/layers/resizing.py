@@ -1,0 +1,203 @@
+"""Layers that lengthen or shorten the space axes: upsampling, zero padding, cropping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from descend.errors import DescendError, ShapeError
+from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.convolution import AXES, whole_numbers
+
+
+@dataclass(frozen=True, eq=False)
+class _UpSampling(Layer):
+    size: Any = 2
+    rank: ClassVar[int]
+    interpolation: ClassVar[str] = "nearest"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_numbers(self, "size", self.rank)
+
+    def build(self, input_shape: Shape) -> Shape:
+        """Every space axis `size` times as long."""
+        self.require_rank(input_shape, self.rank + 1, AXES[self.rank])
+        space = zip(input_shape[:-1], self.size, strict=True)
+        return (*(n * times for n, times in space), input_shape[-1])
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """Each cell repeated, or the line through neighbours."""
+        if self.interpolation == "bilinear":
+            shape = (x.shape[0], *self.build(x.shape[1:]))
+            return jax.image.resize(x, shape, "bilinear", antialias=False).astype(x.dtype), state
+        # (batch, a, 1, b, 1, channels) spread over (batch, a, times, b, times, channels)
+        space = tuple(zip(x.shape[1:-1], self.size, strict=True))
+        apart = x.reshape(x.shape[0], *(m for n, _ in space for m in (n, 1)), x.shape[-1])
+        spread = (x.shape[0], *(m for pair in space for m in pair), x.shape[-1])
+        shape = (x.shape[0], *self.build(x.shape[1:]))
+        return jnp.broadcast_to(apart, spread).reshape(shape), state
+
+    def output_mask(self, x: Any, mask: Any) -> Any:
+        """Each step's entry repeated, for sequences."""
+        return None if mask is None or self.rank > 1 else jnp.repeat(mask, self.size[0], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class UpSampling1D(_UpSampling):
+    """Each step `size` times: (time, channels) -> (time size, channels)."""
+
+    rank: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, eq=False)
+class UpSampling2D(_UpSampling):
+    """Each pixel spread over a block: (height, width, channels) -> (height s, width s', channels).
+
+    Args:
+        size: s, or (s, s').
+        interpolation: "nearest" (the pixel repeated) or "bilinear".
+    """
+
+    interpolation: str = "nearest"  # type: ignore[misc]
+    rank: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.interpolation not in ("nearest", "bilinear"):
+            raise DescendError(
+                f"UpSampling2D: interpolation must be 'nearest' or 'bilinear', "
+                f"got {self.interpolation!r}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class UpSampling3D(_UpSampling):
+    """Each cell spread over a block. As UpSampling1D with two axes more."""
+
+    rank: ClassVar[int] = 3
+
+
+# -- edges --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Edges(Layer):
+    rank: ClassVar[int]
+    field: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, self.field, self._pairs(getattr(self, self.field)))
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """(before, behind) of each space axis."""
+        return getattr(self, self.field)
+
+    def _pairs(self, value: Any) -> tuple[tuple[int, int], ...]:
+        whole = isinstance(value, int)
+        # for sequences a pair is (before, behind); for more axes one entry an axis
+        entries = (value,) * self.rank if whole else tuple(value)
+        if self.rank == 1 and len(entries) == 2 and not whole:
+            entries = (entries,)
+        pairs = tuple((e, e) if isinstance(e, int) else tuple(e) for e in entries)
+        good = [len(p) == 2 and all(type(n) is int and n >= 0 for n in p) for p in pairs]
+        if len(pairs) != self.rank or not all(good):
+            raise DescendError(
+                f"{type(self).__name__}: {self.field} must be a whole number >= 0, one an axis, or "
+                f"{self.rank} pair(s) (before, behind), got {value!r}"
+            )
+        return pairs
+
+    def build(self, input_shape: Shape) -> Shape:
+        """The space axes longer by what is added, or shorter by what is cut."""
+        self.require_rank(input_shape, self.rank + 1, AXES[self.rank])
+        sign = 1 if self.field == "padding" else -1
+        space = zip(input_shape[:-1], self.pairs, strict=True)
+        size = tuple(n + sign * sum(pair) for n, pair in space)
+        if min(size) < 1:
+            raise ShapeError(
+                f"{self.label}: cutting {self.pairs} off an input of shape {tuple(input_shape)} "
+                f"leaves nothing; cut less."
+            )
+        return (*size, input_shape[-1])
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """Zeros around, or the edges off."""
+        return self.changed(x, ((0, 0), *self.pairs, (0, 0))), state
+
+    def output_mask(self, x: Any, mask: Any) -> Any:
+        """Changed like the sequence: steps that were added are not real."""
+        if mask is None or self.rank > 1:
+            return None
+        return self.changed(mask, ((0, 0), *self.pairs))
+
+    def changed(self, x: jax.Array, pairs: tuple[tuple[int, int], ...]) -> jax.Array:
+        """The array with zeros added or cells cut off, a pair an axis."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class _ZeroPadding(_Edges):
+    padding: Any = 1
+    field: ClassVar[str] = "padding"
+
+    def changed(self, x, pairs):
+        """Zeros added."""
+        return jnp.pad(x, pairs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cropping(_Edges):
+    cropping: Any = 1
+    field: ClassVar[str] = "cropping"
+
+    def changed(self, x, pairs):
+        """Cells cut off."""
+        return x[tuple(slice(a, n - b) for n, (a, b) in zip(x.shape, pairs, strict=True))]
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroPadding1D(_ZeroPadding):
+    """Zeros before and behind a sequence. padding: p, or (before, behind)."""
+
+    rank: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroPadding2D(_ZeroPadding):
+    """Zeros around an image. padding: p, (p, q) an axis each, or ((top, bottom), (left, right))."""
+
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroPadding3D(_ZeroPadding):
+    """Zeros around a volume. padding: p, one an axis, or three pairs (before, behind)."""
+
+    rank: ClassVar[int] = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Cropping1D(_Cropping):
+    """Steps cut off a sequence. cropping: p, or (before, behind)."""
+
+    rank: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Cropping2D(_Cropping):
+    """The edges cut off an image. cropping: p, one an axis, or two pairs (before, behind)."""
+
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Cropping3D(_Cropping):
+    """The edges cut off a volume. cropping: p, one an axis, or three pairs (before, behind)."""
+
+    rank: ClassVar[int] = 3

@@ -1,0 +1,184 @@
+"""Convolutions channel by channel: depthwise, and depthwise followed by a mixing of channels."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import jax
+
+from descend.nn.convolve import convolve, depthwise
+from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.convolution import (
+    Windowed,
+    plus_bias,
+    require_padding,
+    whole_numbers,
+    without_padding,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _ByChannel(Windowed, Layer):
+    rank: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "depth_multiplier")
+        for field in ("kernel_size", "strides", "dilation_rate"):
+            whole_numbers(self, field, self.rank)
+        require_padding(self, "valid", "same", *(["causal"] if self.rank == 1 else []))
+
+    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+        """G(z)."""
+        x = without_padding(x, mask)
+        return self.activation(self.preactivation(params, x)), state  # type: ignore[attr-defined]
+
+    def depthwise(self, x, kernel):
+        """Each channel convolved by itself."""
+        return depthwise(x, kernel, self.strides, self.padding, self.dilation_rate)
+
+
+@dataclass(frozen=True, eq=False)
+class _Depthwise(_ByChannel):
+    kernel_size: Any
+    strides: Any = 1
+    padding: str = "valid"
+    depth_multiplier: int = 1
+    _: KW_ONLY
+    dilation_rate: Any = 1
+    activation: Any = None
+    use_bias: bool = True
+    depthwise_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    depthwise_regularizer: Any = None
+    bias_regularizer: Any = None
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(*space, channels) -> (*space', channels * depth_multiplier)."""
+        return (*self.windowed(input_shape), input_shape[-1] * self.depth_multiplier)
+
+    def init(self, key, input_shape):
+        """Kernel (*kernel_size, channels, depth_multiplier), bias (channels multiplier,)."""
+        shape = (*self.kernel_size, input_shape[-1], self.depth_multiplier)
+        params = {"kernel": self.depthwise_initializer(key, shape)}
+        if self.use_bias:
+            many = (input_shape[-1] * self.depth_multiplier,)
+            params["bias"] = self.bias_initializer(jax.random.fold_in(key, 1), many)
+        return params, {}
+
+    def preactivation(self, params, x):
+        """z = each channel of x * its kernels, + b."""
+        return plus_bias(self.depthwise(x, params["kernel"]), params)
+
+    def penalty(self, params):
+        """That of the kernel, whose field is called `depthwise_regularizer`, and of the bias."""
+        return super().penalty(params | {"depthwise": params["kernel"]})
+
+
+@dataclass(frozen=True, eq=False)
+class DepthwiseConv1D(_Depthwise):
+    """Each channel convolved by itself: z[o, (c, m)] = sum_t x[o s + t d - p, c] W[t, c, m].
+
+    Args:
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv1D.
+        depth_multiplier: how many outputs each channel gets.
+
+    Arrays: kernel W (kernel_size, channels, depth_multiplier), bias (channels depth_multiplier,).
+    Input (time, channels), output (time', channels depth_multiplier). Mask as in Conv1D.
+
+    Source: Chollet, "Xception" (2017).
+    """
+
+    rank: ClassVar[int] = 1
+    uses_mask: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class DepthwiseConv2D(_Depthwise):
+    """Each channel of an image convolved by itself. As DepthwiseConv1D with one axis more.
+
+    Source: Chollet, "Xception" (2017).
+    """
+
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, eq=False)
+class _Separable(_ByChannel):
+    filters: int
+    kernel_size: Any
+    strides: Any = 1
+    padding: str = "valid"
+    _: KW_ONLY
+    dilation_rate: Any = 1
+    depth_multiplier: int = 1
+    activation: Any = None
+    use_bias: bool = True
+    depthwise_initializer: Any = "glorot_uniform"
+    pointwise_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    depthwise_regularizer: Any = None
+    pointwise_regularizer: Any = None
+    bias_regularizer: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "filters")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(*space, channels) -> (*space', filters)."""
+        return (*self.windowed(input_shape), self.filters)
+
+    def init(self, key, input_shape):
+        """Depthwise kernel, pointwise kernel (1, ..., channels multiplier, filters), bias."""
+        channels, m = input_shape[-1], self.depth_multiplier
+        deep = (*self.kernel_size, channels, m)
+        mixing = (*(1,) * self.rank, channels * m, self.filters)
+        keys = [jax.random.fold_in(key, i) for i in range(3)]
+        params = {
+            "depthwise_kernel": self.depthwise_initializer(keys[0], deep),
+            "pointwise_kernel": self.pointwise_initializer(keys[1], mixing),
+        }
+        if self.use_bias:
+            params["bias"] = self.bias_initializer(keys[2], (self.filters,))
+        return params, {}
+
+    def preactivation(self, params, x):
+        """z = (each channel of x * its kernels) mixed by the pointwise kernel, + b."""
+        z = self.depthwise(x, params["depthwise_kernel"])
+        return plus_bias(convolve(z, params["pointwise_kernel"]), params)
+
+    def penalty(self, params):
+        """Those of the two kernels and of the bias."""
+        kernels = {n: params[f"{n}_kernel"] for n in ("depthwise", "pointwise")}
+        return super().penalty(params | kernels)
+
+
+@dataclass(frozen=True, eq=False)
+class SeparableConv1D(_Separable):
+    """A depthwise convolution, then one product mixing the channels: fewer weights than Conv1D.
+
+    Args:
+        filters: channels that come out.
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv1D.
+        depth_multiplier: how many numbers each channel gives to the mixing.
+
+    Arrays: depthwise_kernel (kernel_size, channels, depth_multiplier), pointwise_kernel
+    (1, channels depth_multiplier, filters), bias (filters,). Mask as in Conv1D.
+
+    Source: Chollet, "Xception" (2017).
+    """
+
+    rank: ClassVar[int] = 1
+    uses_mask: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class SeparableConv2D(_Separable):
+    """A depthwise convolution of images, then one product mixing the channels. As SeparableConv1D.
+
+    Source: Chollet, "Xception" (2017).
+    """
+
+    rank: ClassVar[int] = 2
