@@ -14,14 +14,12 @@ def set_threads(n):
 
 
 def network(work):
-    from descend import Dense, Input, Model
+    from assemble import wire
 
-    i = Input((work.widths[0],))
-    h = i
-    for units in work.widths[1:-1]:
-        h = Dense(units, activation="relu")(h)
-    last = "linear" if work.loss == "mse" else "softmax"
-    model = Model(i, Dense(work.widths[-1], activation=last)(h))
+    import descend
+
+    i = descend.Input(tuple(work.input_shape))
+    model = descend.Model(i, wire(descend, work.layers, i))
     loss = "mse" if work.loss == "mse" else "sparse_categorical_crossentropy"
     model.compile(optimizer=rule(work), loss=loss)
     return model
@@ -48,6 +46,7 @@ def build(work, data, setting, held):
         )
         return {name: values[-1] for name, values in history.history.items()}
 
+    fit.parameters = lambda: sum(a.size for held in model.params.values() for a in held.values())
     return fit
 
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
+RECURRENT = {"LSTM", "GRU"}
 
 
 def OPTIONS(work):
-    """The plain value first. "epoch" is all steps of an epoch in one execution."""
+    """The plain value first. "epoch" is all steps of an epoch in one execution.
+
+    Keras's jit_compile="auto" stands for one of the two values that are tried.
+    """
     if BACKEND == "torch":  # Keras accepts steps_per_execution=1 alone on this backend
         return {"jit_compile": [False, True], "steps_per_execution": [1]}
+    steps = [1, 8, 32, "epoch"] if work.is_mlp else [1, 8, "epoch"]
     if BACKEND == "jax":  # without compilation it runs operation by operation: hopeless
-        return {"jit_compile": [True], "steps_per_execution": [1, 8, 32, "epoch"]}
-    return {"jit_compile": [True, False], "steps_per_execution": ["epoch", 1, 8, 32]}
+        options = {"jit_compile": [True], "steps_per_execution": steps}
+    elif work.is_mlp:
+        options = {"jit_compile": [True, False], "steps_per_execution": ["epoch", 1, 8, 32]}
+    else:
+        options = {"jit_compile": [True, False], "steps_per_execution": steps}
+    unroll = {"unroll": [False, True]} if work.kinds & RECURRENT else {}
+    # JAX takes minutes to compile unrolled steps: last
+    return options | unroll if BACKEND == "jax" else unroll | options
 
 
 def set_threads(n):
@@ -31,15 +43,14 @@ def set_threads(n):
 
 def build(work, data, setting, held):
     import keras
-    from keras.layers import Dense, Input
+    from assemble import wire
 
     keras.utils.set_random_seed(0)
-    i = Input(shape=(work.widths[0],))
-    h = i
-    for units in work.widths[1:-1]:
-        h = Dense(units, activation="relu")(h)
-    last = "linear" if work.loss == "mse" else "softmax"
-    model = keras.Model(i, Dense(work.widths[-1], activation=last)(h))
+    i = keras.layers.Input(shape=tuple(work.input_shape))
+    recurrent = {"unroll": setting.get("unroll", False)}
+    options = dict.fromkeys(RECURRENT, recurrent)
+    out = wire(keras.layers, work.layers, i, options)
+    model = keras.Model(i, out)
     steps = setting["steps_per_execution"]
     model.compile(
         optimizer=keras.optimizers.SGD(work.learning_rate),
@@ -57,4 +68,5 @@ def build(work, data, setting, held):
         )
         return {name: float(values[-1]) for name, values in history.history.items()}
 
+    fit.parameters = lambda: sum(math.prod(w.shape) for w in model.trainable_weights)
     return fit

@@ -30,7 +30,10 @@ def build(work, data, setting, held, *, rate=None, seed=0):
         extra = {"early_stopping": True, "validation_fraction": work.held / len(x)}
     kind = MLPRegressor if work.loss == "mse" else MLPClassifier
 
+    model = None
+
     def fit(epochs):
+        nonlocal model
         model = kind(
             hidden_layer_sizes=work.widths[1:-1],
             activation="relu",
@@ -51,6 +54,7 @@ def build(work, data, setting, held, *, rate=None, seed=0):
         # its squared error is halved
         return {"loss": float(model.loss_curve_[-1]) * (2 if work.loss == "mse" else 1)}
 
+    fit.parameters = lambda: sum(w.size for w in (*model.coefs_, *model.intercepts_))
     return fit
 
 

@@ -7,10 +7,14 @@ what `steps_per_execution` is in Keras.
 
 from __future__ import annotations
 
+from torch_eager import layouts
+
 UNROLLED = 9
 
 
 def OPTIONS(work):
+    if not work.is_mlp:
+        return {"form": ["model", "step"]} | layouts(work)
     forms = ["step", "model"]
     if work.steps % UNROLLED == 0 and work.parameters < 10_000:
         forms.append("several steps")
@@ -26,17 +30,17 @@ def set_threads(n):
 def build(work, data, setting, held):
     import torch
     import torch.nn.functional as F
-    from torch_eager import network
+    from torch_network import arrange, network, trained
 
     torch.manual_seed(0)
-    x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
-    vx, vy = torch.from_numpy(data["vx"]), torch.from_numpy(data["vy"])
-    model = network(work)
+    x, y, vx, vy = (torch.from_numpy(data[name]) for name in ("x", "y", "vx", "vy"))
+    x, vx = (arrange(work, rows, setting.get("channels_last")) for rows in (x, vx))
+    model = network(work, setting)
     loss_of = F.mse_loss if work.loss == "mse" else F.cross_entropy
     rate = work.learning_rate
 
     if setting["form"] == "model":
-        optimizer = torch.optim.SGD(model.parameters(), lr=rate, fused=True)
+        optimizer = torch.optim.SGD(trained(model).values(), lr=rate, fused=True)
         cost = torch.compile(lambda xb, yb: loss_of(model(xb), yb))
 
         def epoch(xs, ys):
@@ -54,18 +58,22 @@ def build(work, data, setting, held):
 
     else:
         at_once = UNROLLED if setting["form"] == "several steps" else 1
-        params = {name: p.detach() for name, p in model.named_parameters()}
+        params = {name: p.detach() for name, p in trained(model).items()}
+        averages = dict(model.named_buffers())  # of batch normalisation
 
-        def functional_cost(params, xb, yb):
-            return loss_of(torch.func.functional_call(model, params, (xb,)), yb)
+        def functional_cost(params, averages, xb, yb):
+            averages = {name: a.clone() for name, a in averages.items()}  # written to in place
+            out = torch.func.functional_call(model, (params, averages), (xb,))
+            return loss_of(out, yb), averages
 
-        def several(params, xs, ys):
+        def several(params, averages, xs, ys):
             total = torch.zeros(())
+            descent = torch.func.grad_and_value(functional_cost, has_aux=True)
             for xb, yb in zip(xs.split(work.batch), ys.split(work.batch), strict=True):
-                grads, loss = torch.func.grad_and_value(functional_cost)(params, xb, yb)
+                grads, (loss, averages) = descent(params, averages, xb, yb)
                 params = {name: p - rate * grads[name] for name, p in params.items()}
                 total = total + loss
-            return params, total
+            return params, averages, total
 
         several = torch.compile(several, fullgraph=True)
         functional_check = torch.compile(functional_cost)
@@ -73,15 +81,15 @@ def build(work, data, setting, held):
 
         @torch.no_grad()
         def epoch(xs, ys):
-            nonlocal params
+            nonlocal params, averages
             total = torch.zeros(())
             for xb, yb in zip(xs.split(rows), ys.split(rows), strict=True):
-                params, loss = several(params, xb, yb)
+                params, averages, loss = several(params, averages, xb, yb)
                 total += loss
             return total
 
         def check():
-            return functional_check(params, vx, vy)
+            return functional_check(params, averages, vx, vy)[0]
 
     def fit(epochs):
         logs = {}
@@ -93,4 +101,5 @@ def build(work, data, setting, held):
                     logs["val_loss"] = check().item()
         return logs
 
+    fit.parameters = lambda: sum(p.numel() for p in trained(model).values())
     return fit

@@ -7,7 +7,17 @@ import itertools
 
 
 def OPTIONS(work):
-    return {"optimizer": ["default", "foreach", "fused"]}
+    if work.is_mlp:
+        return {"optimizer": ["default", "foreach", "fused"]}
+    return layouts(work) | {"optimizer": ["foreach", "fused"]}
+
+
+def layouts(work):
+    """What is to be chosen in a network of modules."""
+    options = {"channels_last": [False, True]} if "Conv2D" in work.kinds else {}
+    if "SelfAttention" in work.kinds:
+        options["attention"] = ["packed", "module"]
+    return options
 
 
 def set_threads(n):
@@ -16,26 +26,18 @@ def set_threads(n):
     torch.set_num_threads(n)
 
 
-def network(work):
-    from torch import nn
-
-    layers = []
-    for inputs, units in work.kernels:
-        layers += [nn.Linear(inputs, units), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
 def build(work, data, setting, held, *, rate=None, seed=0):
     import torch
     import torch.nn.functional as F
+    from torch_network import arrange, network, trained
 
     torch.manual_seed(seed)
-    x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
-    vx, vy = torch.from_numpy(data["vx"]), torch.from_numpy(data["vy"])
-    model = network(work)
+    x, y, vx, vy = (torch.from_numpy(data[name]) for name in ("x", "y", "vx", "vy"))
+    x, vx = (arrange(work, rows, setting.get("channels_last")) for rows in (x, vx))
+    model = network(work, setting)
     loss_of = F.mse_loss if work.loss == "mse" else F.cross_entropy
     way = {} if setting["optimizer"] == "default" else {setting["optimizer"]: True}
-    optimizer = torch.optim.SGD(model.parameters(), lr=rate or work.learning_rate, **way)
+    optimizer = torch.optim.SGD(trained(model).values(), lr=rate or work.learning_rate, **way)
 
     def fit(epochs):
         logs = {}
@@ -54,6 +56,7 @@ def build(work, data, setting, held, *, rate=None, seed=0):
                     logs["val_loss"] = loss_of(model(vx), vy).item()
         return logs
 
+    fit.parameters = lambda: sum(p.numel() for p in trained(model).values())
     return fit
 
 

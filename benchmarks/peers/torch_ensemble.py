@@ -126,5 +126,6 @@ def build(work, data, setting, held):
     def fit(epochs):
         return {"loss": train_all(SWEEP_RATES, SWEEP_SEEDS, epochs)[0]}
 
+    fit.parameters = lambda: work.parameters  # drawn from its kernels
     fit.manager = manager  # keeps the processes until the fit goes
     return fit
