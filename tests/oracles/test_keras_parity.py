@@ -61,7 +61,51 @@ def _reshaped(layers, top=None):
     return top.Sequential(stack)
 
 
-@pytest.mark.parametrize("build", [_iris, _branches, _reshaped], ids=lambda f: f.__name__[1:])
+def _images(layers, top=None):
+    top = top or layers
+    stack = [
+        layers.Input((28, 28, 1)),
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(64, 3, strides=2, padding="same", use_bias=False),
+        layers.AveragePooling2D(2),
+        layers.Flatten(),
+        layers.Dropout(0.5),
+        layers.Dense(10, activation="softmax"),
+    ]
+    return top.Sequential(stack)
+
+
+def _sequences(layers, top=None):
+    top = top or layers
+    stack = [
+        layers.Input((20,)),
+        layers.Embedding(100, 16, mask_zero=True),
+        layers.Bidirectional(layers.LSTM(8, return_sequences=True)),
+        layers.TimeDistributed(layers.Dense(6)),
+        layers.GRU(5, return_sequences=True),
+        layers.LayerNormalization(),
+        layers.SimpleRNN(4),
+        layers.Dense(1),
+    ]
+    return top.Sequential(stack)
+
+
+def _attention(layers, top=None):
+    top = top or layers
+    i = layers.Input((12, 16))
+    h = layers.MultiHeadAttention(num_heads=4, key_dim=4)(i, i)
+    h = layers.LayerNormalization()(layers.Add()([i, h]))
+    h = layers.Conv1D(8, 3, padding="causal")(h)
+    return top.Model(i, layers.Dense(2)(layers.GlobalAveragePooling1D()(h)))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [_iris, _branches, _reshaped, _images, _sequences, _attention],
+    ids=lambda f: f.__name__[1:],
+)
 def test_names_shapes_and_parameter_counts(build):
     keras.backend.clear_session()  # its automatic names count through the session
     ours, theirs = _pair(build)

@@ -52,6 +52,7 @@ def test_layer_numbers_are_swept(name, values):
         history = alone.fit(x, y, batch_size=11, epochs=10, verbose=0)
         np.testing.assert_allclose(member.history.history["loss"], history.history["loss"], **CLOSE)
         costs.append(member.final("loss"))
+        assert member.model.numbers() == pytest.approx(alone.numbers())  # a refit goes on alike
     assert len({round(c, 5) for c in costs}) == 3
 
 

@@ -11,7 +11,22 @@ import numpy as np
 import pytest
 from oracles import differences
 
-from descend import Dense, Dropout, Input, Layer, Model, Sequential, load_model, sweep
+from descend import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Conv2D,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Input,
+    Layer,
+    Model,
+    Sequential,
+    load_model,
+    sweep,
+)
 from descend.errors import DataError, DescendError, ShapeError
 from descend.nn import losses
 from descend.nn.layers import Activation, Add, Concatenate, GaussianNoise
@@ -376,3 +391,81 @@ def test_gradient_of_a_masked_cost(x64):
 def test_a_list_where_one_input_is_taken():
     with pytest.raises(ShapeError, match="takes one input"):
         Total()([Input((5, 3)), Input((5, 3))])
+
+
+# -- images of any size, numbers of words -------------------------------------------------------
+
+
+def test_a_fully_convolutional_network_takes_any_image():
+    """radwan, "FCN": a 1 x 1 head; one network labels every pixel of an image of any size."""
+    i = Input((None, None, 1))
+    h = Conv2D(4, 3, padding="same", activation="relu")(i)
+    o = Conv2D(1, 1, activation="sigmoid")(h)
+    model = Model(i, o)
+    assert model.output_shapes == ((None, None, 1),)
+    model.compile(SGD(0.5), "binary_crossentropy")
+    rng = np.random.default_rng(0)
+    small, large = rng.uniform(size=(32, 8, 8, 1)), rng.uniform(size=(4, 20, 13, 1))
+    label = lambda x: (x > 0.5) * 1.0
+    model.fit(small, label(small), batch_size=8, epochs=40, verbose=0)
+    assert model.evaluate(large, label(large), verbose=0) < 0.4  # chance is log 2
+    whole = model.predict(large)
+    cut = model.predict(large[:, 3:15, 2:12])
+    # away from the cut's edge, where padding is seen, every pixel is labelled alike
+    np.testing.assert_allclose(cut[:, 1:-1, 1:-1], whole[:, 4:14, 3:11], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ShapeError, match="left open"):
+        Dense(3)(Flatten()(h))
+
+
+def test_words_that_an_embedding_does_not_know():
+    model = Sequential([Input((4,), dtype="int32"), Embedding(10, 3), Flatten(), Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.zeros((6, 4), int)
+    model.fit(x, np.zeros((6, 1)), verbose=0)
+    for wrong in (10, -1):
+        bad = x.copy()
+        bad[2, 1] = wrong
+        with pytest.raises(DataError, match=rf"0 to 9, got {wrong}"):
+            model.fit(bad, np.zeros((6, 1)), verbose=0)
+        with pytest.raises(DataError, match="prediction data.*knows the numbers"):
+            model.predict(bad)
+
+
+def test_padded_sequences_train_as_they_are_alone():
+    """One update on a padded batch is the mean of the updates on its sequences, each unpadded."""
+    rng = np.random.default_rng(7)
+    lengths, rate = [3, 5, 2, 4], 0.3
+    words = np.zeros((4, 5), int)
+    for row, length in zip(words, lengths, strict=True):
+        row[:length] = rng.integers(1, 9, length)
+    y = rng.standard_normal((4, 1))
+
+    def network(time):
+        stack = [Embedding(9, 4, mask_zero=True), Bidirectional(LSTM(3, return_sequences=True))]
+        return Sequential([Input((time,), dtype="int32"), *stack, GRU(3), Dense(1)])
+
+    padded = network(5)
+    padded.compile(SGD(rate), "mse")
+    start = padded.get_weights()
+    padded.fit(words, y, batch_size=4, verbose=0)
+    moves = []
+    for row, length, target in zip(words, lengths, y, strict=True):
+        alone = network(length)
+        alone.compile(SGD(rate), "mse")
+        alone.set_weights(start)
+        alone.fit(row[None, :length], target[None], batch_size=1, verbose=0)
+        moves.append([b - a for a, b in zip(start, alone.get_weights(), strict=True)])
+    for before, after, *each in zip(start, padded.get_weights(), *moves, strict=True):
+        np.testing.assert_allclose(after - before, np.mean(each, axis=0), rtol=1e-4, atol=1e-6)
+
+
+def test_a_stateful_network_goes_on_through_time():
+    """scheidegger-2020, "RNN": a long series in pieces gives what it gives whole."""
+    rng = np.random.default_rng(8)
+    series = rng.standard_normal((4, 12, 2))
+    pieces = np.concatenate(np.split(series, 3, axis=1))  # row i of a batch goes on in the next
+    wrap = Sequential([Input((4, 2)), LSTM(3, stateful=True, batch_size=4), Dense(1)])
+    whole = Sequential([Input((12, 2)), LSTM(3, return_sequences=True), Dense(1)])
+    whole.params = wrap.params
+    want = whole.predict(series)[:, 3::4, 0].T.reshape(12, 1)
+    np.testing.assert_allclose(wrap.predict(pieces), want, rtol=1e-5, atol=1e-6)

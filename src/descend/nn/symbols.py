@@ -138,9 +138,7 @@ def _require_one_set_of_weights(layer: Layer, sources: Any, shapes: list[Any]) -
     """Raise ShapeError where a layer's arrays depend on a size that is left open."""
     if len(shapes) < 2:
         return
-    arrays = [
-        jax.eval_shape(lambda key, s=s: layer.init(key, s), jax.random.key(0)) for s in shapes
-    ]
+    arrays = [jax.eval_shape(lambda s=s: layer.init(jax.random.key(0), s)) for s in shapes]
     if arrays[0] != arrays[1]:
         given = ", ".join(str((None, *source.shape)) for source in sources)
         raise ShapeError(

@@ -460,13 +460,19 @@ def _own_history(run: Run, i: int) -> History:
 
 
 def _member_model(model: Model, states: Any, i: int) -> Model:
-    """A model of its own with the weights of member i."""
+    """A model of its own with the weights of member i, and the numbers it was trained with."""
     from descend.nn.graph import symbols_from_config
 
     custom = {type(layer).__name__: type(layer) for layer in model.layers.values()}
-    copy = Model(*symbols_from_config(model.config(), custom), name=model.name, seed=model.seed)
     state = jax.tree.map(lambda a: a[i], states)
+    task, old = model.task, model.task.hyper()
+    swept = {n: float(v) for n, v in state.hyper.items() if np.float32(old[n]) != np.float32(v)}
+    layers = model.with_numbers({n: swept[n] for n in model.numbers() if n in swept})
+    config = model.config() | {"layers": {n: layer.described() for n, layer in layers.items()}}
+    copy = Model(*symbols_from_config(config, custom), name=model.name, seed=model.seed)
     copy._weights = (state.params, state.layers)
-    copy._task = Supervised(copy, model.task.optimizer, model.task.outputs)
-    copy.optimizer = model.task.optimizer
+    rule = {n: swept[n] for n in task.optimizer.numbers() if n in swept}
+    copy.optimizer = task.optimizer.with_numbers(rule)
+    mixup = swept.get("mixup", task.mixup)
+    copy._task = Supervised(copy, copy.optimizer, task.outputs, mixup)
     return copy

@@ -45,6 +45,7 @@ class Model(Graph):
         seed: int = 0,
         compute_dtype: str | None = None,
     ):
+        prepare()  # before anything makes an array, after which devices are settled
         super().__init__(inputs, outputs, name, compute_dtype)
         self.seed = seed
         self.history: History | None = None
