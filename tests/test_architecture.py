@@ -109,3 +109,24 @@ def test_no_pickle_eval_or_exec():
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 names = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
                 assert not {"pickle", "cloudpickle", "dill", "joblib", "marshal"} & set(names), file
+
+
+def public_modules() -> list[str]:
+    names = [".".join(f.relative_to(SOURCE).with_suffix("").parts) for f in SOURCE.rglob("*.py")]
+    names = [n.removesuffix("__init__").strip(".") for n in names]
+    return sorted(n for n in names if n and not n.startswith("labs"))
+
+
+def test_any_module_may_be_imported_first():
+    """No circle of imports shows itself only in some order."""
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    for key in [k for k in sys.modules if k.split('.')[0] == 'descend']:\n"
+        "        del sys.modules[key]\n"
+        "    importlib.import_module('descend.' + name)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *public_modules()], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

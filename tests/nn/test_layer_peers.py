@@ -39,7 +39,14 @@ def in_keras(peer, params, state, x, weights):
     place = {}
     for name in ours:
         wanted = (peer.rename or {}).get(name, name.replace(".", "/"))
-        found = [v for v in layer.weights if ("/" + v.path).endswith("/" + wanted)]
+        free = [v for v in layer.weights if v.path not in place]
+        found = [v for v in free if ("/" + v.path).endswith("/" + wanted)]
+        if not found and "." in name:
+            # Keras calls a layer inside a layer by its class: the next one of ours in its order
+            outer, _, last = name.rpartition(".")
+            found = [v for v in free if v.path.endswith("/" + last)]
+            side = outer.partition("_")[0]  # forward, backward
+            found = ([v for v in found if side in v.path] or found)[:1]
         assert len(found) == 1, f"{name}: {wanted} is {[v.path for v in layer.weights]}"
         place[found[0].path] = name
     mine = lambda v: ours[place[v.path]]

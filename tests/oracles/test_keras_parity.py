@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 
+import jax
 import numpy as np
 import pytest
 
@@ -21,7 +22,8 @@ with warnings.catch_warnings():
 
 def _pair(build):
     """The same listing in both libraries; only the module differs."""
-    return build(ds), build(keras.layers, keras)
+    with jax.numpy_rank_promotion("allow"):  # Keras, on its JAX backend, broadcasts as it likes
+        return build(ds), build(keras.layers, keras)
 
 
 def _iris(layers, top=None):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from descend.nn.layers.base import positive_int
 from descend.nn.layers.block import Block
@@ -11,7 +11,9 @@ from descend.nn.layers.convolution import Conv2D
 from descend.nn.layers.dense import Activation, Dense
 from descend.nn.layers.merge import Add
 from descend.nn.layers.normalization import BatchNormalization
-from descend.nn.symbols import Symbol
+
+if TYPE_CHECKING:
+    from descend.nn.symbols import Symbol
 
 
 @dataclass(frozen=True, eq=False)
