@@ -89,7 +89,7 @@ def _sequences(layers, top=None):
         layers.GRU(5, return_sequences=True),
         layers.LayerNormalization(),
         layers.SimpleRNN(4),
-        layers.Dense(1),
+        layers.Dense(1, name="out"),  # Keras counts the Dense inside TimeDistributed
     ]
     return top.Sequential(stack)
 
