@@ -150,7 +150,7 @@ def _by_channel(kind: type, *, separable: bool) -> Any:
     def peer(rng: np.random.Generator) -> Peer:
         import keras
 
-        options, size = _sliding(rng, kind.rank, causal=True)
+        options, size = _sliding(rng, kind.rank, causal=False)  # Keras has no causal one
         options |= {"depth_multiplier": int(rng.integers(1, 3))}
         if separable:
             options |= {"filters": int(rng.integers(1, 4))}
