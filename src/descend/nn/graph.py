@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations
-from descend.nn.layers.base import Arrays, Layer, Shape, layer_from
+from descend.nn.layers.base import Arrays, Layer, Shape, layer_from, plus
 from descend.nn.symbols import (
     Call,
     Input,
@@ -114,11 +114,7 @@ class Graph:
                 layer=named[id(call.layer)],
                 sources=tuple(place[id(i)] for i in call.inputs),
                 place=first[id(call)],
-                input_shape=(
-                    tuple(i.trial(0) for i in call.inputs)
-                    if len(call.inputs) > 1
-                    else call.inputs[0].trial(0)
-                ),
+                input_shape=_alone([i.trial(0) for i in call.inputs]),
                 output_shapes=call.shapes,
             )
             for call in order
@@ -345,9 +341,7 @@ class Graph:
         layers = self.layers if not numbers else self.with_numbers(numbers)
         total = None
         for name, layer in layers.items():
-            term = layer.penalty(params.get(name, {}))
-            if term is not None:
-                total = term if total is None else total + term
+            total = plus(total, layer.penalty(params.get(name, {})))
         return total
 
     def numbers(self) -> dict[str, float]:

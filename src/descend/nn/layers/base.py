@@ -138,9 +138,9 @@ class Layer:
             if field.name.endswith("_regularizer") and regularizer is not None:
                 array = params.get(field.name.removesuffix("_regularizer"))
                 if array is not None:
-                    total = _plus(total, regularizer(array))
+                    total = plus(total, regularizer(array))
         for name, layer in self.inner().items():
-            total = _plus(total, layer.penalty(scoped(params, name)))
+            total = plus(total, layer.penalty(scoped(params, name)))
         return total
 
     def inner(self) -> dict[str, Layer]:
@@ -278,7 +278,8 @@ def prefixed(prefix: str, arrays: Mapping[str, Any]) -> Arrays:
     return {f"{prefix}.{name}": array for name, array in arrays.items()}
 
 
-def _plus(total: Any, term: Any) -> Any:
+def plus(total: Any, term: Any) -> Any:
+    """The sum of two penalties, either of which may be None: there is none."""
     return total if term is None else term if total is None else total + term
 
 

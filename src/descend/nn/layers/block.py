@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from descend.nn.layers.base import Arrays, Layer, prefixed, scoped
+from descend.nn.layers.base import Arrays, Layer, plus, prefixed, scoped
 
 if TYPE_CHECKING:
     from descend.nn.graph import Graph
@@ -84,7 +84,7 @@ class Block(Layer):
         for name, array in params.items():
             regularizer = getattr(self, f"{name.rpartition('.')[2]}_regularizer", None)
             if regularizer is not None:
-                total = regularizer(array) if total is None else total + regularizer(array)
+                total = plus(total, regularizer(array))
         return total
 
 
