@@ -29,6 +29,8 @@ import readme
 import report
 from harness import Bench
 
+import descend
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 
@@ -44,9 +46,10 @@ def machine() -> dict:
 
 
 def versions() -> dict:
-    names = ["descend", "jax", "jaxlib", "optax", "numpy", "scikit-learn", "torch", "keras"]
+    names = ["jax", "jaxlib", "optax", "numpy", "scikit-learn", "torch", "keras"]
     names += ["tensorflow", "tensorflow-cpu"]
-    found = {"python": platform.python_version()}
+    # a checkout is measured as it lies there, whatever may be installed
+    found = {"python": platform.python_version(), "descend": descend.__version__}
     for name in names:
         try:
             found[name] = importlib.metadata.version(name)

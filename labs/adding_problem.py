@@ -138,7 +138,7 @@ def draw_reach(felt: dict, steps: int, out: Path) -> None:
         ax.plot(last, style, color=colour, lw=2, label=f"{kind.__name__}, trained on T = {steps}")
     ax.set(yscale="log", xlabel="steps back", ylabel="size of dh(T)/dx(t)")
     ax.set_title("How far back the input is still felt")
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="lower right")
     save(figure, out, "adding_reach.png")
 
 

@@ -153,7 +153,8 @@ def train_in_keras(make: Any, data: dict[str, Any], epochs: int) -> Clock:
     x, y = data["train"]
     model = keras.Sequential([keras.Input((28, 28, 1)), *make(keras.layers)])
     rate = keras.optimizers.schedules.CosineDecay(0.002, epochs * -(-len(x) // 128))
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
     watch = Watch()
     options = {"batch_size": 128, "epochs": epochs, "validation_data": data["held"], "verbose": 0}
     model.fit(x, y, callbacks=[watch], **options)

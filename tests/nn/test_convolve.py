@@ -11,7 +11,7 @@ import pytest
 from jax import lax
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.convolve import convolve, convolve_transpose, depthwise, pads
+from descend.nn.convolve import convolve, convolve_transpose, depthwise, pads, per_axis
 from descend.nn.layers.convolution import Conv1D, Conv2D
 from descend.nn.layers.pooling import GlobalAveragePooling1D, GlobalAveragePooling2D
 from descend.nn.pool import average_pool, max_pool
@@ -82,7 +82,21 @@ def configurations(count):
         yield x, kernel, (strides, padding, dilation, groups)
 
 
-@pytest.mark.parametrize(("x", "kernel", "how"), list(configurations(12)))
+def pictures():
+    """Few channels and few filters, which go through patches on a CPU."""
+    rng = np.random.default_rng(4)
+    for channels, window, how in (
+        (1, (5, 5), (2, "same", 1, 1)),
+        (3, (3, 3), (1, "valid", 1, 1)),
+        (3, (3, 2), ((1, 2), [(1, 0), (2, 3)], (2, 1), 1)),
+    ):
+        strides, padding, dilation, groups = how
+        how = per_axis(strides, 2), padding, per_axis(dilation, 2), groups
+        x = rng.standard_normal((2, 9, 8, channels))
+        yield x, rng.standard_normal((*window, channels, 16)), how
+
+
+@pytest.mark.parametrize(("x", "kernel", "how"), [*configurations(12), *pictures()])
 def test_convolution_equals_the_compilers_own(x, kernel, how, x64):
     def both(function):
         def run(x, kernel):

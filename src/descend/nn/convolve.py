@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -230,11 +231,13 @@ def per_axis(value: Any, rank: int) -> tuple[int, ...]:
 
 def _forward(how: Sliding, x, kernel):
     library = functools.partial(_library, how)
-    if how.groups == 1:
+    if how.groups > 1:
+        cpu = functools.partial(_in_groups, how)
+    elif _few(kernel):
+        cpu = functools.partial(_by_patches, how)
+    else:
         return library(x, kernel)
-    return lax.platform_dependent(
-        x, kernel, cpu=functools.partial(_in_groups, how), default=library
-    )
+    return lax.platform_dependent(x, kernel, cpu=cpu, default=library)
 
 
 def _backward(how: Sliding, saved, dy):
@@ -321,6 +324,22 @@ def _by_kernel(how: Sliding, window: tuple[int, ...], x, dy):
     return jnp.moveaxis(_library(turned, x, dy), 0, -2)
 
 
+def _few(kernel) -> bool:
+    """Whether patches are faster: grey or colour pictures and few filters.
+
+    The compiler's convolution gathers a window channel by channel, which costs more than the sums
+    where both are few. Patches of at most twice the output's size keep the memory in check.
+    """
+    *window, channels, filters = kernel.shape
+    return channels <= 4 and filters <= 16 and math.prod(window) * channels <= 2 * filters
+
+
+def _by_patches(how: Sliding, x, kernel):
+    """A convolution as one product: every window laid out as a row, times the kernel."""
+    rows = jnp.concatenate(list(moved(how, kernel.shape[:-2], x)), axis=-1)
+    return rows @ kernel.reshape(-1, kernel.shape[-1])
+
+
 def _in_groups(how: Sliding, x, kernel):
     """A grouped convolution: one a group, or a sum over the window where a group is a channel."""
     if kernel.shape[-2] == 1:
@@ -332,6 +351,8 @@ def _in_groups(how: Sliding, x, kernel):
 def _gradients(how: Sliding, x, kernel, dy):
     """(dJ/dx, dJ/dkernel) of a convolution, in the forms that are fast on a CPU."""
     if how.groups == 1:
+        if _few(kernel):
+            return jax.vjp(functools.partial(_by_patches, how), x, kernel)[1](dy)
         dx = _by_input(how, x.shape[1:-1], dy, kernel)
         return dx, _by_kernel(how, kernel.shape[:-2], x, dy)
     if kernel.shape[-2] == 1:

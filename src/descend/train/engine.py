@@ -127,6 +127,9 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
         data = jax.device_put(data, everywhere)
         if checks is not None:
             checks = (jax.device_put(checks[0], everywhere), checks[1])
+        # as the program returns it: otherwise the second call would compile anew
+        spread = jax.device_put(run.state, NamedSharding(mesh, PartitionSpec("members")))
+        run.snapshot = Snapshot.of(spread)
     room = _room(feed)
     at_once, calls = 1, 0
     drawn: dict[int, np.ndarray] = {}  # orders of epochs to come

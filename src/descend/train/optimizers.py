@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -88,6 +88,38 @@ class Optimizer:
     def gradient_at(self, params: Any, memory: Any, numbers: Numbers) -> Any:
         """The parameters at which the gradient is taken: the current ones for most rules."""
         return params
+
+    def update(
+        self,
+        cost: Callable[[Any], tuple[jax.Array, Any]],
+        params: Any,
+        memory: Any,
+        hyper: Numbers,
+        steps: jax.Array,
+    ) -> tuple[jax.Array, Any, Any, Any]:
+        """One update of any task: cost, gradient, step.
+
+        Args:
+            cost: params -> (cost, anything else).
+            memory: what `transform(numbers).init` or the last update returned.
+            hyper: values of (at least) `self.numbers()`.
+            steps: updates made so far; the schedule's clock.
+
+        Returns:
+            (cost, anything else, new params, new memory).
+        """
+        numbers = {name: hyper[name] for name in self.numbers()}
+        if self.schedule is not None:
+            factor = self.schedule.factor(steps)
+            numbers["learning_rate"] = numbers["learning_rate"] * factor
+        at = self.gradient_at(params, memory, numbers)
+        (value, rest), grads = jax.value_and_grad(cost, has_aux=True)(at)
+        extra = {}
+        if self.needs_cost:
+            extra = {"value": value, "grad": grads, "value_fn": lambda p: cost(p)[0]}
+        updates, memory = self.transform(numbers).update(grads, memory, params, **extra)
+        params = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
+        return value, rest, params, memory
 
     @property
     def name(self) -> str:

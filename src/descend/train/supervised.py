@@ -156,24 +156,14 @@ class Supervised:
     def step(self, state: State, batch: Batch) -> tuple[State, Logs]:
         """Forward pass, gradient, update."""
         key = jax.random.fold_in(state.key, state.steps) if self.stochastic else None
-        numbers = {name: state.hyper[name] for name in self.optimizer.numbers()}
-        if self.optimizer.schedule is not None:
-            factor = self.optimizer.schedule.factor(state.steps)
-            numbers["learning_rate"] = numbers["learning_rate"] * factor
 
         def cost(params: Any) -> Any:
             return self.cost(params, state.layers, batch, state.hyper, key, True)
 
-        at = self.optimizer.gradient_at(state.params, state.optimizer, numbers)
-        (value, (layers, logs)), grads = jax.value_and_grad(cost, has_aux=True)(at)
-        logs = {"loss": logs["loss"], **logs}  # differentiation sorted them by name
-        extra = {}
-        if self.optimizer.needs_cost:
-            extra = {"value": value, "grad": grads, "value_fn": lambda p: cost(p)[0]}
-        updates, memory = self.optimizer.transform(numbers).update(
-            grads, state.optimizer, state.params, **extra
+        _, (layers, logs), params, memory = self.optimizer.update(
+            cost, state.params, state.optimizer, state.hyper, state.steps
         )
-        params = jax.tree.map(lambda p, u: p + u.astype(p.dtype), state.params, updates)
+        logs = {"loss": logs["loss"], **logs}  # differentiation sorted them by name
         return State(params, layers, memory, state.key, state.hyper, state.steps + 1), logs
 
     def evaluate(self, state: State, batch: Batch) -> Logs:
