@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from descend.tables.options import FitOptions
 
 
-def _units(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+def units(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     """ "64,64" -> (64, 64); "none" -> (), a linear model."""
     if value.strip().lower() in ("none", "0", ""):
         return ()
@@ -43,7 +43,7 @@ def _units(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     "--hidden",
     default="64,64",
     show_default=True,
-    callback=_units,
+    callback=units,
     metavar="UNITS",
     help="Units of the hidden layers; none for a linear model.",
 )

@@ -18,6 +18,7 @@ from descend.errors import DescendError, unknown
 VERBS = {
     "fit": ("descend.cli.fit", "Train a network on a table, test it once, save it."),
     "predict": ("descend.cli.predict", "Predict the rows of a table with a saved network."),
+    "solve": ("descend.cli.solve", "Solve an economy; say how wrong the policies are."),
     "lab": ("descend.cli.lab", "List or run the lectures' worked examples."),
 }
 

@@ -169,11 +169,14 @@ def save_checkpoint(run: Any, path: str | Path) -> None:
         arrays |= flatten(callback.saved(), place)
     description = {
         "epoch": run.epoch + 1,
-        "history": run.history.history,
+        "history": {k: np.asarray(v).tolist() for k, v in run.history.history.items()},
         "epochs": run.history.epoch,
         "stopped": run.history.stopped,
         "identity": run.identity,
     }
+    if run.members is not None:
+        description["active"] = run.active.tolist()
+        description["diverged"] = list(run.diverged.items())
     if run.model is not None:
         description["model"] = run.model.describe()
     write(path, "checkpoint", description, arrays)
@@ -217,6 +220,9 @@ def load_checkpoint(path: str | Path, run: Any, identity: dict[str, Any]) -> Non
     run.history.epoch = description["epochs"]
     run.history.stopped = description["stopped"]
     run.epoch = description["epoch"] - 1
+    if run.members is not None:
+        run.active = np.asarray(description["active"])
+        run.diverged = dict(description["diverged"])
     for place in kept:
         places[place].restore(nested(arrays, place))
 

@@ -128,7 +128,9 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
         if checks is not None:
             checks = (jax.device_put(checks[0], everywhere), checks[1])
         # as the program returns it: otherwise the second call would compile anew
-        spread = jax.device_put(run.state, NamedSharding(mesh, PartitionSpec("members")))
+        # (an empty array, which nothing is cut of, comes back whole)
+        cut = lambda a: NamedSharding(mesh, PartitionSpec("members") if a.size else PartitionSpec())  # noqa: E731
+        spread = jax.device_put(run.state, jax.tree.map(cut, run.state))
         run.snapshot = Snapshot.of(spread)
     room = _room(feed)
     at_once, calls = 1, 0

@@ -1,0 +1,253 @@
+"""`descend solve`: from equilibrium conditions to a policy with a measured accuracy."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import shlex
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from descend.cli.fit import units
+from descend.errors import DescendError, unknown
+
+if TYPE_CHECKING:
+    from descend.economies.statement import Economy
+
+MISSED = 3  # the exit status where an aim was not met
+
+
+@click.command("solve")
+@click.argument("name", required=False)
+@click.option("--list", "listed", is_flag=True, help="Show models and their parameters.")
+@click.option("--class", "chosen", metavar="CLASS", help="The class, where FILE.py has several.")
+@click.option(
+    "--parameter", "-p", multiple=True, metavar="NAME=VALUE", help="A parameter; repeatable."
+)
+@click.option(
+    "--aim",
+    multiple=True,
+    metavar="[FIGURE=]NUMBER",
+    help="Mean residual to reach; or a figure's, as 'box max=1e-3'; repeatable.",
+)
+@click.option("--seeds", type=int, default=4, show_default=True, help="Networks side by side.")
+@click.option("--updates", type=int, default=1000, show_default=True, help="Of Adam, at most.")
+@click.option(
+    "--hidden",
+    default="32,32",
+    show_default=True,
+    callback=units,
+    metavar="UNITS",
+    help="Units of the hidden layers; none for a linear policy.",
+)
+@click.option(
+    "--box", type=float, default=0.25, show_default=True, help="Share of points from the box."
+)
+@click.option(
+    "--rule", help="For expectations in training, as gauss-hermite:5.  [default: by the shocks]"
+)
+@click.option(
+    "--over", multiple=True, metavar="NAME=LOW:HIGH", help="Make a parameter a state; repeatable."
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float64", "float32"]),
+    default="float64",
+    show_default=True,
+    help="Of weights and states.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to save the solution.  [default: NAME.descend]",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Write a page, and the same numbers as FILE.json.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print only the status and the files.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    name: str | None,
+    listed: bool,
+    chosen: str | None,
+    parameter: tuple[str, ...],
+    aim: tuple[str, ...],
+    over: tuple[str, ...],
+    output: Path | None,
+    report: Path | None,
+    quiet: bool,
+    **how: Any,
+) -> int:
+    """Solve an economy and say how wrong its policies are.
+
+    NAME is a built-in economy (descend solve --list), or FILE.py a file of yours that states one.
+    The file is run as Python.
+
+    \b
+    descend solve brock-mirman --aim 1e-5
+    descend solve stochastic-growth -p sigma=3 --over beta=0.95:0.99
+    descend solve mine.py --report mine.html
+
+    Exit status: 0 solved; 1 refused, with the reason; 2 wrong usage; 3 the aim was not met.
+    """
+    if listed:
+        _list(name, chosen)
+        return 0
+    if name is None:
+        raise click.UsageError("Missing argument 'NAME'; descend solve --list shows them.", ctx)
+    from descend.economies.registry import class_of
+
+    cls = class_of(name, chosen)  # JAX starts here
+    economy = stated(cls, pairs("-p", parameter))
+    ranges = {n: _range(n, text) for n, text in pairs("--over", over).items()}
+    how |= {"aim": _aims(aim) or None, "over": ranges or None}
+    output = output or Path(f"{Path(name).stem}.descend")
+    return _solve(economy, how, output, report, quiet, _again(ctx))
+
+
+def _solve(
+    economy: Economy, how: dict, output: Path, report: Path | None, quiet: bool, again: str
+) -> int:
+    from descend.cli import show_economy
+    from descend.economies.solver import solve
+    from descend.files import writable
+    from descend.report.economy import economy_report, report_files, sound
+    from descend.report.terminal import make_console
+
+    writable(output)  # now, not after the training
+    if report is not None:
+        report_files(report)
+    with show_economy.Progress(quiet) as progress, warnings.catch_warnings():
+        if not quiet:  # the log says it too
+            warnings.filterwarnings("ignore", message=f"{economy.label}: ")
+        solution = solve(economy, verbose=progress.line, **how)
+    solution.save(output)
+    written = [output]
+    if report is not None:
+        written += economy_report(solution, report, command=again)
+    show_economy.result(make_console(), solution, quiet)
+    show_economy.files(make_console(), written, quiet)
+    return 0 if sound(solution) else MISSED
+
+
+def _list(name: str | None, chosen: str | None) -> None:
+    from descend.cli import show_economy
+    from descend.economies.registry import MODELS, class_of
+
+    shown = {name: None} if name else {n: what for n, (_, what) in MODELS.items()}
+    for number, (model, what) in enumerate(shown.items()):
+        cls = class_of(model, chosen)
+        first = inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
+        show_economy.model(model, what or first, cls, gap=number > 0)
+
+
+# -- what was given -------------------------------------------------------------------------------
+
+
+def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE, ... as a dict; raises DescendError for anything else, or a name given twice."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not (name and sign and value):
+            raise DescendError(f"{option} takes NAME=VALUE, got {text!r}")
+        if name in found:
+            raise DescendError(f"{option} {name} is given twice: {found[name]} and {value}")
+        found[name] = value
+    return found
+
+
+def stated(cls: type[Economy], given: Mapping[str, str]) -> Economy:
+    """The economy of a class with some parameters given as text.
+
+    Raises:
+        DescendError: an unknown parameter, one that is no number, or out of its range.
+    """
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    values = {}
+    for name, text in given.items():
+        if name not in fields:
+            raise unknown(f"parameter of {cls.__name__}", name, fields)
+        values[name] = _value(f"parameter {name}", text, fields[name].default)
+    missing = [
+        name
+        for name, f in fields.items()
+        if f.default is dataclasses.MISSING
+        and f.default_factory is dataclasses.MISSING
+        and name not in values
+    ]
+    if missing:
+        raise DescendError(
+            f"{cls.__name__} needs a value of {', '.join(missing)}: -p {missing[0]}="
+        )
+    return cls(**values)
+
+
+def _value(what: str, text: str, like: Any) -> Any:
+    """A text as a value of the same kind as a default."""
+    if isinstance(like, bool):
+        if text.lower() not in ("true", "false"):
+            raise DescendError(f"{what} must be true or false, got {text!r}")
+        return text.lower() == "true"
+    if isinstance(like, str):
+        return text
+    if isinstance(like, tuple):
+        return tuple(_value(what, part, like[0] if like else 0.0) for part in text.split(","))
+    if isinstance(like, int):
+        try:
+            return int(text)
+        except ValueError:
+            raise DescendError(f"{what} must be a whole number, got {text!r}") from None
+    return number(what, text)
+
+
+def number(what: str, text: str) -> float:
+    """A text as a number; raises DescendError."""
+    try:
+        return float(text)
+    except ValueError:
+        raise DescendError(f"{what} must be a number, got {text!r}") from None
+
+
+def _range(name: str, text: str) -> tuple[float, float]:
+    low, colon, high = text.partition(":")
+    if not colon:
+        raise DescendError(f"--over takes NAME=LOW:HIGH, such as {name}=0.9:0.98; got {text!r}")
+    return number(f"the low end of {name}", low), number(f"the high end of {name}", high)
+
+
+def _aims(given: Sequence[str]) -> dict[str, float]:
+    found = pairs("--aim", [text if "=" in text else f"ergodic mean={text}" for text in given])
+    return {words: number(f"the aim {words!r}", text) for words, text in found.items()}
+
+
+def _again(ctx: click.Context) -> str:
+    """The command as it was given."""
+    parts = ["descend", "solve", str(ctx.params["name"])]
+    for option in ctx.command.params:
+        given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if not isinstance(option, click.Option) or not given:
+            continue
+        value = ctx.params[option.name or ""]
+        flag = max(option.opts, key=len)
+        if option.is_flag:
+            parts.append(flag)
+        elif option.multiple:
+            parts += [part for one in value for part in (flag, str(one))]
+        elif isinstance(value, tuple):
+            parts += [flag, ",".join(map(str, value)) or "none"]
+        else:
+            parts += [flag, str(value)]
+    return shlex.join(parts)

@@ -1,0 +1,67 @@
+"""Dynamic stochastic economies: stated as on paper, solved by a network, judged by a finer rule.
+
+    from descend.economies import solve
+    from descend.economies.models.brock_mirman import BrockMirman
+
+    solution = solve(BrockMirman(), aim=1e-5)
+    solution.status                                  # in words, whether the aim was met
+    solution.policy({"k": 0.2, "a": 0.0})            # {"saving": ..., "consumption": ..., ...}
+
+Names are loaded when first used, so that the list of models can be shown without JAX.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# public name -> module of this package that defines it
+_HOMES = {
+    "Bounded": "outputs",
+    "Chain": "shocks",
+    "Economy": "statement",
+    "Free": "outputs",
+    "Normal": "shocks",
+    "Positive": "outputs",
+    "Share": "outputs",
+    "Simplex": "outputs",
+    "Size": "accuracy",
+    "Solution": "solution",
+    "fb": "statement",
+    "fischer_burmeister": "statement",
+    "load_solution": "solution",
+    "parameter": "statement",
+    "precision": "solution",
+    "solve": "solver",
+}
+__all__ = list(_HOMES)
+
+if TYPE_CHECKING:
+    from descend.economies.accuracy import Size as Size
+    from descend.economies.outputs import Bounded as Bounded
+    from descend.economies.outputs import Free as Free
+    from descend.economies.outputs import Positive as Positive
+    from descend.economies.outputs import Share as Share
+    from descend.economies.outputs import Simplex as Simplex
+    from descend.economies.shocks import Chain as Chain
+    from descend.economies.shocks import Normal as Normal
+    from descend.economies.solution import Solution as Solution
+    from descend.economies.solution import load_solution as load_solution
+    from descend.economies.solution import precision as precision
+    from descend.economies.solver import solve as solve
+    from descend.economies.statement import Economy as Economy
+    from descend.economies.statement import fb as fb
+    from descend.economies.statement import fischer_burmeister as fischer_burmeister
+    from descend.economies.statement import parameter as parameter
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'descend.economies' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"descend.economies.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

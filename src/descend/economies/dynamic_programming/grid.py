@@ -1,0 +1,86 @@
+"""Grids of one state, and functions between their points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Points from low to high: low + (high - low) (i / (n - 1))^power.
+
+    Args:
+        low, high: the ends.
+        size: how many points, n.
+        power: 1 for even steps; above 1 the points crowd at the lower end.
+    """
+
+    low: float
+    high: float
+    size: int
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.low < self.high and self.size >= 4 and self.power >= 1):
+            raise DescendError(
+                "a grid needs low < high, size >= 4 and power >= 1, got "
+                f"{self.low:g}, {self.high:g}, {self.size}, {self.power:g}"
+            )
+
+    @property
+    def points(self) -> np.ndarray:
+        """(n,), rising."""
+        return self.low + (self.high - self.low) * np.linspace(0, 1, self.size) ** self.power
+
+    def cell(self, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """(i, t, width): x lies the share t behind point i; beyond the ends t leaves [0, 1]."""
+        share = jnp.clip((x - self.low) / (self.high - self.low), 0, 1) ** (1 / self.power)
+        i = jnp.clip((share * (self.size - 1)).astype(jnp.int32), 0, self.size - 2)
+        points = jnp.asarray(self.points)
+        width = points[i + 1] - points[i]
+        return i, (x - points[i]) / width, width
+
+    def slopes(self) -> np.ndarray:
+        """The matrix (n, n) from values at the points to the slopes of their cubic spline there."""
+        from scipy.interpolate import CubicSpline
+
+        return CubicSpline(self.points, np.eye(self.size)).derivative()(self.points)
+
+    def spline(self, x: jax.Array, values: jax.Array, slopes: jax.Array) -> jax.Array:
+        """The cubic between the points: values and slopes (n,) at its ends. At one x."""
+        i, t, width = self.cell(x)
+        a, b = values[i], values[i + 1]
+        p, q = width * slopes[i], width * slopes[i + 1]
+        return a + t * (p + t * (3 * (b - a) - 2 * p - q + t * (2 * (a - b) + p + q)))
+
+    def linear(self, x: jax.Array, values: jax.Array) -> jax.Array:
+        """The straight line between the points. At one x."""
+        i, t, _ = self.cell(x)
+        return (1 - t) * values[i] + t * values[i + 1]
+
+
+def lagrange(points: Any, x: Any) -> np.ndarray | jax.Array:
+    """Weights (..., m) of even points (m,): a cubic through the four next to x, (...,).
+
+    f(x) ~ sum_i weights_i f(points_i). The weights sum to 1; outer ones are negative.
+    """
+    xp = jnp if isinstance(x, jax.Array) else np
+    m = len(points)
+    place = (x - points[0]) / (points[1] - points[0])
+    first = xp.clip(xp.floor(place) - 1, 0, m - 4)
+    weights: Any = 0.0
+    for j in range(4):
+        others = [i for i in range(4) if i != j]
+        weight: Any = np.prod([1 / (j - i) for i in others])
+        for i in others:
+            weight = weight * (place - first - i)
+        hit = xp.arange(m) == (first + j)[..., None]
+        weights = weights + xp.where(hit, weight[..., None], 0.0)
+    return weights

@@ -1,0 +1,196 @@
+"""What dynamic programming solves: one endogenous state, one exogenous one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.economies.dynamic_programming.grid import Grid, lagrange
+from descend.economies.shocks import Chain
+from descend.errors import DataError, DescendError
+
+
+@dataclass(frozen=True, eq=False)
+class Exogenous:
+    """A state that moves by itself: a chain, or nodes of a continuous one.
+
+    Attributes:
+        values: (m,).
+        transition: (m, m); row i takes the expectation over the next period, seen from node i.
+        continuous: whether the state is given by its value (else by its position 0, 1, ...).
+    """
+
+    values: np.ndarray
+    transition: np.ndarray
+    continuous: bool = False
+
+    @classmethod
+    def chain(cls, chain: Chain) -> Exogenous:
+        """Of a chain whose values are numbers."""
+        return cls(np.asarray(chain.values, float), np.asarray(chain.transition, float))
+
+    @classmethod
+    def autoregressive(
+        cls, persistence: float, innovations: Any, chances: Any, nodes: int = 41
+    ) -> Exogenous:
+        """x' = persistence x + e, where e takes finitely many values.
+
+        The nodes span all that x can reach; between them functions of x' are read off a cubic, so
+        that the expectation is right to the fourth order in the distance of the nodes.
+        """
+        innovations, chances = np.asarray(innovations, float), np.asarray(chances, float)
+        far = abs(innovations).max() / (1 - persistence)
+        values = np.linspace(-far, far, nodes)
+        after = persistence * values[:, None] + innovations
+        return cls(values, np.einsum("e,iem->im", chances, lagrange(values, after)), True)
+
+    def weights(self, state: jax.Array) -> jax.Array:
+        """(m,): a function of the state is the weighted sum of its values at the nodes."""
+        if self.continuous:
+            return jnp.asarray(lagrange(self.values, jnp.asarray(state)))
+        return jax.nn.one_hot(state, len(self.values), dtype=jnp.result_type(float))
+
+    def value(self, state: jax.Array) -> jax.Array:
+        """What the problem's functions read as z."""
+        return state if self.continuous else jnp.asarray(self.values)[state]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """V(x, z) = max_u r(x, z, u) + beta E[V(g(x, z, u), z') | z],   low(x, z) <= u <= high(x, z).
+
+    Attributes:
+        grid: of x.
+        exogenous: z.
+        reward: (x, z, u) -> r, a number.
+        bounds: (x, z) -> (low, high). Next states must stay within the grid.
+        discount: beta.
+        transition: (x, z, u) -> x'; None: the choice is the next state.
+        names: of x and z in `policy`.
+        policies: (x, z, u) -> {name: number}, what `policy` returns.
+
+    Source: scheidegger-2020, "Connection to dynamic programming".
+    """
+
+    grid: Grid
+    exogenous: Exogenous
+    reward: Callable[[Any, Any, Any], Any]
+    bounds: Callable[[Any, Any], tuple[Any, Any]]
+    discount: float
+    transition: Callable[[Any, Any, Any], Any] | None = None
+    names: tuple[str, str] = ("x", "z")
+    policies: Callable[[Any, Any, Any], Mapping[str, Any]] = field(
+        default=lambda x, z, u: {"choice": u}
+    )
+
+    @classmethod
+    def of(cls, stated: Any, points: int | None) -> Problem:
+        """A Problem as it is; an economy by its `budget`."""
+        return stated if isinstance(stated, Problem) else Budget.of(stated, points).problem()
+
+    def next(self, x: Any, z: Any, u: Any) -> Any:
+        """x'."""
+        return u if self.transition is None else self.transition(x, z, u)
+
+
+@dataclass(frozen=True, eq=False)
+class Budget:
+    """Consumption and saving under CRRA utility.
+
+        max E sum_t beta^t c_t^(1-s) / (1-s),   c + x' = M(x, z),   x' >= b(x)
+
+    Attributes:
+        grid: of x.
+        exogenous: z.
+        resources: (x, z) -> M.
+        least: x -> b, or None where saving is free.
+        discount, curvature: beta and s.
+        names: of x and z in the economy.
+        policies: (x, z, c, multiplier) -> {name: number} as the economy names them. The multiplier
+            of x' >= b is a share of marginal utility.
+    """
+
+    grid: Grid
+    exogenous: Exogenous
+    resources: Callable[[Any, Any], Any]
+    least: Callable[[Any], Any] | None
+    discount: float
+    curvature: float
+    names: tuple[str, str]
+    policies: Callable[[Any, Any, Any, Any], Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, stated: Any, points: int | None) -> Budget:
+        """A Budget as it is; an economy by its method `budget(points)`."""
+        if isinstance(stated, Budget):
+            return stated
+        if not hasattr(stated, "budget"):
+            raise DescendError(
+                f"{type(stated).__name__} has no budget(points): dynamic programming needs a "
+                "Problem, a Budget, or an economy that states one, such as StochasticGrowth"
+            )
+        return stated.budget() if points is None else stated.budget(points)
+
+    def utility(self, c: Any) -> Any:
+        """u(c)."""
+        if self.curvature == 1:
+            return jnp.log(c)
+        return c ** (1 - self.curvature) / (1 - self.curvature)
+
+    def problem(self) -> Problem:
+        """As a Problem whose choice is the next state. What it calls the multiplier is NaN."""
+        low, high = self.grid.low, self.grid.high
+
+        def bounds(x: Any, z: Any) -> tuple[Any, Any]:
+            least = low if self.least is None else jnp.maximum(self.least(x), low)
+            return least, jnp.minimum(self.resources(x, z) * (1 - 1e-6), high)
+
+        return Problem(
+            grid=self.grid,
+            exogenous=self.exogenous,
+            reward=lambda x, z, u: self.utility(self.resources(x, z) - u),
+            bounds=bounds,
+            discount=self.discount,
+            names=self.names,
+            policies=lambda x, z, u: self.policies(x, z, self.resources(x, z) - u, jnp.nan),
+        )
+
+
+def iterated(method: str, iterations: int, distance: float, tolerance: float) -> str:
+    """In words, how an iteration ended."""
+    end = "converged" if distance <= tolerance else "NOT converged"
+    return (
+        f"{method} {end}: distance {distance:.1e} after {iterations} iterations, aimed for "
+        f"{tolerance:.0e}"
+    )
+
+
+def columns(
+    names: tuple[str, str], exogenous: Exogenous, states: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """x and z (n,) out of states by name; others are left alone.
+
+    Raises:
+        DataError: one is missing, not finite, of another length, or no position of the chain.
+    """
+    for name in names:
+        if name not in states:
+            raise DataError(
+                f"policy: needs the states {names[0]} and {names[1]}; {name} is missing"
+            )
+    x, z = np.broadcast_arrays(*(np.atleast_1d(np.asarray(states[n], float)) for n in names))
+    if x.ndim != 1 or not np.isfinite(x + z).all():
+        raise DataError(f"policy: {names[0]} and {names[1]} must be finite numbers or (n,)")
+    if exogenous.continuous:
+        return x, z
+    if not ((z == np.round(z)) & (z >= 0) & (z < len(exogenous.values))).all():
+        raise DataError(
+            f"policy: the chain {names[1]!r} is given by its position, a whole number from 0 to "
+            f"{len(exogenous.values) - 1}"
+        )
+    return x, z.astype(np.int32)

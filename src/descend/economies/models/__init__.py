@@ -1,0 +1,1 @@
+"""Economies of the literature, one a file."""

@@ -1,0 +1,160 @@
+"""From a network's numbers to policies: each transform keeps its policy where it belongs.
+
+Each is centred so that a network that puts out zeros gives a policy of its `start` or `scale`: a
+solve then begins near where the author expects the answer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError
+
+
+@dataclass(frozen=True)
+class Output:
+    """A policy of a shape, from as many raw numbers."""
+
+    shape: tuple[int, ...] = ()
+
+    @property
+    def raw(self) -> int:
+        """Numbers it takes from the network."""
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def unknowns(self) -> int:
+        """Numbers that are free: as many conditions are needed."""
+        return self.raw
+
+    def __call__(self, raw: jax.Array) -> jax.Array:
+        """The policy, of `shape`, from raw numbers (self.raw,)."""
+        raise NotImplementedError
+
+    def check(self, name: str) -> None:
+        """Raises DescendError where its numbers make no sense."""
+
+
+@dataclass(frozen=True)
+class Free(Output):
+    """Any number: centre + scale x."""
+
+    centre: Any = 0.0
+    scale: Any = 1.0
+
+    def __call__(self, raw):
+        """Centre + scale raw."""
+        return self.centre + self.scale * raw.reshape(self.shape)
+
+    def check(self, name):
+        """A finite centre; a scale that is finite and not 0."""
+        centre, scale = np.asarray(self.centre, float), np.asarray(self.scale, float)
+        if not (np.isfinite(centre).all() and np.isfinite(scale).all() and (scale != 0).all()):
+            raise DescendError(
+                f"policy {name!r}: Free needs a finite centre and a finite scale other than 0, "
+                "got "
+                f"centre={self.centre}, scale={self.scale}"
+            )
+
+
+@dataclass(frozen=True)
+class Positive(Output):
+    """A positive number: scale softplus(x + c), c such that x = 0 gives `scale`.
+
+    Args:
+        scale: the size to expect, > 0: a number or an array of `shape`.
+    """
+
+    scale: Any = 1.0
+
+    def __call__(self, raw):
+        """Scale softplus(raw + log(e - 1))."""
+        return self.scale * jax.nn.softplus(raw.reshape(self.shape) + math.log(math.e - 1))
+
+    def check(self, name):
+        """The scale must be positive."""
+        scale = np.asarray(self.scale, float)
+        if not ((scale > 0) & np.isfinite(scale)).all():
+            raise DescendError(f"policy {name!r}: Positive needs scale > 0, got {self.scale}")
+
+
+@dataclass(frozen=True)
+class Share(Output):
+    """A number between 0 and 1: sigmoid(x + logit(start)).
+
+    Args:
+        start: the share to expect, in (0, 1).
+    """
+
+    start: Any = 0.5
+
+    def __call__(self, raw):
+        """sigmoid(raw + logit(start))."""
+        s = jnp.asarray(self.start, raw.dtype)
+        return jax.nn.sigmoid(raw.reshape(self.shape) + jnp.log(s / (1 - s)))
+
+    def check(self, name):
+        """The start must lie inside."""
+        start = np.asarray(self.start, float)
+        if not ((start > 0) & (start < 1)).all():
+            raise DescendError(f"policy {name!r}: Share needs start in (0, 1), got {self.start}")
+
+
+@dataclass(frozen=True)
+class Bounded(Output):
+    """A number between two others: low + (high - low) sigmoid(x + c).
+
+    Args:
+        low, high: numbers, or arrays of `shape`.
+        start: the number to expect, inside; the middle by default.
+    """
+
+    low: Any = 0.0
+    high: Any = 1.0
+    start: Any = None
+
+    def __call__(self, raw):
+        """Low + (high - low) sigmoid(raw + c)."""
+        low, high = jnp.asarray(self.low, raw.dtype), jnp.asarray(self.high, raw.dtype)
+        share = (
+            0.5 if self.start is None else (jnp.asarray(self.start, raw.dtype) - low) / (high - low)
+        )
+        centre = jnp.log(share / (1 - share))
+        return low + (high - low) * jax.nn.sigmoid(raw.reshape(self.shape) + centre)
+
+    def check(self, name):
+        """Low < start < high."""
+        low, high = np.asarray(self.low, float), np.asarray(self.high, float)
+        start = (low + high) / 2 if self.start is None else np.asarray(self.start, float)
+        if not ((low < start) & (start < high) & np.isfinite(high - low)).all():
+            raise DescendError(
+                f"policy {name!r}: Bounded needs low < start < high, got low={self.low}, "
+                f"high={self.high}, start={self.start}"
+            )
+
+
+@dataclass(frozen=True)
+class Simplex(Output):
+    """Shares that sum to one, (n,): softmax(x). They are n - 1 unknowns."""
+
+    @property
+    def unknowns(self):
+        """One less than its shares."""
+        return self.raw - 1
+
+    def __call__(self, raw):
+        """softmax(raw)."""
+        return jax.nn.softmax(raw)
+
+    def check(self, name):
+        """One axis of at least two shares."""
+        if len(self.shape) != 1 or self.shape[0] < 2:
+            raise DescendError(
+                f"policy {name!r}: Simplex needs shape (n,), n >= 2, got {self.shape}"
+            )

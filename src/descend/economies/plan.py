@@ -1,0 +1,85 @@
+"""How an economy is solved: the arguments of `solve`, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from descend.economies.accuracy import FIGURES, SETS
+from descend.economies.learner import Sampling
+from descend.economies.network import Shape
+from descend.errors import DescendError, unknown
+from descend.train.optimizers import Adam, Optimizer
+from descend.train.optimizers import get as optimizer_named
+from descend.train.schedules import CosineDecay
+
+POLISHINGS = ("gauss-newton", "lbfgs", None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an economy is solved; the arguments of `solve`, checked."""
+
+    aim: Mapping[str, float]
+    seeds: int
+    updates: int
+    polish: str | None
+    polishing_steps: int
+    network: Shape
+    sampling: Sampling
+    optimizer: Optimizer
+    rule: str
+    judged_by: str
+    dtype: str
+    seed: int
+
+
+def aims_of(aim: Any) -> dict[str, float]:
+    """{"ergodic mean": value, ...}; a number is an aim for just that one."""
+    if aim is None:
+        return {}
+    aims = dict(aim) if isinstance(aim, Mapping) else {"ergodic mean": aim}
+    for words, value in aims.items():
+        which, _, what = words.partition(" ")
+        if which not in SETS or what not in FIGURES:
+            raise unknown("aim", words, [f"{s} {f}" for s in SETS for f in FIGURES])
+        if not isinstance(value, (int, float)) or not 0 < value < np.inf:
+            raise DescendError(f"the aim {words!r} must be a number > 0, got {value!r}")
+    return {words: float(value) for words, value in aims.items()}
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """A whole number of at least `least`; DescendError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise DescendError(f"solve: {name} must be a whole number >= {least}, got {value!r}")
+    return int(value)
+
+
+def polishing_of(name: str | None) -> str | None:
+    """The name of a polishing, or None."""
+    if name not in POLISHINGS:
+        raise unknown("polishing", name, [str(p) for p in POLISHINGS])
+    return name
+
+
+def sampling_of(paths: int, periods: int, batch: int, box: float) -> Sampling:
+    """Where an economy is trained."""
+    for name, value in (("paths", paths), ("periods", periods), ("batch", batch)):
+        whole(name, value, 1)
+    if batch > paths * periods:
+        raise DescendError(
+            f"solve: batch is at most paths * periods = {paths * periods}, got {batch}"
+        )
+    if not 0 <= box <= 1:
+        raise DescendError(f"solve: box must be a share between 0 and 1, got {box!r}")
+    return Sampling(paths, periods, batch, float(box))
+
+
+def optimizer_of(optimizer: Any, rate: float, updates: int) -> Optimizer:
+    """The optimiser given, or Adam on a cosine of so many updates."""
+    if optimizer is not None:
+        return optimizer_named(optimizer)
+    return Adam(CosineDecay(rate, max(updates, 1), alpha=0.01))

@@ -1,0 +1,271 @@
+"""An economy, stated as on paper: what its author writes, and what is checked before it is solved.
+
+    class Growth(Economy):
+        beta: float = parameter(0.96, above=0, below=1)
+
+        def states(self):     {"k": (low, high)}                     a box for each state
+        def shocks(self):     {"e": Normal(std), "z": Chain(values, transition)}
+        def policies(self):   {"saving": Share()}                    unknown functions of the state
+        def transition(self, now, policy, shock):   {"k": next capital}
+        def conditions(self, now, policy, E):       {"euler": a residual without units}
+
+`E(f)` is the expectation of f(next state, next policy, shock) given `now`; the author wraps it as
+the paper does, so that inverse Euler equations and complementarity are simply written down. All
+methods see one point: numbers, or vectors for a state with a shape. The solver maps them over many.
+
+Source: scheidegger-2020, "Deep Equilibrium Nets": G(x, f(x)) = 0 for all x, G free of units.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import inspect
+import linecache
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from descend.economies.outputs import Output
+from descend.economies.point import Point
+from descend.economies.shocks import Law
+from descend.errors import DescendError, unknown
+
+
+def parameter(
+    default: float,
+    *,
+    above: float = -math.inf,
+    below: float = math.inf,
+    least: float = -math.inf,
+    most: float = math.inf,
+    doc: str = "",
+) -> Any:
+    """A number of an economy, with the range in which it makes sense.
+
+    Args:
+        default: its value unless told otherwise; its type (int or float) is that of the parameter.
+        above, below: bounds that it may not reach; `least`, `most`: bounds that it may.
+        doc: what it is, for `descend solve --list` and reports.
+    """
+    limits = {"above": above, "below": below, "least": least, "most": most, "doc": doc}
+    return field(default=default, metadata=limits)
+
+
+@dataclass(frozen=True)
+class Economy:
+    """The base of every statement; subclasses are frozen dataclasses whose fields are parameters.
+
+    Raises:
+        DescendError: a parameter outside the range that `parameter` gave it.
+    """
+
+    def __post_init__(self) -> None:
+        known = dataclasses.fields(self)
+        lost = [n for n, v in vars(type(self)).items() if isinstance(v, dataclasses.Field)]
+        if lost:
+            raise DescendError(
+                f"{type(self).__name__}: {', '.join(lost)} became no parameter; write "
+                "@dataclass(frozen=True) above the class"
+            )
+        for f in known:
+            _in_range(type(self).__name__, f, getattr(self, f.name))
+
+    # -- what every economy states ------------------------------------------------------------
+
+    def states(self) -> Mapping[str, tuple[Any, Any]]:
+        """{name: (low, high)}: numbers, or vectors for a state with a shape.
+
+        The box scales the network's inputs, is what `box` accuracy is judged on, and, somewhat
+        widened, is where a simulated path is set back to the start.
+        """
+        raise NotImplementedError
+
+    def policies(self) -> Mapping[str, Output]:
+        """{name: Share, Positive, Bounded, Simplex or Free}."""
+        raise NotImplementedError
+
+    def transition(self, now: Any, policy: Any, shock: Any) -> Mapping[str, Any]:
+        """{name: next value} for every state; chains move by themselves."""
+        raise NotImplementedError
+
+    def conditions(self, now: Any, policy: Any, E: Callable) -> Mapping[str, Any]:
+        """{name: residual}, zero where the policy is right; numbers or vectors, without units."""
+        raise NotImplementedError
+
+    # -- what it may state --------------------------------------------------------------------
+
+    def shocks(self) -> Mapping[str, Any]:
+        """{name: Normal or Chain}; none by default."""
+        return {}
+
+    def start(self) -> Mapping[str, Any]:
+        """{name: value}: where paths begin; the middle of the box by default."""
+        return {n: (np.asarray(a) + np.asarray(b)) / 2 for n, (a, b) in self.states().items()}
+
+    def definitions(self, now: Any, policy: Any) -> Mapping[str, Any]:
+        """{name: quantity} to be shown in simulations and tables; none by default."""
+        return {}
+
+    def constraints(self, now: Any, policy: Any, E: Callable) -> Mapping[str, tuple[Any, Any]]:
+        """{name: (slack, multiplier)}, both >= 0 and without units, for the report.
+
+        A constraint binds where its slack is less than its multiplier.
+        """
+        return {}
+
+    def consumption_errors(self, now: Any, policy: Any, E: Callable) -> Mapping[str, Any]:
+        """{name: error}, each a share of consumption; by default the conditions as they are.
+
+        For an Euler equation u'(c) = beta E[u'(c') R']: u'^{-1}(beta E[u'(c') R']) / c - 1.
+        """
+        return self.conditions(now, policy, E)
+
+    def exact(self, now: Any) -> Mapping[str, Any]:
+        """{name: policy} where a closed form is known; none by default."""
+        return {}
+
+    # -- how it is used -----------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """The class's name."""
+        return type(self).__name__
+
+    def parameters(self) -> dict[str, Any]:
+        """{name: value}."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    def with_parameters(self, values: Mapping[str, Any]) -> Economy:
+        """A checked copy; raises DescendError for an unknown name or a value out of range."""
+        known = {f.name: f for f in dataclasses.fields(self)}
+        for name in values:
+            if name not in known:
+                raise unknown(f"parameter of {self.label}", name, known)
+        return dataclasses.replace(self, **values)
+
+    def bound(self, values: Mapping[str, Any]) -> Economy:
+        """A copy with traced numbers in the place of parameters; nothing is checked."""
+        if not values:
+            return self
+        other = copy.copy(self)
+        for name, value in values.items():
+            object.__setattr__(other, name, value)
+        return other
+
+
+def _in_range(owner: str, f: dataclasses.Field, value: Any) -> None:
+    limits = f.metadata
+    if "doc" not in limits:
+        return
+    whole = isinstance(f.default, int) and not isinstance(f.default, bool)
+    kind = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise DescendError(
+            f"{owner}: {f.name} must be a {'whole ' if whole else ''}number, got {value!r}"
+        )
+    words = [
+        f"{sign} {limits[key]:g}"
+        for key, sign in (("above", ">"), ("least", ">="), ("below", "<"), ("most", "<="))
+        if math.isfinite(limits[key])
+    ]
+    inside = (
+        math.isfinite(value)
+        and limits["above"] < value < limits["below"]
+        and limits["least"] <= value <= limits["most"]
+    )
+    if not inside:
+        what = f" ({limits['doc']})" if limits["doc"] else ""
+        wanted = " and ".join(words) or "finite"
+        raise DescendError(f"{owner}: {f.name}{what} must be {wanted}, got {value:g}")
+
+
+def fischer_burmeister(a: Any, b: Any) -> Any:
+    """fb(a, b) = a + b - sqrt(a^2 + b^2): zero exactly where a >= 0, b >= 0 and a b = 0.
+
+    Its gradient at a = b = 0 is set to (1, 1).
+
+    Source: Fischer 1992; in the lecture's programme as the complementary slackness conditions of
+    Azinovic, Gaegauf and Scheidegger 2022.
+    """
+    square = a * a + b * b
+    positive = square > 0
+    root = jnp.sqrt(jnp.where(positive, square, 1.0))
+    return a + b - jnp.where(positive, root, 0.0)
+
+
+fb = fischer_burmeister
+
+
+# -- errors that name the author's line ---------------------------------------------------------
+
+
+@contextlib.contextmanager
+def author(economy: Economy, method: str) -> Iterator[None]:
+    """Whatever goes wrong in the author's method becomes an error that names the line."""
+    try:
+        yield
+    except Exception as error:
+        where = _line_of(economy, error) or _definition(economy, method)
+        text = str(error).splitlines()
+        said = text[0] if text else type(error).__name__
+        prefix = f"{economy.label}.{method}"
+        if isinstance(error, DescendError) and said.startswith(prefix):
+            rest = said.removeprefix(prefix)
+            if rest.startswith(" ("):
+                raise  # its line is named already
+            raise DescendError(f"{prefix}{where}{rest}") from error
+        kind = "" if isinstance(error, DescendError) else f"{type(error).__name__}: "
+        raise DescendError(f"{prefix}{where}: {kind}{said}") from error
+
+
+def _line_of(economy: Economy, error: BaseException) -> str:
+    """The last frame in a file that the economy's classes lie in: " (file, line n: text)"."""
+    files = set()
+    for cls in type(economy).__mro__:
+        if cls not in (Economy, object):
+            with contextlib.suppress(TypeError, OSError):
+                files.add(inspect.getsourcefile(cls))
+    found = ""
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name in files:
+            line = linecache.getline(name, trace.tb_lineno).strip()
+            found = f" ({name}, line {trace.tb_lineno}: {line})"
+        trace = trace.tb_next
+    return found
+
+
+def _definition(economy: Economy, method: str) -> str:
+    """ " (file, line n)" where a method of the economy begins: what it returned was wrong."""
+    code = getattr(getattr(type(economy), method, None), "__code__", None)
+    return f" ({code.co_filename}, line {code.co_firstlineno})" if code else ""
+
+
+def named(economy: Economy, method: str, found: Any, wanted: Any = None) -> dict[str, Any]:
+    """What a method returned, as a dict; DescendError names what misses or is too much."""
+    prefix = f"{economy.label}.{method}"
+    if isinstance(found, Point):
+        found = found.asdict()
+    if not isinstance(found, Mapping):
+        raise DescendError(
+            f"{prefix} must return a dict {{name: value}}, got {type(found).__name__}"
+        )
+    if wanted is not None and set(found) != set(wanted):
+        missing, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
+        said = [f"is missing {', '.join(missing)}"] if missing else []
+        said += [f"has {', '.join(extra)}, which it does not know"] if extra else []
+        raise DescendError(f"{prefix}: what it returned {' and '.join(said)}")
+    return dict(found)
+
+
+def law_of(economy: Economy) -> Law:
+    """The economy's shocks."""
+    with author(economy, "shocks"):
+        return Law.of(named(economy, "shocks", economy.shocks()))

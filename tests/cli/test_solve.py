@@ -1,0 +1,201 @@
+"""`descend solve` as a user meets it: what it prints and writes, and how it answers mistakes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from descend.cli.main import run
+from descend.economies.registry import MODELS
+
+HEAD = """
+from dataclasses import dataclass
+import jax.numpy as jnp
+from descend.economies import Chain, Economy, Free, Normal, parameter
+"""
+STATEMENT = """
+@dataclass(frozen=True)
+class {name}(Economy):
+    "x = sin(3 k), which two hidden units cannot be."
+
+    stay: float = parameter(0.9, least=0, most=1, doc="probability")
+    count: int = parameter(2, least=1)
+
+    def states(self):
+        return {{"k": (-1.0, 1.0)}}
+
+    def shocks(self):
+        return {{"z": Chain([0.0, 1.0], [[self.stay, {leave}], [0.5, 0.5]])}}
+
+    def policies(self):
+        return {{"x": Free()}}
+
+    def transition(self, now, policy, shock):
+        return {{"k": 0.5 * now.k + 0.3 * shock.z}}
+
+    def conditions(self, now, policy, E):
+        return {{"sine": policy.x - jnp.sin(3 * now.k)}}
+"""
+GOOD = STATEMENT.format(name="Sine", leave="1 - self.stay")
+FILES = {
+    "sine_economy.py": HEAD + GOOD,
+    "leaky_economy.py": HEAD + STATEMENT.format(name="Leaky", leave="0.2 - 0.1 * self.stay"),
+    "two_economies.py": HEAD + GOOD + STATEMENT.format(name="Other", leave="1 - self.stay"),
+    "empty_economy.py": "x = 1\n",
+    "broken_economy.py": "x = 1\nx +\n",
+    "failing_economy.py": "import math\nmath.sqrt('a')\n",
+    "bare_economy.py": HEAD + GOOD.replace("@dataclass(frozen=True)", ""),
+    "no-name.py": "",
+    "json.py": "",
+}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    """Brock and Mirman, in a hurry: (folder, standard output, standard error)."""
+    folder = tmp_path_factory.mktemp("solved")
+    arguments = "solve brock-mirman --aim 1e-3 --seeds 1 --updates 50 --hidden 8 -p beta=0.95"
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        assert run([*arguments.split(), "--report", "bm.html"]) == 0
+    return folder, out.getvalue(), err.getvalue()
+
+
+def test_the_help_imports_nothing_heavy():
+    code = (
+        "import sys, descend.cli.main as m; m.run(['solve', '--help']);"
+        "heavy = {'jax', 'numpy', 'pandas', 'rich', 'matplotlib', 'optax'};"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Exit status: 0 solved" in done.stdout
+
+
+def test_it_says_how_wrong_the_policies_are(solved):
+    _, out, err = solved
+    for part in ("gauss-hermite:11", "ergodic   euler", "stressed  euler", "p99.9", "aim met"):
+        assert part in out
+    assert "solution  brock-mirman.descend" in out
+    assert "adam, 10 of 50: mean residual" in err.lower()
+    assert "\x1b" not in out + err
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_what_it_writes_can_be_read_again(solved):
+    from descend.economies import load_solution
+
+    folder, _, _ = solved
+    assert {f.name for f in folder.iterdir()} == {"brock-mirman.descend", "bm.html", "bm.json"}
+    solution = load_solution(folder / "brock-mirman.descend")
+    assert solution.economy.beta == 0.95
+    found = json.loads((folder / "bm.json").read_text())
+    assert found["accuracy"]["aims"] == {
+        words: list(pair) for words, pair in solution.accuracy.aims.items()
+    }
+    assert found["command"] == (
+        "descend solve brock-mirman --parameter beta=0.95 --aim 1e-3 --seeds 1 --updates 50 "
+        "--hidden 8 --report bm.html"
+    )
+
+
+def test_an_aim_that_was_not_met_is_status_3_and_all_is_written(capsys):
+    with open("sine_economy.py", "w") as file:
+        file.write(FILES["sine_economy.py"])
+    arguments = "solve sine_economy.py --aim 1e-30 --seeds 1 --updates 5 --hidden 2 -p stay=0.8 -q"
+    assert run([*arguments.split(), "-o", "s.descend"]) == 3
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("aim NOT met: ergodic mean residual")
+    assert out[1:] == ["s.descend"]
+    assert os.path.exists("s.descend")
+
+
+def test_the_list_has_every_model_with_its_parameters(capsys):
+    assert run(["solve", "--list"]) == 0
+    shown = capsys.readouterr().out
+    for name, (_, what) in MODELS.items():
+        assert f"{name}  {what}\n" in shown
+    assert "  beta   0.9   discount factor" in shown
+
+
+def test_the_list_of_one_file(capsys):
+    with open("sine_economy.py", "w") as file:
+        file.write(FILES["sine_economy.py"])
+    assert run(["solve", "sine_economy.py", "--list"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0].endswith("x = sin(3 k), which two hidden units cannot be.")
+    assert "stay   0.9  probability" in shown
+
+
+# arguments -> what the line must say; 2 in front where the command line itself is wrong
+MISTAKES = [
+    ("solve", 2, "Missing argument 'NAME'"),
+    ("solve brok-mirman", "Did you mean 'brock-mirman'"),
+    ("solve brock-mirman -p beta=1", "beta (discount factor) must be > 0 and < 1, got 1"),
+    ("solve brock-mirman -p beta=nan", "must be > 0 and < 1"),
+    ("solve brock-mirman -p betta=0.9", "Did you mean 'beta'"),
+    ("solve brock-mirman -p beta=high", "parameter beta must be a number, got 'high'"),
+    ("solve brock-mirman -p beta", "takes NAME=VALUE, got 'beta'"),
+    ("solve brock-mirman -p beta=.9 -p beta=.8", "given twice"),
+    ("solve stochastic-growth -p delta=1.5", "delta (depreciation) must be"),
+    ("solve stochastic-growth -p delta=-0.1", "delta (depreciation) must be"),
+    ("solve analytic-olg -p cohorts=6.5", "parameter cohorts must be a whole number"),
+    ("solve brock-mirman --over beta=0.9", "takes NAME=LOW:HIGH"),
+    ("solve brock-mirman --over beta=0.9:1.2", "must be > 0 and < 1, got 1.2"),
+    ("solve brock-mirman --over bta=0.9:0.95", "Did you mean 'beta'"),
+    ("solve brock-mirman --over beta=0.95:0.9", "a range low < high"),
+    ("solve brock-mirman --aim 0", "must be a number > 0"),
+    ("solve brock-mirman --aim small", "must be a number, got 'small'"),
+    ("solve brock-mirman --aim worst=1e-3", "unknown aim 'worst'"),
+    ("solve brock-mirman --rule gauss:5", "gauss-hermite"),
+    ("solve brock-mirman --seeds 0", "seeds must be"),
+    ("solve brock-mirman --updates -1", "updates must be"),
+    ("solve brock-mirman --box 1.5", "box must be a share"),
+    ("solve brock-mirman --hidden 8x8", 2, "divided by commas"),
+    ("solve brock-mirman --dtype float16", 2, "float32"),
+    ("solve brock-mirman --report a.pdf", "ends in .html"),
+    ("solve brock-mirman -o nowhere/a", "there is no folder nowhere"),
+    ("solve brock-mirman --class BrockMirman", "--class chooses a class of FILE.py"),
+    ("solve missing.py", "there is no file missing.py"),
+    ("solve leaky_economy.py", "row 0 of its transition matrix sums to 1.01"),
+    ("solve two_economies.py", "states 2 economies, Sine, Other; choose one with --class"),
+    ("solve two_economies.py --class Sne", "Did you mean 'Sine'"),
+    ("solve empty_economy.py", "states no economy"),
+    ("solve broken_economy.py", "broken_economy.py, line 2: SyntaxError"),
+    ("solve failing_economy.py", "failing_economy.py, line 2: TypeError"),
+    ("solve bare_economy.py", "write @dataclass(frozen=True)"),
+    ("solve no-name.py", "give the file another name"),
+    ("solve json.py", "give the file another name"),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=[m[0] for m in MISTAKES])
+def test_a_mistake_is_one_clear_line(mistake, capsys):
+    arguments, *status, wanted = mistake
+    for name, text in FILES.items():
+        with open(name, "w") as file:
+            file.write(text)
+    before = sorted(os.listdir())
+    assert run(arguments.split()) == (status[0] if status else 1)
+    shown = capsys.readouterr()
+    *_, last = shown.err.splitlines()
+    assert last.startswith("error: ")
+    assert wanted in last
+    assert shown.err.count("error:") == 1
+    assert "Traceback" not in shown.err + shown.out
+    assert sorted(n for n in os.listdir() if n != "__pycache__") == before
