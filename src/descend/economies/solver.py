@@ -74,7 +74,7 @@ def solve(
             judging rule is the solution, and how many reached the aim is reported.
         updates: first-order updates at most.
         polish: "gauss-newton", "lbfgs" or None, behind the first-order updates.
-        polishing_steps: its steps at most; a seed that has not become better by a tenth in 12 steps
+        polishing_steps: its steps at most; a seed that has not become better by a tenth in 25 steps
             is left as it is.
         hidden, activation: of the network.
         paths, periods, batch: simulated side by side; periods that each goes on for between

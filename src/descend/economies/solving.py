@@ -39,7 +39,7 @@ from descend.train.runtime import quick_compile
 WATCHED = 512  # points that a policy is judged on while it is trained
 CHECKS = 12  # how often, in each stage
 APART = 10  # periods between the points of a path that are polished on: nearer ones are too alike
-STALLED = 12  # polishing steps without getting better by a tenth: the seed is done
+STALLED = 25  # polishing steps without getting better by a tenth: the seed is done
 STRIDE = 0.25  # of the way, the longest step of a homotopy
 FOLLOWED = 1e-2  # a step has succeeded when some seed's mean residual is below this
 

@@ -36,7 +36,7 @@ class ConstrainedOLG(Economy):
     what share of its consumption it would like to eat more. The floor is thus reached exactly, and
     x goes through it smoothly.
 
-    Source: Azinovic, Gaegauf and Scheidegger 2022 (the one-asset model; shocks, endowments and
+    Source: after Azinovic, Gaegauf and Scheidegger 2022 (one asset here; shocks, endowments and
     adjustment cost as in the authors' published script); x: Garcia and Zangwill 1981.
     """
 

@@ -24,7 +24,7 @@ class StochasticGrowth(Economy):
     Capital is held within its box. Without that, paths on which capital grows for ever satisfy the
     Euler equation as well, and a network finds them: the transversality condition is no residual.
 
-    Source: Brock and Mirman 1972; the numbers are those of shared/research/economies.md, 3.
+    Source: Brock and Mirman 1972; the numbers are usual for quarters.
     """
 
     beta: float = parameter(0.99, above=0, below=1, doc="discount factor")

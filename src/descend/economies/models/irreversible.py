@@ -29,7 +29,7 @@ class IrreversibleGrowth(Economy):
     never came to bind.) Capital is held within its box, as in StochasticGrowth.
 
     Complementarity by one number: Garcia and Zangwill 1981.
-    Source: Christiano and Fisher 2000; the numbers are those of shared/research/economies.md, 4.
+    Source: Christiano and Fisher 2000; the numbers are usual for quarters.
     """
 
     beta: float = parameter(0.99, above=0, below=1, doc="discount factor")
