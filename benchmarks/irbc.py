@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from olg import machine
+from growth_picture import draw
+from olg import about
 
 RESULTS = Path(__file__).resolve().parent / "results"
 COUNTRIES = (2, 4, 8, 16, 32)
@@ -124,15 +125,15 @@ def markdown(found: dict[str, Any]) -> str:
         if name not in found:
             continue
         part = found[name]
-        about = part["machine"]
-        versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
+        ran = part["machine"]
+        with_what = ", ".join(f"{k} {v}" for k, v in ran["versions"].items())
         quick = " **Quick run: only to see that it works.**" if part["quick"] else ""
         lines += [
             "",
             f"## {name}",
             "",
-            f"`{part['command']}`, {part['date']}. {about['cpu']}, {about['cores']} cores; Python "
-            f"{about['python']}, {versions}. Residuals of the worst condition, by the finer rule; "
+            f"`{part['command']}`, {part['date']}. {ran['cpu']}, {ran['cores']} cores; "
+            f"{with_what}. Residuals of the worst condition, by the finer rule; "
             f"seconds with compilation and the final accuracy.{quick}",
             "",
             *_table(part["rows"], name == "published"),
@@ -156,25 +157,6 @@ def _table(rows: list[dict], beside: bool) -> list[str]:
     return lines
 
 
-def draw(rows: list[dict], path: Path) -> None:
-    """Seconds against countries, both in logarithms; hollow where the aim was missed."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    countries, seconds = [r["countries"] for r in rows], [r["seconds"] for r in rows]
-    figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
-    axes.loglog(countries, seconds, "-", color="C0")
-    for n, s, r in zip(countries, seconds, rows, strict=True):
-        axes.loglog([n], [s], "o", color="C0", fillstyle="full" if r["met"] else "none")
-    axes.set(xlabel="countries", ylabel=f"seconds, mean residual {GROWTH_AIM:g}", title="IRBC")
-    axes.set_xticks(countries, [str(n) for n in countries])
-    axes.minorticks_off()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
@@ -188,8 +170,8 @@ def main() -> None:
         settings["hidden"] = tuple(settings["hidden"])
         print(json.dumps(solved(kind, countries, settings, aims)))
         return
-    about = machine()
-    print(json.dumps(about, indent=1), flush=True)
+    ran = about()
+    print(json.dumps(ran, indent=1), flush=True)
     path = given.out / ("irbc-quick.json" if given.quick else "irbc.json")
     given.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
@@ -201,7 +183,7 @@ def main() -> None:
                 "command": " ".join(["python benchmarks/irbc.py", *sys.argv[1:]]),
                 "date": time.strftime("%Y-%m-%d"),
                 "quick": given.quick,
-                "machine": about,
+                "machine": ran,
                 "rows": [],
             }
             for row in job():
@@ -209,7 +191,8 @@ def main() -> None:
                 path.write_text(json.dumps(found, indent=1) + "\n")
                 path.with_suffix(".md").write_text(markdown(found))
     if "growth" in found:
-        draw(found["growth"]["rows"], path.with_suffix(".png"))
+        seconds = f"seconds, mean residual {GROWTH_AIM:g}"
+        draw(found["growth"]["rows"], "countries", seconds, "IRBC", path)
 
 
 if __name__ == "__main__":

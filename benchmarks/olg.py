@@ -11,22 +11,23 @@ used as it is); both cores are taken to be free.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from growth_picture import draw
+from machine import machine, versions
 
 from descend.economies.models.analytic_olg import AnalyticOLG
 from descend.economies.models.constrained_olg import ConstrainedOLG
 from descend.economies.solution import Solution
 from descend.economies.solver import solve
 
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy")
 RESULTS = Path(__file__).resolve().parent / "results"
 FIGURES = ("ergodic mean", "ergodic max", "box mean", "box max")
 # Few first-order updates: Gauss-Newton does the rest better from a network that is not far bent.
@@ -102,35 +103,24 @@ def say(text: str) -> None:
     print(f"[{time.perf_counter():7.1f} s] {text}", flush=True)
 
 
-def machine() -> dict[str, Any]:
-    """Where and with what it ran."""
-    names = ("jax", "jaxlib", "numpy", "scipy")
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = [s for s in info.read_text().splitlines() if s.startswith("model name")]
-        model = lines[0].partition(":")[2].strip() if lines else model
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load before": [round(x, 1) for x in os.getloadavg()],
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in names},
-    }
+def about() -> dict[str, Any]:
+    """Where and with what it ran, and how busy the machine was."""
+    load = [round(x, 1) for x in os.getloadavg()]
+    return machine() | {"load before": load, "versions": versions(*PACKAGES)}
 
 
 def markdown(found: dict[str, Any]) -> str:
     """olg.json as tables."""
     lines = ["# Overlapping generations", "", "Written by `benchmarks/olg.py`; do not edit.", ""]
     for name, part in found.items():
-        about = part["machine"]
-        versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
+        ran = part["machine"]
+        with_what = ", ".join(f"{k} {v}" for k, v in ran["versions"].items())
         quick = " **Quick run: only to see that it works.**" if part["quick"] else ""
         lines += [
             f"## {name}",
             "",
-            f"`{part['command']}`, {part['date']}. {about['cpu']}, {about['cores']} cores, load "
-            f"before {about['load before']}; Python {about['python']}, {versions}.{quick}",
+            f"`{part['command']}`, {part['date']}. {ran['cpu']}, {ran['cores']} cores, load "
+            f"before {ran['load before']}; {with_what}.{quick}",
             "",
             f"`solve(..., {', '.join(f'{k}={v!r}' for k, v in part['settings'].items())})`",
             "",
@@ -179,23 +169,6 @@ def _constrained_lines(part: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def draw(part: dict[str, Any], path: Path) -> None:
-    """Seconds against cohorts, both in logarithms."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    cohorts = [r["cohorts"] for r in part["growth"]]
-    figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
-    axes.loglog(cohorts, [r["seconds"] for r in part["growth"]], "o-")
-    axes.set(xlabel="cohorts", ylabel="seconds, mean residual 1e-6", title="Analytic OLG")
-    axes.set_xticks(cohorts, [str(c) for c in cohorts])
-    axes.minorticks_off()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
@@ -204,7 +177,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, help="of the constrained economy")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    print(json.dumps(machine(), indent=1), flush=True)
+    print(json.dumps(about(), indent=1), flush=True)
     path = given.out / ("olg-quick.json" if given.quick else "olg.json")
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     changed = {} if given.updates is None else {"updates": given.updates}
@@ -218,18 +191,19 @@ def main() -> None:
         )
     given.out.mkdir(parents=True, exist_ok=True)
     for name, job in jobs.items():
-        about = machine()
+        ran = about()
         found[name] = {
             "command": " ".join(["python benchmarks/olg.py", *sys.argv[1:]]),
             "date": time.strftime("%Y-%m-%d"),
             "quick": given.quick,
-            "machine": about,
+            "machine": ran,
             **job(),
         }
         path.write_text(json.dumps(found, indent=1) + "\n")  # a job that is stopped loses no other
         path.with_suffix(".md").write_text(markdown(found))
     if "analytic" in jobs:
-        draw(found["analytic"], path.with_suffix(".png"))
+        rows = found["analytic"]["growth"]
+        draw(rows, "cohorts", "seconds, mean residual 1e-6", "Analytic OLG", path)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.metadata
 import json
 import os
-import platform
-import re
 import shutil
 import sys
 import tempfile
@@ -28,33 +25,15 @@ import parts
 import readme
 import report
 from harness import Bench
-
-import descend
+from machine import machine, versions
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 
 
-def machine() -> dict:
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        found = re.search(r"model name\s*:\s*(.+)", info.read_text())
-        model = found.group(1).strip() if found else model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": model, "cores": cores, "system": f"{platform.system()} {platform.machine()}"}
-
-
-def versions() -> dict:
+def peers() -> dict:
     names = ["jax", "jaxlib", "optax", "numpy", "scikit-learn", "torch", "keras"]
-    names += ["tensorflow", "tensorflow-cpu"]
-    # a checkout is measured as it lies there, whatever may be installed
-    found = {"python": platform.python_version(), "descend": descend.__version__}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
+    found = versions(*names, "tensorflow", "tensorflow-cpu")
     if found["tensorflow"] == "not installed":
         found["tensorflow"] = found["tensorflow-cpu"]
     del found["tensorflow-cpu"]
@@ -91,7 +70,7 @@ def main() -> None:
     results = json.loads(path.read_text()) if path.exists() else {}
     if options.quick and not options.write:
         results = {}
-    results |= {"machine": machine(), "versions": versions()}
+    results |= {"machine": machine(), "versions": peers()}
     folder = Path(tempfile.mkdtemp(prefix="descend-speed-"))
     try:
         bench = Bench(options.quick, folder)

@@ -15,11 +15,8 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.metadata
 import json
 import os
-import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -27,6 +24,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from machine import machine, versions
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TOLERANCE, MOST = 1e-6, 5000
@@ -198,26 +196,18 @@ def worker(peer: str, points: int, repeats: int) -> dict:
 
 
 def about() -> dict:
-    info = Path("/proc/cpuinfo")
-    model = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    versions = {"python": platform.python_version()}
-    for name in ("jax", "numpy", "numba"):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed"
+    where = machine()
     return {
         "date": datetime.date.today().isoformat(),
         "command": "python benchmarks/value_iteration.py " + " ".join(sys.argv[1:]),
-        "machine": f"{model.group(1).strip() if model else platform.machine()}, {cores} cores",
+        "machine": f"{where['cpu']}, {where['cores']} cores",
         "load_before": os.getloadavg()[0],
-        "versions": versions,
+        "versions": versions("jax", "numpy", "numba"),
     }
 
 
 def markdown(results: dict) -> str:
-    versions = ", ".join(f"{k} {v}" for k, v in results["versions"].items())
+    with_what = ", ".join(f"{k} {v}" for k, v in results["versions"].items())
     lines = [
         "# Value function iteration",
         "",
@@ -226,7 +216,7 @@ def markdown(results: dict) -> str:
         f"than {results['tolerance']:g}. Seconds of a whole solve: median (smallest - largest) "
         "after a first call; the first call with compilation and tables, without any cache.",
         "",
-        f"{results['date']}, `{results['command'].strip()}`, {results['machine']}, {versions}, "
+        f"{results['date']}, `{results['command'].strip()}`, {results['machine']}, {with_what}, "
         f"load average before: {results['load_before']:.1f}.",
         "",
         "| points | iterations | | solve (s) | over descend | an iteration (ms) | first call (s) |",

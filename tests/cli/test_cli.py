@@ -48,12 +48,14 @@ def lines(count, row="{i},{j},{k}"):
 def test_the_help_imports_nothing_heavy():
     code = (
         "import sys, descend.cli.main as m; m.run(['--help']); m.run(['fit', '--help']);"
+        "m.run(['solve', '--help']);"
         "heavy = {'jax', 'numpy', 'pandas', 'rich', 'sklearn', 'matplotlib', 'optax'};"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "fit" in done.stdout
+    assert "Exit status: 0 solved" in done.stdout
 
 
 def test_help_and_version(capsys):

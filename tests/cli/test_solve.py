@@ -6,8 +6,6 @@ import contextlib
 import io
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -74,17 +72,6 @@ def solved(tmp_path_factory):
     ):
         assert run([*arguments.split(), "--report", "bm.html"]) == 0
     return folder, out.getvalue(), err.getvalue()
-
-
-def test_the_help_imports_nothing_heavy():
-    code = (
-        "import sys, descend.cli.main as m; m.run(['solve', '--help']);"
-        "heavy = {'jax', 'numpy', 'pandas', 'rich', 'matplotlib', 'optax'};"
-        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "Exit status: 0 solved" in done.stdout
 
 
 def test_it_says_how_wrong_the_policies_are(solved):

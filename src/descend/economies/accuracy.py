@@ -25,6 +25,7 @@ import numpy as np
 
 from descend.economies.expectations import Rule
 from descend.economies.network import function
+from descend.economies.point import labels
 from descend.economies.points import Draw, Ground, Position, flattened
 from descend.economies.statement import author, named
 from descend.nn.graph import Graph
@@ -298,9 +299,8 @@ def _table(conditions: dict, consumption: dict, constraints: dict) -> dict[str, 
 
 def _columns(name: str, *values: np.ndarray):
     """(label, column, ...) of each column of arrays (points, size)."""
-    size = values[0].shape[1]
-    for i in range(size):
-        yield (name if size == 1 else f"{name}_{i + 1}", *(v[:, i] for v in values))
+    for i, label in enumerate(labels(name, values[0].shape[1])):
+        yield (label, *(v[:, i] for v in values))
 
 
 def figures(values: np.ndarray) -> dict[str, float]:

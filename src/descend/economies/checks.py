@@ -18,6 +18,7 @@ import numpy as np
 
 from descend.economies.expectations import Rule
 from descend.economies.network import function
+from descend.economies.point import labels
 from descend.economies.points import Ground, Position
 from descend.economies.statement import Economy, author, named
 from descend.errors import DescendError
@@ -107,9 +108,8 @@ def _doubts(ground: Ground, rule: Rule) -> Iterator[str]:
         )
     for name, values in every.items():
         flat = np.asarray(values).reshape(-1, sizes[name])
-        for i in range(sizes[name]):
+        for i, label in enumerate(labels(name, sizes[name])):
             column = flat[np.isfinite(flat[:, i]), i]
-            label = name if sizes[name] == 1 else f"{name}_{i + 1}"
             if not len(column):
                 yield f"the condition {label!r} is finite nowhere in the box for arbitrary policies"
             elif abs(column).max() < ZERO:
@@ -135,9 +135,8 @@ def _out_of_reach(ground: Ground, rule: Rule, points: Position, numbers: dict) -
     found = jax.jit(both_ways, compiler_options=quick_compile())(raws, points)
     for name, values in found.items():
         least = np.nanmin(np.where(np.isfinite(values), values, np.inf), axis=(0, 1))
-        for i, value in enumerate(np.atleast_1d(least)):
+        for label, value in zip(labels(name, len(least)), least, strict=True):
             if value > REACHED:
-                label = name if len(np.atleast_1d(least)) == 1 else f"{name}_{i + 1}"
                 yield (
                     f"the constraint {label!r} is out of reach of the network: its slack stays "
                     f"above {value:.3g} whatever the outputs are; use another transform"

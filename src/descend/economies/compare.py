@@ -13,7 +13,7 @@ import numpy as np
 
 from descend.economies import expectations
 from descend.economies.accuracy import Judge
-from descend.economies.point import Point
+from descend.economies.point import Point, labels
 from descend.economies.points import Position
 from descend.economies.solution import Solution, precision
 from descend.errors import DescendError, unknown
@@ -168,8 +168,7 @@ def _exact(solution: Solution) -> Callable:
     ground = solution.ground
 
     def one(position: Position) -> dict[str, Any]:
-        economy = ground.bound(position, {})
-        now = ground.now(position, ground.law)
+        economy, _, now = ground.there(position, {})
         found = dict(economy.exact(now))
         if set(found) == set(ground.outputs):
             found |= economy.definitions(now, Point("policy", found))
@@ -269,8 +268,7 @@ def _constraints(
         return {}
 
     def one(position: Position, policy: Mapping[str, Any]) -> Any:
-        economy = ground.bound(position, {})
-        now = ground.now(position, ground.law)
+        economy, _, now = ground.there(position, {})
         found = economy.constraints(now, Point("policy", policy), _no_expectation)
         return {n: jnp.broadcast_arrays(*map(jnp.atleast_1d, p)) for n, p in found.items()}
 
@@ -284,10 +282,8 @@ def _constraints(
             return {}
     pairs = {}
     for name, both in here.items():
-        size = both[0].shape[1]
-        for i in range(size):
+        for i, label in enumerate(labels(name, both[0].shape[1])):
             columns = lambda p, i=i: tuple(np.asarray(v)[:, i] for v in p)  # noqa: E731
-            label = name if size == 1 else f"{name}_{i + 1}"
             pairs[label] = (columns(both), columns(there[name]))
     return pairs
 

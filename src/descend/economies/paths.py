@@ -17,7 +17,6 @@ import numpy as np
 from descend.economies.network import function
 from descend.economies.points import Draw, Ground, Position, either, flattened
 from descend.economies.solution import Solution, by_name, positions_of, precision, states_of
-from descend.economies.statement import law_of
 from descend.errors import DataError, DescendError, unknown
 from descend.nn.graph import Graph
 from descend.train.runtime import quick_compile
@@ -114,8 +113,7 @@ class Walker:
         return self.ground.walk(function(self.graph, params), start, draws, keys, {})
 
     def _values(self, position: Position) -> dict[str, Any]:
-        economy = self.ground.bound(position, {})
-        law = self.ground.law if economy is self.ground.economy else law_of(economy)
+        _, law, _ = self.ground.there(position, {})
         return law.present(position.chains)
 
     def _pair(

@@ -10,6 +10,11 @@ import jax
 from descend.errors import unknown
 
 
+def labels(name: str, size: int) -> list[str]:
+    """The names of a quantity's numbers: itself for one, NAME_1, NAME_2, ... for several."""
+    return [name] if size == 1 else [f"{name}_{i + 1}" for i in range(size)]
+
+
 @jax.tree_util.register_pytree_node_class
 class Point:
     """Named values read as attributes.

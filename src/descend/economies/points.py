@@ -162,10 +162,12 @@ class Ground:
             begin += size
         return found
 
-    def bound(self, position: Position, numbers: Mapping[str, Any]) -> Economy:
-        """The economy at this point's parameters."""
+    def there(self, position: Position, numbers: Mapping[str, Any]) -> tuple[Economy, Law, Point]:
+        """(economy, its shocks' law, what the author reads as `now`) at this point's parameters."""
         extras = {name: position.extra[i] for i, name in enumerate(self.over)}
-        return self.economy.bound({**numbers, **extras})
+        economy = self.economy.bound({**numbers, **extras})
+        law = self.law if economy is self.economy else law_of(economy)
+        return economy, law, self.now(position, law)
 
     def now(self, position: Position, law: Law) -> Point:
         """What the author reads as `now`."""
@@ -214,9 +216,7 @@ class Ground:
             rule: for the normal shocks; chains are summed over exactly.
             numbers: values of the `traced` parameters.
         """
-        economy = self.bound(position, numbers)
-        law = self.law if economy is self.economy else law_of(economy)
-        now = self.now(position, law)
+        economy, law, now = self.there(position, numbers)
         with author(economy, "policies"):
             policy = self.policy(economy, network(self.features(position)))
         z, chains, weights = law.nodes(rule, position.chains)
@@ -314,9 +314,7 @@ class Ground:
         chains: jax.Array | None = None,
     ) -> Position:
         """The position a period later; `chains`: their next positions, in place of drawn ones."""
-        economy = self.bound(position, numbers)
-        law = self.law if economy is self.economy else law_of(economy)
-        now = self.now(position, law)
+        economy, law, now = self.there(position, numbers)
         policy = self.policy(economy, network(self.features(position)))
         if chains is None:
             chains = law.move(drawn.u, position.chains)

@@ -20,7 +20,7 @@ import numpy as np
 from descend.economies.accuracy import Accuracy
 from descend.economies.network import Shape, function
 from descend.economies.points import Ground, Position
-from descend.economies.statement import Economy, law_of
+from descend.economies.statement import Economy
 from descend.errors import CheckpointError, DataError, DescendError, unknown
 from descend.train import checkpoint
 from descend.train.runtime import prepare
@@ -105,11 +105,10 @@ class Solution:
     def _policies(self) -> Any:
         def one(params: Any, position: Position) -> dict[str, Any]:
             ground = self.ground
-            economy = ground.bound(position, {})
+            economy, _, now = ground.there(position, {})
             raw = function(self._graph, params)(ground.features(position))
             policy = ground.policy(economy, raw)
-            law = ground.law if economy is ground.economy else law_of(economy)
-            return policy.asdict() | dict(economy.definitions(ground.now(position, law), policy))
+            return policy.asdict() | dict(economy.definitions(now, policy))
 
         return jax.jit(jax.vmap(one, (None, 0)))
 

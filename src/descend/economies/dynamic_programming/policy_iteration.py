@@ -16,14 +16,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from descend.economies.dynamic_programming.problem import Problem
 from descend.economies.dynamic_programming.value_iteration import (
     ValueFunction,
-    _known,
     improver,
-    prepared,
+    require_method,
+    solved,
 )
 from descend.economies.solution import precision
 from descend.errors import DescendError
@@ -47,7 +46,7 @@ def policy_iteration(
         DescendError: a grid of more than 8000 points and nodes together.
     """
     prepare()
-    _known(method)
+    require_method(method)
     with precision("float64"):
         problem = Problem.of(problem, points)
         unknowns = problem.grid.size * len(problem.exogenous.values)
@@ -56,18 +55,7 @@ def policy_iteration(
                 f"policy iteration solves for {unknowns} values at once, at most {UNKNOWNS}; take "
                 "fewer points, or value_iteration"
             )
-        table = prepared(problem, method)
-        value, choice, count, distance = _iterate(problem, method, table, tolerance, most)
-        return ValueFunction(
-            problem,
-            "policy iteration",
-            method,
-            np.asarray(value),
-            np.asarray(choice),
-            int(count),
-            float(distance),
-            tolerance,
-        )
+        return solved("policy iteration", _iterate, problem, method, tolerance, most)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

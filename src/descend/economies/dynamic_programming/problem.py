@@ -161,13 +161,32 @@ class Budget:
         )
 
 
-def iterated(method: str, iterations: int, distance: float, tolerance: float) -> str:
-    """In words, how an iteration ended."""
-    end = "converged" if distance <= tolerance else "NOT converged"
-    return (
-        f"{method} {end}: distance {distance:.1e} after {iterations} iterations, aimed for "
-        f"{tolerance:.0e}"
-    )
+class Iterated:
+    """How an iteration ended: what the results of all methods say alike.
+
+    Attributes:
+        name: of the method.
+        iterations, distance, tolerance: the last change, and that aimed for.
+    """
+
+    name: str
+    iterations: int
+    distance: float
+    tolerance: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether the last change was small enough."""
+        return self.distance <= self.tolerance
+
+    @property
+    def status(self) -> str:
+        """In words, how it ended."""
+        end = "converged" if self.converged else "NOT converged"
+        return (
+            f"{self.name} {end}: distance {self.distance:.1e} after {self.iterations} iterations, "
+            f"aimed for {self.tolerance:.0e}"
+        )
 
 
 def columns(

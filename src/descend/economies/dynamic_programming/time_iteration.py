@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.economies.dynamic_programming.problem import Budget, columns, iterated
+from descend.economies.dynamic_programming.problem import Budget, Iterated, columns
 from descend.economies.solution import precision
 from descend.train.runtime import prepare
 
@@ -30,7 +30,7 @@ AT_ONCE = 256  # states whose policies are found side by side
 
 
 @dataclass(eq=False)
-class EulerPolicy:
+class EulerPolicy(Iterated):
     """What time iteration gives.
 
     Attributes:
@@ -44,16 +44,7 @@ class EulerPolicy:
     iterations: int
     distance: float
     tolerance: float
-
-    @property
-    def converged(self) -> bool:
-        """Whether the last change was small enough."""
-        return self.distance <= self.tolerance
-
-    @property
-    def status(self) -> str:
-        """In words, how it ended."""
-        return iterated("time iteration", self.iterations, self.distance, self.tolerance)
+    name = "time iteration"
 
     def policy(self, states: Any) -> dict[str, np.ndarray]:
         """Policies and definitions at states, under the economy's names.

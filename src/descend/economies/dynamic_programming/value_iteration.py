@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.economies.dynamic_programming.problem import Problem, columns, iterated
+from descend.economies.dynamic_programming.problem import Iterated, Problem, columns
 from descend.economies.solution import precision
 from descend.errors import DescendError, unknown
 from descend.train.runtime import prepare
@@ -32,7 +32,7 @@ METHODS = ("spline", "grid")
 
 
 @dataclass(eq=False)
-class ValueFunction:
+class ValueFunction(Iterated):
     """The value and the choice on the grid, and off it.
 
     Attributes:
@@ -51,16 +51,6 @@ class ValueFunction:
     iterations: int
     distance: float
     tolerance: float
-
-    @property
-    def converged(self) -> bool:
-        """Whether the last change was small enough."""
-        return self.distance <= self.tolerance
-
-    @property
-    def status(self) -> str:
-        """In words, how it ended."""
-        return iterated(self.name, self.iterations, self.distance, self.tolerance)
 
     def policy(self, states: Any) -> dict[str, np.ndarray]:
         """Policies at states: the maximum is taken anew there (method "grid": a straight line).
@@ -102,26 +92,28 @@ def value_iteration(
         A ValueFunction; `status` says how it ended.
     """
     prepare()
-    _known(method)
+    require_method(method)
     with precision("float64"):
-        problem = Problem.of(problem, points)
-        table = prepared(problem, method)
-        value, choice, count, distance = _iterate(problem, method, table, tolerance, most)
-        return ValueFunction(
-            problem,
-            "value iteration",
-            method,
-            np.asarray(value),
-            np.asarray(choice),
-            int(count),
-            float(distance),
-            tolerance,
-        )
+        stated = Problem.of(problem, points)
+        return solved("value iteration", _iterate, stated, method, tolerance, most)
 
 
-def _known(method: str) -> None:
+def require_method(method: str) -> None:
+    """Raises DescendError unless it is one of METHODS."""
     if method not in METHODS:
         raise unknown("method", method, METHODS)
+
+
+def solved(
+    name: str, iterate: Callable, problem: Problem, method: str, tolerance: float, most: int
+) -> ValueFunction:
+    """What `iterate`, a compiled loop of value or policy iteration, comes to."""
+    table = prepared(problem, method)
+    value, choice, count, distance = iterate(problem, method, table, tolerance, most)
+    value, choice = np.asarray(value), np.asarray(choice)
+    return ValueFunction(
+        problem, name, method, value, choice, int(count), float(distance), tolerance
+    )
 
 
 # -- one maximum --------------------------------------------------------------------------------
