@@ -179,7 +179,7 @@ def test_a_residual_by_hand_with_another_quadrature(judge):
     np.testing.assert_allclose([reached[f] for f in FIGURES], wanted, rtol=1e-9)
     logged = table["consumption"]["euler"]
     np.testing.assert_allclose([logged[f] for f in FIGURES], np.log10(wanted), rtol=1e-9)
-    assert list(table["conditions"]) == ["both_1", "both_2", "euler"]
+    assert list(table["conditions"]) == ["euler", "both_1", "both_2"]
     assert table["binding"] == {"floor": np.mean(k - 3 < 1)}
     assert table["slack"] == {"floor": pytest.approx(k.min() - 3)}
 
@@ -272,6 +272,41 @@ def test_an_explosive_policy_is_told_from_a_stable_one(quick):
     # 1, 1.5, 2.25 and 3.375, which is beyond 1.5 and a width of 1: every third period
     assert explosive.accuracy.sets["ergodic"]["set back"] == pytest.approx(1 / 3, abs=1 / 40)
     assert "of simulated periods left the box by far and were set back" in explosive.status
+
+
+def test_an_explosive_policy_meets_no_aim(quick):
+    """Its residual does; the solution, its seed and its status agree that the aim is not met."""
+    found = untrained(TwoRoots(root=1.5), quick, aim=1e-9)
+    assert found.accuracy.aims["ergodic mean"][0] < 1e-14
+    assert not found.accuracy.met
+    assert [s.reached for s in found.seeds] == [False]
+    assert "NOT solved: 35.00% of simulated periods left the box by far" in found.status
+
+
+@dataclass(frozen=True)
+class Unsorted(TwoRoots):
+    """Names that are not in the order of the alphabet."""
+
+    def policies(self):
+        return {"g": Free(centre=0.5), "b": Free(centre=0.5)}
+
+    def definitions(self, now, policy):
+        return {"z": now.x, "a": now.x}
+
+    def conditions(self, now, policy, E):
+        return {"second": policy.b - 0.5, "first": policy.g - 0.5}
+
+    def constraints(self, now, policy, E):
+        return {"upper": (policy.g, 1.0), "lower": (policy.g, 0.0)}
+
+
+def test_tables_are_in_the_order_of_the_author(quick):
+    solution = untrained(Unsorted(), quick)
+    for table in solution.accuracy.sets.values():
+        assert list(table["conditions"]) == list(table["consumption"]) == ["second", "first"]
+        assert list(table["binding"]) == ["upper", "lower"]
+        assert list(table["binding"].values()) == [1.0, 0.0]
+    assert list(solution.policy({"x": np.ones(3)})) == ["g", "b", "z", "a"]
 
 
 @dataclass(frozen=True)

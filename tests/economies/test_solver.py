@@ -274,6 +274,13 @@ def test_parameters_as_states(quick):
         ),
         ({"aim": {"mean": 1e-3}}, "unknown aim 'mean'"),
         ({"aim": {"box max": "small"}}, "must be a number > 0, got 'small'"),
+        ({"box": "a"}, "box must be a share between 0 and 1, got 'a'"),
+        ({"hidden": 5}, r"hidden must be the units of each layer, such as \(32, 32\), got 5"),
+        ({"learning_rate": 0.0}, "learning_rate must be a number > 0, got 0.0"),
+        ({"homotopy": {"betta": 0.5}}, "unknown parameter of BrockMirman 'betta'"),
+        ({"homotopy": {"beta": 1.5}}, "beta .* must be > 0 and < 1"),
+        ({"homotopy": 0.5}, "homotopy must be {parameter: value to begin with}, got 0.5"),
+        ({"over": {"beta": 0.9}}, r"over must be {parameter: \(low, high\)}, got 'beta': 0.9"),
         ({"over": {"betta": (0.8, 0.9)}}, "unknown parameter of BrockMirman 'betta'"),
         ({"over": {"beta": (0.8, 1.0)}}, "beta .* must be > 0 and < 1"),
     ],
@@ -282,6 +289,11 @@ def test_parameters_as_states(quick):
 def test_bad_arguments_are_refused(options, said, quick):
     with pytest.raises(DescendError, match=said):
         solve(BrockMirman(), **quick | options)
+
+
+def test_what_is_no_economy_is_refused(quick):
+    with pytest.raises(DescendError, match=r"expected an economy, such as .*, got BrockMirman"):
+        solve(BrockMirman, **quick)
 
 
 def test_every_figure_may_be_an_aim(quick):

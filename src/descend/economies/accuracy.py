@@ -15,6 +15,7 @@ belong to an explosive branch.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +106,7 @@ class Judge:
             with author(economy, "constraints"):
                 found = named(economy, "constraints", economy.constraints(now, policy, E))
                 pairs = {n: jnp.broadcast_arrays(*map(jnp.atleast_1d, p)) for n, p in found.items()}
-            return {n: tuple(p) for n, p in pairs.items()}
+            return OrderedDict((n, tuple(p)) for n, p in pairs.items())  # in this order
 
         return jax.lax.map(one, points, batch_size=AT_ONCE)
 
@@ -181,8 +182,18 @@ class Accuracy:
 
     @property
     def met(self) -> bool:
-        """Whether every aim was met (there may be none)."""
-        return all(reached <= aim for reached, aim in self.aims.values())
+        """Whether every aim was met (there may be none).
+
+        Not where simulated paths leave the box by far: those of an explosive branch do, which can
+        satisfy every condition.
+        """
+        reached = all(reached <= aim for reached, aim in self.aims.values())
+        return reached and not (self.aims and self.set_back)
+
+    @property
+    def set_back(self) -> float:
+        """Share of the simulated periods in which a path left the box by far and began anew."""
+        return self.sets["ergodic"]["set back"]
 
     @property
     def stable(self) -> bool:
@@ -207,9 +218,9 @@ class Accuracy:
                 f"NOT seen to be stable: paths from dispersed starts were {first:.2g} box widths "
                 f"apart at first and {last:.2g} after {self.spread['periods']} periods"
             )
-        back = self.sets["ergodic"]["set back"]
-        if back > 0:
-            said.append(f"{back:.2%} of simulated periods left the box by far and were set back")
+        if self.set_back:
+            lost = f"{self.set_back:.2%} of simulated periods left the box by far and were set back"
+            said.append(f"NOT solved: {lost}" if self.aims else lost)
         return "; ".join(said)
 
 

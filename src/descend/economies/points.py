@@ -6,6 +6,7 @@ map it over many. A point is a `Position`.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -261,7 +262,8 @@ class Ground:
                         f"condition {name!r} has shape {jnp.shape(value)}; expected a number or a "
                         "vector"
                     )
-        return {name: jnp.atleast_1d(jnp.asarray(value)) for name, value in found.items()}
+        # in the author's order, which a traced dict would lose
+        return OrderedDict((n, jnp.atleast_1d(jnp.asarray(value))) for n, value in found.items())
 
     # -- drawing --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import functools
 import importlib
 import json
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -108,7 +109,8 @@ class Solution:
             economy, _, now = ground.there(position, {})
             raw = function(self._graph, params)(ground.features(position))
             policy = ground.policy(economy, raw)
-            return policy.asdict() | dict(economy.definitions(now, policy))
+            stated = policy.asdict() | dict(economy.definitions(now, policy))
+            return OrderedDict(stated)  # in the author's order, which a traced dict would lose
 
         return jax.jit(jax.vmap(one, (None, 0)))
 

@@ -16,11 +16,13 @@ from pathlib import Path
 
 from descend.economies import expectations
 from descend.economies.accuracy import Size
-from descend.economies.network import Shape
 from descend.economies.plan import (
     Plan,
     aims_of,
+    homotopy_of,
+    network_of,
     optimizer_of,
+    over_of,
     polishing_of,
     sampling_of,
     whole,
@@ -29,6 +31,7 @@ from descend.economies.points import Ground
 from descend.economies.solution import Solution, precision
 from descend.economies.solving import Solving
 from descend.economies.statement import Economy
+from descend.errors import DescendError
 from descend.train.optimizers import Optimizer
 from descend.train.runtime import prepare
 
@@ -107,7 +110,13 @@ def solve(
     """
     prepare()
     with precision(dtype):
-        ground = Ground(economy, over, traced=tuple(homotopy or ()))
+        if not isinstance(economy, Economy):
+            raise DescendError(
+                "solve: expected an economy, such as BrockMirman(), got "
+                f"{economy.__name__ if isinstance(economy, type) else repr(economy)}"
+            )
+        begins = homotopy_of(homotopy, economy)
+        ground = Ground(economy, over_of(over), traced=tuple(begins))
         plan = Plan(
             aim=aims_of(aim),
             seeds=whole("seeds", seeds, 1),
@@ -116,7 +125,7 @@ def solve(
             polishing_steps=whole("polishing_steps", polishing_steps, 0),
             network=start_from.network
             if start_from is not None
-            else Shape(tuple(hidden), activation),
+            else network_of(hidden, activation),
             sampling=sampling_of(paths, periods, batch, box),
             optimizer=optimizer_of(optimizer, learning_rate, updates),
             rule=rule or expectations.for_training(ground.law.dimensions),
@@ -125,5 +134,5 @@ def solve(
             seed=whole("seed", seed, 0),
         )
         return Solving(ground, plan, size or Size(), verbose).run(
-            start_from, homotopy or {}, checkpoint, resume
+            start_from, begins, checkpoint, resume
         )

@@ -330,8 +330,8 @@ class Solving:
     def _score(self, found: Mapping[str, float]) -> float:
         """At most 1 where every aim is met; without an aim, the mean residual.
 
-        Paths that leave the box by far are those of an explosive branch, which can satisfy every
-        condition: with any of them the aim is not met, whatever the residuals.
+        With paths that leave the box by far it is above 1, whatever the residuals: see
+        `Accuracy.met`.
         """
         if self.plan.aim:
             score = np.max([found[words] / aim for words, aim in self.plan.aim.items()])
