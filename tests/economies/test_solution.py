@@ -59,11 +59,7 @@ def vectors(quick):
 
 def test_policies_and_definitions_at_states(brock_mirman):
     found = brock_mirman.policy(STATES)
-    assert list(found) == [
-        "saving",
-        "output",
-        "consumption",
-    ]  # policies first, as the author has them
+    assert list(found) == ["saving", "output", "consumption"]  # in the author's order
     assert all(v.shape == (3,) and v.dtype == np.float64 for v in found.values())
     output = np.exp(STATES["a"]) * STATES["k"] ** 0.36
     np.testing.assert_allclose(found["output"], output, rtol=1e-14)
