@@ -21,6 +21,7 @@ from descend.economies.shocks import Law
 from descend.economies.statement import Economy, author, law_of, named
 from descend.errors import DescendError, ShapeError
 
+SPANS = 10.0  # a box from a to more than SPANS a, a > 0, is seen by the network in logarithms
 WIDER = 1.0  # a path that leaves its box by so many widths on a side is set back
 
 
@@ -178,14 +179,26 @@ class Ground:
 
     def features(self, position: Position) -> jax.Array:
         """The network's input: numbers from -1 to 1 in their box, chains one-hot."""
-        middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        parts = [(position.values - middle) / half]
+        low, high = self._seen(self.low), self._seen(self.high)
+        parts = [(self._seen(position.values) - (low + high) / 2) / ((high - low) / 2)]
         for i, size in enumerate(self.chain_sizes):
             parts.append(jax.nn.one_hot(position.chains[i], size, dtype=position.values.dtype))
         if self.over:
             low, high = np.array(list(self.over.values())).T
             parts.append((position.extra - (low + high) / 2) / ((high - low) / 2))
         return jnp.concatenate(parts)
+
+    def _seen(self, values: Any) -> Any:
+        """States (n,), by their logarithm where a positive box spans orders of magnitude.
+
+        Else all that is common would lie in a corner of the box.
+        """
+        positive = self.low > 0
+        wide = positive & (self.high > SPANS * self.low)
+        if not wide.any():
+            return values
+        floor = 1e-3 * np.where(positive, self.low, 1)  # an expectation may look below zero
+        return jnp.where(wide, jnp.log(jnp.maximum(values, floor)), values)
 
     def policy(self, economy: Economy, raw: jax.Array) -> Point:
         """Policies by name from the network's numbers (self.raw,)."""

@@ -51,9 +51,9 @@ class AnalyticOLG(Economy):
         return k
 
     def states(self):
-        """Holdings from 2^-s to 2^s times the steady state, s = sqrt(h - 1) <= 3: luck adds up."""
+        """Holdings from 2^-s to 2^s times the steady state, s = sqrt(h - 1): luck adds up."""
         steady = self.steady()
-        wide = 2 ** np.minimum(np.sqrt(np.arange(1, self.cohorts)), 3)
+        wide = 2 ** np.sqrt(np.arange(1, self.cohorts))
         return {"k": (steady / wide, steady * wide)}
 
     def start(self):
