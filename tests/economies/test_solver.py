@@ -15,7 +15,7 @@ from descend.economies.learner import Learner, Sampling
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape
 from descend.economies.outputs import Positive, Share
-from descend.economies.points import Ground
+from descend.economies.points import Ground, Position
 from descend.economies.solver import solve
 from descend.errors import DescendError
 from descend.train.engine import train
@@ -212,6 +212,21 @@ class Still(BrockMirman):
 # -- what a solve can begin from ----------------------------------------------------------------
 
 
+def test_wide_positive_boxes_are_seen_in_logarithms(x64):
+    """Half way is 10 from 1 to 100, and the mean from 1 to 4 and from -1 to 100."""
+
+    @dataclass(frozen=True)
+    class Boxes(BrockMirman):
+        def states(self):
+            return {"k": (1.0, 100.0), "a": (1.0, 4.0), "d": (-1.0, 100.0)}
+
+    ground = Ground(Boxes())
+    nothing = jnp.zeros(0, int), jnp.zeros(0)
+    for values, seen in (([1, 1, -1], -1), ([10, 2.5, 49.5], 0), ([100, 4, 100], 1)):
+        found = ground.features(Position(jnp.asarray(values, float), *nothing))
+        np.testing.assert_allclose(found, np.full(3, seen), atol=1e-12)
+
+
 def test_it_starts_from_a_solution(brock_mirman, quick):
     """The same policy, judged anew; a few steps lead to another parameter's."""
     same = solve(BrockMirman(), seeds=1, start_from=brock_mirman, aim=AIM, **quick)
@@ -242,6 +257,16 @@ def test_parameters_as_states(quick):
         states = everywhere(solution, 10)
         saving = solution.policy(states | {"beta": np.full(100, beta)})["saving"]
         assert abs(saving - 0.36 * beta).max() < 1e-3
+
+
+def test_lbfgs_polishes_what_first_order_updates_left(quick):
+    coarse, fine = (
+        solve(BrockMirman(), seeds=1, **quick | {"updates": 40, "polish": p, "polishing_steps": 60})
+        for p in (None, "lbfgs")
+    )
+    assert any("lbfgs" in line for line in fine.log)
+    # it took 5e-4 to 1e-5 where this was written; Adam's last step is what it began with
+    assert fine.seeds[0].residual < 0.1 * coarse.seeds[0].residual
 
 
 # -- arguments ----------------------------------------------------------------------------------
