@@ -26,4 +26,11 @@ def draw(rows: list[dict[str, Any]], size: str, seconds: str, title: str, path: 
     axes.set(xlabel=size, ylabel=seconds, title=title)
     axes.set_xticks(sizes, [str(n) for n in sizes])
     axes.minorticks_off()
+    times = [r["seconds"] for r in rows]
+    marks = [m * 10**e for e in range(-1, 5) for m in (1, 2, 5)]
+    shown = [m for m in marks if min(times) / 2 <= m <= max(times) * 2]
+    axes.set_yticks(shown, [f"{m:g}" for m in shown])
+    if not all(r["met"] for r in rows):
+        axes.plot([], [], "o", color="C0", fillstyle="none", label="aim missed")
+        axes.legend(frameon=False)
     figure.savefig(path.with_suffix(".png"), dpi=120)

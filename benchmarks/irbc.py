@@ -192,7 +192,7 @@ def main() -> None:
                 path.write_text(json.dumps(found, indent=1) + "\n")
                 path.with_suffix(".md").write_text(markdown(found))
     if "growth" in found:
-        seconds = f"seconds, mean residual {GROWTH_AIM:g}"
+        seconds = f"seconds to a mean residual of {GROWTH_AIM:g}"
         draw(found["growth"]["rows"], "countries", seconds, "IRBC", path)
 
 

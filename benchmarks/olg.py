@@ -203,7 +203,7 @@ def main() -> None:
         path.with_suffix(".md").write_text(markdown(found))
     if "analytic" in jobs:
         rows = found["analytic"]["growth"]
-        draw(rows, "cohorts", "seconds, mean residual 1e-6", "Analytic OLG", path)
+        draw(rows, "cohorts", "seconds to a mean residual of 1e-6", "Analytic OLG", path)
 
 
 if __name__ == "__main__":

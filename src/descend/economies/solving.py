@@ -37,6 +37,7 @@ from descend.train.optimizers import LBFGS
 from descend.train.runtime import quick_compile
 
 WATCHED = 512  # points that a policy is judged on while it is trained
+MARGIN = 0.8  # of an aim: with this much on those few points training stops; others may be worse
 CHECKS = 12  # how often, in each stage
 APART = 10  # periods between the points of a path that are polished on: nearer ones are too alike
 STALLED = 25  # polishing steps without getting better by a tenth: the seed is done
@@ -109,7 +110,11 @@ class Solving:
 
     @property
     def _done(self) -> bool:
-        return self.stopped or (bool(self.plan.aim) and bool((self.scores <= 1).all()))
+        return self.stopped or self.met(range(self.plan.seeds))
+
+    def met(self, seeds: Sequence[int]) -> bool:
+        """Whether training may stop: these seeds meet every aim with a margin."""
+        return bool(self.plan.aim) and bool((self.scores[list(seeds)] <= MARGIN).all())
 
     def _beginning(self, learner: Learner, start_from: Solution | None) -> Living:
         plan = self.plan
@@ -183,8 +188,7 @@ class Solving:
         one = jax.devices()[0]
         for i in range(self.plan.seeds):
             stage = f"{name}, seed {self.plan.seed + i}"
-            reached = bool(self.plan.aim) and self.scores[i] <= 1
-            if self.stopped or reached or began_in not in (None, stage):
+            if self.stopped or self.met([i]) or began_in not in (None, stage):
                 continue
             key = jax.random.fold_in(jax.random.key(self.plan.seed + i), 1)
             own = state._replace(params=self.best, paths=self.paths)
@@ -434,7 +438,7 @@ class _Watch(Callback):
             return
         solve = self.solve
         solve._check(self.run.state, self.seeds, self.run.members is not None)
-        done = bool(solve.plan.aim) and bool((solve.scores[list(self.seeds)] <= 1).all())
+        done = solve.met(self.seeds)
         score = solve.scores[list(self.seeds)].min()
         better = score < 0.9 * self.stale[0]
         mark, since = self.stale
