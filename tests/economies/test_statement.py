@@ -354,7 +354,7 @@ class TooFew(BrockMirman):
 
 
 def test_counts_that_differ():
-    doubted(TooMany(), r"2 conditions \(again \(1\), euler \(1\)\) for 1 unknowns")
+    doubted(TooMany(), r"2 conditions \(euler \(1\), again \(1\)\) for 1 unknowns")
     doubted(TooFew(), r"1 conditions \(euler \(1\)\) for 3 unknowns \(saving \(1\), hours \(2\)\)")
 
 
