@@ -73,7 +73,7 @@ def test_help_and_version(capsys):
 
 
 def test_fit_prints_all_of_the_recipe(capsys):
-    assert run(["fit", "iris", "--epochs", "12"]) == 0
+    assert run(["fit", "iris", "--recipe", "mlp", "--epochs", "12"]) == 0
     shown = capsys.readouterr().out
     for part in (
         "150 rows x 5 columns",
@@ -188,9 +188,10 @@ def test_predict_says_what_it_did_not_know(capsys):
 
 
 def test_ctrl_c_in_training_keeps_the_best_weights():
-    command = [sys.executable, "-m", "descend.cli.main", "fit", "iris", "--epochs", "1000000"]
+    command = [sys.executable, "-m", "descend.cli.main", "fit", "iris", "--recipe", "mlp"]
+    command += ["--epochs", "1000000", "--patience", "1000000", "-o", "a.descend"]
     process = subprocess.Popen(
-        [*command, "--patience", "1000000", "--learning-rate", "1e-6", "-o", "a.descend"],
+        [*command, "--learning-rate", "1e-6"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -74,14 +74,26 @@ BAD = {
     "long.csv": (b"a,b\n1,2\n3,4,5\n", "line 3: expected 2 fields, found 3"),
     "longer.csv": (b"a,b\n1,2,3\n3,4,5\n", "the rows have more fields"),
     "quote.csv": (b'a,b\n1,"2\n3,4\n', "never closed"),
-    "latin.csv": ("a,b\n1,Köln\n".encode("latin-1"), "not UTF-8"),
+    "half.csv": (
+        "a,b\n1,Köln\n2,Über\n3,Gräz\n".encode() + b"4,\xf6\n",
+        "line 5: a byte that is not",
+    ),
     "bytes.csv": (b"a\0b,c\n1,2\n", "not a text file"),
     "plain.csv.gz": (b"a,b\n1,2\n", "not compressed by gzip"),
     "cut.csv.gz": (gzip.compress(b"a,b\n1,2\n" * 99)[:-20], "damaged"),
     "text.parquet": (b"a,b\n1,2\n", "not a whole Parquet file"),
     "nothing.parquet": (b"", "is empty"),
     "numbers.csv": (b"5.1,3.5\n4.9,3.0\n", "Put a line of names first"),
-    "table.xlsx": (b"PK", "expected a file ending in .csv"),
+    "table.xlsx": (b"PK", "not a whole Excel workbook"),
+    "old.xlsx": (b"\xd0\xcf\x11\xe0 and so on", "old .xls workbook or has a password"),
+    "table.xls": (b"\xd0\xcf\x11\xe0", "Save it as .xlsx"),
+    "table.sav": (b"$FL2", "Export it from SPSS"),
+    "text.dta": (b"a,b\n1,2\n", "not a whole Stata file"),
+    "list.jsonl": (b'[{"a": 1}]\n', "line 1: expected an object"),
+    "cut.jsonl": (b'{"a": 1}\n{"a": \n', "line 2 is not JSON"),
+    "twice.jsonl": (b'{"a": 1, "a": 2}\n', "line 1 has more than one column called 'a'"),
+    "blank.jsonl": (b"\n\n", "is empty"),
+    "latin.jsonl": ('{"a": 1}\n{"a": "Köln"}'.encode("latin-1"), "line 2 is not UTF-8"),
 }
 
 
@@ -89,6 +101,8 @@ BAD = {
 def test_a_bad_file_is_one_clear_error(tmp_path, name):
     content, message = BAD[name]
     path = tmp_path / name
+    if name.endswith(".xlsx"):
+        pytest.importorskip("openpyxl")
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
         load(path)
@@ -124,3 +138,15 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"'pyarrow'.*descend\[parquet\]"):
         load(str(file))
+
+
+def test_a_setting_that_does_not_go_with_the_file(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"sheet is for files ending in \.xlsx"):
+        load(path, sheet="1")
+    with pytest.raises(DataError, match="no setting 'colour'"):
+        load(path, colour="red")
+    with pytest.raises(DataError, match="iris is a built-in table; encoding is for files"):
+        load("iris", encoding="utf-8")
+    assert load(path, sheet=None).frame.shape == (1, 2)

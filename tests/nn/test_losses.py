@@ -46,6 +46,26 @@ def _logits(of):
     return lambda rng: (of(rng)[0], rng.normal(size=(N, K)) * 3)
 
 
+def _counts(rng):
+    return rng.poisson(2, (N, K)).astype(float), rng.uniform(0.01, 5, (N, K))
+
+
+def _log_counts(rng):
+    return rng.poisson(2, (N, K)).astype(float), rng.normal(size=(N, K))
+
+
+def _one_target(rng):
+    return rng.normal(size=(N, 1)), rng.normal(size=(N, K))
+
+
+def _censored(rng):
+    return np.maximum(rng.normal(size=(N, 1)), 0), rng.normal(size=(N, 2))
+
+
+def _members(rng):
+    return rng.normal(size=(N, K)), rng.normal(size=(N, 3, K))
+
+
 # id: (loss, data, oracle, name of the PyTorch form below)
 CASES = {
     "squared_error": (losses.SquaredError(), _numbers, oracle.squared_error),
@@ -75,6 +95,12 @@ CASES = {
     ),
     "kld": (losses.KLDivergence(), _soft, oracle.kl_divergence),
     "kld_onehot": (losses.KLDivergence(), _onehot, oracle.kl_divergence),
+    "poisson": (losses.Poisson(), _counts, oracle.poisson),
+    "poisson_logits": (losses.Poisson(from_logits=True), _log_counts, oracle.poisson_logits),
+    "quantile": (losses.Quantile((0.1, 0.5, 0.7, 0.9)), _one_target, oracle.quantile),
+    "tobit": (losses.Tobit(), _censored, oracle.tobit),
+    "tobit_limit": (losses.Tobit(0.5), _censored, lambda y, p: oracle.tobit(y, p, 0.5)),
+    "members": (losses.MemberLoss("mae"), _members, oracle.members),
     "kld_logits": (
         losses.KLDivergence(from_logits=True),
         _logits(_soft),
@@ -295,7 +321,49 @@ def test_with_logits_is_the_same_cost(x64):
 
 # -- shapes -------------------------------------------------------------------------------------
 
-EXACT = [c for c in CASES if not c.startswith("sparse")]
+OTHER = ("sparse", "quantile", "tobit", "members")  # whose targets have another shape
+EXACT = [c for c in CASES if not c.startswith(OTHER)]
+
+
+@pytest.mark.parametrize(
+    ("loss", "shapes", "said"),
+    [
+        (losses.Quantile((0.1, 0.9)), ((N,), (N, 2)), r"targets \(n, 1\) and predictions \(n, 2\)"),
+        (losses.Quantile((0.1, 0.9)), ((N, 1), (N, 3)), r"predictions \(n, 2\), got"),
+        (losses.Tobit(), ((N, 2), (N, 2)), "mu and log sigma"),
+        (losses.Tobit(), ((N, 1), (N, 1)), "mu and log sigma"),
+        (losses.MemberLoss("mse"), ((N, 2), (N,)), "no members' axis"),
+        (losses.MemberLoss("mse"), ((N,), (N, 4, 1)), "nothing is broadcast"),
+    ],
+)
+def test_shapes_of_the_others(loss, shapes, said):
+    with pytest.raises(ShapeError, match=said):
+        loss.rows(*(jnp.full(s, 0.5) for s in shapes))
+
+
+@pytest.mark.parametrize("levels", [(), (0.0,), (0.5, 1.0), (float("nan"),)])
+def test_quantile_levels_out_of_range(levels):
+    with pytest.raises(DescendError, match="levels must lie between 0 and 1"):
+        losses.Quantile(levels)
+
+
+def test_members_take_logits_where_their_loss_does():
+    members = losses.MemberLoss("sparse_categorical_crossentropy")
+    assert members.link == "softmax"
+    assert losses.with_logits(members).loss.from_logits
+    assert losses.with_logits(losses.MemberLoss("mse")) is None
+
+
+def test_the_median_and_the_tails_are_where_the_pinball_loss_is_least(x64):
+    """By gradient descent on constants: numpy's quantiles of 999 draws, up to their spacing."""
+    y = np.random.default_rng(3).normal(size=(999, 1))
+    loss = losses.Quantile((0.1, 0.5, 0.9))
+    cost = lambda c: loss(y, jnp.broadcast_to(c[None], (999, 3)))
+    slope = jit(jax.grad(cost))
+    c = jnp.zeros(3)
+    for step in range(2000):
+        c = c - 3.0 / (1 + step / 20) * slope(c)
+    np.testing.assert_allclose(c, np.quantile(y, [0.1, 0.5, 0.9]), atol=0.02)
 
 
 @pytest.mark.parametrize("case", EXACT)

@@ -39,6 +39,11 @@ def _swish_slope(z, beta=1.0):
     return s + beta * z * s * expit(-beta * z)
 
 
+def _mish_slope(z):
+    bent = np.tanh(np.logaddexp(0, z))
+    return bent + z * (1 - bent**2) * expit(z)
+
+
 FORMULAS: dict[str, Formula] = {
     # raviv-2022, "There are many other activation functions": 0 for x < 0, 1 for x >= 0
     "heaviside": Formula(lambda z: (z >= 0) * 1.0, lambda z: 0.0 * z, (0.0,)),
@@ -83,6 +88,8 @@ FORMULAS: dict[str, Formula] = {
     "gelu_tanh": Formula(
         lambda z: 0.5 * z * (1 + np.tanh(ROOT * (z + 0.044715 * z**3))), _gelu_tanh_slope
     ),
+    "mish": Formula(lambda z: z * np.tanh(np.logaddexp(0, z)), _mish_slope),
+    "exponential": Formula(np.exp, np.exp),
     # hull-2023, "Activation Functions"
     "softplus": Formula(lambda z: np.logaddexp(0, z), expit),
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.special import log_softmax, xlogy
-from scipy.stats import entropy
+from scipy.stats import entropy, norm
+from scipy.stats import poisson as poisson_law
 
 
 def squared_error(y, p):
@@ -64,3 +65,32 @@ def kl_divergence(y, p):
 
 def kl_divergence_logits(y, z):
     return xlogy(y, y).sum(axis=1) - (y * log_softmax(z, axis=1)).sum(axis=1)
+
+
+def poisson(y, mu):
+    """-log P(y | mu) without log y!."""
+    from scipy.special import gammaln
+
+    return -(poisson_law.logpmf(y, mu) + gammaln(y + 1)).mean(axis=1)
+
+
+def poisson_logits(y, z):
+    return poisson(y, np.exp(z))
+
+
+def quantile(y, p, levels=(0.1, 0.5, 0.7, 0.9)):
+    """Koenker and Bassett 1978: tau above, 1 - tau below."""
+    e = y - p
+    return (np.where(e > 0, levels, 1 - np.asarray(levels)) * abs(e)).mean(axis=1)
+
+
+def tobit(y, p, limit=0.0):
+    """Density where seen, probability where censored."""
+    mean, sd = p[:, 0], np.exp(p[:, 1])
+    seen, lost = norm.logpdf(y[:, 0], mean, sd), norm.logcdf(limit, mean, sd)
+    return -np.where(y[:, 0] > limit, seen, lost)
+
+
+def members(y, p):
+    """The mean of three members' mean absolute errors."""
+    return sum(mae(y, p[:, i]) for i in range(3)) / 3

@@ -12,8 +12,14 @@ from descend.errors import DataError
 from descend.tables.encoder import MOST_LEVELS, Encoder
 
 
-def encode(frame, other=None):
-    return Encoder.fit(frame).transform(frame if other is None else other)[0]
+def transform(encoder, frame):
+    """The numbers alone, and the notes."""
+    x, noted = encoder.transform(frame)
+    return x.numbers, noted
+
+
+def encode(frame, other=None, **options):
+    return transform(Encoder.fit(frame, **options), frame if other is None else other)[0]
 
 
 def test_numbers_are_standardised_as_scikit_learn_does():
@@ -35,7 +41,7 @@ def test_a_missing_number_is_the_median_and_is_marked():
 
 def test_missing_only_later_is_filled_and_counted():
     encoder = Encoder.fit(pd.DataFrame({"a": [1.0, 2.0, 6.0]}))
-    x, noted = encoder.transform(pd.DataFrame({"a": [np.nan, 2.0]}))
+    x, noted = transform(encoder, pd.DataFrame({"a": [np.nan, 2.0]}))
     assert x.shape == (2, 1)
     assert x[0] == x[1]
     assert noted["a"].missing == 1
@@ -46,7 +52,7 @@ def test_categories_are_one_hot_as_scikit_learn_does():
     later = pd.DataFrame({"town": ["a", "z", "c"], "size": ["s", "l", "xl"]})
     expected = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     expected = expected.fit(train.astype(str)).transform(later)
-    x, noted = Encoder.fit(train).transform(later)
+    x, noted = transform(Encoder.fit(train), later)
     np.testing.assert_array_equal(x, expected)
     assert (noted["town"].unseen, noted["town"].example) == (1, "z")
     assert (noted["size"].unseen, noted["size"].example) == (1, "xl")
@@ -61,7 +67,7 @@ def test_missing_categories_are_marked():
 def test_codes_that_lose_their_neighbours_are_still_the_same_level():
     train = pd.DataFrame({"code": pd.Categorical([1, 2, 2, 1])})
     for later in ([2, 1], [2.0, None], ["2", "1"]):
-        x, noted = Encoder.fit(train).transform(pd.DataFrame({"code": later}))
+        x, noted = transform(Encoder.fit(train), pd.DataFrame({"code": later}))
         assert x[0].tolist() == [0, 1]
         assert not ("code" in noted and noted["code"].unseen)
 
@@ -69,13 +75,13 @@ def test_codes_that_lose_their_neighbours_are_still_the_same_level():
 @pytest.mark.parametrize("later", [[True, False], ["true", "False"], [1, 0], [1.0, None]])
 def test_booleans_are_zero_and_one(later):
     encoder = Encoder.fit(pd.DataFrame({"a": [True, False, False]}))
-    assert encoder.transform(pd.DataFrame({"a": later}))[0].tolist() == [[1], [0]]
+    assert transform(encoder, pd.DataFrame({"a": later}))[0].tolist() == [[1], [0]]
 
 
 def test_rare_levels_beyond_the_limit_are_all_zeros():
     names = [f"n{i}" for i in range(MOST_LEVELS + 5)]
     frame = pd.DataFrame({"a": names[:MOST_LEVELS] * 2 + names[MOST_LEVELS:]})
-    x, noted = Encoder.fit(frame).transform(frame)
+    x, noted = transform(Encoder.fit(frame), frame)
     assert x.shape[1] == MOST_LEVELS
     assert noted["a"].unseen == 5
 
@@ -89,8 +95,7 @@ def test_what_says_nothing_is_dropped_with_its_reason():
             "same": "yes",
             "name": [f"person {i}" for i in range(n)],
             "row": np.arange(1, n + 1),
-            "day": pd.date_range("2020-01-01", periods=n),
-            "written": ["2020-01-31", "2021-02-28"] * (n // 2),
+            "day": pd.Timestamp("2020-01-01"),
             "none": np.nan,
             "lists": [[1, 2]] * n,
         }
@@ -101,8 +106,7 @@ def test_what_says_nothing_is_dropped_with_its_reason():
     assert "constant, 'yes'" in encoder.dropped["same"]
     assert "identifier" in encoder.dropped["name"]
     assert "numbers the rows" in encoder.dropped["row"]
-    assert "dates" in encoder.dropped["day"]
-    assert "dates" in encoder.dropped["written"]
+    assert "constant, 2020-01-01" in encoder.dropped["day"]
     assert "missing" in encoder.dropped["none"]
     assert "neither" in encoder.dropped["lists"]
 
@@ -115,7 +119,7 @@ def test_years_are_not_row_numbers_but_row_numbers_of_some_rows_are():
 
 def test_a_few_words_among_numbers_count_as_missing():
     frame = pd.DataFrame({"power": ["130", "165", "?", *map(str, range(100, 120))]})
-    x, noted = Encoder.fit(frame).transform(frame)
+    x, noted = transform(Encoder.fit(frame), frame)
     assert x.shape == (23, 2)
     assert (noted["power"].unreadable, noted["power"].example) == (1, "?")
     assert noted["power"].missing == 0
@@ -136,7 +140,91 @@ def test_json_there_and_back():
     encoder = Encoder.fit(frame)
     again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
     assert again == encoder
-    np.testing.assert_array_equal(again.transform(frame)[0], encoder.transform(frame)[0])
+    np.testing.assert_array_equal(transform(again, frame)[0], transform(encoder, frame)[0])
+
+
+# -- RealMLP's encoding -------------------------------------------------------------------------
+
+
+def test_robust_numbers_follow_the_formula():
+    """RealMLP: s = (x - median) / IQR, s / sqrt(1 + (s / 3)^2); never beyond 3."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.lognormal(0, [0.5, 3], (200, 2)), columns=list("ab"))
+    low, middle, high = np.percentile(frame, [25, 50, 75], axis=0)
+    s = (frame.to_numpy() - middle) / (high - low)
+    expected = s / np.sqrt(1 + (s / 3) ** 2)
+    np.testing.assert_allclose(encode(frame, scaling="robust"), expected, rtol=1e-5, atol=1e-7)
+    far = encode(frame, pd.DataFrame({"a": [1e300], "b": [-1e300]}), scaling="robust")
+    np.testing.assert_allclose(far, [[3, -3]], rtol=1e-6)
+
+
+def test_numbers_without_a_middle_half_are_scaled_by_their_range():
+    frame = pd.DataFrame({"a": [0.0] * 9 + [8.0]})  # both quartiles are 0: half the range is 4
+    x = encode(frame, scaling="robust")[:, 0]
+    np.testing.assert_allclose(x, [0] * 9 + [2 / np.sqrt(1 + 4 / 9)], rtol=1e-6)
+
+
+def test_categories_of_many_levels_are_looked_up():
+    frame = pd.DataFrame({"town": [f"t{i % 12:02}" for i in range(60)], "x": np.arange(60) ** 2})
+    encoder = Encoder.fit(frame, one_hot=9)
+    assert encoder.embedded == {"town": 13}
+    assert encoder.names() == ["x"]
+    later = pd.DataFrame({"town": ["t00", "t11", "t99", None], "x": [0, 1, 4, 9]})
+    x, noted = encoder.transform(later)
+    assert x.codes.tolist() == [[1], [12], [0], [0]]  # 0: not known
+    assert (noted["town"].unseen, noted["town"].missing) == (1, 1)
+    assert Encoder.fit(frame, one_hot=12).embedded == {}
+    gaps = pd.DataFrame({"town": [*frame["town"], None]})
+    encoder = Encoder.fit(gaps, one_hot=9)
+    assert encoder.names() == ["town missing"]
+    x, _ = encoder.transform(gaps)
+    assert (x.codes[-1, 0], x.numbers[-1, 0], x.numbers[0, 0]) == (0, 1, 0)
+
+
+def test_ordered_levels_say_whether_they_are_reached():
+    levels = pd.CategoricalDtype(["low", "middle", "high", "never"], ordered=True)
+    frame = pd.DataFrame(
+        {"a": pd.Categorical(["high", "low", "middle", None, "low"], dtype=levels)}
+    )
+    encoder = Encoder.fit(frame)
+    assert encoder.names() == ["a>=middle", "a>=high", "a missing"]
+    expected = [[1, 1, 0], [0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0]]
+    assert transform(encoder, frame)[0].tolist() == expected
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_dates_become_years_and_waves(written):
+    days = pd.Series(pd.date_range("2020-01-01", "2021-12-31", freq="D"))
+    frame = pd.DataFrame({"day": days.dt.strftime("%Y-%m-%d") if written else days})
+    encoder = Encoder.fit(frame)
+    names = ["day years", "day month sin", "day month cos", "day weekday sin", "day weekday cos"]
+    assert encoder.names() == names
+    x, _ = transform(encoder, frame)
+    assert x[0, 0] == 0
+    assert x[-1, 0] == pytest.approx(1)  # of the span
+    middle = days.dt.month == 7  # half a turn behind January
+    np.testing.assert_allclose(x[middle, 1:3], np.tile([0, -1], (middle.sum(), 1)), atol=1e-6)
+    mondays = days.dt.day_of_week == 0
+    np.testing.assert_allclose(x[mondays, 3:], np.tile([0, 1], (mondays.sum(), 1)), atol=1e-6)
+
+
+def test_dates_with_hours_gaps_and_nonsense():
+    when = ["2024-03-01 00:00", "2024-03-01 06:00", "2024-03-01 18:00", None]
+    encoder = Encoder.fit(pd.DataFrame({"t": pd.to_datetime(pd.Series(when))}))
+    assert encoder.names() == ["t years", "t hour sin", "t hour cos", "t missing"]
+    later = pd.DataFrame({"t": ["2024-03-01 12:00", "soon", "2024-03-02 00:00"]})
+    x, noted = transform(encoder, later)
+    assert (noted["t"].unreadable, noted["t"].example, noted["t"].missing) == (1, "soon", 0)
+    assert x[0].tolist() == pytest.approx([12 / 18, 0, -1, 0], abs=1e-6)
+    assert x[1, 3] == 1
+    assert x[2, 0] == pytest.approx(24 / 18)
+
+
+def test_kinds_can_be_told():
+    frame = pd.DataFrame({"zip": [10115, 10117, 10115, 20095], "id": [1, 2, 3, 4], "y": 1.5})
+    assert Encoder.fit(frame).names() == ["zip"]
+    told = Encoder.fit(frame, kinds={"zip": "category", "id": "number"})
+    assert told.names() == ["zip=10115", "zip=10117", "zip=20095", "id"]
 
 
 @pytest.mark.parametrize(

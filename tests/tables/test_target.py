@@ -11,7 +11,7 @@ from descend.tables.target import Target, read_target
 
 
 def column(values, name="y"):
-    return pd.Series(values, name=name)
+    return pd.DataFrame({name: values})
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,44 @@ def test_the_task_can_be_asked_for():
     assert y.dtype == np.float64
 
 
-def test_there_and_back():
-    values = np.array([1.0, 4.0, 7.0, 100.0])
-    target = Target("y", "regression", "").fit(values)
-    assert (target.mean, target.sd) == (values.mean(), values.std())
-    np.testing.assert_allclose(target.unscale(target.scale(values)), values)
-    assert Target.from_json(json.loads(json.dumps(target.to_json()))) == target
+@pytest.mark.parametrize("task", ["count", "share", "quantile", "censored", "regression"])
+def test_tasks_of_numbers_can_be_asked_for(task):
+    """Even of whole numbers 0 and 1, which nobody asked make classes."""
+    target, y = read_target(column([0, 1] * 10), task)
+    assert (target.task, target.reason, target.classes) == (task, "as asked for", ())
+    assert y.dtype == np.float64
+    fitted = target.fit(y)
+    assert Target.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
+
+
+def test_several_targets_make_a_regression():
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0] * 9, "b": [0, 1, 0] * 9})
+    target, y = read_target(frame)
+    assert (target.names, target.task, y.shape) == (("a", "b"), "regression", (27, 2))
+    assert target.name == "a, b"
+    with pytest.raises(DataError, match="takes one"):
+        read_target(frame, "count")
+
+
+def test_classes_there_and_back():
+    target, y = read_target(column(["b", "a"] * 20))
+    fitted = target.fit(y)
+    assert Target.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "message"),
+    [
+        ([1.0, -1.0] * 10, "count", "'y', task count: counts must not be negative, got -1"),
+        ([0.5, 1.5] * 10, "share", r"shares must lie in \[0, 1\], got 1.5"),
+        ([1.0, -1.0] * 10, "censored", "must not be negative"),
+        ([1e300, -1e300] * 10, "regression", "too large to square"),
+    ],
+)
+def test_values_that_do_not_suit_the_task(values, task, message):
+    target, y = read_target(column(values), task)
+    with pytest.raises(DataError, match=message), np.errstate(over="ignore"):
+        target.fit(y)
 
 
 @pytest.mark.parametrize(

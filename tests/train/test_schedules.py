@@ -44,6 +44,14 @@ CASES = {
         lambda t: ETA * t / 20 if t < 20 else cosine(t, ETA, 0, 20, 100),
     ),
     "warmup cosine none": (s.WarmupCosine(ETA, 0, 100), lambda t: cosine(t, ETA, 0, 0, 100)),
+    "cosine log": (
+        s.CosineLog(ETA, 100),  # RealMLP's "coslog4", 1/2 (1 - cos(2 pi log2(1 + 15 t)))
+        lambda t: ETA / 2 * (1 - math.cos(2 * math.pi * math.log2(1 + 0.15 * min(t, 100)))),
+    ),
+    "cosine log two": (
+        s.CosineLog(ETA, 80, cycles=2),
+        lambda t: ETA / 2 * (1 - math.cos(2 * math.pi * math.log2(1 + 3 * min(t, 80) / 80))),
+    ),
     "one cycle": (s.OneCycle(ETA, 100), lambda t: one_cycle(t, 100, 0.3, 25, 1e4)),
     "one cycle early": (
         s.OneCycle(ETA, 120, peak=0.1, div=10, final_div=100),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from descend.cli.reading import READING, reading_options
 
 if TYPE_CHECKING:
     from descend.tables.options import FitOptions
 
 
-def units(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
-    """ "64,64" -> (64, 64); "none" -> (), a linear model."""
+def units(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """ "64,64" -> (64, 64); "none" -> (), a linear model; None stays."""
+    if value is None:
+        return None
     if value.strip().lower() in ("none", "0", ""):
         return ()
     if not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*)*", value):
@@ -24,14 +28,42 @@ def units(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
 
 
 @click.command("fit")
-@click.argument("data")
-@click.option("--target", metavar="COLUMN", help="Column to predict.  [default: the last one]")
+@click.argument("data", required=False)
+@reading_options
+@click.option("--test", metavar="FILE", help="Rows to test on, in place of a share of DATA.")
+@click.option(
+    "--target",
+    metavar="COLUMN",
+    multiple=True,
+    help="Column to predict; repeated, several numbers.  [default: the last one]",
+)
+@click.option(
+    "--formula", help="Target and inputs in one: 'default ~ income + C(region) + income:age'."
+)
 @click.option(
     "--task",
-    type=click.Choice(["classification", "regression"]),
+    type=click.Choice(["classification", "regression", "count", "share", "quantile", "censored"]),
     help="In place of what the target suggests.",
 )
+@click.option(
+    "--level",
+    "levels",
+    type=float,
+    multiple=True,
+    help="Of --task quantile; repeatable.  [default: .05, .5, .95]",
+)
 @click.option("--drop", metavar="COLUMN", multiple=True, help="Leave a column out; repeatable.")
+@click.option(
+    "--kind",
+    "kinds",
+    metavar="COLUMN=KIND",
+    multiple=True,
+    help="Take a column as number, boolean, category, ordered or date; repeatable.",
+)
+@click.option("--weight", metavar="COLUMN", help="Weights of the rows.")
+@click.option("--group", metavar="COLUMN", help="Groups that no two parts of the split share.")
+@click.option("--time", metavar="COLUMN", help="Test on the latest rows, by this column.")
+@click.option("--gap", help="With --time: leave out so much before a later part, as '30 days'.")
 @click.option(
     "--output",
     "-o",
@@ -40,50 +72,72 @@ def units(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     help="Where to save the network.  [default: NAME.descend]",
 )
 @click.option(
-    "--hidden",
-    default="64,64",
+    "--recipe",
+    type=click.Choice(["realmlp", "mlp"]),
+    default="realmlp",
     show_default=True,
+    help="Of the network: today's for tables, or the lectures' perceptron.",
+)
+@click.option(
+    "--hidden",
     callback=units,
     metavar="UNITS",
-    help="Units of the hidden layers; none for a linear model.",
+    help="Units of the hidden layers, such as 64,64; none for a linear model.  [default: recipe's]",
 )
-@click.option("--activation", default="swish", show_default=True, help="Of the hidden layers.")
-@click.option("--epochs", type=int, default=200, show_default=True, help="At most so many.")
+@click.option("--activation", help="Of the hidden layers.  [default: the recipe's]")
+@click.option("--members", type=int, help="Networks that share weights.  [default: the recipe's]")
+@click.option("--epochs", type=int, help="At most so many.  [default: the recipe's]")
 @click.option(
     "--patience",
     type=int,
-    default=20,
-    show_default=True,
-    help="Epochs without a better validation cost before training stops.",
+    help="Epochs without a better validation cost before training stops.  [default: the recipe's]",
 )
 @click.option("--batch-size", type=int, help="Rows an update.  [default: by the number of rows]")
-@click.option("--optimizer", default="adam", show_default=True, help="Update rule.")
-@click.option("--learning-rate", type=float, help="Step size.  [default: the optimizer's]")
+@click.option("--optimizer", help="Update rule.  [default: the recipe's]")
+@click.option("--learning-rate", type=float, help="Step size.  [default: the recipe's]")
 @click.option("--dropout", type=float, default=0.0, help="Share of hidden units dropped.")
 @click.option("--l2", type=float, default=0.0, help="Penalty on the squared weights.")
 @click.option(
     "--validation-share", type=float, default=0.2, show_default=True, help="Rows to stop by."
 )
 @click.option("--test-share", type=float, default=0.2, show_default=True, help="Rows to test on.")
+@click.option("--sealed", is_flag=True, help="Leave the test rows unopened.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn.")
 @click.option("--quiet", "-q", is_flag=True, help="Print only the test result and the file.")
-def command(data: str, output: Path | None, quiet: bool, **chosen) -> None:
+def command(
+    data: str | None, test: str | None, output: Path | None, quiet: bool, **chosen: Any
+) -> None:
     """Train a network on DATA, test it once on rows it never saw, and save it.
 
     DATA is a built-in table (iris, digits, wine, breast_cancer, diabetes, fair, randhie) or a file
-    (.csv, .csv.gz, .tsv, .parquet).
+    (.csv, .tsv, .txt, .parquet, .dta, .xlsx, .jsonl); with --sql and --db, the answer of a
+    database.
 
     \b
     descend fit iris
     descend fit houses.csv --target price --drop id -o houses.descend
+    descend fit loans.dta --formula "default ~ income + C(region)" --time granted
     """
     # imported here: `descend fit --help` needs none of it
+    from descend.tables.describe import parse_kinds
     from descend.tables.options import FitOptions
 
-    _fit(data, FitOptions(**chosen), output, quiet)
+    reading = {name: chosen.pop(name) for name in READING}
+    target = chosen.pop("target")
+    chosen["target"] = target[0] if len(target) == 1 else (target or None)
+    chosen["levels"] = chosen["levels"] or FitOptions.levels
+    chosen["kinds"] = parse_kinds(chosen["kinds"])
+    _fit(data, reading, test, FitOptions(**chosen), output, quiet)
 
 
-def _fit(data: str, options: FitOptions, output: Path | None, quiet: bool) -> None:
+def _fit(
+    data: str | None,
+    reading: dict[str, str | None],
+    test: str | None,
+    options: FitOptions,
+    output: Path | None,
+    quiet: bool,
+) -> None:
     from descend.cli import show
     from descend.cli.reading import read_table
     from descend.files import writable
@@ -92,16 +146,17 @@ def _fit(data: str, options: FitOptions, output: Path | None, quiet: bool) -> No
 
     if output is not None:
         writable(output)  # now, not after the training
-    table = read_table(data, quiet)
+    table = read_table(data, quiet, **reading)
+    other = None if test is None else read_table(test, quiet)
     path = writable(output or Path(f"{table.name}.descend"))
-    prepared = prepare_table(table, options)
+    prepared = prepare_table(table, options, other)
     console = make_console()
     if not quiet:
         show.prepared(console, prepared)
 
-    from descend.tables.recipe import fit_prepared, network  # JAX starts here
+    from descend.tables.recipe import fit_prepared, untrained  # JAX starts here
 
-    model = network(prepared)
+    model = untrained(prepared)
     if not quiet:
         show.network(console, model)
     fitted = fit_prepared(prepared, model, verbose=0 if quiet else 1)

@@ -16,6 +16,7 @@ from descend.errors import DescendError, unknown
 
 # verb -> (module, what it does)
 VERBS = {
+    "describe": ("descend.cli.describe", "Show what a table holds, column by column."),
     "fit": ("descend.cli.fit", "Train a network on a table, test it once, save it."),
     "predict": ("descend.cli.predict", "Predict the rows of a table with a saved network."),
     "solve": ("descend.cli.solve", "Solve an economy; say how wrong the policies are."),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from descend.cli.reading import reading_options
 
 if TYPE_CHECKING:
     from descend.tables.encoder import Noted
@@ -15,7 +17,7 @@ MOST_LISTED = 12
 
 @click.command("predict")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data")
+@click.argument("data", required=False)
 @click.option(
     "--output",
     "-o",
@@ -23,8 +25,16 @@ MOST_LISTED = 12
     metavar="FILE.csv",
     help="Where to write.  [default: standard output]",
 )
+@click.option(
+    "--intervals",
+    is_flag=True,
+    help="Also the ends between which the target lies, or the set of classes, with 90 %.",
+)
+@reading_options
 @click.option("--quiet", "-q", is_flag=True, help="No remarks on standard error.")
-def command(model: Path, data: str, output: Path | None, quiet: bool) -> None:
+def command(
+    model: Path, data: str | None, output: Path | None, intervals: bool, quiet: bool, **reading: Any
+) -> None:
     """Predict the rows of DATA with the network in MODEL, a file that `descend fit` saved.
 
     Writes CSV, one line a row of DATA in its order: the predicted number, or the predicted class
@@ -43,11 +53,11 @@ def command(model: Path, data: str, output: Path | None, quiet: bool) -> None:
     from descend.train.checkpoint import read
 
     read(model)  # a wrong file is found before the data are read
-    table = read_table(data, quiet)
+    table = read_table(data, quiet, **reading)
     from descend.tables.predictor import TablePredictor
 
     predictor = TablePredictor.load(model)
-    found, noted = predictor.predict(table.frame, table.source)
+    found, noted = predictor.predict(table.frame, table.source, intervals=intervals)
     content = found.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
     if not quiet:
         for line in _remarks(noted):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,12 +13,65 @@ if TYPE_CHECKING:
 
 LARGE = 20_000_000  # bytes; about a second of reading
 
+_OPTIONS = (
+    click.option("--sql", metavar="QUERY", help="In place of DATA: a SELECT for --db."),
+    click.option(
+        "--db",
+        metavar="URL",
+        envvar="DESCEND_DB",
+        help="Database of --sql, as sqlite:///shop.db or postgresql://me@host/shop; or in the "
+        "environment as DESCEND_DB, where no list of processes shows a password.",
+    ),
+    click.option("--encoding", help="Of a text file, such as cp1252.  [default: found]"),
+    click.option("--delimiter", help="Between columns of a text file.  [default: found]"),
+    click.option("--decimal", metavar="MARK", help="Point or comma: . or ,  [default: found]"),
+    click.option("--thousands", metavar="MARK", help="Mark between thousands.  [default: found]"),
+    click.option("--sheet", help="Of a workbook, by name or number.  [default: the first]"),
+)
+READING = ("sql", "db", "encoding", "delimiter", "decimal", "thousands", "sheet")
 
-def read_table(data: str, quiet: bool) -> Table:
-    """`descend.data.sources.load`, saying on standard error when the file is large."""
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how DATA is to be read; they arrive as the names in `READING`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_table(
+    data: str | None,
+    quiet: bool,
+    *,
+    sql: str | None = None,
+    db: str | None = None,
+    **how: str | None,
+) -> Table:
+    """`sources.load`, or `sql.load_sql`; says on standard error when a file is large.
+
+    Raises:
+        click.UsageError: neither or both of DATA and --sql, or --sql without --db.
+        DataError: what `load` and `load_sql` raise.
+    """
+    given = {name: value for name, value in how.items() if value is not None}
+    if sql is not None:
+        return _read_sql(data, sql, db, given)
+    if data is None:
+        raise click.UsageError("Missing argument 'DATA' (a file, a built-in name, or --sql).")
     from descend.data import sources
 
     path = Path(data)
     if not quiet and path.is_file() and path.stat().st_size > LARGE:
         click.echo(f"reading {path} ({path.stat().st_size / 1e6:,.0f} MB) ...", err=True)
-    return sources.load(data)
+    return sources.load(data, **given)
+
+
+def _read_sql(data: str | None, sql: str, db: str | None, given: dict[str, str]) -> Table:
+    if data is not None:
+        raise click.UsageError(f"give either a file ({data}) or --sql, not both")
+    if db is None:
+        raise click.UsageError("--sql needs --db URL, or the environment's DESCEND_DB")
+    if given:
+        raise click.UsageError(f"--{next(iter(given))} is for files, not for --sql")
+    from descend.data.sql import load_sql
+
+    return load_sql(sql, db)

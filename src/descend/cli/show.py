@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from descend.report.terminal import confusion_table, learning_curve, text_table
 from descend.tables.prepare import Prepared
-from descend.tables.scores import ClassificationScores
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from descend.tables.encoder import Encoder
     from descend.tables.recipe import FittedTable
 
 MOST_LISTED = 8  # columns of one kind of remark before the rest is only counted
@@ -38,16 +37,21 @@ def prepared(console: Console, found: Prepared) -> None:
     facts.append(
         (
             "inputs",
-            f"{_count(len(encoder.columns), 'column')} as {_count(found.x.shape[1], 'number')}",
+            _inputs(encoder),
         )
     )
     facts += [("dropped", line) for line in _grouped(encoder.dropped)]
     facts += [("missing", line) for line in _missing(found)]
-    how = "drawn by class" if target.classifies else "drawn at random"
     parts = (split.train, split.validation, split.test)
     sizes = "{:,} training, {:,} validation, {:,} test rows".format(*map(len, parts))
-    facts.append(("split", f"{sizes}; {how}, seed {found.options.seed}"))
+    facts.append(("split", f"{sizes}; {split.how}, seed {found.options.seed}"))
     facts_table(console, facts)
+
+
+def _inputs(encoder: Encoder) -> str:
+    said = f"{_count(len(encoder.columns), 'column')} as {_count(len(encoder.names()), 'number')}"
+    embedded = encoder.embedded
+    return said + (f" and {_count(len(embedded), 'embedding')}" if embedded else "")
 
 
 def facts_table(console: Console, facts: list[tuple[str, str]]) -> None:
@@ -124,15 +128,16 @@ def network(console: Console, model: Any) -> None:
 
 def training(console: Console, fitted: FittedTable) -> None:
     """The learning curve."""
-    history = fitted.model.history.history  # type: ignore[union-attr]
-    target = fitted.prepared.target
-    unit = "cross-entropy" if target.classifies else f"squared error in sd of {target.name}"
+    history = fitted.trained.history.history
+    head = fitted.prepared.target.head
+    assert head is not None
+    unit = head.unit
     if fitted.prepared.options.l2:
         unit += " + penalty"
     chart = learning_curve(
         history["loss"],
         history["val_loss"],
-        best=fitted.best_epoch,
+        best=fitted.trained.best_epoch,
         width=min(console.width, PLOT_WIDTH),
         label=f"cost, {unit}" if len(unit) < 30 else "cost",
     )
@@ -160,43 +165,30 @@ def _coloured(chart: str) -> Any:
 def test(console: Console, fitted: FittedTable, quiet: bool) -> None:
     """The test result, beside the simplest baseline."""
     target, scores = fitted.prepared.target, fitted.scores
+    if scores is None:
+        count = len(fitted.prepared.split.test)
+        console.print(f"{count:,} test rows stay sealed: descend report opens them", soft_wrap=True)
+        return
     if not quiet:
         console.print(
             f"Test on {scores.rows:,} rows that training never saw", style="bold", soft_wrap=True
         )
-    if isinstance(scores, ClassificationScores):
-        rows = _classification(console, target.classes, scores, quiet)
-    else:
-        rows = [
-            [f"in units of {target.name}", "RMSE", "MAE", "R2"],
-            ["network", _figure(scores.rmse), _figure(scores.mae), _share(scores.r2)],
-            [
-                "predicting the mean",
-                _figure(scores.baseline_rmse),
-                _figure(scores.baseline_mae),
-                _share(scores.baseline_r2),
-            ],
-        ]
+        if scores.confusion:
+            matrix = confusion_table(target.classes, scores.confusion, scores.recall, console.width)
+            console.print(matrix, soft_wrap=True)
+            console.print()
+    unit = "" if target.classifies or len(target.names) > 1 else f"in units of {target.name}"
+    rows = [
+        [unit, *scores.figures],
+        ["network", *(_shown(n, v) for n, v in scores.figures.items())],
+        [scores.baseline_name, *(_shown(n, v) for n, v in scores.baseline.items())],
+    ]
     console.print(text_table(rows), soft_wrap=True)
 
 
-def _classification(
-    console: Console, classes: Sequence[str], scores: ClassificationScores, quiet: bool
-) -> list[list[str]]:
-    if not quiet:
-        matrix = confusion_table(classes, scores.confusion, scores.recall, console.width)
-        console.print(matrix, soft_wrap=True)
-        console.print()
-    common = classes[scores.baseline_class]
-    return [
-        ["", "accuracy", "log-loss"],
-        ["network", f"{scores.accuracy:.3f}", _figure(scores.log_loss)],
-        [
-            f"predicting the most frequent class ({common})",
-            f"{scores.baseline_accuracy:.3f}",
-            _figure(scores.baseline_log_loss),
-        ],
-    ]
+def _shown(name: str, value: float) -> str:
+    share = name in ("accuracy", "AUC", "R2", "coverage")
+    return _share(value) if share else _figure(value)
 
 
 def _figure(value: float) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,8 @@ class Table:
         frame: the data.
         target: the column that is usually predicted; None for a file.
         note: one line on what the data are.
-        digest: sha256 of the file, or of the values of a built-in table.
+        digest: sha256 of the file, or of the values where there is none.
+        labels: {column: what it holds}, as a Stata file says it.
     """
 
     name: str
@@ -36,21 +37,29 @@ class Table:
     target: str | None
     note: str
     digest: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def load(name_or_path: str | Path) -> Table:
-    """The table of a built-in name (see `BUILT_IN`), or of a CSV or Parquet file.
+def load(name_or_path: str | Path, **how: str | None) -> Table:
+    """The table of a built-in name (see `BUILT_IN`), or of a file.
 
     A file in the current folder that is called exactly like a built-in name is read as `./name`.
+
+    Args:
+        name_or_path: text (.csv, .tsv, .txt, also .gz), .parquet, .dta, .xlsx or .jsonl.
+        how: encoding, delimiter, decimal, thousands of a text file, in place of what is found in
+            it; sheet of a workbook.
 
     Raises:
         DataError: neither; or a file that cannot be read (see `descend.data.files.read`).
     """
     given = str(name_or_path)
     if given in BUILT_IN:
+        if told := [name for name, value in how.items() if value is not None]:
+            raise DataError(f"{given} is a built-in table; {told[0]} is for files (./{given})")
         note, make = BUILT_IN[given]
         frame, target = make()
-        return Table(given, given, frame, target, note, _digest(frame))
+        return Table(given, given, frame, target, note, frame_digest(frame))
     path = Path(name_or_path)
     if not path.exists():
         near = difflib.get_close_matches(given, BUILT_IN, n=1, cutoff=0.6)
@@ -62,9 +71,9 @@ def load(name_or_path: str | Path) -> Table:
         )
     from descend.data import files
 
-    frame, note = files.read(path)
-    name = path.name.removesuffix(path.suffix).removesuffix(".csv").removesuffix(".tsv")
-    return Table(name or path.name, given, frame, None, note, files.digest(path))
+    frame, note, labels = files.read(path, **how)
+    name = path.name[: -len(files.ending_of(path) or "")]
+    return Table(name or path.name, given, frame, None, note, files.digest(path), labels)
 
 
 def unknown_column(name: str, columns: Iterable[str], where: str) -> DataError:
@@ -87,10 +96,14 @@ def _files_beside(path: Path) -> list[str]:
         return []
 
 
-def _digest(frame: pd.DataFrame) -> str:
+def frame_digest(frame: pd.DataFrame) -> str:
+    """The sha256 of a frame's values, by which the same data are known again."""
     import pandas as pd
 
-    hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    try:
+        hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    except TypeError:  # lists and the like
+        hashes = pd.util.hash_pandas_object(frame.astype("str"), index=False).to_numpy()
     return hashlib.sha256(hashes.tobytes()).hexdigest()
 
 

@@ -77,6 +77,11 @@ def swish(z: ArrayLike, beta: float = 1.0) -> jax.Array:
     return jnp.asarray(z) * sigmoid(z, beta)
 
 
+def mish(z: ArrayLike) -> jax.Array:
+    """Z tanh(log(1 + e^z)) (Misra 2019), near swish."""
+    return jnp.asarray(z) * jnp.tanh(jax.nn.softplus(z))
+
+
 def gelu(z: ArrayLike) -> jax.Array:
     """z Phi(z), Phi the normal distribution function; derivative Phi(z) + z phi(z)."""
     return jax.nn.gelu(z, approximate=False)
@@ -85,6 +90,11 @@ def gelu(z: ArrayLike) -> jax.Array:
 def gelu_tanh(z: ArrayLike) -> jax.Array:
     """z/2 (1 + tanh(sqrt(2/pi) (z + .044715 z^3))): the tanh form of `gelu`."""
     return jax.nn.gelu(z, approximate=True)
+
+
+def exponential(z: ArrayLike) -> jax.Array:
+    """e^z: the output of a model of counts, whose logarithm is linear."""
+    return jnp.exp(z)
 
 
 def softplus(z: ArrayLike) -> jax.Array:
@@ -100,7 +110,7 @@ def softmax(z: ArrayLike) -> jax.Array:
 FORMULAS: dict[str, ActivationFunction] = {
     f.__name__: f
     for f in (heaviside, linear, sigmoid, tanh, hard_tanh, relu, leaky_relu, elu, selu, swish)
-} | {f.__name__: f for f in (gelu, gelu_tanh, softplus, softmax)}
+} | {f.__name__: f for f in (mish, gelu, gelu_tanh, softplus, exponential, softmax)}
 ALIASES = {"threshold": "heaviside", "silu": "swish", "logistic": "sigmoid", "identity": "linear"}
 
 

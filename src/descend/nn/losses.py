@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
 
@@ -231,6 +232,120 @@ class KLDivergence(Loss):
 
 
 @dataclass(frozen=True)
+class Poisson(Loss):
+    """L = mean_k mu_k - y_k log mu_k, counts y >= 0; from logits z = log mu: e^z - y z.
+
+    Minus the log likelihood of a Poisson distribution without log y!, which no weight changes.
+
+    Args:
+        from_logits: predictions are z.
+    """
+
+    from_logits: bool = False
+    link: ClassVar[str | None] = "exponential"
+
+    def _rows(self, y, prediction):
+        if self.from_logits:
+            return _per_row(jnp.exp(prediction) - y * prediction)
+        log_mu = jnp.log(jnp.maximum(prediction, PROBABILITY_FLOOR))
+        return _per_row(prediction - y * log_mu)
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """L = mean_q max(tau_q e, (tau_q - 1) e), e = y - yhat_q: least at the tau_q-quantile of y.
+
+    Args:
+        levels: tau_1, tau_2, ... in (0, 1). Targets (n, 1), predictions (n, levels).
+
+    Source: Koenker and Bassett 1978.
+    """
+
+    levels: tuple[float, ...] = (0.5,)
+
+    def __post_init__(self):
+        object.__setattr__(self, "levels", tuple(self.levels))  # a file gives a list
+        if not self.levels or not all(0 < tau < 1 for tau in self.levels):
+            raise DescendError(f"quantile: levels must lie between 0 and 1, got {self.levels}")
+
+    def check_shapes(self, y, prediction):
+        """(n, 1) against (n, levels)."""
+        if y != (*prediction[:1], 1) or prediction[1:] != (len(self.levels),):
+            raise ShapeError(
+                f"{self.name}: expected targets (n, 1) and predictions (n, {len(self.levels)}), "
+                f"got {_show(y)} and {_show(prediction)}"
+            )
+
+    def _rows(self, y, prediction):
+        error = y - prediction
+        tau = jnp.asarray(self.levels, prediction.dtype)[None]
+        return _per_row(jnp.maximum(tau * error, (tau - 1) * error))
+
+
+@dataclass(frozen=True)
+class Tobit(Loss):
+    """Minus the log likelihood of y = max(y*, limit), y* ~ N(mu, sigma^2).
+
+        y > limit:   log sigma + ((y - mu) / sigma)^2 / 2 + log(2 pi) / 2
+        y <= limit:  -log Phi((limit - mu) / sigma)
+
+    Args:
+        limit: where y is censored from below. Targets (n, 1), predictions (n, 2): mu, log sigma.
+
+    Source: Tobin 1958.
+    """
+
+    limit: float = 0.0
+
+    def check_shapes(self, y, prediction):
+        """(n, 1) against (n, 2)."""
+        if y != (*prediction[:1], 1) or prediction[1:] != (2,):
+            raise ShapeError(
+                f"{self.name}: expected targets (n, 1) and predictions (n, 2), mu and log sigma; "
+                f"got {_show(y)} and {_show(prediction)}"
+            )
+
+    def _rows(self, y, prediction):
+        mean, log_sd = prediction[:, 0], prediction[:, 1]
+        seen = (y[:, 0] - mean) * jnp.exp(-log_sd)
+        limit = (self.limit - mean) * jnp.exp(-log_sd)
+        density = log_sd + 0.5 * jnp.square(seen) + 0.5 * np.log(2 * np.pi)
+        return jnp.where(y[:, 0] > self.limit, density, -jax.scipy.stats.norm.logcdf(limit))
+
+
+@dataclass(frozen=True)
+class MemberLoss(Loss):
+    """L = 1/k sum_i L(y, yhat_i): each member of a network is trained for itself.
+
+    Args:
+        loss: of one member, by name or instance. Targets as it wants them; predictions
+            (n, k, ...) with the members in the second axis.
+
+    Source: TabM (Gorishniy et al. 2025): the mean of the losses, not the loss of the mean.
+    """
+
+    loss: Any = "mse"
+
+    def __post_init__(self):
+        object.__setattr__(self, "loss", get(self.loss))
+
+    @property
+    def link(self) -> str | None:  # type: ignore[override]
+        """That of the members' loss."""
+        return self.loss.link
+
+    def check_shapes(self, y, prediction):
+        """One member's shapes must suit the loss."""
+        if len(prediction) < 2:
+            raise ShapeError(f"{self.name}: predictions {_show(prediction)} have no members' axis")
+        self.loss.check_shapes(y, (*prediction[:1], *prediction[2:]))
+
+    def _rows(self, y, prediction):
+        each = jax.vmap(lambda one: self.loss.rows(y, one), in_axes=1)(prediction)  # (k, n)
+        return jnp.mean(each, axis=0)
+
+
+@dataclass(frozen=True)
 class NegativeLogLikelihood(Loss):
     """L = -log p(y | prediction), a log density of the user's (scheidegger-2020, max. likelihood).
 
@@ -285,6 +400,10 @@ BY_NAME: dict[str, type[Loss]] = {
     "categorical_crossentropy": CategoricalCrossentropy,
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     "kl_divergence": KLDivergence,
+    "poisson": Poisson,
+    "quantile": Quantile,
+    "tobit": Tobit,
+    "members": MemberLoss,
 }
 ALIASES = {
     "mean_squared_error": "mse",
@@ -337,11 +456,17 @@ def describe(loss: Loss) -> dict | None:
     """The JSON form, or None for a loss that is code of the user's."""
     if type(loss) not in BY_NAME.values():
         return None
+    if isinstance(loss, MemberLoss):
+        inner = describe(loss.loss)
+        return inner and {"name": loss.name, "loss": inner}
     return {"name": loss.name, **asdict(loss)}
 
 
 def with_logits(loss: Loss) -> Loss | None:
     """The same loss taking logits, or None if it has no such form or takes them already."""
+    if isinstance(loss, MemberLoss):
+        inner = with_logits(loss.loss)
+        return inner and MemberLoss(inner)
     if loss.link is None or getattr(loss, "from_logits", True):
         return None
     values: dict[str, Any] = {f.name: getattr(loss, f.name) for f in fields(loss)}

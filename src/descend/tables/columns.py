@@ -1,4 +1,4 @@
-"""What a column holds, and reading it as numbers, truth values or text.
+"""What a column holds, and reading it as numbers, truth values, dates or text.
 
 A CSV file does not say what its columns are. These rules guess, alike for inputs and target, and
 count what they could not read so that it can be reported.
@@ -7,16 +7,21 @@ count what they could not read so that it can be reported.
 from __future__ import annotations
 
 import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-Kind = Literal["number", "boolean", "category", "date", "empty", "other"]
+from descend.data.frames import as_text as text
+
+Kind = Literal["number", "boolean", "category", "ordered", "date", "empty", "other"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # So large a share of numbers makes a text column numeric; the rest ("?", "n/a.") counts as missing.
 NUMERIC_SHARE = 0.9
 _DATE = r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ].*)?\s*"
+_PARTS = r"^\s*(\d{1,2})([-/.])(\d{1,2})[-/.](\d{2,4})(.*)"
+_CODE = r"\s*0\d+\s*"
 _TRUTH = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}
 _DATES = (datetime.date, datetime.time, datetime.timedelta)
 
@@ -34,7 +39,7 @@ def kind_of(column: pd.Series) -> Kind:
     if types.is_numeric_dtype(column.dtype):
         return "number"
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return "category"
+        return "ordered" if column.cat.ordered else "category"
     if not (types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)):
         return "date"  # datetime, timedelta, period, interval
     return _kind_of_objects(known)
@@ -51,12 +56,20 @@ def _kind_of_objects(known: pd.Series) -> Kind:
             plain = known.map(lambda v: isinstance(v, (str, int, float)))
             if not plain.all():
                 return "other"  # lists, bytes, structs
-    strangers = numbers(known)[1]
-    if strangers.sum() <= (1 - NUMERIC_SHARE) * len(known):
-        return "number"
-    if text(known).str.fullmatch(_DATE).all():
+    counts = text(known).value_counts()  # each value is judged once, however often it occurs
+    levels = counts.index.to_series()
+    strangers = int(counts[numbers(levels)[1]].sum())
+    if strangers <= (1 - NUMERIC_SHARE) * len(known):
+        return "category" if is_code(levels) else "number"
+    if levels.str.fullmatch(_DATE).all():
         return "date"
     return "category"
+
+
+def is_code(known: pd.Series) -> bool:
+    """Whether text holds digits of which some begin with 0: a postcode, a key, no quantity."""
+    words = text(known)
+    return bool(words.str.fullmatch(_CODE).any() and words.str.fullmatch(r"\s*\d+\s*").all())
 
 
 def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -79,16 +92,51 @@ def truths(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return values, words.notna().to_numpy(bool) & np.isnan(values)
 
 
-def text(column: pd.Series) -> pd.Series:
-    """A column as text; 2.0 among whole numbers reads "2", as where nothing is missing."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
-    if pd.api.types.is_float_dtype(column.dtype):
-        known = column.dropna()
-        if (
-            np.isfinite(known).all()
-            and (known == np.floor(known)).all()
-            and known.abs().max() < 2**53
-        ):
-            column = column.astype("Int64")
-    return column.astype("string")
+def dates(column: pd.Series) -> tuple[pd.Series, np.ndarray]:
+    """A column as datetime64, NaT where missing; and which entries are there but are no date.
+
+    Day or month first is decided for the whole column: by a number above 12 if there is one, else
+    points mean the day first and slashes the month. Moments with a zone become UTC; times of day
+    and spans of time count from 1970.
+    """
+    moments = _moments(column)
+    return moments, column.notna().to_numpy(bool) & moments.isna().to_numpy(bool)
+
+
+def _moments(column: pd.Series) -> pd.Series:
+    types = pd.api.types
+    if types.is_datetime64_any_dtype(column.dtype):
+        return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(column.dtype, pd.PeriodDtype):
+        return column.dt.to_timestamp()
+    if types.is_timedelta64_dtype(column.dtype):
+        return pd.Timestamp(0) + column
+    words = text(column)
+    if column.dtype == object and isinstance(column.dropna().iloc[:1].squeeze(), datetime.time):
+        words = "1970-01-01 " + words
+    places, levels = pd.factorize(words)
+    found = _parsed(pd.Series(levels, dtype="string"))
+    return found.reindex(places).set_axis(column.index)
+
+
+def _parsed(words: pd.Series) -> pd.Series:
+    found = _to_datetime(words)
+    if _day_first(words):  # pandas would turn the year-month-day of others round as well
+        turned = words.str.match(_PARTS).fillna(False).astype(bool)
+        found = found.where(~turned, _to_datetime(words[turned], day_first=True))
+    return found
+
+
+def _to_datetime(words: pd.Series, day_first: bool = False) -> pd.Series:
+    found = pd.to_datetime(words, errors="coerce", format="mixed", utc=True, dayfirst=day_first)
+    return found.dt.tz_localize(None)
+
+
+def _day_first(words: pd.Series) -> bool:
+    parts = words.dropna().astype("str").str.extract(_PARTS).dropna()
+    if parts.empty:
+        return False
+    first, second = parts[0].astype(int), parts[2].astype(int)
+    if (first > 12).any() != (second > 12).any():
+        return bool((first > 12).any())
+    return bool((parts[1] == ".").mean() > 0.5)

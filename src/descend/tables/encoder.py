@@ -1,25 +1,61 @@
-"""From columns to numbers, by what the training rows taught and nothing else.
+"""From columns to the network's inputs, by what the training rows taught and nothing else.
 
-number      (x - mean) / sd; a missing one becomes the median
-boolean     0 or 1; a missing one becomes the more frequent
-category    one 0/1 number a level of the training rows; an unseen level is all zeros
-any of them, missing somewhere in the training rows: a 0/1 number more that says so
+    number      standard: (x - mean) / sd
+                robust:   s = (x - median) / IQR, then s / sqrt(1 + (s / 3)^2), below 3 in size
+                (an IQR of 0: half the range); a missing one becomes the median
+    boolean     0 or 1; a missing one becomes the more frequent
+    category    one 0/1 number a level of the training rows, an unseen level is all zeros;
+                or, with more than `one_hot` levels, a whole number that an embedding looks up,
+                0 for rare, unseen and missing ones
+    ordered     one 0/1 number a level but the lowest: whether the value reaches it
+    date        years since the training rows' first, and what varies of month, weekday and hour
+    any of them, missing somewhere in the training rows: a 0/1 number more that says so
+
+The robust scaling is that of RealMLP (Holzmueller et al. 2024).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from descend.data.sources import unknown_column
 from descend.errors import DataError
-from descend.tables.columns import kind_of, numbers, text, truths
+from descend.tables.columns import dates, kind_of, numbers, text, truths
 
-MOST_LEVELS = 50  # of a category; rarer ones are all zeros, as unseen ones are
+MOST_LEVELS = 50  # of a category in 0/1 numbers; rarer ones are all zeros, as unseen ones are
+MOST_EMBEDDED = 5000  # levels that an embedding holds; rarer ones share a vector
+YEAR = 365.2425 * 24 * 3600  # seconds
+# part: (first, how many, its name in pandas)
+PARTS = {"month": (1, 12, "month"), "weekday": (0, 7, "day_of_week"), "hour": (0, 24, "hour")}
+
+
+class Encoded(NamedTuple):
+    """Rows as a network takes them: numbers (n, p) float32, codes of embeddings (n, q) int32."""
+
+    numbers: np.ndarray
+    codes: np.ndarray
+
+    def rows(self, which: Any) -> Encoded:
+        """Some of the rows."""
+        return Encoded(self.numbers[which], self.codes[which])
+
+    def inputs(self) -> Any:
+        """What the network is called with: one array, or two where there are embeddings."""
+        parts = [a for a in self if a.shape[1]]
+        return parts[0] if len(parts) == 1 else parts
+
+
+class Part(NamedTuple):
+    """Rows of a part: inputs, targets as `Head.forward` gives them, weights (n,) or None."""
+
+    x: Encoded
+    y: np.ndarray
+    weight: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -28,24 +64,45 @@ class Column:
 
     Attributes:
         name: of the column.
-        kind: "number", "boolean" or "category".
+        kind: "number", "boolean", "category", "ordered" or "date".
         missing: whether some training row had none, so that a 0/1 number says so.
-        mean, sd, fill: of a number or boolean; `fill` stands in for a missing value.
-        levels: of a category.
+        centre, scale: of a number, and of a date's years.
+        squash: whether the scaled number is kept below 3 in size.
+        fill: stands in for a missing number or truth value, in the column's units.
+        levels: of a category or an ordered column.
+        embedded: whether a category becomes a whole number for an embedding.
+        parts: of a date.
+        first: of a date, in seconds since 1970.
     """
 
     name: str
     kind: str
     missing: bool = False
-    mean: float = 0.0
-    sd: float = 1.0
+    centre: float = 0.0
+    scale: float = 1.0
+    squash: bool = False
     fill: float = 0.0
     levels: tuple[str, ...] = ()
+    embedded: bool = False
+    parts: tuple[str, ...] = ()
 
     def outputs(self) -> list[str]:
-        """Names of the numbers that this column becomes."""
-        names = [f"{self.name}={level}" for level in self.levels] or [self.name]
+        """Names of the numbers that this column becomes (an embedding's code is none of them)."""
+        if self.embedded:
+            names = []
+        elif self.kind == "date":
+            names = [f"{self.name} {part}" for part in self._date_parts()]
+        elif self.kind == "ordered":
+            names = [f"{self.name}>={level}" for level in self.levels[1:]]
+        else:
+            names = [f"{self.name}={level}" for level in self.levels] or [self.name]
         return [*names, f"{self.name} missing"] if self.missing else names
+
+    def _date_parts(self) -> list[str]:
+        waves = [
+            f"{part} {wave}" for part in self.parts if part != "years" for wave in ("sin", "cos")
+        ]
+        return (["years"] if "years" in self.parts else []) + waves
 
 
 @dataclass
@@ -71,15 +128,29 @@ class Encoder:
     dropped: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame) -> Encoder:
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        scaling: str = "standard",
+        one_hot: int | None = None,
+        kinds: Mapping[str, str] | None = None,
+    ) -> Encoder:
         """Learn the encoding from training rows.
+
+        Args:
+            scaling: "standard" or "robust".
+            one_hot: categories with more levels are embedded; None embeds none.
+            kinds: {column: kind} in place of what the values suggest.
 
         Raises:
             DataError: an infinite value, or no column that can be used.
         """
         used, dropped = [], {}
+        kinds = kinds or {}
         for name in frame.columns:
-            found = _learn(str(name), frame[name])
+            kind = str(kinds.get(str(name)) or kind_of(frame[name]))
+            found = _learn(str(name), frame[name], kind, scaling, one_hot, str(name) in kinds)
             if isinstance(found, str):
                 dropped[str(name)] = found
             else:
@@ -95,9 +166,14 @@ class Encoder:
         """Names of the numbers a row becomes."""
         return [name for column in self.columns for name in column.outputs()]
 
+    @property
+    def embedded(self) -> dict[str, int]:
+        """{category: how many whole numbers its embedding knows}."""
+        return {c.name: len(c.levels) + 1 for c in self.columns if c.embedded}
+
     def transform(
         self, frame: pd.DataFrame, where: str = "the table"
-    ) -> tuple[np.ndarray, dict[str, Noted]]:
+    ) -> tuple[Encoded, dict[str, Noted]]:
         """Encode rows.
 
         Args:
@@ -105,7 +181,7 @@ class Encoder:
             where: names the table in an error.
 
         Returns:
-            x (n, numbers) in float32, and {column: Noted} of what was missing or unknown.
+            The rows, and {column: Noted} of what was missing or unknown.
 
         Raises:
             DataError: a column that is not there, no rows, an infinite value, text for numbers.
@@ -120,13 +196,20 @@ class Encoder:
         if not len(frame):
             raise DataError(f"{where} has no rows")
         frame = frame.set_axis(have, axis="columns")
-        blocks, notes = [], {}
+        found = np.empty((len(frame), len(self.names())), np.float32)
+        codes = np.empty((len(frame), len(self.embedded)), np.int32)
+        notes, begin, code = {}, 0, 0
         for column in self.columns:
-            block, noted = _encode(column, frame[column.name], where)
-            blocks.append(block)
+            noted = Noted()
+            block = _encode(column, frame[column.name], where, noted)
+            if column.embedded:
+                codes[:, code] = block[:, 0]
+                block, code = block[:, 1:], code + 1
+            found[:, begin : begin + block.shape[1]] = block
+            begin += block.shape[1]
             if noted != Noted():
                 notes[column.name] = noted
-        return np.concatenate(blocks, axis=1, dtype=np.float32), notes
+        return Encoded(found, codes), notes
 
     def to_json(self) -> dict[str, Any]:
         """The encoder as plain JSON."""
@@ -135,57 +218,115 @@ class Encoder:
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Encoder:
         """What `to_json` gave."""
-        columns = [Column(**{**c, "levels": tuple(c["levels"])}) for c in saved["columns"]]
+        tuples = ("levels", "parts")
+        columns = [Column(**{**c, **{k: tuple(c[k]) for k in tuples}}) for c in saved["columns"]]
         return cls(tuple(columns), dict(saved["dropped"]))
 
 
-def _learn(name: str, column: pd.Series) -> Column | str:
+# -- learning -----------------------------------------------------------------------------------
+
+
+def _learn(
+    name: str, column: pd.Series, kind: str, scaling: str, one_hot: int | None, told: bool
+) -> Column | str:
     """How a column is encoded, or why it is dropped."""
-    kind = kind_of(column)
     if kind == "empty":
         return "missing in every training row"
-    if kind == "date":
-        return "dates are not used yet"
     if kind == "other":
         return "holds neither numbers nor text"
+    if kind == "date":
+        return _learn_date(name, column)
+    if kind == "ordered":
+        return _learn_ordered(name, column)
     if kind == "category":
-        return _learn_category(name, column)
-    values, _ = numbers(column) if kind == "number" else truths(column)
+        return _learn_category(name, column, one_hot, told)
+    values, strangers = numbers(column) if kind == "number" else truths(column)
     _require_finite(name, values, "the table")
     lost = np.isnan(values)
     known = values[~lost]
-    if not lost.any() and _counts_rows(column, values):
+    if not len(known):
+        shown = f", such as {column[strangers].iloc[0]!r}" if strangers.any() else ""
+        return f"no training row holds a {'number' if kind == 'number' else 'truth value'}{shown}"
+    if not told and not lost.any() and _counts_rows(column, values):
         return "numbers the rows"
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, sd = float(known.mean()), float(known.std())
-    if not np.isfinite(sd):
-        raise DataError(f"the column {name!r} holds numbers too large to square; rescale it")
-    if sd <= 1e-12 * abs(mean) or np.ptp(known) == 0:
+    with np.errstate(over="ignore"):  # `_scale` says so
+        constant = np.ptp(known) <= 1e-12 * abs(known[0])
+    if constant:
         if not lost.any():
             return f"constant, {known[0]:g} in every training row"
-        sd = 1.0  # the value says nothing, whether it is missing may
+        # the value says nothing, whether it is missing may
+        return Column(name, kind, True, centre=float(known[0]), fill=float(known[0]))
     if kind == "boolean":
-        common = float(mean >= 0.5)
-        return Column(name, kind, bool(lost.any()), fill=common)
-    return Column(name, kind, bool(lost.any()), mean, sd, fill=float(np.median(known)))
+        return Column(name, kind, bool(lost.any()), fill=float(known.mean() >= 0.5))
+    centre, scale = _scale(name, known, scaling)
+    if scale == 0:
+        return f"constant, {known[0]:g} in every training row"
+    median = float(np.median(known))
+    return Column(name, kind, bool(lost.any()), centre, scale, scaling == "robust", median)
 
 
-def _learn_category(name: str, column: pd.Series) -> Column | str:
+def _scale(name: str, known: np.ndarray, scaling: str) -> tuple[float, float]:
+    """(centre, scale) of numbers that are not all the same."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre, scale = float(known.mean()), float(known.std())
+        if scaling == "robust":
+            low, centre, high = map(float, np.percentile(known, [25, 50, 75]))
+            scale = high - low or float(np.ptp(known)) / 2
+    if not np.isfinite(scale):
+        raise DataError(f"the column {name!r} holds numbers too large to square; rescale it")
+    return centre, scale
+
+
+def _learn_category(name: str, column: pd.Series, one_hot: int | None, told: bool) -> Column | str:
     words = text(column)
     counts = words.value_counts()
     missing = bool(words.isna().any())
     if len(counts) == 1 and not missing:
         return f"constant, {counts.index[0]!r} in every training row"
-    if len(counts) > 2 and counts.iloc[0] == 1:
+    if len(counts) > 2 and counts.iloc[0] == 1 and not told:
         return "every value is different, like a name or an identifier"
+    embedded = one_hot is not None and len(counts) > one_hot
+    most = MOST_EMBEDDED if embedded else MOST_LEVELS
     # by frequency, ties by name: the order of the rows must not matter
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    levels = sorted(str(level) for level, _ in ranked[:MOST_LEVELS])
-    return Column(name, "category", missing, levels=tuple(levels))
+    levels = sorted(str(level) for level, _ in ranked[:most])
+    return Column(name, "category", missing, levels=tuple(levels), embedded=embedded)
+
+
+def _learn_ordered(name: str, column: pd.Series) -> Column | str:
+    words = text(column)
+    present = set(words.dropna().unique())
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        order = [str(level) for level in column.cat.categories if str(level) in present]
+    else:
+        order = sorted(present)
+    missing = bool(words.isna().any())
+    if len(order) == 1 and not missing:
+        return f"constant, {order[0]!r} in every training row"
+    return Column(name, "ordered", missing, levels=tuple(order))
+
+
+def _learn_date(name: str, column: pd.Series) -> Column | str:
+    when, _ = dates(column)
+    known = when.dropna()
+    if known.empty:
+        return "no training row holds a date that can be read"
+    lost = len(known) < len(when)
+    seconds = _seconds(known)
+    first, span = float(seconds.min()), float(np.ptp(seconds))
+    if span == 0 and not lost:
+        return f"constant, {known.iloc[0]} in every training row"
+    parts = ["years"] if span else []
+    parts += [part for part in PARTS if span and _part(known, part).nunique() > 1]
+    scale = max(span / YEAR, 1e-9)
+    middle = float(np.median(seconds))
+    return Column(name, "date", lost, first, scale, fill=middle, parts=tuple(parts))
 
 
 def _counts_rows(column: pd.Series, values: np.ndarray) -> bool:
     """Whether a column is 0, 1, 2, ... or 1, 2, 3, ... by row of the file, as programs write it."""
+    if not pd.api.types.is_integer_dtype(column.index.dtype):
+        return False
     places = np.asarray(column.index, np.float64)
     return (
         len(values) > 2
@@ -203,36 +344,85 @@ def _require_finite(name: str, values: np.ndarray, where: str) -> None:
         )
 
 
-def _encode(column: Column, given: pd.Series, where: str) -> tuple[np.ndarray, Noted]:
-    """The numbers (n, outputs) of one column."""
-    noted = Noted()
-    if column.kind == "category":
-        words = text(given)
-        lost = words.isna().to_numpy(bool)
-        place = words.map({level: i for i, level in enumerate(column.levels)})
-        found = place.notna().to_numpy(bool)
-        block = np.zeros((len(words), len(column.levels)), np.float32)
-        block[np.flatnonzero(found), place[found].to_numpy(dtype=np.int64)] = 1.0
-        unseen = ~found & ~lost
-        noted.unseen = int(unseen.sum())
-        if noted.unseen:
-            noted.example = str(words[unseen].iloc[0])
+# -- encoding -----------------------------------------------------------------------------------
+
+
+def _encode(column: Column, given: pd.Series, where: str, noted: Noted) -> np.ndarray:
+    """The numbers (n, outputs) of one column, behind its code where it is embedded."""
+    if column.kind in ("category", "ordered"):
+        block, lost = _encode_levels(column, given, noted)
+    elif column.kind == "date":
+        block, lost = _encode_date(column, given, noted)
     else:
-        values, strangers = numbers(given) if column.kind == "number" else truths(given)
-        _require_finite(column.name, values, where)
-        noted.unreadable = int(strangers.sum())
-        if noted.unreadable:
-            noted.example = str(given[strangers].iloc[0])
-        if noted.unreadable > len(given) / 2:
-            wanted = "numbers" if column.kind == "number" else "true or false"
-            raise DataError(
-                f"{where}: the column {column.name!r} should hold {wanted}, as in training, and "
-                f"holds {noted.example!r} (and {noted.unreadable - 1} more like it)"
-            )
-        lost = np.isnan(values)
-        filled = np.where(lost, column.fill, values)
-        block = ((filled - column.mean) / column.sd)[:, None].astype(np.float32)
+        block, lost = _encode_number(column, given, where, noted)
     noted.missing = int(lost.sum()) - noted.unreadable
     if column.missing:
         block = np.concatenate([block, lost[:, None].astype(np.float32)], axis=1)
-    return block, noted
+    return block
+
+
+def _encode_levels(column: Column, given: pd.Series, noted: Noted) -> tuple[np.ndarray, np.ndarray]:
+    words = text(given)
+    lost = words.isna().to_numpy(bool)
+    place = words.map({level: i for i, level in enumerate(column.levels)})
+    found = place.notna().to_numpy(bool)
+    unseen = ~found & ~lost
+    noted.unseen = int(unseen.sum())
+    if noted.unseen:
+        noted.example = str(words[unseen].iloc[0])
+    code = np.where(found, place.fillna(-1).to_numpy(dtype=np.int64), -1)
+    if column.embedded:
+        return (code + 1)[:, None].astype(np.float32), lost
+    levels = np.arange(len(column.levels))
+    if column.kind == "ordered":
+        return (code[:, None] >= levels[None, 1:]).astype(np.float32), lost
+    return (code[:, None] == levels[None]).astype(np.float32), lost
+
+
+def _encode_number(
+    column: Column, given: pd.Series, where: str, noted: Noted
+) -> tuple[np.ndarray, np.ndarray]:
+    values, strangers = numbers(given) if column.kind == "number" else truths(given)
+    _require_finite(column.name, values, where)
+    noted.unreadable = int(strangers.sum())
+    if noted.unreadable:
+        noted.example = str(given[strangers].iloc[0])
+    if noted.unreadable > len(given) / 2:
+        wanted = "numbers" if column.kind == "number" else "true or false"
+        raise DataError(
+            f"{where}: the column {column.name!r} should hold {wanted}, as in training, and "
+            f"holds {noted.example!r} (and {noted.unreadable - 1} more like it)"
+        )
+    lost = np.isnan(values)
+    scaled = (np.where(lost, column.fill, values) - column.centre) / column.scale
+    if column.squash:
+        with np.errstate(over="ignore"):  # far out, the root is the ratio itself
+            scaled = scaled / np.hypot(1, scaled / 3)
+    return scaled[:, None].astype(np.float32), lost
+
+
+def _encode_date(column: Column, given: pd.Series, noted: Noted) -> tuple[np.ndarray, np.ndarray]:
+    when, unread = dates(given)
+    lost = when.isna().to_numpy(bool)
+    noted.unreadable = int(unread.sum())
+    if noted.unreadable:
+        noted.example = str(given[unread].iloc[0])
+    filled = when.fillna(pd.Timestamp(column.fill, unit="s"))
+    blocks = []
+    if "years" in column.parts:
+        blocks.append((_seconds(filled) - column.centre) / YEAR / column.scale)
+    for part in column.parts:
+        if part != "years":
+            low, count, _ = PARTS[part]
+            angle = 2 * np.pi * (_part(filled, part).to_numpy(np.float64) - low) / count
+            blocks += [np.sin(angle), np.cos(angle)]
+    stacked = np.stack(blocks, axis=1) if blocks else np.empty((len(when), 0))
+    return stacked.astype(np.float32), lost
+
+
+def _seconds(when: pd.Series) -> np.ndarray:
+    return when.astype("datetime64[s]").astype("int64").to_numpy(np.float64)
+
+
+def _part(when: pd.Series, part: str) -> pd.Series:
+    return getattr(when.dt, PARTS[part][2])

@@ -3,72 +3,142 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from descend.errors import DescendError, unknown
 
-TASKS = ("classification", "regression")
+RECIPES = ("realmlp", "mlp")
+ONE_HOT = 9  # most levels that RealMLP turns into 0/1 numbers; others are embedded
+# what the recipes choose where nobody else does
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "realmlp": {"hidden": (256, 256, 256), "members": 4, "epochs": 64, "optimizer": "adam"},
+    "mlp": {"hidden": (64, 64), "members": 1, "epochs": 200, "optimizer": "adam"},
+}
 
 
-@dataclass(frozen=True)
-class FitOptions:
-    """Choices for training a network on a table; the defaults are the house's.
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions:
+    """The network and its training; None leaves the choice to the recipe.
 
     Args:
-        target: column to predict; None takes the table's own, or the last one.
-        task: "classification" or "regression"; None decides from the target.
-        drop: columns to leave out.
+        recipe: "realmlp", the recipe RealMLP-TD-S with members that share weights as in TabM; or
+            "mlp", the multilayer perceptron of the lectures.
         hidden: units of each hidden layer; () for a linear model.
         activation: of the hidden layers.
+        members: networks that share all but a factor of their inputs and their last layer.
+        periodic: whether numbers also enter as learned waves of themselves (realmlp).
         epochs: at most so many passes over the training rows.
-        patience: epochs without a better validation cost that are waited out.
-        batch_size: rows an update; None chooses a power of two by the number of rows.
+        patience: epochs without a better validation cost that are waited out; None: go on to the
+            end (realmlp), 20 (mlp). Kept are the weights of the best epoch in any case.
+        batch_size: rows an update; None chooses by the number of rows.
         optimizer: a name of descend.train.optimizers.
-        learning_rate: None for the optimizer's own.
+        learning_rate: None for the recipe's or the optimizer's own.
         dropout: share of the hidden units dropped in training, in [0, 1).
         l2: strength of the penalty on the squared weights.
         seed: of split, weights, batches and dropout.
-        validation_share, test_share: of the rows.
 
     Raises:
         DescendError: a value out of range.
     """
 
-    target: str | None = None
-    task: str | None = None
-    drop: tuple[str, ...] = ()
-    hidden: tuple[int, ...] = (64, 64)
-    activation: str = "swish"
-    epochs: int = 200
-    patience: int = 20
+    recipe: str = "realmlp"
+    hidden: tuple[int, ...] | None = None
+    activation: str | None = None
+    members: int | None = None
+    periodic: bool = False
+    epochs: int | None = None
+    patience: int | None = None
     batch_size: int | None = None
-    optimizer: str = "adam"
+    optimizer: str | None = None
     learning_rate: float | None = None
     dropout: float = 0.0
     l2: float = 0.0
     seed: int = 0
-    validation_share: float = 0.2
-    test_share: float = 0.2
 
     def __post_init__(self) -> None:
-        if self.task is not None and self.task not in TASKS:
-            raise unknown("task", self.task, TASKS)
-        for size in self.hidden:
-            _require("hidden: units", size, size >= 1, "a whole number >= 1")
-        _require("epochs", self.epochs, self.epochs >= 1, "a whole number >= 1")
-        _require("patience", self.patience, self.patience >= 1, "a whole number >= 1")
-        rows, rate = self.batch_size, self.learning_rate
-        _require("batch size", rows, rows is None or rows >= 1, "a whole number >= 1")
+        if self.recipe not in RECIPES:
+            raise unknown("recipe", self.recipe, RECIPES)
+        for size in self.hidden or ():
+            _whole("hidden: units", size)
+        for name in ("members", "epochs", "patience", "batch_size"):
+            value = getattr(self, name)
+            if value is not None:
+                _whole(name.replace("_", " "), value)
+        rate = self.learning_rate
         sane = rate is None or (rate > 0 and math.isfinite(rate))
         _require("learning rate", rate, sane, "a number > 0")
         _require("dropout", self.dropout, 0 <= self.dropout < 1, "at least 0 and below 1")
         _require("l2", self.l2, self.l2 >= 0 and math.isfinite(self.l2), "a number >= 0")
         _require("seed", self.seed, 0 <= self.seed < 2**32, "a whole number from 0 to 2^32 - 1")
 
+    def chosen(self, name: str) -> Any:
+        """The value of an option, the recipe's where it is None."""
+        value = getattr(self, name)
+        return DEFAULTS[self.recipe].get(name) if value is None else value
+
+    @property
+    def encoding(self) -> dict[str, Any]:
+        """How the recipe encodes columns: arguments of `Encoder.fit`."""
+        if self.recipe == "realmlp":
+            return {"scaling": "robust", "one_hot": ONE_HOT}
+        return {"scaling": "standard", "one_hot": None}
+
     def to_json(self) -> dict[str, Any]:
         """The options as plain JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(NetworkOptions):
+    """Choices for the whole way from a table to a tested network.
+
+    Args:
+        target: column to predict, or several of numbers; None takes the table's own, or the last.
+        task: see `descend.tables.heads`; None decides from the target.
+        levels: of quantile regression.
+        formula: target and inputs in one, "default ~ income + C(region) + income:age"; see
+            `descend.data.formula.Design`.
+        drop: columns to leave out.
+        kinds: {column: kind} in place of what its values suggest.
+        weight, group, time: columns of row weights; of groups that no two parts share; of the time
+            that test rows come last in. None of them is an input, but the time.
+        gap: time before a later part that the earlier one leaves out, such as "30 days".
+        validation_share, test_share: of the rows.
+        sealed: whether the test part is left unopened at the end of training.
+        The rest as in NetworkOptions.
+    """
+
+    target: str | tuple[str, ...] | None = None
+    task: str | None = None
+    levels: tuple[float, ...] = (0.05, 0.5, 0.95)
+    formula: str | None = None
+    drop: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    weight: str | None = None
+    group: str | None = None
+    time: str | None = None
+    gap: str | float | None = None
+    validation_share: float = 0.2
+    test_share: float = 0.2
+    sealed: bool = False
+
+    def __post_init__(self) -> None:
+        from descend.tables.heads import HEADS
+
+        super().__post_init__()
+        if self.task is not None and self.task not in HEADS:
+            raise unknown("task", self.task, HEADS)
+        if self.formula is not None and (self.target is not None or self.drop):
+            raise DescendError("a formula names target and inputs: leave out target and drop")
+        inside = all(0 < level < 1 for level in self.levels) and len(self.levels) > 0
+        _require("quantile levels", self.levels, inside, "numbers between 0 and 1")
+
+
+def _whole(name: str, value: Any) -> None:
+    good = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    _require(name, value, good, "a whole number >= 1")
 
 
 def _require(name: str, value: Any, holds: bool, wanted: str) -> None:

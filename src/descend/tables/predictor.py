@@ -1,4 +1,4 @@
-"""Using a network that `descend fit` saved: a table in, a table of predictions out."""
+"""A trained network with its encoder and target: a table in, a table of predictions out."""
 
 from __future__ import annotations
 
@@ -6,24 +6,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from descend.errors import CheckpointError
+from descend.data.formula import Design
+from descend.errors import CheckpointError, DataError
+from descend.tables.calibrated import Calibrated
 from descend.tables.encoder import Encoder, Noted
+from descend.tables.heads import Quantiles
+from descend.tables.network import outputs
 from descend.tables.target import Target
 from descend.train.loading import load_with_extra
 from descend.train.model import Model
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class TablePredictor:
-    """A trained network with its encoder and target."""
+    """What predicts from rows of raw columns.
+
+    Attributes:
+        model, encoder, target: trained and fitted on the same rows.
+        design: of a formula, or None.
+        calibrated: temperature, intervals and sets, or None where there are none.
+        described: what a file says of the training; empty before it is saved.
+    """
 
     model: Model
     encoder: Encoder
     target: Target
+    calibrated: Calibrated | None
+    design: Design | None
     described: dict[str, Any]
 
     @classmethod
@@ -40,35 +54,83 @@ class TablePredictor:
                 f"{path} holds a network without a table's encoder, so columns cannot be put into "
                 "it. Expected a file that `descend fit` saved; from Python use load_model(...)"
             )
-        if described.get("format", 0) > FORMAT:
-            raise CheckpointError(
-                f"{path} was saved by a newer descend "
-                f"({described.get('versions', {}).get('descend')}); upgrade descend"
-            )
+        found = described.get("format", 0)
+        if found != FORMAT:
+            by = described.get("versions", {}).get("descend")
+            cure = "upgrade descend" if found > FORMAT else "fit the table again"
+            raise CheckpointError(f"{path} was saved by another version of descend ({by}); {cure}")
         encoder = Encoder.from_json(described["encoder"])
-        return cls(model, encoder, Target.from_json(described["target"]), described)
+        saved = described["calibrated"]
+        calibrated = None if saved is None else Calibrated.from_json(saved)
+        design = None if described["design"] is None else Design.from_json(described["design"])
+        target = Target.from_json(described["target"])
+        return cls(model, encoder, target, calibrated, design, described)
+
+    def outputs(
+        self, frame: pd.DataFrame, where: str = "the table"
+    ) -> tuple[np.ndarray, dict[str, Noted]]:
+        """What the network puts out, (n, members, ...), and what was missing or unknown."""
+        if self.design is not None:
+            frame = self.design.apply(frame, targets=False)
+        x, noted = self.encoder.transform(frame, where)
+        return outputs(self.model, x), noted
+
+    def members(self, frame: pd.DataFrame) -> np.ndarray:
+        """Every member's predictions, (n, members, ...); see `Head.backward`."""
+        assert self.target.head is not None
+        return self.target.head.backward(self.outputs(frame)[0])
+
+    def values(self, frame: pd.DataFrame) -> np.ndarray:
+        """Probabilities (n, classes), numbers (n,), or (n, targets) or (n, levels)."""
+        return self._values(self.outputs(frame)[0])
+
+    def _values(self, output: np.ndarray) -> np.ndarray:
+        """Predictions from the network's output; probabilities at the fitted temperature."""
+        assert self.target.head is not None
+        found = self.target.head.predict(output)
+        calibrate = self.target.classifies and self.calibrated is not None
+        return self.calibrated.probabilities(found) if calibrate and self.calibrated else found
 
     def predict(
-        self, frame: pd.DataFrame, where: str = "the table"
+        self, frame: pd.DataFrame, where: str = "the table", *, intervals: bool = False
     ) -> tuple[pd.DataFrame, dict[str, Noted]]:
         """Predictions for the rows of a table, in their order.
 
         Args:
             frame: the columns of training; the target and others may be there and are not used.
             where: names the table in an error.
+            intervals: whether to say how far each prediction can be trusted.
 
         Returns:
-            A frame with `predicted_<target>`, for classes also `p_<class>` for each of them; and
-            what was missing or unknown, by column.
+            A frame with `predicted_<target>`, for classes also `p_<class>` for each of them, for
+            quantiles one column a level; with `intervals` also `lower` and `upper`, or the `set`
+            of classes. And what was missing or unknown, by column.
 
         Raises:
-            DataError: columns that are not there, or cannot be read as in training.
+            DataError: columns that are not there, or cannot be read as in training; intervals where
+                the model has none.
         """
-        x, noted = self.encoder.transform(frame, where)
-        output = self.target.unscale(self.model.predict(x))
-        name = f"predicted_{self.target.name}"
-        if not self.target.classifies:
-            return pd.DataFrame({name: output}, index=frame.index), noted
-        found: dict[str, Any] = {name: [self.target.classes[i] for i in output.argmax(axis=1)]}
-        found |= {f"p_{c}": output[:, i] for i, c in enumerate(self.target.classes)}
-        return pd.DataFrame(found, index=frame.index), noted
+        if intervals and self.calibrated is None:
+            raise DataError(
+                "this model has no intervals: it predicts several targets, or was validated on "
+                "fewer than 20 rows"
+            )
+        target = self.target
+        assert target.head is not None
+        output, noted = self.outputs(frame, where)
+        values = self._values(output)
+        if target.classifies:
+            names = [target.classes[i] for i in values.argmax(axis=1)]
+            found: dict[str, Any] = {f"predicted_{target.name}": names}
+            found |= {f"p_{c}": values[:, i] for i, c in enumerate(target.classes)}
+        elif isinstance(target.head, Quantiles):
+            levels = target.head.levels
+            found = {f"predicted_{target.name}_q{q:g}": values[:, i] for i, q in enumerate(levels)}
+        elif values.ndim == 2:
+            found = {f"predicted_{n}": values[:, i] for i, n in enumerate(target.names)}
+        else:
+            found = {f"predicted_{target.name}": values}
+        if intervals and self.calibrated is not None:
+            members = target.head.backward(output)
+            found |= dict(self.calibrated.columns(target.head, members, target.classes))
+        return pd.DataFrame({k: np.asarray(v) for k, v in found.items()}, index=frame.index), noted

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
+from descend.data.formula import Design
 from descend.data.sources import Table, unknown_column
-from descend.data.splits import Split, three_way
+from descend.data.splits import Split, split_rows
 from descend.errors import DataError
 from descend.tables.columns import numbers
-from descend.tables.encoder import Encoder, Noted
+from descend.tables.encoder import Encoded, Encoder, Noted, Part
 from descend.tables.options import FitOptions
+from descend.tables.seal import Seal
 from descend.tables.target import Target, read_target
 
 
@@ -23,9 +27,16 @@ class Prepared:
         table, options: as given.
         target: fitted on the training part.
         target_note: how the target column was found, where nobody named it.
+        design: of the formula, fitted on the training part; None without one.
         encoder: fitted on the training part.
-        split: row numbers into x and y.
-        x: (n, numbers) float32; y: (n,) class numbers or values in the target's units.
+        split: row numbers into x, y and inputs.
+        inputs: the raw columns of the rows with a target, without target and roles: what the
+            predictor takes.
+        columns: what the encoder takes: the same, or the columns that the formula makes of them.
+        groups: (n,) of the group column, or None.
+        seal: of the test rows, unopened.
+        x: the same encoded; y: (n,) class numbers or values, (n, targets) of several.
+        weight: (n,) or None.
         without_target: rows left out because their target is missing.
         noted: what the encoding met in all rows, by column.
     """
@@ -34,62 +45,174 @@ class Prepared:
     options: FitOptions
     target: Target
     target_note: str
+    design: Design | None
     encoder: Encoder
     split: Split
-    x: np.ndarray
+    inputs: pd.DataFrame
+    columns: pd.DataFrame
+    groups: pd.Series | None
+    seal: Seal
+    x: Encoded
     y: np.ndarray
+    weight: np.ndarray | None
     without_target: int
     noted: dict[str, Noted]
 
+    def part(self, rows: np.ndarray) -> Part:
+        """Some of the rows, for the network."""
+        assert self.target.head is not None
+        weight = None if self.weight is None else self.weight[rows]
+        return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), weight)
 
-def prepare_table(table: Table, options: FitOptions) -> Prepared:
+
+def prepare_table(table: Table, options: FitOptions, test: Table | None = None) -> Prepared:
     """Find the target and the task, split the rows, fit the encoder on the training part.
+
+    Args:
+        table: rows to train and validate on, and to test on where there is no other table.
+        test: a table of the user's own, whose rows are the test part.
 
     Raises:
         DataError: a column that is not there, a target that cannot be predicted, too few rows,
             nothing to predict from.
     """
-    frame = table.frame
-    columns = [str(c) for c in frame.columns]
-    name, note = options.target or table.target, ""
-    if name is None:
-        name, note = columns[-1], "the last column; --target chooses another"
-    if name not in columns:
-        raise unknown_column(name, columns, table.source)
-    for dropped in options.drop:
-        if dropped not in columns:
-            raise unknown_column(dropped, columns, table.source)
-        if dropped == name:
-            raise DataError(f"the column {name!r} cannot be both dropped and the target")
-    # an entry such as "?" in a target of numbers is a missing one
-    lost = frame[name].isna().to_numpy(bool)
-    if not lost.all():
-        strangers = numbers(frame[name])[1]
-        few = strangers.sum() <= 0.1 * (~lost).sum()
-        lost = lost | (strangers & few)
-    if lost.all():
-        raise DataError(f"the target {name!r} is missing in all {len(frame)} rows")
-    kept = frame[~lost] if lost.any() else frame
-    target, y = read_target(kept[name], options.task)
-    split = three_way(
-        len(kept),
-        labels=np.asarray(target.classes)[y] if target.classifies else None,  # named in errors
+    formula = Design.fit(options.formula, table.frame) if options.formula else None
+    table = _with_made_targets(table, formula)
+    names, note = _targets(table, options, formula)
+    roles = _roles(table, options, names)
+    kept, lost = _with_target(table, names)
+    own_test = None
+    if test is not None:
+        made = _with_made_targets(test, formula)
+        others, more = _with_target(made, names, list(kept.columns))
+        kept, lost, own_test = pd.concat([kept, others]), lost + more, len(others)
+    target, y = read_target(kept[names], options.task)
+    weight = _weights(kept, options.weight)
+    own = slice(len(kept) - (own_test or 0))
+    groups = None if options.group is None else kept[options.group]
+    split = split_rows(
+        own.stop,
+        labels=np.asarray(target.classes)[y[own]] if target.classifies else None,  # for errors
+        groups=None if groups is None else groups.iloc[own],
+        time=None if options.time is None else kept[options.time].iloc[own],
+        gap=options.gap,
+        own_test=own_test,
         validation_share=options.validation_share,
         test_share=options.test_share,
         seed=options.seed,
     )
-    inputs = kept.drop(columns=[name, *options.drop])
-    encoder = Encoder.fit(inputs.iloc[split.train])
-    x, noted = encoder.transform(inputs, table.source)
+    tested = kept.iloc[split.test]
+    seal = Seal.of(tested.drop(columns=names[:1]), tested[names[0]])
+    inputs = kept.drop(columns=[*names, *options.drop, *roles])
+    design, columns = None, inputs
+    if options.formula:
+        design = Design.fit(options.formula, inputs.iloc[split.train])
+        columns = design.apply(inputs, targets=False)
+    encoder = Encoder.fit(columns.iloc[split.train], kinds=options.kinds, **options.encoding)
+    x, noted = encoder.transform(columns, table.source)
+    learned = None if weight is None else weight[split.train]
     return Prepared(
         table=table,
         options=options,
-        target=target.fit(y[split.train]),
+        target=target.fit(y[split.train], weight=learned, levels=options.levels),
         target_note=note,
+        design=design,
         encoder=encoder,
         split=split,
+        inputs=inputs,
+        columns=columns,
+        groups=groups,
+        seal=seal,
         x=x,
         y=y,
-        without_target=int(lost.sum()),
+        weight=weight,
+        without_target=lost,
         noted=noted,
     )
+
+
+def _with_made_targets(table: Table, formula: Design | None) -> Table:
+    """With the columns left of a formula's tilde, such as log(price)."""
+    if not formula:
+        return table
+    made = formula.apply(table.frame)[list(formula.targets)]
+    return replace(table, frame=table.frame.assign(**{str(name): made[name] for name in made}))
+
+
+def _targets(table: Table, options: FitOptions, formula: Design | None) -> tuple[list[str], str]:
+    """The columns to predict, and how they were found where nobody named them."""
+    columns = [str(c) for c in table.frame.columns]
+    if formula:
+        if not formula.targets:
+            raise DataError(f"the formula {formula.formula!r} names no target: TARGET ~ INPUTS")
+        return list(formula.targets), ""
+    given = options.target or table.target
+    if given is None:
+        return [columns[-1]], "the last column; --target chooses another"
+    names = [given] if isinstance(given, str) else list(given)
+    _require_columns(names, columns, table.source)
+    if len(set(names)) < len(names):
+        raise DataError(f"a target is given twice: {', '.join(names)}")
+    return names, ""
+
+
+def _roles(table: Table, options: FitOptions, names: list[str]) -> list[str]:
+    """Columns that are no inputs because they weigh or group the rows."""
+    columns = [str(c) for c in table.frame.columns]
+    roles = [name for name in (options.weight, options.group) if name is not None]
+    used = [*roles, *([options.time] if options.time else [])]
+    _require_columns([*options.drop, *used, *options.kinds], columns, table.source)
+    for name in names:
+        if name in options.drop:
+            raise DataError(f"the column {name!r} cannot be both dropped and the target")
+        if name in used:
+            raise DataError(f"the target {name!r} cannot also be weight, group or time")
+    return [name for name in roles if name not in options.drop]
+
+
+def _require_columns(names: Iterable[str], columns: list[str], where: str) -> None:
+    for name in names:
+        if name not in columns:
+            raise unknown_column(name, columns, where)
+
+
+def _with_target(
+    table: Table, names: list[str], columns: list[str] | None = None
+) -> tuple[pd.DataFrame, int]:
+    """(the rows with a target, how many were left out); `columns` that the table must have."""
+    frame = table.frame.set_axis([str(c) for c in table.frame.columns], axis="columns")
+    if columns is not None:
+        _require_columns(columns, list(frame.columns), table.source)
+        frame = frame[columns]
+    lost = _without_target(frame[names])
+    if lost.all():
+        raise DataError(
+            f"{table.source}: the target {', '.join(names)!r} is missing in all {len(frame)} rows"
+        )
+    return (frame[~lost] if lost.any() else frame), int(lost.sum())
+
+
+def _without_target(targets: pd.DataFrame) -> np.ndarray:
+    """Rows (n,) where a target is missing; so is an entry such as "?" among numbers."""
+    lost = np.zeros(len(targets), bool)
+    for name in targets:
+        missing = targets[name].isna().to_numpy(bool)
+        if not missing.all():
+            strangers = numbers(targets[name])[1]
+            few = strangers.sum() <= 0.1 * (~missing).sum()
+            missing = missing | (strangers & few)
+        lost |= missing
+    return lost
+
+
+def _weights(frame: pd.DataFrame, name: str | None) -> np.ndarray | None:
+    if name is None:
+        return None
+    found, strangers = numbers(frame[name])
+    bad = strangers | ~(found >= 0) | np.isinf(found)
+    if bad.any():
+        shown = frame[name][bad].iloc[0]
+        raise DataError(f"the weights {name!r} must be numbers >= 0, got {shown!r}")
+    if not found.any():
+        raise DataError(f"the weights {name!r} are all zero")
+    return found

@@ -1,7 +1,7 @@
 """The recipe from a prepared table to a tested, saved network.
 
-Stages, each a function that a caller may use alone: `prepare_table` (tables/prepare.py), `network`,
-`fit_prepared` (train, then the test, once), `FittedTable.save`; `fit_table` does them all.
+Stages, each a function that a caller may use alone: `prepare_table` (tables/prepare.py),
+`untrained`, `fit_prepared` (train), `open_test` (once), `FittedTable.save`; `fit_table` does all.
 """
 
 from __future__ import annotations
@@ -10,28 +10,20 @@ import datetime
 import importlib.metadata
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from descend.data.sources import Table
-from descend.nn.layers import Dense, Dropout
-from descend.nn.regularizers import L2
-from descend.nn.symbols import Input
+from descend.tables.calibrated import calibrate
+from descend.tables.network import Trained, network, outputs, train_network
 from descend.tables.options import FitOptions
+from descend.tables.predictor import FORMAT, TablePredictor
 from descend.tables.prepare import Prepared, prepare_table
-from descend.tables.scores import (
-    ClassificationScores,
-    RegressionScores,
-    score_classes,
-    score_values,
-)
-from descend.train import optimizers
-from descend.train.callbacks import EarlyStopping
-from descend.train.model import Model, Sequential
+from descend.tables.scores import Scores, score
+from descend.tables.seal import EXTRA, Seal
+from descend.train.model import Model
 
-FORMAT = 1  # of what `FittedTable.save` puts beside the weights
-UPDATES_PER_EPOCH = 40  # aimed at where nobody chose a batch size
 _PACKAGES = ("descend", "jax", "numpy", "pandas", "scikit-learn")
 
 
@@ -41,17 +33,27 @@ class FittedTable:
 
     Attributes:
         prepared: the table as it was trained on.
-        model: with the weights of the best epoch.
-        best_epoch: counted from 1, by the validation cost.
-        stopped: why training ended early, in words; None if it did not.
-        scores: on the test part.
+        predictor: with the weights of the best epoch.
+        trained: the training.
+        scores: on the test part; None while it is sealed.
+        seal: of the test part, with each opening.
     """
 
     prepared: Prepared
-    model: Model
-    best_epoch: int
-    stopped: str | None
-    scores: ClassificationScores | RegressionScores
+    predictor: TablePredictor
+    trained: Trained
+    scores: Scores | None
+    seal: Seal
+
+    @property
+    def model(self) -> Model:
+        """The network."""
+        return self.trained.model
+
+    @property
+    def stopped(self) -> str | None:
+        """Why training ended early, in words; None if it did not."""
+        return self.trained.history.stopped
 
     @property
     def interrupted(self) -> bool:
@@ -64,11 +66,19 @@ class FittedTable:
         return {
             "format": FORMAT,
             "target": prepared.target.to_json(),
+            "design": prepared.design and prepared.design.to_json(),
             "encoder": prepared.encoder.to_json(),
             "options": prepared.options.to_json(),
-            "rows": {"train": len(split.train), "validation": len(split.validation)},
-            "test": self.scores.to_json(),
-            "best_epoch": self.best_epoch,
+            "rows": {
+                "train": len(split.train),
+                "validation": len(split.validation),
+                "test": len(split.test),
+            },
+            "split": split.how,
+            "test": None if self.scores is None else self.scores.to_json(),
+            "calibrated": self.predictor.calibrated and self.predictor.calibrated.to_json(),
+            "history": self.trained.history.history,
+            "best_epoch": self.trained.best_epoch,
             "stopped": self.stopped,
             "data": {
                 "source": prepared.table.source,
@@ -85,32 +95,14 @@ class FittedTable:
 
     def save(self, path: str | Path) -> None:
         """Write network, encoder and test to one file; `descend predict` reads it."""
-        self.model.save(path, extra={"table": self.describe()})
+        self.model.save(path, extra={"table": self.describe(), EXTRA: self.seal.to_json()})
 
 
-def network(prepared: Prepared) -> Sequential:
-    """The compiled, untrained network that the options ask for."""
-    options, target = prepared.options, prepared.target
-    penalty = L2(options.l2) if options.l2 else None
-    layers: list[Any] = [Input((prepared.x.shape[1],))]
-    for units in options.hidden:
-        layers.append(Dense(units, options.activation, kernel_regularizer=penalty))
-        if options.dropout:
-            layers.append(Dropout(options.dropout))
-    if target.classifies:
-        layers.append(Dense(len(target.classes), "softmax", kernel_regularizer=penalty))
-    else:
-        layers.append(Dense(1, kernel_regularizer=penalty))
-    model = Sequential(layers, name=_name(prepared.table.name), seed=options.seed)
-    rule: dict[str, Any] = {"name": optimizers.get(options.optimizer).name}
-    if options.learning_rate is not None:
-        rule["learning_rate"] = options.learning_rate
-    model.compile(
-        optimizer=rule,
-        loss="sparse_categorical_crossentropy" if target.classifies else "mse",
-        metrics=["accuracy"] if target.classifies else [],
-    )
-    return model
+def untrained(prepared: Prepared) -> Model:
+    """The network that the options ask for."""
+    assert prepared.target.head is not None
+    name = _name(prepared.table.name)
+    return network(prepared.encoder, prepared.target.head, prepared.options, name)
 
 
 def fit_prepared(
@@ -120,11 +112,11 @@ def fit_prepared(
     callbacks: Sequence[Any] = (),
     verbose: int = 0,
 ) -> FittedTable:
-    """Train with early stopping on the validation part, then test once.
+    """Train with the best validation epoch put back, then test once (unless it stays sealed).
 
     Args:
         prepared: what `prepare_table` gave.
-        model: what `network` gave; made here if left out.
+        model: what `untrained` gave; made here if left out.
         callbacks: besides early stopping.
         verbose: as in `Model.fit`.
 
@@ -133,34 +125,58 @@ def fit_prepared(
         DivergenceError: the cost became infinite or NaN.
         KeyboardInterrupt: before the end of the first epoch; later ones keep what was reached.
     """
-    model = model or network(prepared)
-    options, target, split = prepared.options, prepared.target, prepared.split
-    x, y = prepared.x, target.scale(prepared.y)
-    patience = EarlyStopping("val_loss", patience=options.patience)
-    history = model.fit(
-        x[split.train],
-        y[split.train],
-        batch_size=batch_size(prepared, model),
-        epochs=options.epochs,
-        validation_data=(x[split.validation], y[split.validation]),
-        callbacks=[patience, *callbacks],
-        seed=options.seed,
+    target, split = prepared.target, prepared.split
+    assert target.head is not None
+    trained = train_network(
+        prepared.encoder,
+        target.head,
+        prepared.options,
+        prepared.part(split.train),
+        prepared.part(split.validation),
+        model=model or untrained(prepared),
+        callbacks=callbacks,
         verbose=verbose,
     )
-    if not len(history):
-        raise KeyboardInterrupt
-    output = target.unscale(model.predict(x[split.test]))
-    score = score_classes if target.classifies else score_values
-    return FittedTable(
-        prepared=prepared,
-        model=model,
-        best_epoch=int(patience.best_epoch) + 1,
-        stopped=history.stopped,
-        scores=score(prepared.y[split.test], output, prepared.y[split.train]),
+    members = {
+        name: target.head.backward(outputs(trained.model, prepared.x.rows(rows)))
+        for name, rows in (("validation", split.validation), ("train", split.train))
+    }
+    calibrated = calibrate(
+        target.head, members["validation"], prepared.y[split.validation], members["train"]
     )
+    predictor = TablePredictor(
+        trained.model, prepared.encoder, target, calibrated, prepared.design, {}
+    )
+    fitted = FittedTable(prepared, predictor, trained, None, prepared.seal)
+    return fitted if prepared.options.sealed else open_test(fitted)
 
 
-def fit_table(table: Table, options: FitOptions | None = None, *, verbose: int = 0) -> FittedTable:
+def open_test(fitted: FittedTable) -> FittedTable:
+    """With the test part opened, and that written into its seal."""
+    prepared, target = fitted.prepared, fitted.prepared.target
+    split = prepared.split
+    assert target.head is not None
+    found = fitted.predictor.values(prepared.inputs.iloc[split.test])
+    scores = score(
+        target.task,
+        prepared.y[split.test],
+        found,
+        prepared.y[split.train],
+        classes=target.classes,
+        levels=getattr(target.head, "levels", ()),
+        weight=None if prepared.weight is None else prepared.weight[split.test],
+    )
+    seal = fitted.seal.open(scores.figures, source=prepared.table.source)
+    return replace(fitted, scores=scores, seal=seal)
+
+
+def fit_table(
+    table: Table,
+    options: FitOptions | None = None,
+    *,
+    test: Table | None = None,
+    verbose: int = 0,
+) -> FittedTable:
     """All of the recipe: target, split, encoding, training, test.
 
     Example:
@@ -168,18 +184,7 @@ def fit_table(table: Table, options: FitOptions | None = None, *, verbose: int =
         >>> fitted = fit_table(load("iris"))  # doctest: +SKIP
         >>> fitted.scores.accuracy  # doctest: +SKIP
     """
-    return fit_prepared(prepare_table(table, options or FitOptions()), verbose=verbose)
-
-
-def batch_size(prepared: Prepared, model: Model) -> int | None:
-    """The rows of an update: as asked, or the power of two that gives about 40 updates an epoch."""
-    if prepared.options.batch_size is not None:
-        return prepared.options.batch_size
-    if model.optimizer.full_batch:
-        return None
-    n = len(prepared.split.train)
-    power = 1 << max(round(n / UPDATES_PER_EPOCH).bit_length() - 1, 0)
-    return min(max(power, 8), 256, n)
+    return fit_prepared(prepare_table(table, options or FitOptions(), test), verbose=verbose)
 
 
 def _name(text: str) -> str:

@@ -1,112 +1,177 @@
-"""The test: how good predictions are, beside the simplest prediction there is."""
+"""How good predictions are: the figures of each task, beside the simplest prediction there is."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from sklearn import metrics
 
+# figure -> whether more of it is better
+HIGHER_IS_BETTER = {
+    "accuracy": True,
+    "log-loss": False,
+    "AUC": True,
+    "RMSE": False,
+    "MAE": False,
+    "R2": True,
+    "deviance": False,
+    "cross-entropy": False,
+    "pinball": False,
+    "coverage": True,
+}
+# the figure that a task is judged by where one must do
+MAIN = {
+    "classification": "log-loss",
+    "regression": "RMSE",
+    "count": "deviance",
+    "share": "cross-entropy",
+    "quantile": "pinball",
+    "censored": "RMSE",
+}
+
 
 @dataclass(frozen=True)
-class ClassificationScores:
-    """Of a classifier on rows it was not trained on.
+class Scores:
+    """Of predictions for rows that were not trained on.
 
     Attributes:
+        task: see `descend.tables.heads`.
         rows: how many.
-        accuracy: share of rows whose most probable class is the true one.
-        log_loss: mean of -log(probability of the true class), natural logarithm.
-        confusion: confusion[i][j] rows of class i were predicted as class j.
+        figures: {figure: value}, in the target's units where it has units.
+        baseline: the same of the simplest prediction, learned from the training rows.
+        baseline_name: what that is, in words.
+        confusion: confusion[i][j] rows of class i were predicted as class j; () for numbers.
         recall: for each class the share of its rows that was found; NaN where it has none.
-        baseline_class: the most frequent class of the training part.
-        baseline_accuracy: of predicting it always.
-        baseline_log_loss: of predicting the training part's class shares always.
     """
 
+    task: str
     rows: int
-    accuracy: float
-    log_loss: float
-    confusion: tuple[tuple[int, ...], ...]
-    recall: tuple[float, ...]
-    baseline_class: int
-    baseline_accuracy: float
-    baseline_log_loss: float
+    figures: dict[str, float]
+    baseline: dict[str, float]
+    baseline_name: str
+    confusion: tuple[tuple[int, ...], ...] = ()
+    recall: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The scores as plain JSON; a recall that does not exist is null."""
         return {**asdict(self), "recall": [None if np.isnan(r) else r for r in self.recall]}
 
 
-@dataclass(frozen=True)
-class RegressionScores:
-    """Of a regression on rows it was not trained on, in the target's units.
+def figures_of(
+    task: str,
+    y: np.ndarray,
+    prediction: np.ndarray,
+    levels: Sequence[float] = (),
+    weight: np.ndarray | None = None,
+) -> dict[str, float]:
+    """The figures of a task.
 
-    Attributes:
-        rows: how many.
-        rmse: root of the mean squared error; mae: mean absolute error.
-        r2: 1 - squared errors / squared deviations from the mean of these rows.
-        baseline_rmse, baseline_mae, baseline_r2: of predicting the training part's mean always.
-    """
-
-    rows: int
-    rmse: float
-    mae: float
-    r2: float
-    baseline_rmse: float
-    baseline_mae: float
-    baseline_r2: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The scores as plain JSON."""
-        return asdict(self)
-
-
-def score_classes(
-    y: np.ndarray, probabilities: np.ndarray, y_train: np.ndarray
-) -> ClassificationScores:
-    """Scores of class probabilities.
+        log-loss = mean -log p_y          deviance = 2 mean y log(y / mu) - (y - mu)
+        R2 = 1 - sum (y - yhat)^2 / sum (y - mean(y))^2
+        pinball = mean over levels and rows of max(tau e, (tau - 1) e), e = y - yhat
 
     Args:
-        y: (n,) true class numbers.
-        probabilities: (n, k), rows sum to one.
-        y_train: the class numbers of the training part, for the baseline.
+        y: (n,) class numbers or values; (n, targets) of several, whose figures are averaged.
+        prediction: as `Head.predict` gives it.
+        levels: of quantiles; coverage is the share of rows between the outer two.
+        weight: (n,).
     """
-    k = probabilities.shape[1]
-    classes = np.arange(k)
-    guesses = probabilities.argmax(axis=1)
-    confusion = metrics.confusion_matrix(y, guesses, labels=classes)
-    members = confusion.sum(axis=1)
-    recall = np.divide(confusion.diagonal(), members, out=np.full(k, np.nan), where=members > 0)
-    shares = np.bincount(y_train, minlength=k) / len(y_train)
-    common = int(shares.argmax())
-    return ClassificationScores(
-        rows=len(y),
-        accuracy=float(metrics.accuracy_score(y, guesses)),
-        log_loss=float(metrics.log_loss(y, probabilities, labels=classes)),
-        confusion=tuple(tuple(int(c) for c in row) for row in confusion),
-        recall=tuple(float(r) for r in recall),
-        baseline_class=common,
-        baseline_accuracy=float((y == common).mean()),
-        baseline_log_loss=float(
-            metrics.log_loss(y, np.broadcast_to(shares, (len(y), k)), labels=classes)
-        ),
-    )
-
-
-def score_values(y: np.ndarray, predicted: np.ndarray, y_train: np.ndarray) -> RegressionScores:
-    """Scores of predicted values.
-
-    Args:
-        y: (n,) true values; predicted: (n,).
-        y_train: the values of the training part, for the baseline.
-    """
-    mean = np.full(len(y), y_train.mean())
-    found = []
-    for guess in (predicted, mean):
-        found += [
-            float(metrics.root_mean_squared_error(y, guess)),
-            float(metrics.mean_absolute_error(y, guess)),
-            float(metrics.r2_score(y, guess)),
+    if task == "classification":
+        return _of_classes(y, prediction, weight)
+    w = {"sample_weight": weight}
+    if task == "quantile":
+        losses = [
+            metrics.mean_pinball_loss(y, prediction[:, i], alpha=tau, **w)
+            for i, tau in enumerate(levels)
         ]
-    return RegressionScores(len(y), *found)
+        inside = (y >= prediction[:, 0]) & (y <= prediction[:, -1])
+        return {
+            "pinball": float(np.mean(losses)),
+            "coverage": float(np.average(inside, weights=weight)),
+        }
+    found = {
+        "RMSE": float(metrics.root_mean_squared_error(y, prediction, **w)),
+        "MAE": float(metrics.mean_absolute_error(y, prediction, **w)),
+        "R2": float(metrics.r2_score(y, prediction, **w)) if len(y) > 1 else float("nan"),
+    }
+    if task == "count":
+        positive = np.maximum(prediction, 1e-12)
+        return {"deviance": float(metrics.mean_poisson_deviance(y, positive, **w)), **found}
+    if task == "share":
+        p = np.clip(prediction, 1e-15, 1 - 1e-15)
+        rows = -(y * np.log(p) + (1 - y) * np.log1p(-p))
+        return {"cross-entropy": float(np.average(rows, weights=weight)), **found}
+    return found
+
+
+def _of_classes(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> dict[str, float]:
+    classes, w = np.arange(p.shape[1]), {"sample_weight": weight}
+    found = {
+        "accuracy": float(metrics.accuracy_score(y, p.argmax(axis=1), **w)),
+        "log-loss": float(metrics.log_loss(y, p, labels=classes, **w)),
+    }
+    if p.shape[1] == 2 and len(np.unique(y)) == 2:
+        found["AUC"] = float(metrics.roc_auc_score(y, p[:, 1], **w))
+    return found
+
+
+def simplest(
+    task: str,
+    y_train: np.ndarray,
+    rows: int,
+    classes: Sequence[str] = (),
+    levels: Sequence[float] = (),
+) -> tuple[np.ndarray, str]:
+    """(prediction, what it is): of `rows` rows, what is best without looking at their inputs."""
+    if task == "classification":
+        shares = np.bincount(y_train, minlength=len(classes)) / len(y_train)
+        name = f"predicting the most frequent class ({classes[int(shares.argmax())]})"
+        return np.broadcast_to(shares, (rows, len(shares))), name
+    if task == "quantile":
+        found = np.quantile(y_train, levels)
+        return np.broadcast_to(found, (rows, len(found))), "predicting the training quantiles"
+    mean = y_train.mean(axis=0)
+    return np.broadcast_to(mean, (rows, *mean.shape)), "predicting the mean"
+
+
+def score(
+    task: str,
+    y: np.ndarray,
+    prediction: np.ndarray,
+    y_train: np.ndarray,
+    *,
+    classes: Sequence[str] = (),
+    levels: Sequence[float] = (),
+    weight: np.ndarray | None = None,
+) -> Scores:
+    """The scores of predictions, with those of the simplest prediction beside them.
+
+    Args:
+        y, prediction, levels, weight: as in `figures_of`.
+        y_train: the training part's targets, for the baseline.
+        classes: names of the classes.
+    """
+    constant, name = simplest(task, y_train, len(y), classes, levels)
+    confusion: tuple[tuple[int, ...], ...] = ()
+    recall: tuple[float, ...] = ()
+    if task == "classification":
+        counted = metrics.confusion_matrix(
+            y, prediction.argmax(axis=1), labels=np.arange(len(classes))
+        )
+        members = counted.sum(axis=1)
+        none = np.full(len(classes), np.nan)
+        shares = np.divide(counted.diagonal(), members, out=none, where=members > 0)
+        confusion = tuple(tuple(int(c) for c in row) for row in counted)
+        recall = tuple(float(r) for r in shares)
+    return Scores(
+        task,
+        len(y),
+        figures_of(task, y, prediction, levels, weight),
+        figures_of(task, y, constant, levels, weight),
+        name,
+        confusion,
+        recall,
+    )

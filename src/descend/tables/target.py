@@ -11,6 +11,7 @@ import pandas as pd
 
 from descend.errors import DataError
 from descend.tables.columns import kind_of, numbers, text, truths
+from descend.tables.heads import HEADS, Head, head_from
 
 MOST_CLASSES = 10  # of a whole-number target that nobody called a class
 LEAST_PER_VALUE = 20  # rows a value of such a target must have on average
@@ -21,75 +22,89 @@ class Target:
     """The target of a table.
 
     Attributes:
-        name: the column.
-        task: "classification" or "regression".
+        names: the column, or the columns of a regression of several.
+        task: see `descend.tables.heads`.
         reason: why, in words.
-        classes: names of the classes, in the order of the network's outputs; () for regression.
-        mean, sd: of the training part; the network predicts (y - mean) / sd. 0 and 1 for classes.
+        classes: names of the classes, in the order of the network's outputs; () for numbers.
+        head: what the network is trained on and the way back; None before `fit`.
     """
 
-    name: str
+    names: tuple[str, ...]
     task: str
     reason: str
     classes: tuple[str, ...] = ()
-    mean: float = 0.0
-    sd: float = 1.0
+    head: Head | None = None
+
+    @property
+    def name(self) -> str:
+        """The column, or the columns divided by commas."""
+        return ", ".join(self.names)
 
     @property
     def classifies(self) -> bool:
         """Whether the task is classification."""
         return self.task == "classification"
 
-    def fit(self, y: np.ndarray) -> Target:
-        """With mean and standard deviation of the training rows y, for regression.
+    def fit(self, y: np.ndarray, **options: Any) -> Target:
+        """With a head that has learned from training rows.
+
+        Args:
+            y: class numbers (n,), or values (n,) or (n, targets).
+            options: `weight` (n,), `levels` of quantiles.
 
         Raises:
-            DataError: y does not vary.
+            DataError: y does not vary, or does not suit the task.
         """
-        if self.classifies:
-            return self
-        mean, sd = float(y.mean()), float(y.std())
-        if not sd > 0:
-            raise DataError(f"the target {self.name!r} is the same in all {len(y)} training rows")
-        return replace(self, mean=mean, sd=sd)
-
-    def scale(self, y: np.ndarray) -> np.ndarray:
-        """What the network is trained on: class numbers (n,), or standardised values (n, 1)."""
-        return y if self.classifies else ((y - self.mean) / self.sd)[:, None]
-
-    def unscale(self, output: np.ndarray) -> np.ndarray:
-        """From the network's output: probabilities (n, k) that sum to one, or values (n,)."""
-        output = np.asarray(output, np.float64)
-        if self.classifies:
-            return output / output.sum(axis=1, keepdims=True)
-        return output[:, 0] * self.sd + self.mean
+        if not self.classifies and (np.ptp(y, axis=0) == 0).any():
+            which = self.names[int(np.argmax(np.atleast_1d(np.ptp(y, axis=0) == 0)))]
+            raise DataError(f"the target {which!r} is the same in all {len(y)} training rows")
+        try:
+            head = HEADS[self.task].fit(y, classes=len(self.classes), **options)
+        except DataError as error:
+            raise DataError(f"the target {self.name!r}, task {self.task}: {error}") from None
+        return replace(self, head=head)
 
     def to_json(self) -> dict[str, Any]:
         """The target as plain JSON."""
-        return asdict(self)
+        assert self.head is not None
+        return {**asdict(self), "head": self.head.to_json()}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Target:
         """What `to_json` gave."""
-        return cls(**{**saved, "classes": tuple(saved["classes"])})
+        head = head_from(saved["head"])
+        names, classes = tuple(saved["names"]), tuple(saved["classes"])
+        return cls(names, saved["task"], saved["reason"], classes, head)
 
 
-def read_target(column: pd.Series, task: str | None = None) -> tuple[Target, np.ndarray]:
-    """The Target of a column without missing values, and its values.
+def read_target(columns: pd.DataFrame, task: str | None = None) -> tuple[Target, np.ndarray]:
+    """The Target of one or several columns without missing values, and its values.
 
     A text, true/false or category column makes a classification, as do two distinct values, or at
     most 10 distinct whole numbers with at least 20 rows a value. Anything else is regression.
 
     Args:
-        column: (n,), nothing missing.
+        columns: (n, targets), nothing missing.
         task: decides in place of the rule.
 
     Returns:
-        The Target (not yet fitted), and y: class numbers (int64) or values (float64), (n,).
+        The Target (not yet fitted), and y: class numbers (n,) int64, or values float64, (n,) of one
+        and (n, targets) of several columns.
 
     Raises:
         DataError: constant, infinite, dates, or values that do not suit the task.
     """
+    if columns.shape[1] == 1:
+        return _read_one(columns.iloc[:, 0], task)
+    if task not in (None, "regression"):
+        raise DataError(f"several targets make a regression; the task {task!r} takes one")
+    found = [_read_one(columns[name], "regression") for name in columns]
+    names = tuple(str(name) for name in columns)
+    reason = "as asked for" if task else f"there are {len(names)} targets"
+    return Target(names, "regression", reason), np.stack([y for _, y in found], axis=1)
+
+
+def _read_one(column: pd.Series, task: str | None) -> tuple[Target, np.ndarray]:
     name, kind = str(column.name), kind_of(column)
     if kind in ("date", "other"):
         what = "dates" if kind == "date" else "lists or other objects"
@@ -97,6 +112,7 @@ def read_target(column: pd.Series, task: str | None = None) -> tuple[Target, np.
             f"the target {name!r} holds {what}, which cannot be predicted (first value "
             f"{column.iloc[0]!r}); choose another with --target"
         )
+    numeric = task not in (None, "classification")
     values: np.ndarray | None = None
     y: np.ndarray
     if kind == "boolean":
@@ -104,13 +120,13 @@ def read_target(column: pd.Series, task: str | None = None) -> tuple[Target, np.
     elif kind == "number":
         values, _ = numbers(column)
         _require_finite(name, values)
-    elif task == "regression":
+    elif numeric:
         values, strangers = numbers(column)
         if strangers.any():
             first = int(np.argmax(strangers))
             raise DataError(
-                f"regression needs numbers; the target {name!r} holds {str(column.iloc[first])!r} "
-                f"(and {int(strangers.sum()) - 1} more like it). Leave out --task regression"
+                f"{task} needs numbers; the target {name!r} holds {str(column.iloc[first])!r} "
+                f"(and {int(strangers.sum()) - 1} more like it). Leave out --task {task}"
             )
     if kind == "number":
         assert values is not None
@@ -130,16 +146,16 @@ def read_target(column: pd.Series, task: str | None = None) -> tuple[Target, np.
     decided, reason = _decide(kind, values, distinct)
     if task is not None:
         decided, reason = task, "as asked for"
-    if decided == "regression":
+    if decided != "classification":
         assert values is not None
-        return Target(name, decided, reason), values
+        return Target((name,), decided, reason), values
     if distinct > len(column) / 2:
         raise DataError(
             f"the target {name!r} holds {distinct} different values in {len(column)} rows, such as "
             f"{example}: too many to be classes. Choose another column with --target"
             + (", or use --task regression" if values is not None else "")
         )
-    return Target(name, decided, reason, tuple(classes)), y
+    return Target((name,), decided, reason, tuple(classes)), y
 
 
 def _require_finite(name: str, values: np.ndarray) -> None:

@@ -152,6 +152,25 @@ class OneCycle(Schedule):
         )(step)
 
 
+@dataclass(frozen=True)
+class CosineLog(Schedule):
+    """eta_t = eta (1 - cos(2 pi log2(1 + (2^cycles - 1) t / total_steps))) / 2, zero at both ends.
+
+    Cycles of doubling length: many small rates, and every rate several times.
+
+    Source: Holzmueller et al. 2024 (RealMLP), with four cycles ("coslog4").
+    """
+
+    total_steps: int
+    cycles: int = 4
+
+    def factor(self, step):
+        """The waves; at most 1."""
+        share = jnp.clip(step / self.total_steps, 0.0, 1.0)
+        turns = jnp.log2(1 + (2**self.cycles - 1) * share)
+        return 0.5 * (1 - jnp.cos(2 * jnp.pi * turns))
+
+
 BY_NAME: dict[str, type[Schedule]] = {
     "constant": Constant,
     "step": StepDecay,
@@ -160,6 +179,7 @@ BY_NAME: dict[str, type[Schedule]] = {
     "warmup": Warmup,
     "warmup_cosine": WarmupCosine,
     "one_cycle": OneCycle,
+    "cosine_log": CosineLog,
 }
 _NAMES = {cls: name for name, cls in BY_NAME.items()}
 

@@ -76,6 +76,14 @@ from descend.nn.layers.separable import (
     SeparableConv2D,
 )
 from descend.nn.layers.shape import Flatten, Permute, RepeatVector, Reshape
+from descend.nn.layers.tabular import (
+    CategoryEmbedding,
+    FeatureScale,
+    MemberDense,
+    Members,
+    NTKDense,
+    PeriodicFeatures,
+)
 from descend.nn.layers.transformer import TransformerDecoder, TransformerEncoder
 from descend.nn.layers.wrappers import Bidirectional, Masking, TimeDistributed
 
@@ -94,6 +102,7 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "Block",
+    "CategoryEmbedding",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -110,6 +119,7 @@ __all__ = [
     "DropConnect",
     "Dropout",
     "Embedding",
+    "FeatureScale",
     "Flatten",
     "GRUCell",
     "GaussianNoise",
@@ -128,9 +138,13 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MemberDense",
+    "Members",
     "MultiHeadAttention",
     "Multiply",
+    "NTKDense",
     "PReLU",
+    "PeriodicFeatures",
     "Permute",
     "PositionEmbedding",
     "RMSNormalization",

@@ -1,0 +1,127 @@
+"""`descend describe`: what a table holds, before anything is learned from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from descend.cli.reading import reading_options
+from descend.cli.rendering import FORMATS, as_csv, as_html, as_latex
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from descend.data.sources import Table
+    from descend.tables.describe import Overview
+
+
+@click.command("describe")
+@click.argument("data", required=False)
+@reading_options
+@click.option(
+    "--kind",
+    metavar="COLUMN=KIND",
+    multiple=True,
+    help="Take a column as number, boolean, category, ordered or date; repeatable.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="Of the table of columns.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="The table of columns only.")
+def command(data: str | None, kind: tuple[str, ...], form: str, quiet: bool, **how) -> None:
+    """Show what DATA holds: one line a column, with its kind, and why it is taken for that.
+
+    DATA is a built-in table or a file (.csv, .tsv, .txt, .parquet, .dta, .xlsx, .jsonl); with
+    --sql and --db, the answer of a database.
+
+    \b
+    descend describe iris
+    descend describe loans.csv --kind zip=category
+    descend describe --sql "SELECT * FROM loans" --db sqlite:///bank.db
+    """
+    from descend.cli.reading import read_table
+    from descend.tables.describe import describe, judge_all, parse_kinds
+
+    kinds = parse_kinds(kind)
+    table = read_table(data, quiet, **how)
+    judged = judge_all(table.frame, kinds)
+    found = describe(table.frame, kinds, table.labels, judged)
+    if form == "text":
+        doubts = [(name, one.why) for name, one in judged.items() if one.doubt]
+        _text(table, found, doubts, quiet)
+        return
+    head, rows = list(found.columns), found.astype(object).to_numpy().tolist()
+    caption = f"{table.name}: {len(table.frame):,} rows x {len(found)} columns"
+    if form == "csv":
+        click.echo(as_csv(head, rows), nl=False)
+    elif form == "latex":
+        click.echo(as_latex(head, rows, caption), nl=False)
+    else:
+        click.echo(as_html(head, rows, caption), nl=False)
+
+
+def _text(table: Table, found: pd.DataFrame, doubts: list[tuple[str, str]], quiet: bool) -> None:
+    from descend.cli.show import facts_table
+    from descend.report.terminal import make_console, text_table
+    from descend.tables.describe import overview
+
+    console = make_console()
+    if not quiet:
+        facts_table(console, _facts(table, overview(table.frame)))
+        console.print()
+    wide = max(20, console.width)
+    rows = [["column", "kind", "values", "missing", "distinct"]]
+    for row in found.to_dict("records"):
+        rows.append(
+            [
+                row["column"],
+                row["kind"],
+                _values(row),
+                f"{row['missing']:,}",
+                f"{row['distinct']:,}",
+            ]
+        )
+    room = wide - 10 - sum(max(len(r[i]) for r in rows) for i in (1, 3, 4))
+    first = min(max(len(r[0]) for r in rows), max(12, room // 2))
+    rows = [[_cut(r[0], first), r[1], _cut(r[2], max(12, room - first)), *r[3:]] for r in rows]
+    console.print(text_table(rows, left=3), soft_wrap=True)
+    if quiet:
+        return
+    labels = [(name, label) for name, label in table.labels.items() if label]
+    for title, pairs in (("Worth a look", doubts), ("Labels", labels)):
+        if pairs:
+            console.print(f"\n{title}", style="bold")
+            facts_table(console, [(f"  {name}", words) for name, words in pairs])
+
+
+def _facts(table: Table, found: Overview) -> list[tuple[str, str]]:
+    facts = [("data", f"{table.name}: {table.note}")]
+    facts.append(("size", f"{_count(found.rows, 'row')} x {_count(found.columns, 'column')}"))
+    facts.append(("memory", f"{found.memory / 1e6:,.1f} MB"))
+    facts.append(("duplicates", f"{_count(found.duplicates, 'row')} equal to an earlier one"))
+    facts.append(("missing", f"{_count(found.missing_rows, 'row')} with some value missing"))
+    if table.target:
+        facts.append(("target", table.target))
+    return facts
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _values(row: dict) -> str:
+    """Range, levels, or why there is neither."""
+    if row["min"]:
+        return f"{row['min']} to {row['max']}, median {row['median']}"
+    return row["levels"] or row["why"]
+
+
+def _cut(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 2] + ".."

@@ -1,0 +1,224 @@
+"""The answer of a database to one reading query, as a table."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+import pandas as pd
+
+from descend.data.frames import Pieces, require_names
+from descend.errors import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Connection, Engine
+
+    from descend.data.sources import Table
+
+ROWS = 50_000  # fetched at a time
+TIMEOUT = 15.0  # seconds for a connection, or for another program's lock to go away
+_HIDDEN = "***"
+_SECRET = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
+_WRITES = re.compile(r"\b(insert|update|delete|merge|into)\b", re.IGNORECASE)
+_QUOTED = re.compile(
+    r"""
+    (?P<comment> --[^\n]*(?:\n|$) | /\*.*?\*/ )
+  | (?P<tag> \$(?:[A-Za-z_]\w*)?\$ ) .*? (?P=tag)
+  | '(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*` | \[[^\]\n]*\]
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def load_sql(query: str, url: str, *, name: str | None = None, timeout: float = TIMEOUT) -> Table:
+    """The rows that a query finds.
+
+    Nothing is written: only a single SELECT or WITH is accepted, PostgreSQL is told that the
+    transaction is read-only and SQLite's file is opened for reading, and whatever happened is
+    rolled back. Rows are fetched in pieces. A password is shown nowhere.
+
+    Args:
+        query: SQL of the database.
+        url: as SQLAlchemy has it: "sqlite:///shop.db", "postgresql://me@host/shop".
+        name: of the table; the database's if not given.
+        timeout: seconds for a connection, or for a lock of another program to go away.
+
+    Raises:
+        DataError: not one reading query, a URL that cannot be read, no connection, a query that the
+            database refuses, no rows, two columns of one name.
+        MissingExtraError: without SQLAlchemy or the database's driver.
+    """
+    from descend.data.sources import Table, frame_digest
+
+    one = require_reading(query)
+    target = _parsed(url)
+    shown = _shown(target)
+    with _faults(target, shown):
+        engine = _engine(target, timeout)
+        try:
+            with engine.connect() as connection:
+                frame = _rows(_reading(connection, target), one)
+                connection.rollback()
+        finally:
+            engine.dispose()
+    name = name or Path(target.database or "").stem or "query"
+    note = f"the answer of {shown} to: {' '.join(one.split())}"
+    return Table(name, note, frame, None, note, frame_digest(frame))
+
+
+def require_reading(query: str) -> str:
+    """The query without what ends it, after making sure that it is one SELECT or WITH.
+
+    Raises:
+        DataError: it is empty, several statements, or one that writes.
+    """
+    if "\\'" in query:  # whether it ends the text differs from one database to another
+        raise DataError("the SQL holds \\'; write a quote within a text twice: 'it''s'")
+    bare = _QUOTED.sub(lambda found: " " if found["comment"] else " '' ", query)
+    bare, _, rest = bare.strip().partition(";")
+    first = re.match(r"[\s(]*(\w+)", bare)
+    if first is None:
+        raise DataError("the SQL query is empty; expected a SELECT")
+    if rest.strip(" \t\r\n;"):
+        raise DataError("the SQL holds more than one statement; give a single SELECT")
+    if first[1].lower() not in ("select", "with"):
+        raise DataError(
+            f"the SQL begins with {first[1].upper()}; only a single SELECT (or WITH ... SELECT) is "
+            "run, so that nothing is ever changed"
+        )
+    if writes := _WRITES.search(bare):
+        raise DataError(
+            f"the SQL holds {writes[0].upper()}, which changes data; only reading is allowed. "
+            'A column of that name must stand in quotes: "update"'
+        )
+    return query.strip().rstrip("; \t\r\n")
+
+
+# -- the connection -----------------------------------------------------------------------------
+
+
+def _parsed(url: str) -> URL:
+    try:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+    except ImportError:
+        raise MissingExtraError("sqlalchemy", "sql", "reading from a database") from None
+    try:
+        found = make_url(url)
+    except (ArgumentError, ValueError):
+        raise DataError(
+            "the database's address cannot be read; expected one like sqlite:///shop.db or "
+            "postgresql://me:password@host:5432/shop (signs such as @ in a password as %40)"
+        ) from None
+    if found.drivername in ("postgresql", "postgres"):  # SQLAlchemy's own default is the old driver
+        found = found.set(drivername="postgresql+psycopg")
+    return found
+
+
+def _shown(url: URL) -> str:
+    """The address without its secrets."""
+    hidden = {key: _HIDDEN for key in url.query if _SECRET.search(key)}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def _engine(url: URL, timeout: float) -> Engine:
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    kind = url.get_backend_name()
+    options: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
+    if kind == "sqlite":
+        options["creator"] = _sqlite(url, timeout)
+    elif kind == "postgresql" and url.get_driver_name() in ("psycopg", "psycopg2"):
+        options["connect_args"] = {"connect_timeout": max(2, int(timeout))}
+    return create_engine(url, **options)
+
+
+def _sqlite(url: URL, timeout: float) -> Callable[[], sqlite3.Connection]:
+    """A connection that cannot write, nor make a new file where there is none."""
+    given = url.database or ""
+    if not given or given == ":memory:":
+        raise DataError("sqlite:// names no file; expected sqlite:///shop.db")
+    path = Path(given)
+    if not path.is_file():
+        raise DataError(f"there is no database file {given!r}")
+    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    return lambda: sqlite3.connect(address, uri=True, timeout=timeout, check_same_thread=False)
+
+
+def _reading(connection: Connection, url: URL) -> Connection:
+    options: dict[str, Any] = {"stream_results": True, "no_parameters": True}
+    if url.get_backend_name() == "postgresql":
+        options["postgresql_readonly"] = True
+    return connection.execution_options(**options)
+
+
+@contextmanager
+def _faults(url: URL, shown: str) -> Iterator[None]:
+    """Whatever the database says, as one DataError without a password."""
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+
+    try:
+        yield
+    except DataError:
+        raise
+    except NoSuchModuleError:
+        raise DataError(
+            f"{shown}: there is no database called {url.drivername!r}; well-known ones are sqlite, "
+            "postgresql and mysql+pymysql"
+        ) from None
+    except ImportError as error:
+        package = error.name or "the database's driver"
+        raise MissingExtraError(package, "sql", f"reading {shown}") from None
+    except (SQLAlchemyError, sqlite3.Error, ValueError, TypeError) as error:
+        cause = getattr(error, "orig", None) or error
+        said = _without_secrets(" ".join(str(cause).split()), url)
+        if "database is locked" in said:
+            said = "another program holds its lock; close it, or try again"
+        raise DataError(f"{shown}: {said}") from None
+
+
+def _without_secrets(text: str, url: URL) -> str:
+    secrets = [str(url.password)] if url.password else []
+    for key, value in url.query.items():
+        if _SECRET.search(key):
+            secrets += [value] if isinstance(value, str) else list(value)
+    for secret in secrets:
+        for form in {secret, quote(secret), quote_plus(secret), quote(secret, safe="")} - {""}:
+            text = text.replace(form, _HIDDEN)
+    return text
+
+
+# -- the rows -----------------------------------------------------------------------------------
+
+
+def _rows(connection: Connection, query: str) -> pd.DataFrame:
+    result = connection.exec_driver_sql(query)
+    names = list(map(str, result.keys()))
+    require_names("the query's answer (name its columns by AS)", names)
+    pieces = Pieces()
+    while rows := result.fetchmany(ROWS):
+        pieces.add(_frame([tuple(row) for row in rows], names))
+    if not pieces.rows:
+        raise DataError("the query found no rows")
+    return pieces.frame()
+
+
+def _frame(rows: list[tuple[Any, ...]], names: list[str]) -> pd.DataFrame:
+    # decimals as numbers: what is learned from them is float32 anyway
+    frame = pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
+    for name in names:
+        known = frame[name].dropna()
+        if frame[name].dtype != object or known.empty:
+            continue
+        if isinstance(known.iloc[0], datetime.date):
+            frame[name] = pd.to_datetime(frame[name], errors="coerce")
+        elif type(known.iloc[0]).__name__ == "UUID":
+            frame[name] = frame[name].map(str, na_action="ignore")
+    return frame

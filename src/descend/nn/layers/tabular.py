@@ -1,0 +1,266 @@
+"""Layers of networks for tables: features scaled, made periodic, looked up; members that share.
+
+Sources: Holzmueller, Grinsztajn, Steinwart 2024 (RealMLP); Gorishniy, Kotelnikov, Babenko 2025
+(TabM); Gorishniy, Rubachev, Babenko 2022 (periodic features); Jacot, Gabriel, Hongler 2018 (NTK).
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError, ShapeError
+from descend.nn.initializers import Normal
+from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.dense import Dense
+
+STANDARD_NORMAL = Normal(1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureScale(Layer):
+    """A learned factor a feature: y = x * (speed v), v starting at 1/speed, so that y = x at first.
+
+    Args:
+        speed: how many times as fast as other weights the factor moves under a rule such as Adam,
+            whose step does not depend on the gradient's size.
+
+    Arrays: scale v (d,). Input and output (..., d). Source: RealMLP, with speed 6.
+    """
+
+    speed: float = 6.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.speed > 0:
+            raise DescendError(f"{type(self).__name__}: speed must be > 0, got {self.speed}")
+
+    def init(self, key, input_shape):
+        """The vector v."""
+        self.require_rank(input_shape, len(input_shape) or 1, "(..., features)")
+        return {"scale": jnp.full(input_shape[-1:], 1 / self.speed)}, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """X * speed v."""
+        factor = self.speed * jnp.asarray(params["scale"])
+        return x * factor.reshape((1,) * (x.ndim - 1) + factor.shape), state
+
+
+@dataclass(frozen=True, eq=False)
+class NTKDense(Dense):
+    """A dense layer whose weights are of order one: a = g(x W / sqrt(d) + b).
+
+    The scale that other layers give to the first weights is in the formula: one learning rate then
+    fits all widths. Args as of Dense; kernel and bias start as standard normals.
+
+    Arrays: kernel W (d, m), bias b (m,). Source: Jacot et al. 2018; RealMLP.
+    """
+
+    kernel_initializer: Any = STANDARD_NORMAL
+    bias_initializer: Any = STANDARD_NORMAL
+
+    def preactivation(self, params, x):
+        """z = x W / sqrt(d) + b."""
+        small = {**params, "kernel": jnp.asarray(params["kernel"]) * x.shape[-1] ** -0.5}
+        return super().preactivation(small, x)
+
+
+@dataclass(frozen=True, eq=False)
+class PeriodicFeatures(Layer):
+    """Each number with a few learned waves of itself.
+
+        y_j = (x_j, A_j cos(2 pi (x_j w_j + b_j)) + c_j)
+
+    so that a smooth network may change fast where the data do.
+
+    Args:
+        frequencies: waves a feature, w_j and b_j of that size.
+        units: numbers that they are brought down to.
+        sigma: standard deviation of the first w_j.
+
+    Arrays: frequencies w (d, f), phases b (d, f), kernel A (d, f, units), bias c (d, units).
+    Input (d,), output (d (1 + units),): a feature's numbers stand side by side.
+    Source: Gorishniy et al. 2022; RealMLP, with .1, 16 and 3.
+    """
+
+    frequencies: int = 16
+    units: int = 3
+    sigma: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "frequencies")
+        positive_int(self, "units")
+        if not self.sigma > 0:
+            raise DescendError(f"{type(self).__name__}: sigma must be > 0, got {self.sigma}")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(d,) -> (d (1 + units),)."""
+        self.require_rank(input_shape, 1, "(features,)")
+        return (input_shape[0] * (1 + self.units),)
+
+    def init(self, key, input_shape):
+        """Waves, and what brings them down."""
+        d, f, m = input_shape[0], self.frequencies, self.units
+        wave, phase, kernel, bias = jax.random.split(key, 4)
+        bound = 1 / np.sqrt(f)
+        return {
+            "frequencies": self.sigma * jax.random.normal(wave, (d, f)),
+            "phases": jax.random.uniform(phase, (d, f), minval=-0.5, maxval=0.5),
+            "kernel": jax.random.uniform(kernel, (d, f, m), minval=-bound, maxval=bound),
+            "bias": jax.random.uniform(bias, (d, m), minval=-bound, maxval=bound),
+        }, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """Each number and its waves, (n, d (1 + units))."""
+        angle = x[:, :, None] * params["frequencies"][None] + params["phases"][None]
+        waves = jnp.cos(2 * jnp.pi * angle)  # (n, d, f)
+        low = jnp.einsum("ndf,dfm->ndm", waves, params["kernel"]) + params["bias"][None]
+        return jnp.concatenate([x[:, :, None], low], axis=2).reshape(x.shape[0], -1), state
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryEmbedding(Layer):
+    """A learned vector for the level of each of several categories, side by side.
+
+    Args:
+        sizes: how many levels each category has; inputs are 0..size - 1.
+        output_dim: length of a vector.
+
+    Arrays: embeddings (sum of sizes, output_dim). Input (q,) of whole numbers, output
+    (q output_dim,). A number out of range gives NaN, as in Embedding. Source: radwan, "Embedding".
+    """
+
+    sizes: tuple[int, ...]
+    output_dim: int = 8
+    _: KW_ONLY
+    embeddings_initializer: Any = STANDARD_NORMAL
+    embeddings_regularizer: Any = None
+    indexes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "sizes", tuple(self.sizes))  # a file gives a list
+        if not self.sizes or not all(isinstance(s, int) and s >= 1 for s in self.sizes):
+            raise DescendError(
+                f"{type(self).__name__}: sizes must be whole numbers >= 1, got {self.sizes}"
+            )
+        positive_int(self, "output_dim")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(q,) -> (q output_dim,)."""
+        self.require_rank(input_shape, 1, f"({len(self.sizes)},)")
+        if input_shape[0] != len(self.sizes):
+            raise ShapeError(
+                f"{self.label} expects one number for each of {len(self.sizes)} categories, got an "
+                f"input of shape {input_shape}"
+            )
+        return (len(self.sizes) * self.output_dim,)
+
+    def init(self, key, input_shape):
+        """One table for all categories."""
+        return {
+            "embeddings": self.embeddings_initializer(key, (sum(self.sizes), self.output_dim))
+        }, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """The vectors, (n, q output_dim)."""
+        x = x.astype(jnp.int32)
+        sizes = np.asarray(self.sizes, np.int32)
+        first = np.cumsum(sizes) - sizes
+        known = (x >= 0) & (x < sizes[None])
+        index = jnp.where(known, x + first[None], -1)
+        rows = jnp.asarray(params["embeddings"]).at[index]
+        found = rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+        return found.reshape(x.shape[0], -1), state
+
+    def check_rows(self, x):
+        """Numbers out of range."""
+        wrong = (x < 0) | (x >= np.asarray(self.sizes)[None])
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            return (
+                f"{self.label}: category {column} has levels 0 to {self.sizes[column] - 1}, got "
+                f"{x[row, column]} in row {row}"
+            )
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Members(Layer):
+    """One row becomes `members` rows, each with factors of its own: y_i = x * r_i.
+
+    What follows is shared by all members; the r_i alone make them different networks (the first of
+    them starts at random signs).
+
+    Args:
+        members: how many, k.
+
+    Arrays: scale r (k, d). Input (d,), output (k, d). Source: TabM ("mini").
+    """
+
+    members: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "members")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(d,) -> (k, d)."""
+        self.require_rank(input_shape, 1, "(features,)")
+        return (self.members, *input_shape)
+
+    def init(self, key, input_shape):
+        """Random signs."""
+        return {"scale": jax.random.rademacher(key, (self.members, *input_shape), float)}, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """X * r_i, (n, k, d)."""
+        return x[:, None, :] * params["scale"][None], state
+
+
+@dataclass(frozen=True, eq=False)
+class MemberDense(Layer):
+    """A dense layer of each member's own: y_i = x_i W_i / sqrt(d) + b_i.
+
+    Args:
+        units: numbers that each member puts out.
+
+    Arrays: kernel W (k, d, m), bias b (k, m). Input (k, d), output (k, m). Source: TabM, the heads.
+    """
+
+    units: int
+    activation: Any = None
+    _: KW_ONLY
+    kernel_initializer: Any = STANDARD_NORMAL
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "units")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """(k, d) -> (k, m)."""
+        self.require_rank(input_shape, 2, "(members, features)")
+        return (input_shape[0], self.units)
+
+    def init(self, key, input_shape):
+        """Kernel (k, d, m) and bias (k, m)."""
+        k, d = input_shape
+        kernel = self.kernel_initializer(key, (k, d, self.units))
+        bias = self.bias_initializer(jax.random.fold_in(key, 1), (k, self.units))
+        return {"kernel": kernel, "bias": bias}, {}
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """G(x_i W_i / sqrt(d) + b_i)."""
+        return self.activation(self.preactivation(params, x)), state
+
+    def preactivation(self, params, x):
+        """The logits where the activation is an output's."""
+        product = jnp.einsum("nkd,kdm->nkm", x, jnp.asarray(params["kernel"]) * x.shape[-1] ** -0.5)
+        return product + params["bias"][None]

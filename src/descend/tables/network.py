@@ -1,0 +1,174 @@
+"""The network of a table, and its training: shared by the estimators and `descend fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from descend.nn.layers import (
+    CategoryEmbedding,
+    Concatenate,
+    Dense,
+    Dropout,
+    FeatureScale,
+    MemberDense,
+    Members,
+    NTKDense,
+    PeriodicFeatures,
+)
+from descend.nn.losses import MemberLoss
+from descend.nn.regularizers import L2
+from descend.nn.symbols import Input
+from descend.tables.encoder import Encoded, Encoder, Part
+from descend.tables.heads import Head
+from descend.tables.options import NetworkOptions
+from descend.train import optimizers
+from descend.train.callbacks import EarlyStopping
+from descend.train.history import History
+from descend.train.model import Model
+from descend.train.schedules import CosineLog
+
+UPDATES_PER_EPOCH = 40  # of the lectures' network, where nobody chose a batch size
+BATCH = 256  # of RealMLP
+# RealMLP's, by whether classes are predicted
+RATES = {True: 0.04, False: 0.07}
+ACTIVATIONS = {True: "selu", False: "mish"}
+EMBEDDED = 8  # numbers that stand for a level
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network.
+
+    Attributes:
+        model: with the weights of the best epoch.
+        history: of the training.
+        best_epoch: counted from 1, by the validation cost.
+    """
+
+    model: Model
+    history: History
+    best_epoch: int
+
+
+def network(encoder: Encoder, head: Head, options: NetworkOptions, name: str = "table") -> Model:
+    """The untrained network: inputs as `Encoded.inputs`, outputs (members, head.outputs).
+
+    A single member is a network as any other, with outputs (head.outputs,).
+    """
+    numbers, embedded = len(encoder.names()), encoder.embedded
+    inputs, parts = [], []
+    if numbers:
+        x = Input((numbers,))
+        inputs.append(x)
+        parts.append(PeriodicFeatures()(x) if options.periodic else x)
+    if embedded:
+        codes = Input((len(embedded),))
+        inputs.append(codes)
+        parts.append(CategoryEmbedding(tuple(embedded.values()), EMBEDDED)(codes))
+    h = parts[0] if len(parts) == 1 else Concatenate()(parts)
+    penalty = L2(options.l2) if options.l2 else None
+    ours = options.recipe == "realmlp"
+    layer = NTKDense if ours else Dense
+    usual = ACTIVATIONS[head.task == "classification"] if ours else "swish"
+    if ours:
+        h = FeatureScale()(h)
+    several = options.chosen("members") > 1
+    if several:
+        h = Members(options.chosen("members"))(h)
+    for units in options.chosen("hidden"):
+        h = layer(units, options.activation or usual, kernel_regularizer=penalty)(h)
+        if options.dropout:
+            h = Dropout(options.dropout)(h)
+    last = MemberDense if several else layer
+    # RealMLP's last layer starts at zero, the lectures' as any other
+    out = last(
+        head.outputs,
+        head.activation,
+        kernel_initializer="zeros" if ours else "glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=penalty,
+    )(h)
+    return Model(inputs if len(inputs) > 1 else inputs[0], out, name=name, seed=options.seed)
+
+
+def train_network(
+    encoder: Encoder,
+    head: Head,
+    options: NetworkOptions,
+    train: Part,
+    validation: Part,
+    *,
+    model: Model | None = None,
+    callbacks: Sequence[Any] = (),
+    verbose: int = 0,
+) -> Trained:
+    """Train with the weights of the best validation epoch put back.
+
+    Args:
+        model: what `network` gave; made here if left out.
+
+    Raises:
+        DescendError: an option that the optimizer or a layer refuses.
+        DivergenceError: the cost became infinite or NaN.
+        KeyboardInterrupt: before the end of the first epoch; later ones keep what was reached.
+    """
+    model = model or network(encoder, head, options)
+    size = batch_size(len(train.y), options)
+    epochs = options.chosen("epochs")
+    model.compile(
+        optimizer=_rule(options, head, epochs * -(-len(train.y) // (size or len(train.y)))),
+        loss=MemberLoss(head.loss) if options.chosen("members") > 1 else head.loss,
+    )
+    patience = options.patience or (20 if options.recipe == "mlp" else epochs)
+    stop = EarlyStopping("val_loss", patience=patience)
+    checked = (validation.x.inputs(), validation.y)
+    history = model.fit(
+        train.x.inputs(),
+        train.y,
+        batch_size=size,
+        epochs=epochs,
+        sample_weight=train.weight,
+        validation_data=checked if validation.weight is None else (*checked, validation.weight),
+        callbacks=[stop, *callbacks],
+        seed=options.seed,
+        verbose=verbose,
+    )
+    if not len(history):
+        raise KeyboardInterrupt
+    return Trained(model, history, int(stop.best_epoch) + 1)
+
+
+def outputs(model: Model, x: Encoded) -> np.ndarray:
+    """What the network puts out, (n, members, ...); members 1 where it has none."""
+    found = np.asarray(model.predict(x.inputs()))
+    return found if found.ndim == 3 else found[:, None]
+
+
+def _rule(options: NetworkOptions, head: Head, steps: int) -> optimizers.Optimizer:
+    """The update rule: RealMLP's Adam on waves of rates, or what is asked for."""
+    rule = optimizers.get(options.chosen("optimizer"))
+    rate = options.learning_rate
+    if options.recipe != "realmlp" or options.optimizer is not None:
+        return rule if rate is None else optimizers.get({"name": rule.name, "learning_rate": rate})
+    rate = rate or RATES[head.task == "classification"]
+    return optimizers.Adam(CosineLog(rate, steps), beta_2=0.95)
+
+
+def batch_size(rows: int, options: NetworkOptions) -> int | None:
+    """The rows of an update; None: all.
+
+    RealMLP's is 256; that of the lectures' network the power of two that gives about 40 updates an
+    epoch.
+    """
+    if options.batch_size is not None:
+        return options.batch_size
+    if optimizers.get(options.chosen("optimizer")).full_batch:
+        return None
+    if options.recipe == "realmlp":
+        return min(BATCH, rows)
+    power = 1 << max(round(rows / UPDATES_PER_EPOCH).bit_length() - 1, 0)
+    return min(max(power, 8), 256, rows)
