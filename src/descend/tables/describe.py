@@ -13,7 +13,7 @@ from descend.data.sources import unknown_column
 from descend.errors import DataError, unknown
 from descend.tables.columns import KINDS, Kind, dates, is_code, kind_of, numbers, text, truths
 
-ROLES = ("identifier", "text", "constant")  # beside the kinds: columns that say nothing
+NOTHING = ("identifier", "text", "constant", "empty", "other")  # what says nothing of other rows
 LEVELS_SHOWN = 4
 FEW_VALUES = 10  # whole numbers of so few values may be codes
 FREE_TEXT = 30  # characters an entry has on average where people wrote it
@@ -72,7 +72,8 @@ def _judged_number(name: str, column: pd.Series, distinct: int) -> Judgement:
     known = values[~np.isnan(values)]
     whole = bool(np.isfinite(known).all() and (known == np.floor(known)).all())
     if whole and distinct == len(column) > 2:
-        if np.ptp(known) == len(known) - 1:
+        numbered = known.min() in (0, 1) and np.ptp(known) == len(known) - 1  # in any order
+        if numbered or _counts_rows(column, values):
             return Judgement("identifier", "numbers the rows")
         if _NAMED_KEY.search(name):
             return Judgement(
@@ -91,6 +92,14 @@ def _judged_number(name: str, column: pd.Series, distinct: int) -> Judgement:
     if distinct <= FEW_VALUES:
         return Judgement("number", f"whole numbers, only {distinct} different ones: codes?", True)
     return Judgement("number", "whole numbers")
+
+
+def _counts_rows(column: pd.Series, values: np.ndarray) -> bool:
+    """Whether it is 0, 1, 2, ... or 1, 2, 3, ... by row of the file, of which these are some."""
+    if not pd.api.types.is_integer_dtype(column.index.dtype):
+        return False
+    away = values - np.asarray(column.index, np.float64)
+    return bool((away == away[0]).all()) and away[0] in (0.0, 1.0)
 
 
 def _judged_date(column: pd.Series) -> Judgement:

@@ -25,7 +25,8 @@ import pandas as pd
 
 from descend.data.sources import unknown_column
 from descend.errors import DataError
-from descend.tables.columns import dates, kind_of, numbers, text, truths
+from descend.tables.columns import dates, numbers, text, truths
+from descend.tables.describe import NOTHING, judge
 
 MOST_LEVELS = 50  # of a category in 0/1 numbers; rarer ones are all zeros, as unseen ones are
 MOST_EMBEDDED = 5000  # levels that an embedding holds; rarer ones share a vector
@@ -149,8 +150,11 @@ class Encoder:
         used, dropped = [], {}
         kinds = kinds or {}
         for name in frame.columns:
-            kind = str(kinds.get(str(name)) or kind_of(frame[name]))
-            found = _learn(str(name), frame[name], kind, scaling, one_hot, str(name) in kinds)
+            judged = judge(str(name), frame[name], kinds.get(str(name)))
+            if judged.kind in NOTHING:
+                dropped[str(name)] = f"{judged.kind}: {judged.why}"
+                continue
+            found = _learn(str(name), frame[name], judged.kind, scaling, one_hot)
             if isinstance(found, str):
                 dropped[str(name)] = found
             else:
@@ -227,19 +231,15 @@ class Encoder:
 
 
 def _learn(
-    name: str, column: pd.Series, kind: str, scaling: str, one_hot: int | None, told: bool
+    name: str, column: pd.Series, kind: str, scaling: str, one_hot: int | None
 ) -> Column | str:
     """How a column is encoded, or why it is dropped."""
-    if kind == "empty":
-        return "missing in every training row"
-    if kind == "other":
-        return "holds neither numbers nor text"
     if kind == "date":
         return _learn_date(name, column)
     if kind == "ordered":
         return _learn_ordered(name, column)
     if kind == "category":
-        return _learn_category(name, column, one_hot, told)
+        return _learn_category(name, column, one_hot)
     values, strangers = numbers(column) if kind == "number" else truths(column)
     _require_finite(name, values, "the table")
     lost = np.isnan(values)
@@ -247,8 +247,6 @@ def _learn(
     if not len(known):
         shown = f", such as {column[strangers].iloc[0]!r}" if strangers.any() else ""
         return f"no training row holds a {'number' if kind == 'number' else 'truth value'}{shown}"
-    if not told and not lost.any() and _counts_rows(column, values):
-        return "numbers the rows"
     with np.errstate(over="ignore"):  # `_scale` says so
         constant = np.ptp(known) <= 1e-12 * abs(known[0])
     if constant:
@@ -277,14 +275,10 @@ def _scale(name: str, known: np.ndarray, scaling: str) -> tuple[float, float]:
     return centre, scale
 
 
-def _learn_category(name: str, column: pd.Series, one_hot: int | None, told: bool) -> Column | str:
+def _learn_category(name: str, column: pd.Series, one_hot: int | None) -> Column:
     words = text(column)
     counts = words.value_counts()
     missing = bool(words.isna().any())
-    if len(counts) == 1 and not missing:
-        return f"constant, {counts.index[0]!r} in every training row"
-    if len(counts) > 2 and counts.iloc[0] == 1 and not told:
-        return "every value is different, like a name or an identifier"
     embedded = one_hot is not None and len(counts) > one_hot
     most = MOST_EMBEDDED if embedded else MOST_LEVELS
     # by frequency, ties by name: the order of the rows must not matter
@@ -293,17 +287,14 @@ def _learn_category(name: str, column: pd.Series, one_hot: int | None, told: boo
     return Column(name, "category", missing, levels=tuple(levels), embedded=embedded)
 
 
-def _learn_ordered(name: str, column: pd.Series) -> Column | str:
+def _learn_ordered(name: str, column: pd.Series) -> Column:
     words = text(column)
     present = set(words.dropna().unique())
     if isinstance(column.dtype, pd.CategoricalDtype):
         order = [str(level) for level in column.cat.categories if str(level) in present]
     else:
         order = sorted(present)
-    missing = bool(words.isna().any())
-    if len(order) == 1 and not missing:
-        return f"constant, {order[0]!r} in every training row"
-    return Column(name, "ordered", missing, levels=tuple(order))
+    return Column(name, "ordered", bool(words.isna().any()), levels=tuple(order))
 
 
 def _learn_date(name: str, column: pd.Series) -> Column | str:
@@ -321,18 +312,6 @@ def _learn_date(name: str, column: pd.Series) -> Column | str:
     scale = max(span / YEAR, 1e-9)
     middle = float(np.median(seconds))
     return Column(name, "date", lost, first, scale, fill=middle, parts=tuple(parts))
-
-
-def _counts_rows(column: pd.Series, values: np.ndarray) -> bool:
-    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ... by row of the file, as programs write it."""
-    if not pd.api.types.is_integer_dtype(column.index.dtype):
-        return False
-    places = np.asarray(column.index, np.float64)
-    return (
-        len(values) > 2
-        and bool((values - places == values[0] - places[0]).all())
-        and (values[0] - places[0] in (0.0, 1.0))
-    )
 
 
 def _require_finite(name: str, values: np.ndarray, where: str) -> None:
