@@ -164,4 +164,4 @@ def _fit(
         show.training(console, fitted)
     fitted.save(path)
     show.test(console, fitted, quiet)
-    show.saved(console, fitted, path, quiet)
+    show.saved(console, fitted, path, data, quiet)

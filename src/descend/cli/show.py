@@ -201,16 +201,17 @@ def _share(value: float) -> str:
     return f"{round(value, 3) + 0.0:.3f}"
 
 
-def saved(console: Console, fitted: FittedTable, path: Path, quiet: bool = False) -> None:
-    """Where the network is, and how to use it."""
+def saved(
+    console: Console, fitted: FittedTable, path: Path, data: str | None, quiet: bool = False
+) -> None:
+    """Where the network is, and how to use it; `data` as it was given, None from a database."""
     if fitted.interrupted:
         line = f"Training was {fitted.stopped}; its best weights were tested and saved."
         console.print(line, soft_wrap=True)
     if quiet:
         console.print(str(path), soft_wrap=True)
         return
-    source = fitted.prepared.table.source
-    again = shlex.join(["descend", "predict", str(path), source])
+    again = shlex.join(["descend", "predict", str(path), data or "FILE"])
     console.print()
     console.print(f"saved    {path}", soft_wrap=True)
     console.print(f"predict  {again} --output predictions.csv", soft_wrap=True)
