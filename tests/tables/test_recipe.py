@@ -199,7 +199,9 @@ def test_options_reach_the_network():
 
 
 def test_the_recipe_of_realmlp():
-    """Scales, members, three layers of 256, heads that start at zero; 12 towns are embedded."""
+    """Waves, scales, members, three layers with dropout, heads that start at zero; 12 towns are
+    embedded.
+    """
     rng = np.random.default_rng(0)
     town = rng.choice([f"t{i}" for i in range(12)], 200)
     frame = pd.DataFrame({"x": rng.normal(size=200), "town": town, "y": rng.normal(size=200)})
@@ -207,19 +209,41 @@ def test_the_recipe_of_realmlp():
     fitted = fit_table(table, FitOptions(epochs=2))
     model = fitted.model
     assert layers_of(model) == [
+        "PeriodicFeatures",
         "CategoryEmbedding",
         "Concatenate",
         "FeatureScale",
         "Members",
-        *["NTKDense"] * 3,
+        *["NTKDense", "Dropout"] * 3,
         "MemberDense",
     ]
     assert not untrained(fitted.prepared).get_weights()[-1].any()
-    assert model.optimizer.beta_2 == 0.95
-    one = FitOptions(members=1, periodic=True, hidden=(8,))
+    assert (model.optimizer.beta_2, model.optimizer.weight_decay) == (0.95, 0.02)
+    one = FitOptions(members=1, periodic=False, dropout=0.0, hidden=(8,))
     found = layers_of(untrained(prepare_table(table, one)))
-    assert found[0] == "PeriodicFeatures"
+    assert found[0] == "CategoryEmbedding"
     assert found[-2:] == ["NTKDense", "NTKDense"]
+
+
+def test_waves_are_made_of_numbers_that_may_take_any_value():
+    rng = np.random.default_rng(0)
+    lost = np.where(np.arange(40) % 7, rng.normal(size=40), np.nan)
+    frame = pd.DataFrame(
+        {
+            "kind": rng.choice(["a", "b", "c"], 40),
+            "lost": lost,
+            "yes": rng.choice([True, False], 40),
+            "when": pd.date_range("2020-01-01", periods=40, freq="9D"),
+            "y": rng.normal(size=40),
+        }
+    )
+    prepared = prepare_table(Table("t", "t", frame, "y", "", ""), FitOptions())
+    names, places = prepared.encoder.names(), prepared.encoder.continuous()
+    assert [names[i] for i in places] == ["lost", "when years"]
+    assert untrained(prepared).layers["periodic_features"].features == places
+    none = frame[["kind", "yes", "y"]]
+    without = prepare_table(Table("t", "t", none, "y", "", ""), FitOptions())
+    assert "PeriodicFeatures" not in layers_of(untrained(without))
 
 
 def test_full_batch_rules_take_all_rows():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from descend.cli.again import command_line
 from descend.cli.reading import READING, reading_options
 
 if TYPE_CHECKING:
@@ -84,6 +85,20 @@ def units(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     metavar="UNITS",
     help="Units of the hidden layers, such as 64,64; none for a linear model.  [default: recipe's]",
 )
+@click.option(
+    "--search",
+    "trials",
+    type=int,
+    metavar="N",
+    help="Train N networks with other options first; the best by validation is fitted and tested.",
+)
+@click.option(
+    "--search-method",
+    type=click.Choice(["random", "halving"]),
+    default="random",
+    show_default=True,
+    help="Of --search: train all to the end, or leave the worse ones behind.",
+)
 @click.option("--activation", help="Of the hidden layers.  [default: the recipe's]")
 @click.option("--members", type=int, help="Networks that share weights.  [default: the recipe's]")
 @click.option("--epochs", type=int, help="At most so many.  [default: the recipe's]")
@@ -95,7 +110,7 @@ def units(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
 @click.option("--batch-size", type=int, help="Rows an update.  [default: by the number of rows]")
 @click.option("--optimizer", help="Update rule.  [default: the recipe's]")
 @click.option("--learning-rate", type=float, help="Step size.  [default: the recipe's]")
-@click.option("--dropout", type=float, default=0.0, help="Share of hidden units dropped.")
+@click.option("--dropout", type=float, help="Share of hidden units dropped.  [default: recipe's]")
 @click.option("--l2", type=float, default=0.0, help="Penalty on the squared weights.")
 @click.option(
     "--validation-share", type=float, default=0.2, show_default=True, help="Rows to stop by."
@@ -103,9 +118,24 @@ def units(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
 @click.option("--test-share", type=float, default=0.2, show_default=True, help="Rows to test on.")
 @click.option("--sealed", is_flag=True, help="Leave the test rows unopened.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn.")
-@click.option("--quiet", "-q", is_flag=True, help="Print only the test result and the file.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Write the report on the test, and the same numbers as FILE.json.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print only the test result and the files.")
+@click.pass_context
 def command(
-    data: str | None, test: str | None, output: Path | None, quiet: bool, **chosen: Any
+    ctx: click.Context,
+    data: str | None,
+    test: str | None,
+    output: Path | None,
+    report: Path | None,
+    trials: int | None,
+    search_method: str,
+    quiet: bool,
+    **chosen: Any,
 ) -> None:
     """Train a network on DATA, test it once on rows it never saw, and save it.
 
@@ -127,7 +157,11 @@ def command(
     chosen["target"] = target[0] if len(target) == 1 else (target or None)
     chosen["levels"] = chosen["levels"] or FitOptions.levels
     chosen["kinds"] = parse_kinds(chosen["kinds"])
-    _fit(data, reading, test, FitOptions(**chosen), output, quiet)
+    options = FitOptions(**chosen)
+    if report is not None and options.sealed:
+        raise click.UsageError("--report opens the test, --sealed leaves it closed: choose one")
+    searched = None if trials is None else (trials, search_method)
+    _fit(data, reading, test, options, output, report, searched, quiet, command_line(ctx))
 
 
 def _fit(
@@ -136,16 +170,22 @@ def _fit(
     test: str | None,
     options: FitOptions,
     output: Path | None,
+    report: Path | None,
+    searched: tuple[int, str] | None,
     quiet: bool,
+    again: str,
 ) -> None:
     from descend.cli import show
     from descend.cli.reading import read_table
     from descend.files import writable
+    from descend.report.page import report_files
     from descend.report.terminal import make_console
     from descend.tables.prepare import prepare_table
 
     if output is not None:
         writable(output)  # now, not after the training
+    if report is not None:
+        report_files(report)
     table = read_table(data, quiet, **reading)
     other = None if test is None else read_table(test, quiet)
     path = writable(output or Path(f"{table.name}.descend"))
@@ -156,12 +196,38 @@ def _fit(
 
     from descend.tables.recipe import fit_prepared, untrained  # JAX starts here
 
+    def tell(words: str) -> None:
+        if not quiet:
+            click.echo(f"{words} ...", err=True)
+
+    found = None
+    if searched is not None:
+        from descend.tables.search import search
+
+        trials, method = searched
+        found = search(prepared, trials=trials, method=method, show=tell)
+        prepared = found.prepared
+        if not quiet:
+            show.search(console, found)
     model = untrained(prepared)
     if not quiet:
         show.network(console, model)
-    fitted = fit_prepared(prepared, model, verbose=0 if quiet else 1)
+    fitted = fit_prepared(
+        prepared,
+        model,
+        verbose=0 if quiet else 1,
+        command=again,
+        search=None if found is None else found.to_json(),
+    )
     if not quiet:
         show.training(console, fitted)
     fitted.save(path)
     show.test(console, fitted, quiet)
     show.saved(console, fitted, path, data, quiet)
+    if report is not None:
+        from descend.report.table import table_report
+
+        tried = None if found is None else found.to_frame()
+        files = table_report(fitted, report, command=again, trials=tried, test=other, show=tell)
+        for file in files:
+            console.print(str(file) if quiet else f"report   {file}", soft_wrap=True)

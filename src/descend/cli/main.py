@@ -19,6 +19,8 @@ VERBS = {
     "describe": ("descend.cli.describe", "Show what a table holds, column by column."),
     "fit": ("descend.cli.fit", "Train a network on a table, test it once, save it."),
     "predict": ("descend.cli.predict", "Predict the rows of a table with a saved network."),
+    "report": ("descend.cli.report", "Open the test of a saved network; write the report on it."),
+    "compare": ("descend.cli.compare", "Show two saved networks side by side."),
     "solve": ("descend.cli.solve", "Solve an economy; say how wrong the policies are."),
     "lab": ("descend.cli.lab", "List or run the lectures' worked examples."),
 }

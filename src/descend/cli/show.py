@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from descend.tables.encoder import Encoder
     from descend.tables.recipe import FittedTable
+    from descend.tables.search import Search
 
 MOST_LISTED = 8  # columns of one kind of remark before the rest is only counted
 PLOT_WIDTH = 76
@@ -44,7 +45,7 @@ def prepared(console: Console, found: Prepared) -> None:
     facts += [("missing", line) for line in _missing(found)]
     parts = (split.train, split.validation, split.test)
     sizes = "{:,} training, {:,} validation, {:,} test rows".format(*map(len, parts))
-    facts.append(("split", f"{sizes}; {split.how}, seed {found.options.seed}"))
+    facts.append(("split", f"{sizes}; {split.how}"))
     facts_table(console, facts)
 
 
@@ -115,6 +116,27 @@ def _missing(found: Prepared) -> list[str]:
         if noted.unseen:
             lines.append(f"{name}: {noted.unseen:,} of rare levels, not used, as {noted.example!r}")
     return lines
+
+
+def search(console: Console, found: Search) -> None:
+    """The best trials of a search, the first one being the options as they were given."""
+    best = found.to_frame().sort_values(found.figure).head(MOST_LISTED)
+    settings = [c for c in best.columns if c not in ("epochs", "best_epoch", "seconds", "status")]
+    rows = [[*settings, "epochs"]]
+    for row in best.to_dict("records"):
+        rows.append([_cell(row[name]) for name in [*settings, "epochs"]])
+    count = f"{len(found.trials):,} trials in {found.seconds:.0f} s"
+    console.print()
+    console.print(f"{count}, the best by {found.figure} on the validation rows", soft_wrap=True)
+    console.print(text_table(rows), soft_wrap=True)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:  # trial 0 has the options as they were given
+        return "as given"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def network(console: Console, model: Any) -> None:

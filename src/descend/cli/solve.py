@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import shlex
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from descend.cli.again import command_line
 from descend.cli.fit import units
 from descend.errors import DescendError, unknown
 
@@ -114,7 +113,7 @@ def command(
     ranges = {n: _range(n, text) for n, text in pairs("--over", over).items()}
     how |= {"aim": _aims(aim) or None, "over": ranges or None}
     output = output or Path(f"{Path(name).stem}.descend")
-    return _solve(economy, how, output, report, quiet, _again(ctx))
+    return _solve(economy, how, output, report, quiet, command_line(ctx))
 
 
 def _solve(
@@ -231,23 +230,3 @@ def _range(name: str, text: str) -> tuple[float, float]:
 def _aims(given: Sequence[str]) -> dict[str, float]:
     found = pairs("--aim", [text if "=" in text else f"ergodic mean={text}" for text in given])
     return {words: number(f"the aim {words!r}", text) for words, text in found.items()}
-
-
-def _again(ctx: click.Context) -> str:
-    """The command as it was given."""
-    parts = ["descend", "solve", str(ctx.params["name"])]
-    for option in ctx.command.params:
-        given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-        if not isinstance(option, click.Option) or not given:
-            continue
-        value = ctx.params[option.name or ""]
-        flag = max(option.opts, key=len)
-        if option.is_flag:
-            parts.append(flag)
-        elif option.multiple:
-            parts += [part for one in value for part in (flag, str(one))]
-        elif isinstance(value, tuple):
-            parts += [flag, ",".join(map(str, value)) or "none"]
-        else:
-            parts += [flag, str(value)]
-    return shlex.join(parts)

@@ -254,6 +254,8 @@ def _pieces(path: Path, encoding: str, layout: Layout, **options: Any) -> Iterat
         raise DataError(f"{path} is empty: it holds no column names and no rows") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise DataError(_malformed(path, error, len(layout.names))) from None
+    except DataError:
+        raise
     except ValueError as error:
         if isinstance(error, UnicodeDecodeError):
             raise

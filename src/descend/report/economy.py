@@ -16,9 +16,8 @@ import descend
 from descend.economies import plots
 from descend.economies.accuracy import FIGURES, SETS, Accuracy
 from descend.economies.solution import Solution
-from descend.errors import DescendError
-from descend.files import writable, write_atomically
-from descend.report.page import page, paragraph, picture, preformatted, table
+from descend.files import write_atomically
+from descend.report.page import page, paragraph, picture, preformatted, report_files, table
 
 PACKAGES = ("jax", "jaxlib", "numpy", "optax")
 SHOCKS = 3  # impulse responses that are drawn
@@ -27,14 +26,6 @@ WHAT = {
     "box": "anywhere in the box, drawn evenly",
     "stressed": "paths from corners of the box under doubled shocks",
 }
-
-
-def report_files(path: str | Path) -> tuple[Path, Path]:
-    """The page's path and that of the JSON beside it; raises DescendError if one cannot be."""
-    path = Path(path)
-    if path.suffix not in (".html", ".htm"):
-        raise DescendError(f"a report's name ends in .html, got {str(path)!r}")
-    return writable(path), writable(path.with_suffix(".json"))
 
 
 def economy_report(

@@ -10,16 +10,23 @@ import base64
 import html
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from descend.errors import DescendError
+from descend.files import writable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+SHORT = 14  # rows of a table that is printed on one page
 
 STYLE = """
 :root { color-scheme: light; }
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
        max-width: 60rem; margin: 0 auto; padding: 1rem 1.25rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; } h2 { margin-top: 2.5rem; font-size: 1.3rem; }
+h3 { margin: 1.8rem 0 .4rem; font-size: 1.05rem; }
 a { color: #0b57a0; } a:focus, [tabindex]:focus { outline: 3px solid #0b57a0; outline-offset: 2px; }
 .skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
 nav ul { padding-left: 1.2rem; columns: 2; }
@@ -36,9 +43,18 @@ figure { margin: 1.5rem 0; } figure img { max-width: 100%; height: auto; }
 figcaption { color: #444; font-size: .95rem; }
 pre { overflow-x: auto; background: #f5f5f5; padding: .8rem; font-size: .85rem; }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } nav, .skip { display: none; }
-  h2, caption { break-after: avoid; } figure, tr { break-inside: avoid; }
+  h2, h3, caption, thead, h2 + p, h3 + p { break-after: avoid; }
+  p, figure, tr, .short { break-inside: avoid; }
   .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; } }
 """
+
+
+def report_files(path: str | Path) -> tuple[Path, Path]:
+    """The page's path and that of the JSON beside it; raises DescendError if one cannot be."""
+    path = Path(path)
+    if path.suffix not in (".html", ".htm"):
+        raise DescendError(f"a report's name ends in .html, got {str(path)!r}")
+    return writable(path), writable(path.with_suffix(".json"))
 
 
 def page(title: str, sections: Sequence[tuple[str, str]], lead: str = "") -> str:
@@ -74,6 +90,16 @@ def paragraph(text: str, kind: str = "") -> str:
     return f"<p class='{escaped(kind)}'>{escaped(text)}</p>" if kind else f"<p>{escaped(text)}</p>"
 
 
+def subheading(text: str) -> str:
+    """A heading inside a section."""
+    return f"<h3>{escaped(text)}</h3>"
+
+
+def listing(items: Sequence[str]) -> str:
+    """A list of texts."""
+    return f"<ul>{''.join(f'<li>{escaped(item)}</li>' for item in items)}</ul>"
+
+
 def preformatted(text: str, label: str) -> str:
     """Text as it stands, such as a log or a command; it can be scrolled by keyboard."""
     return f"<pre tabindex='0' role='region' aria-label='{escaped(label)}'>{escaped(text)}</pre>"
@@ -87,8 +113,9 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], word
     for first, *rest in rows:
         cells = "".join(f"<td{k}>{escaped(c)}</td>" for k, c in zip(kind[1:], rest, strict=True))
         body.append(f"<tr><th scope='row'>{escaped(first)}</th>{cells}</tr>")
+    box = "scroll short" if len(rows) <= SHORT else "scroll"  # whole on one page
     return (
-        f"<div class='scroll' tabindex='0' role='region' aria-label='{escaped(caption)}'>"
+        f"<div class='{box}' tabindex='0' role='region' aria-label='{escaped(caption)}'>"
         f"<table><caption>{escaped(caption)}</caption><thead><tr>{top}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )

@@ -158,7 +158,7 @@ def fit_baselines(
 def _fit(name: str, job: _Job, columns: PlainColumns, test: pd.DataFrame) -> Baseline:
     words, fit = BASELINES[name]
     begun = time.perf_counter()
-    threads = threadpool_limits(job.threads, user_api="openmp")
+    threads = threadpool_limits(job.threads)  # of OpenMP and of BLAS
     with threads, warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:

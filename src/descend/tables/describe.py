@@ -36,7 +36,7 @@ class Judgement:
     doubt: bool = False
 
 
-def judge(name: str, column: pd.Series, kind: Kind | None = None) -> Judgement:
+def judge(name: str, column: pd.Series, kind: str | None = None) -> Judgement:
     """What a column is, and why.
 
     Args:

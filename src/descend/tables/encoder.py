@@ -99,6 +99,10 @@ class Column:
             names = [f"{self.name}={level}" for level in self.levels] or [self.name]
         return [*names, f"{self.name} missing"] if self.missing else names
 
+    def continuous(self) -> int:
+        """How many of its first outputs are numbers of many values: 1 or 0."""
+        return int(self.kind == "number" or (self.kind == "date" and "years" in self.parts))
+
     def _date_parts(self) -> list[str]:
         waves = [
             f"{part} {wave}" for part in self.parts if part != "years" for wave in ("sin", "cos")
@@ -151,6 +155,8 @@ class Encoder:
         kinds = kinds or {}
         for name in frame.columns:
             judged = judge(str(name), frame[name], kinds.get(str(name)))
+            if judged.kind == "constant" and pd.api.types.is_float_dtype(frame[name].dtype):
+                _require_finite(str(name), numbers(frame[name])[0], "the table")
             if judged.kind in NOTHING:
                 dropped[str(name)] = f"{judged.kind}: {judged.why}"
                 continue
@@ -169,6 +175,15 @@ class Encoder:
     def names(self) -> list[str]:
         """Names of the numbers a row becomes."""
         return [name for column in self.columns for name in column.outputs()]
+
+    def continuous(self) -> tuple[int, ...]:
+        """Places among `names` of what may take any value, not 0 or 1 alone."""
+        found: list[int] = []
+        begin = 0
+        for column in self.columns:
+            found += range(begin, begin + column.continuous())
+            begin += len(column.outputs())
+        return tuple(found)
 
     @property
     def embedded(self) -> dict[str, int]:

@@ -35,6 +35,7 @@ UPDATES_PER_EPOCH = 40  # of the lectures' network, where nobody chose a batch s
 BATCH = 256  # of RealMLP
 # RealMLP's, by whether classes are predicted
 RATES = {True: 0.04, False: 0.07}
+DECAY = 0.02  # of the weights, times the rate
 ACTIVATIONS = {True: "selu", False: "mish"}
 EMBEDDED = 8  # numbers that stand for a level
 
@@ -64,7 +65,8 @@ def network(encoder: Encoder, head: Head, options: NetworkOptions, name: str = "
     if numbers:
         x = Input((numbers,))
         inputs.append(x)
-        parts.append(PeriodicFeatures()(x) if options.periodic else x)
+        waving = encoder.continuous() if options.periodic else ()
+        parts.append(PeriodicFeatures(features=waving)(x) if waving else x)
     if embedded:
         codes = Input((len(embedded),))
         inputs.append(codes)
@@ -117,12 +119,8 @@ def train_network(
         KeyboardInterrupt: before the end of the first epoch; later ones keep what was reached.
     """
     model = model or network(encoder, head, options)
-    size = batch_size(len(train.y), options)
-    epochs = options.chosen("epochs")
-    model.compile(
-        optimizer=_rule(options, head, epochs * -(-len(train.y) // (size or len(train.y)))),
-        loss=MemberLoss(head.loss) if options.chosen("members") > 1 else head.loss,
-    )
+    compile_for(model, head, options, len(train.y))
+    size, epochs = batch_size(len(train.y), options), options.chosen("epochs")
     patience = options.patience or (20 if options.recipe == "mlp" else epochs)
     stop = EarlyStopping("val_loss", patience=patience)
     checked = (validation.x.inputs(), validation.y)
@@ -142,6 +140,15 @@ def train_network(
     return Trained(model, history, int(stop.best_epoch) + 1)
 
 
+def compile_for(model: Model, head: Head, options: NetworkOptions, rows: int) -> None:
+    """Give the network its loss and its update rule, whose rates follow the count of updates."""
+    size = batch_size(rows, options) or rows
+    model.compile(
+        optimizer=_rule(options, head, options.chosen("epochs") * -(-rows // size)),
+        loss=MemberLoss(head.loss) if options.chosen("members") > 1 else head.loss,
+    )
+
+
 def outputs(model: Model, x: Encoded) -> np.ndarray:
     """What the network puts out, (n, members, ...); members 1 where it has none."""
     found = np.asarray(model.predict(x.inputs()))
@@ -149,13 +156,13 @@ def outputs(model: Model, x: Encoded) -> np.ndarray:
 
 
 def _rule(options: NetworkOptions, head: Head, steps: int) -> optimizers.Optimizer:
-    """The update rule: RealMLP's Adam on waves of rates, or what is asked for."""
+    """The update rule: RealMLP's Adam with decay on waves of rates, or what is asked for."""
     rule = optimizers.get(options.chosen("optimizer"))
     rate = options.learning_rate
     if options.recipe != "realmlp" or options.optimizer is not None:
         return rule if rate is None else optimizers.get({"name": rule.name, "learning_rate": rate})
     rate = rate or RATES[head.task == "classification"]
-    return optimizers.Adam(CosineLog(rate, steps), beta_2=0.95)
+    return optimizers.AdamW(CosineLog(rate, steps), beta_2=0.95, weight_decay=DECAY)
 
 
 def batch_size(rows: int, options: NetworkOptions) -> int | None:

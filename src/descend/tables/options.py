@@ -13,8 +13,22 @@ RECIPES = ("realmlp", "mlp")
 ONE_HOT = 9  # most levels that RealMLP turns into 0/1 numbers; others are embedded
 # what the recipes choose where nobody else does
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "realmlp": {"hidden": (256, 256, 256), "members": 4, "epochs": 64, "optimizer": "adam"},
-    "mlp": {"hidden": (64, 64), "members": 1, "epochs": 200, "optimizer": "adam"},
+    "realmlp": {
+        "hidden": (128, 128, 128),
+        "members": 4,
+        "periodic": True,
+        "epochs": 64,
+        "optimizer": "adam",
+        "dropout": 0.1,
+    },
+    "mlp": {
+        "hidden": (64, 64),
+        "members": 1,
+        "periodic": False,
+        "epochs": 200,
+        "optimizer": "adam",
+        "dropout": 0.0,
+    },
 }
 
 
@@ -23,12 +37,12 @@ class NetworkOptions:
     """The network and its training; None leaves the choice to the recipe.
 
     Args:
-        recipe: "realmlp", the recipe RealMLP-TD-S with members that share weights as in TabM; or
-            "mlp", the multilayer perceptron of the lectures.
+        recipe: "realmlp", the recipe RealMLP with members that share weights as in TabM; or "mlp",
+            the multilayer perceptron of the lectures.
         hidden: units of each hidden layer; () for a linear model.
         activation: of the hidden layers.
         members: networks that share all but a factor of their inputs and their last layer.
-        periodic: whether numbers also enter as learned waves of themselves (realmlp).
+        periodic: whether numbers also enter as learned waves of themselves.
         epochs: at most so many passes over the training rows.
         patience: epochs without a better validation cost that are waited out; None: go on to the
             end (realmlp), 20 (mlp). Kept are the weights of the best epoch in any case.
@@ -47,19 +61,22 @@ class NetworkOptions:
     hidden: tuple[int, ...] | None = None
     activation: str | None = None
     members: int | None = None
-    periodic: bool = False
+    periodic: bool = None  # type: ignore[assignment]  # the recipe's is put in its place
     epochs: int | None = None
     patience: int | None = None
     batch_size: int | None = None
     optimizer: str | None = None
     learning_rate: float | None = None
-    dropout: float = 0.0
+    dropout: float = None  # type: ignore[assignment]  # as periodic
     l2: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
             raise unknown("recipe", self.recipe, RECIPES)
+        for name in ("periodic", "dropout"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, DEFAULTS[self.recipe][name])
         for size in self.hidden or ():
             _whole("hidden: units", size)
         for name in ("members", "epochs", "patience", "batch_size"):

@@ -82,9 +82,9 @@ class TablePredictor:
 
     def values(self, frame: pd.DataFrame) -> np.ndarray:
         """Probabilities (n, classes), numbers (n,), or (n, targets) or (n, levels)."""
-        return self._values(self.outputs(frame)[0])
+        return self.values_of(self.outputs(frame)[0])
 
-    def _values(self, output: np.ndarray) -> np.ndarray:
+    def values_of(self, output: np.ndarray) -> np.ndarray:
         """Predictions from the network's output; probabilities at the fitted temperature."""
         assert self.target.head is not None
         found = self.target.head.predict(output)
@@ -118,7 +118,7 @@ class TablePredictor:
         target = self.target
         assert target.head is not None
         output, noted = self.outputs(frame, where)
-        values = self._values(output)
+        values = self.values_of(output)
         if target.classifies:
             names = [target.classes[i] for i in values.argmax(axis=1)]
             found: dict[str, Any] = {f"predicted_{target.name}": names}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import platform
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,9 @@ class FittedTable:
         trained: the training.
         scores: on the test part; None while it is sealed.
         seal: of the test part, with each opening.
+        seconds: that the training took, compilation included.
+        command: that it was asked for by; None from Python.
+        search: every trial of the search that chose the options, in JSON; None without one.
     """
 
     prepared: Prepared
@@ -44,6 +48,9 @@ class FittedTable:
     trained: Trained
     scores: Scores | None
     seal: Seal
+    seconds: float = 0.0
+    command: str | None = None
+    search: dict[str, Any] | None = None
 
     @property
     def model(self) -> Model:
@@ -77,8 +84,8 @@ class FittedTable:
             "split": split.how,
             "test": None if self.scores is None else self.scores.to_json(),
             "calibrated": self.predictor.calibrated and self.predictor.calibrated.to_json(),
-            "history": self.trained.history.history,
             "best_epoch": self.trained.best_epoch,
+            "seconds": self.seconds,
             "stopped": self.stopped,
             "data": {
                 "source": prepared.table.source,
@@ -86,6 +93,8 @@ class FittedTable:
                 "rows": len(prepared.table.frame),
                 "columns": [str(c) for c in prepared.table.frame.columns],
             },
+            "command": self.command,
+            "search": self.search,
             "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "versions": {
                 "python": platform.python_version(),
@@ -111,6 +120,8 @@ def fit_prepared(
     *,
     callbacks: Sequence[Any] = (),
     verbose: int = 0,
+    command: str | None = None,
+    search: dict[str, Any] | None = None,
 ) -> FittedTable:
     """Train with the best validation epoch put back, then test once (unless it stays sealed).
 
@@ -119,6 +130,7 @@ def fit_prepared(
         model: what `untrained` gave; made here if left out.
         callbacks: besides early stopping.
         verbose: as in `Model.fit`.
+        command, search: to be kept in the file; see FittedTable.
 
     Raises:
         DescendError: an option the optimizer or a layer refuses.
@@ -127,6 +139,7 @@ def fit_prepared(
     """
     target, split = prepared.target, prepared.split
     assert target.head is not None
+    began = time.perf_counter()
     trained = train_network(
         prepared.encoder,
         target.head,
@@ -147,7 +160,10 @@ def fit_prepared(
     predictor = TablePredictor(
         trained.model, prepared.encoder, target, calibrated, prepared.design, {}
     )
-    fitted = FittedTable(prepared, predictor, trained, None, prepared.seal)
+    seconds = time.perf_counter() - began
+    fitted = FittedTable(
+        prepared, predictor, trained, None, prepared.seal, seconds, command, search
+    )
     return fitted if prepared.options.sealed else open_test(fitted)
 
 

@@ -352,6 +352,44 @@ def _names(model: Model, settings: list[dict[str, Any]]) -> dict[str, list[str]]
     return found
 
 
+def filling(count: int) -> int:
+    """The number of members that fills every device: what is more than `count` is never active."""
+    return -(-count // len(jax.devices())) * len(jax.devices())
+
+
+def start(
+    model: Model, settings: list[dict[str, Any]], members: int, seed: int
+) -> tuple[Any, np.ndarray]:
+    """(the states of members before training, the seeds of their orders).
+
+    Where there are more members than settings, the others have the last one's.
+    """
+    task = model.task
+    filled = settings + [settings[-1]] * (members - len(settings))
+    hyper = {name: np.full(members, value, float) for name, value in task.hyper().items()}
+    rule, layers = task.optimizer.numbers(), model.numbers()
+    for name, meant in _names(model, settings).items():
+        for i, one in enumerate(filled):
+            for full in meant if name in one else ():
+                value = hyper[full][i] = float(one[name])
+                if full in rule:  # a plain number out of range is refused, as it is outside a sweep
+                    task.optimizer.with_numbers({full: value})
+                elif full in layers:
+                    model.with_numbers({full: value})
+    seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in filled])
+    orders = np.array(
+        [rows.require_seed(one.get("order_seed", s)) for one, s in zip(filled, seeds, strict=True)]
+    )
+
+    def draw(s: Any, numbers: Any) -> Any:
+        return task.init(jax.random.key(s), numbers)
+
+    state = jax.jit(jax.vmap(draw), compiler_options=quick_compile())(
+        seeds, {name: jnp.asarray(v, jnp.result_type(float)) for name, v in hyper.items()}
+    )
+    return state, orders
+
+
 def _train(
     model: Model,
     settings: list[dict[str, Any]],
@@ -370,23 +408,8 @@ def _train(
     rows.require_epochs(epochs, 0)
     task = model.task
     k = len(settings)
-    # one more of the last, to fill the devices; never active
-    padded = -(-k // len(jax.devices())) * len(jax.devices())
-    filled = settings + [settings[-1]] * (padded - k)
-    hyper = {name: np.full(padded, value, float) for name, value in task.hyper().items()}
-    rule, layers = task.optimizer.numbers(), model.numbers()
-    for name, meant in _names(model, settings).items():
-        for i, one in enumerate(filled):
-            for full in meant if name in one else ():
-                value = hyper[full][i] = float(one[name])
-                if full in rule:  # a plain number out of range is refused, as it is outside a sweep
-                    task.optimizer.with_numbers({full: value})
-                elif full in layers:
-                    model.with_numbers({full: value})
-    seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in filled])
-    orders = np.array(
-        [rows.require_seed(one.get("order_seed", s)) for one, s in zip(filled, seeds, strict=True)]
-    )
+    padded = filling(k)
+    state, orders = start(model, settings, padded, seed)
 
     validation: Arrays | None
     if parts is None:
@@ -402,12 +425,6 @@ def _train(
         assert checks is not None
         validation = Arrays(checks[0], max(map(len, held)), False, 0, held)
 
-    def draw(s: Any, numbers: Any) -> Any:
-        return task.init(jax.random.key(s), numbers)
-
-    state = jax.jit(jax.vmap(draw), compiler_options=quick_compile())(
-        seeds, {name: jnp.asarray(v, jnp.result_type(float)) for name, v in hyper.items()}
-    )
     from descend.train.callbacks import EarlyStopping, Progress
 
     stops = [c for c in callbacks if isinstance(c, EarlyStopping)]
@@ -426,7 +443,7 @@ def _train(
     return [
         Member(
             settings=dict(settings[i]),
-            history=_own_history(run, i),
+            history=own_history(run, i),
             diverged_in=run.diverged[i] + 1 if i in run.diverged else None,
             best_epoch=int(stops[-1].best_epoch[i]) if stops and len(run.history) else None,
             _of=model,
@@ -447,7 +464,8 @@ class _Idle:
         run.active = np.arange(run.members) < self._real
 
 
-def _own_history(run: Run, i: int) -> History:
+def own_history(run: Run, i: int) -> History:
+    """What member i has gone through, up to where it stopped."""
     own = History()
     length = next(
         (e for e, v in enumerate(run.history.history.get("loss", [])) if np.isnan(v[i])),

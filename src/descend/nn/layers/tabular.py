@@ -42,7 +42,7 @@ class FeatureScale(Layer):
     def init(self, key, input_shape):
         """The vector v."""
         self.require_rank(input_shape, len(input_shape) or 1, "(..., features)")
-        return {"scale": jnp.full(input_shape[-1:], 1 / self.speed)}, {}
+        return {"scale": jnp.full(input_shape[-1:], 1 / self.speed, float)}, {}
 
     def apply(self, params, state, x, *, key=None, training=False):
         """X * speed v."""
@@ -71,9 +71,9 @@ class NTKDense(Dense):
 
 @dataclass(frozen=True, eq=False)
 class PeriodicFeatures(Layer):
-    """Each number with a few learned waves of itself.
+    """Numbers, and behind them a few learned waves of each.
 
-        y_j = (x_j, A_j cos(2 pi (x_j w_j + b_j)) + c_j)
+        y = (x, ..., A_j cos(2 pi (x_j w_j + b_j)) + c_j, ...)
 
     so that a smooth network may change fast where the data do.
 
@@ -81,31 +81,49 @@ class PeriodicFeatures(Layer):
         frequencies: waves a feature, w_j and b_j of that size.
         units: numbers that they are brought down to.
         sigma: standard deviation of the first w_j.
+        features: places j of those that get waves (0/1 numbers gain nothing by them); None: all.
 
-    Arrays: frequencies w (d, f), phases b (d, f), kernel A (d, f, units), bias c (d, units).
-    Input (d,), output (d (1 + units),): a feature's numbers stand side by side.
+    Arrays, of d' features with waves: frequencies w (d', f), phases b (d', f), kernel A
+    (d', f, units), bias c (d', units). Input (d,), output (d + d' units,).
     Source: Gorishniy et al. 2022; RealMLP, with .1, 16 and 3.
     """
 
     frequencies: int = 16
     units: int = 3
     sigma: float = 0.1
+    features: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         positive_int(self, "frequencies")
         positive_int(self, "units")
+        if self.features is not None:
+            places = tuple(self.features)  # a file gives a list
+            object.__setattr__(self, "features", places)
+            if not places or not all(isinstance(j, int) and j >= 0 for j in places):
+                raise DescendError(
+                    f"{type(self).__name__}: features must be places >= 0 or None, got {places}"
+                )
         if not self.sigma > 0:
             raise DescendError(f"{type(self).__name__}: sigma must be > 0, got {self.sigma}")
 
     def build(self, input_shape: Shape) -> Shape:
-        """(d,) -> (d (1 + units),)."""
+        """(d,) -> (d + d' units,)."""
         self.require_rank(input_shape, 1, "(features,)")
-        return (input_shape[0] * (1 + self.units),)
+        d = input_shape[0]
+        if self.features is not None and max(self.features) >= d:
+            raise ShapeError(
+                f"{self.label} makes waves of feature {max(self.features)}, but there are {d}, "
+                "counted from 0"
+            )
+        return (d + self._waving(d) * self.units,)
+
+    def _waving(self, d: int) -> int:
+        return d if self.features is None else len(self.features)
 
     def init(self, key, input_shape):
         """Waves, and what brings them down."""
-        d, f, m = input_shape[0], self.frequencies, self.units
+        d, f, m = self._waving(input_shape[0]), self.frequencies, self.units
         wave, phase, kernel, bias = jax.random.split(key, 4)
         bound = 1 / np.sqrt(f)
         return {
@@ -116,11 +134,12 @@ class PeriodicFeatures(Layer):
         }, {}
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """Each number and its waves, (n, d (1 + units))."""
-        angle = x[:, :, None] * params["frequencies"][None] + params["phases"][None]
-        waves = jnp.cos(2 * jnp.pi * angle)  # (n, d, f)
+        """The numbers, then their waves, (n, d + d' units)."""
+        waving = x if self.features is None else x[:, np.asarray(self.features)]
+        angle = waving[:, :, None] * params["frequencies"][None] + params["phases"][None]
+        waves = jnp.cos(2 * jnp.pi * angle)  # (n, d', f)
         low = jnp.einsum("ndf,dfm->ndm", waves, params["kernel"]) + params["bias"][None]
-        return jnp.concatenate([x[:, :, None], low], axis=2).reshape(x.shape[0], -1), state
+        return jnp.concatenate([x, low.reshape(x.shape[0], -1)], axis=1), state
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,136 @@
+"""`descend report`: the sealed test opened, and the report on a fitted network written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from descend.cli.reading import reading_options
+
+if TYPE_CHECKING:
+    from descend.report.table_evidence import ReportOptions
+    from descend.tables.recipe import FittedTable
+
+
+@click.command("report")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", required=False)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Where to write; a .json of the same numbers goes beside it.  [default: MODEL.html]",
+)
+@click.option("--test", metavar="FILE", help="The test table, where the test was one of its own.")
+@click.option("--group", metavar="COLUMN", help="Show figures of each group; any column of DATA.")
+@click.option(
+    "--threshold", type=float, help="Of two classes: the second from here on.  [default: 0.5]"
+)
+@click.option(
+    "--cost",
+    type=float,
+    nargs=2,
+    metavar="FP FN",
+    help="Of calling the first class the second, and the other way round: chooses the threshold "
+    "on the validation rows.",
+)
+@click.option(
+    "--known-later", metavar="COLUMN", multiple=True, help="Not known when predicting; repeatable."
+)
+@click.option("--purpose", default="", help="What the network is for.")
+@click.option("--limitation", multiple=True, help="Known to you; repeatable.")
+@click.option(
+    "--resamples", type=int, default=1000, show_default=True, help="Of bootstrap intervals."
+)
+@reading_options
+@click.option("--quiet", "-q", is_flag=True, help="Print only the names of the files.")
+def command(
+    model: Path,
+    data: str | None,
+    output: Path | None,
+    test: str | None,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Open the test of MODEL, a file that `descend fit` saved, and write the report on it.
+
+    DATA is the table it was fitted on. The same split is found again, and its test rows must be
+    those of the seal in MODEL. The opening is written into MODEL before any figure is shown; a
+    second opening says so.
+
+    \b
+    descend report houses.descend houses.csv
+    descend report loans.descend loans.csv --group region --cost 1 5 -o loans.html
+    """
+    from descend.cli.reading import READING, read_table
+    from descend.report.page import report_files
+
+    path = output or model.with_suffix(".html")
+    report_files(path)
+    how = {name: given.pop(name) for name in READING}
+    options = _options(**given)
+    table = read_table(data, quiet, **how)
+    other = None
+    if test is not None:
+        plain = {name: value for name, value in how.items() if name not in ("sql", "db")}
+        other = read_table(test, quiet, **plain)
+
+    from descend.report.table import table_report  # JAX starts here
+    from descend.report.table_evidence import refuse
+    from descend.tables.reopen import reopen
+
+    def show(words: str) -> None:
+        if not quiet:
+            click.echo(f"{words} ...", err=True)
+
+    fitted = reopen(model, table, other)
+    refuse(fitted.prepared, options, other)  # what cannot be shown must not open the test
+    fitted = _opened(fitted, model, other.source if other is not None else table.source)
+    if fitted.seal.warning:
+        click.echo(f"warning: {fitted.seal.warning}", err=True)
+    files = table_report(fitted, path, options, test=other, show=show)
+    if not quiet:
+        _figures(fitted)
+    for file in files:
+        click.echo(str(file) if quiet else f"wrote {file}")
+
+
+def _options(
+    threshold: float | None,
+    cost: tuple[float, float] | None,
+    known_later: tuple[str, ...],
+    limitation: tuple[str, ...],
+    **given: Any,
+) -> ReportOptions:
+    from descend.report.table_evidence import ReportOptions
+    from descend.tables.costs import Costs
+
+    return ReportOptions(
+        threshold=threshold,
+        costs=Costs(*cost) if cost else None,
+        known_later=known_later,
+        limitations=limitation,
+        **given,
+    )
+
+
+def _opened(fitted: FittedTable, model: Path, source: str) -> FittedTable:
+    """With the test scored, and that written into the model file."""
+    from dataclasses import replace
+
+    from descend.tables.recipe import open_test
+    from descend.tables.seal import record_opening
+
+    opened = open_test(fitted)
+    assert opened.scores is not None
+    return replace(opened, seal=record_opening(model, opened.scores.figures, source=source))
+
+
+def _figures(fitted: FittedTable) -> None:
+    from descend.cli import show
+    from descend.report.terminal import make_console
+
+    show.test(make_console(), fitted, quiet=True)

@@ -1,0 +1,292 @@
+"""The network of a table with scikit-learn's face: fit, predict, score, pipelines, grid search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import d2_pinball_score
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+    compute_class_weight,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight
+
+from descend.errors import DataError
+from descend.tables.estimator_base import TabularEstimator
+from descend.tables.heads import HEADS, Classes, Quantiles
+
+TASKS = tuple(task for task in HEADS if task != Classes.task)
+
+
+class TabularClassifier(ClassifierMixin, TabularEstimator):
+    """Probabilities of classes from a table of numbers, categories and dates.
+
+    Args:
+        class_weight: {class: weight}, "balanced", or None; weighs the rows, also those that the
+            best epoch is chosen by.
+        The rest as in TabularRegressor.
+
+    Attributes:
+        classes_: the labels, in the order of `predict_proba`.
+        The rest as in TabularRegressor.
+    """
+
+    def __init__(
+        self,
+        *,
+        class_weight: Mapping | str | None = None,
+        recipe: str = "realmlp",
+        hidden: tuple[int, ...] | None = None,
+        activation: str | None = None,
+        members: int | None = None,
+        periodic: bool | None = None,
+        epochs: int | None = None,
+        patience: int | None = None,
+        batch_size: int | None = None,
+        optimizer: str | None = None,
+        learning_rate: float | None = None,
+        dropout: float | None = None,
+        l2: float = 0.0,
+        kinds: Mapping[str, str] | None = None,
+        validation_share: float = 0.2,
+        random_state: int | np.random.RandomState | None = 0,
+        verbose: int = 0,
+    ):
+        super().__init__(
+            recipe=recipe,
+            hidden=hidden,
+            activation=activation,
+            members=members,
+            periodic=periodic,
+            epochs=epochs,
+            patience=patience,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            dropout=dropout,
+            l2=l2,
+            kinds=kinds,
+            validation_share=validation_share,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Any:
+        """Train on rows X, (n, columns), with labels y (n,).
+
+        Args:
+            X: a DataFrame, or an array of numbers or text.
+            sample_weight: (n,), >= 0.
+            validation: (X, y) to choose the best epoch by, in place of a share of the rows.
+        """
+        frame = self._frame(X, True)
+        y = _column(y, len(frame))
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        weight = _weight(sample_weight, frame)
+        if self.class_weight is not None:
+            each = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            weight = each[codes] * (1.0 if weight is None else weight)
+        frame, codes, weight = _that_weigh(frame, codes, weight)
+        if len(np.unique(codes)) < 2:
+            raise ValueError(
+                "the classifier cannot be trained: all rows (with a weight above 0) are of the "
+                f"class {_said(self.classes_[codes[0]])}; expected at least two classes"
+            )
+        checks = None
+        if validation is not None:
+            labels = _column(validation[1], len(validation[0]))
+            held = _codes(labels, self.classes_)
+            checks = (
+                self._frame(validation[0], False),
+                held,
+                None if self.class_weight is None else each[held],
+            )
+        self._train(frame, codes, Classes(len(self.classes_)), weight, codes, checks)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities (n, classes), the mean over members."""
+        outputs = self._outputs(X)
+        return self.head_.predict(outputs)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label, (n,)."""
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(axis=1)]
+
+
+class TabularRegressor(RegressorMixin, TabularEstimator):
+    """Numbers from a table of numbers, categories and dates.
+
+    Args:
+        task: "regression" (one target or several), "count", "share", "quantile" or "censored": see
+            `descend.tables.heads`.
+        levels: of quantiles.
+        kinds: {column: kind} in place of what its values suggest (`descend.tables.columns`).
+        validation_share: of the rows, to choose the best epoch by.
+        random_state: of split, weights, batches and dropout.
+        verbose: as in `Model.fit`.
+        The rest as in `descend.tables.options.NetworkOptions`.
+
+    Attributes:
+        encoder_, head_, model_: columns to inputs, outputs to predictions, and the network between.
+        history_, n_iter_, best_epoch_: of the training, its epochs, the best counted from 1.
+        columns_, n_features_in_, feature_names_in_: of X, the last if X had names.
+
+    Pickled, copied or sent to another process, the network travels as the bytes of its file.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: str = "regression",
+        levels: tuple[float, ...] = (0.05, 0.5, 0.95),
+        recipe: str = "realmlp",
+        hidden: tuple[int, ...] | None = None,
+        activation: str | None = None,
+        members: int | None = None,
+        periodic: bool | None = None,
+        epochs: int | None = None,
+        patience: int | None = None,
+        batch_size: int | None = None,
+        optimizer: str | None = None,
+        learning_rate: float | None = None,
+        dropout: float | None = None,
+        l2: float = 0.0,
+        kinds: Mapping[str, str] | None = None,
+        validation_share: float = 0.2,
+        random_state: int | np.random.RandomState | None = 0,
+        verbose: int = 0,
+    ):
+        super().__init__(
+            recipe=recipe,
+            hidden=hidden,
+            activation=activation,
+            members=members,
+            periodic=periodic,
+            epochs=epochs,
+            patience=patience,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            dropout=dropout,
+            l2=l2,
+            kinds=kinds,
+            validation_share=validation_share,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.task = task
+        self.levels = levels
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Any:
+        """Train on rows X, (n, columns), with targets y, (n,) or (n, targets).
+
+        Args:
+            X: a DataFrame, or an array of numbers or text.
+            sample_weight: (n,), >= 0.
+            validation: (X, y) to choose the best epoch by, in place of a share of the rows.
+        """
+        if self.task not in TASKS:
+            raise ValueError(f"task must be one of {', '.join(TASKS)}, got {self.task!r}")
+        frame = self._frame(X, True)
+        y = _numbers(y, len(frame))
+        if y.ndim == 2 and self.task != "regression":
+            raise ValueError(f"the task {self.task!r} takes one target, got {y.shape[1]}")
+        weight = _weight(sample_weight, frame)
+        frame, y, weight = _that_weigh(frame, y, weight)
+        head = HEADS[self.task].fit(y, weight=weight, levels=self.levels)
+        checks = None
+        if validation is not None:
+            held = _numbers(validation[1], len(validation[0]))
+            checks = self._frame(validation[0], False), held, None
+        self._train(frame, y, head, weight, None, checks)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """(n,) of one target, (n, targets) of several, (n, levels) of quantiles."""
+        outputs = self._outputs(X)
+        return self.head_.predict(outputs)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R2; of quantiles the mean over levels of D2, the share of the pinball loss explained.
+
+        D2 = 1 - loss / loss of the rows' own quantile
+        """
+        if self.task != "quantile":
+            return super().score(X, y, sample_weight)
+        said = self.predict(X)
+        assert isinstance(self.head_, Quantiles)
+        weighted = {"sample_weight": sample_weight}
+        found = [
+            d2_pinball_score(y, said[:, i], alpha=level, **weighted)
+            for i, level in enumerate(self.head_.levels)
+        ]
+        return float(np.mean(found))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = self.task == "regression"
+        tags.target_tags.positive_only = self.task in ("count", "censored")
+        return tags
+
+
+def _column(y: Any, rows: int) -> np.ndarray:
+    """Labels (n,); a column (n, 1) is read as one, with scikit-learn's warning."""
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(y, np.empty(rows))
+    if y.dtype.kind == "f":
+        assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    return y
+
+
+def _said(label: Any) -> str:
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
+def _codes(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    strange = ~np.isin(labels, classes)
+    if strange.any():
+        raise DataError(
+            f"validation holds the class {_said(labels[strange][0])}, training does not"
+        )
+    return np.searchsorted(classes, labels)
+
+
+def _numbers(y: Any, rows: int) -> np.ndarray:
+    """Finite numbers (n,) or (n, targets)."""
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    check_consistent_length(y, np.empty(rows))
+    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def _weight(weight: Any, frame: pd.DataFrame) -> np.ndarray | None:
+    if weight is None:
+        return None
+    return _check_sample_weight(weight, np.empty((len(frame), 1)), ensure_non_negative=True)
+
+
+def _that_weigh(
+    frame: pd.DataFrame, y: np.ndarray, weight: np.ndarray | None
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray | None]:
+    """Without rows of weight zero: they are as good as not there, also for the encoding."""
+    if weight is None or (weight > 0).all():
+        return frame, y, weight
+    if not weight.any():
+        raise ValueError("the weights of all rows are zero")
+    kept = weight > 0
+    return frame[kept].reset_index(drop=True), y[kept], weight[kept]

@@ -1,0 +1,162 @@
+"""A fitted table from its file and its data: the same split found again, the test still closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from descend.data.sources import Table
+from descend.errors import CheckpointError, DataError
+from descend.tables.network import Trained
+from descend.tables.options import FitOptions
+from descend.tables.predictor import TablePredictor
+from descend.tables.prepare import Prepared, prepare_table
+from descend.tables.recipe import FittedTable
+from descend.tables.seal import Seal, read_seal
+from descend.tables.target import Target
+from descend.train.history import History
+
+OWN_TEST = "the test is a table of its own"  # how `split_rows` ends its words
+LISTED = 5  # columns named in an error
+_SPLITTING = ("scikit-learn", "pandas", "numpy")  # whose versions may move the split
+
+
+def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedTable:
+    """What `FittedTable.save` wrote, with the rows it was trained and tested on.
+
+    The split is made again from the options in the file, and must lead to the test rows that its
+    seal knows by their hash. Nothing is scored: `scores` is None, `open_test` opens the test.
+
+    Args:
+        path: of the model file.
+        table: that it was fitted on.
+        test: the table it was tested on, where that was one of its own.
+
+    Returns:
+        The fitted table. Its history is empty where the file does not hold one.
+
+    Raises:
+        CheckpointError: the file is damaged, or made by another version.
+        DataError: another table; the message says what differs.
+    """
+    path = Path(path)
+    predictor, seal = TablePredictor.load(path), read_seal(path)
+    said = predictor.described
+    _require_tables(path, said, table, test)
+    options = _options(path, said["options"], predictor.target)
+    prepared = prepare_table(table, options, test)
+    _require_same_rows(path, said, seal, prepared)
+    learned = prepared.encoder, prepared.design, prepared.target.classes
+    same = learned == (predictor.encoder, predictor.design, predictor.target.classes)
+    if not same and table.digest != said["data"]["sha256"]:
+        raise DataError(
+            f"the test rows of {path} are in {table.source}, but its training rows are others now; "
+            "give the table as it was when the network was fitted"
+        )
+    prepared = _with_learned(prepared, predictor)
+    trained = Trained(predictor.model, _history(predictor), int(said["best_epoch"]))
+    return FittedTable(prepared, predictor, trained, None, seal)
+
+
+def _with_learned(prepared: Prepared, predictor: TablePredictor) -> Prepared:
+    """The rows as the file encodes them."""
+    design, columns = predictor.design, prepared.inputs
+    if design is not None:
+        columns = design.apply(columns, targets=False)
+    x, noted = predictor.encoder.transform(columns, prepared.table.source)
+    return replace(
+        prepared,
+        target=predictor.target,
+        design=design,
+        encoder=predictor.encoder,
+        columns=columns,
+        x=x,
+        noted=noted,
+    )
+
+
+def _options(path: Path, saved: Mapping[str, Any], target: Target) -> FitOptions:
+    """The options of the fit, with what it had found out of the target."""
+    strangers = set(saved) - {f.name for f in fields(FitOptions)}
+    if strangers:
+        raise CheckpointError(
+            f"{path} was fitted with options that this version of descend does not know: "
+            f"{', '.join(sorted(strangers))}. Upgrade descend"
+        )
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
+    given["task"] = target.task
+    if not given.get("formula"):
+        given["target"] = target.names[0] if len(target.names) == 1 else target.names
+    return FitOptions(**given)
+
+
+def _history(predictor: TablePredictor) -> History:
+    found = predictor.model.history or History()
+    found.stopped = predictor.described.get("stopped")
+    return found
+
+
+def _require_tables(path: Path, said: Mapping[str, Any], table: Table, test: Table | None) -> None:
+    """Raises DataError where columns differ, or a test table is missing or not asked for."""
+    own = str(said["split"]).endswith(OWN_TEST)
+    if own and test is None:
+        raise DataError(
+            f"{path} was tested on a table of its own ({said['rows']['test']:,} rows); give that "
+            "table as well (--test FILE)"
+        )
+    if test is not None and not own:
+        raise DataError(
+            f"{path} was tested on {said['rows']['test']:,} rows of {said['data']['source']}, not "
+            "on a table of its own; leave the test table out"
+        )
+    have, had = {str(c) for c in table.frame.columns}, set(said["data"]["columns"])
+    if said["options"].get("formula"):  # a target that it made, such as log(price)
+        had -= set(said["target"]["names"]) - have
+    if have != had:
+        lacks, more = _listed(had - have), _listed(have - had)
+        found = [f"it lacks {lacks}"] * bool(lacks) + [f"it also has {more}"] * bool(more)
+        raise DataError(
+            f"{table.source} is not the table that {path} was fitted on "
+            f"({said['data']['source']}): {'; '.join(found)}"
+        )
+
+
+def _listed(names: set[str]) -> str:
+    shown = sorted(names)
+    more = f" and {len(shown) - LISTED} more" if len(shown) > LISTED else ""
+    return ", ".join(map(repr, shown[:LISTED])) + more
+
+
+def _require_same_rows(path: Path, said: Mapping[str, Any], seal: Seal, prepared: Prepared) -> None:
+    if prepared.seal.digest == seal.digest:
+        return
+    table, data = prepared.table, said["data"]
+    rows = len(table.frame)
+    reasons = []
+    if prepared.seal.rows != seal.rows:
+        reasons.append(f"there are {prepared.seal.rows:,} test rows, there were {seal.rows:,}")
+    if rows != data["rows"]:
+        reasons.append(f"the table has {rows:,} rows, it had {data['rows']:,}")
+    elif table.digest != data["sha256"]:
+        reasons.append(
+            f"its content has changed (sha256 {table.digest[:12]}, it was {data['sha256'][:12]})"
+        )
+    if not reasons:
+        reasons += _other_versions(said["versions"]) or ["the test table is another one"]
+    raise DataError(
+        f"the test rows found in {table.source} are not those that {path} was tested on: "
+        f"{'; '.join(reasons)}. Give the table as it was when the network was fitted"
+    )
+
+
+def _other_versions(then: Mapping[str, str]) -> list[str]:
+    import importlib.metadata
+
+    now = {name: importlib.metadata.version(name) for name in _SPLITTING}
+    return [
+        f"{name} is {version}, it was {then[name]}"
+        for name, version in now.items()
+        if then.get(name, version) != version
+    ]

@@ -1,0 +1,68 @@
+"""Several networks for one table, trained together and judged on its validation rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from descend.tables.network import batch_size, compile_for, network
+from descend.tables.options import NetworkOptions
+from descend.tables.prepare import Prepared
+from descend.tables.scores import MAIN, figures_of
+from descend.train.model import Model
+from descend.train.rounds import Rounds
+
+
+def rounds_of(
+    prepared: Prepared,
+    options: NetworkOptions,
+    settings: Sequence[Mapping[str, Any]],
+    model: Model | None = None,
+) -> Rounds:
+    """Networks for a table, ready to be trained together; see `Rounds`.
+
+    Args:
+        options: what all of them share.
+        settings: of each, in the names of `descend.train.many.sweep`.
+        model: in place of the recipe's; given again, it is not compiled again.
+    """
+    head, split = prepared.target.head, prepared.split
+    assert head is not None
+    train, validation = prepared.part(split.train), prepared.part(split.validation)
+    size = batch_size(len(train.y), options)
+    epochs = options.chosen("epochs")
+    model = model or network(prepared.encoder, head, options)
+    if model._task is None:  # compiled once, so that its programs serve again
+        compile_for(model, head, options, len(train.y))
+    checked = (validation.x.inputs(), validation.y)
+    return Rounds(
+        model,
+        settings,
+        train.x.inputs(),
+        train.y,
+        validation_data=checked if validation.weight is None else (*checked, validation.weight),
+        batch_size=size,
+        patience=options.patience or (20 if options.recipe == "mlp" else epochs),
+        sample_weight=train.weight,
+        seed=options.seed,
+    )
+
+
+def validation_figures(prepared: Prepared, rounds: Rounds) -> dict[int, float]:
+    """{member: the task's main figure on the validation rows}; NaN for one that diverged."""
+    target, rows = prepared.target, prepared.split.validation
+    head = target.head
+    assert head is not None
+    weight = None if prepared.weight is None else prepared.weight[rows]
+    found = {}
+    for i, output in rounds.outputs(prepared.x.rows(rows).inputs()).items():
+        member = rounds.member(i)
+        if member.diverged_in is not None or member.best_epoch is None:
+            found[i] = float("nan")
+            continue
+        said = head.predict(output if output.ndim == 3 else output[:, None])
+        levels = getattr(head, "levels", ())
+        found[i] = figures_of(target.task, prepared.y[rows], said, levels, weight)[
+            MAIN[target.task]
+        ]
+    return found

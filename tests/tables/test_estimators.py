@@ -1,0 +1,291 @@
+"""The estimators under scikit-learn's own checks, and in its tools."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import d2_pinball_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from descend.errors import DataError, DescendError
+from descend.tables.estimators import TabularClassifier, TabularRegressor
+from descend.tables.heads import HEADS
+
+SMALL = {"hidden": (16,), "members": 2, "epochs": 20, "batch_size": 32}
+PLAIN = {"recipe": "mlp", "hidden": (16,), "epochs": 20, "batch_size": 32, "learning_rate": 0.01}
+FAILING = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "a weight multiplies a row's cost; a row that stands there twice also makes other "
+        "mini-batches, another held-out part and another scaling of the columns"
+    )
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled(tmp_path_factory):
+    """Programs are compiled once for this file: the checks fit hundreds of times."""
+    names = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    before = {name: jax.config.values[name] for name in names}
+    for name, value in names.items():
+        jax.config.update(name, value)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@parametrize_with_checks(
+    [TabularClassifier(**PLAIN), TabularRegressor(**PLAIN)],
+    expected_failed_checks=lambda _: FAILING,
+)
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [TabularClassifier(**SMALL), TabularRegressor(**SMALL)],
+    expected_failed_checks=lambda _: FAILING,
+)
+def test_checks_of_scikit_learn_on_the_full_recipe(estimator, check):
+    check(estimator)
+
+
+def test_weights_and_repeated_rows_lead_to_the_same_answer():
+    """What stands in for the check that is expected to fail: where there is one best answer.
+
+    A linear network has one: the logit of the weighted rows, here by scikit-learn.
+    """
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2))
+    p = 1 / (1 + np.exp(-(2 * x[:, 0] - x[:, 1])))
+    y = (rng.random(300) < p).astype(int)
+    times = rng.integers(1, 4, 300)
+    again = np.repeat(np.arange(300), times)
+    asked = {"recipe": "mlp", "hidden": (), "epochs": 150, "learning_rate": 0.02}
+    rows = {"validation": (x[again], y[again])}  # so that both judge by the same rows
+    weighed = TabularClassifier(**asked).fit(x, y, sample_weight=times, **rows)
+    repeated = TabularClassifier(**asked).fit(x[again], y[again], **rows)
+    logit = LogisticRegression(C=np.inf, tol=1e-8).fit(x, y, sample_weight=times)
+    for model in (weighed, repeated):
+        # Adam at a constant rate of .02 rocks about the optimum by about half a step
+        np.testing.assert_allclose(model.predict_proba(x), logit.predict_proba(x), atol=0.02)
+
+
+def test_a_row_of_weight_zero_is_not_there():
+    rng = np.random.default_rng(1)
+    x, zero = rng.normal(size=(120, 2)), np.where(np.arange(120) < 80, 1.0, 0.0)
+    y = (x[:, 0] > 0).astype(int)
+    without = TabularClassifier(**PLAIN).fit(x[:80], y[:80], sample_weight=np.ones(80))
+    with_zeros = TabularClassifier(**PLAIN).fit(x, y, sample_weight=zero)
+    np.testing.assert_array_equal(without.predict_proba(x), with_zeros.predict_proba(x))
+
+
+def mixed(n=240, seed=0):
+    """Numbers with gaps, text and truth values; a class and a number made of them."""
+    rng = np.random.default_rng(seed)
+    income, town = rng.normal(30, 10, n), rng.choice(["Ulm", "Bonn", "Kiel"], n)
+    owner = rng.random(n) < 0.5
+    z = 0.2 * (income - 30) + 2.0 * (town == "Bonn") - 1.0 * owner
+    frame = pd.DataFrame(
+        {"income": np.where(rng.random(n) < 0.1, np.nan, income), "town": town, "owner": owner}
+    )
+    label = np.where(z + rng.logistic(size=n) > 0.3, "paid", "default")
+    return frame, label, z + rng.normal(0, 0.3, n)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    frame, label, _ = mixed()
+    return TabularClassifier(**SMALL).fit(frame, label)
+
+
+def test_a_frame_of_mixed_columns(classifier):
+    frame, label, _ = mixed()
+    new, truth, _ = mixed(seed=1)
+    assert list(classifier.classes_) == ["default", "paid"]
+    assert list(classifier.feature_names_in_) == ["income", "town", "owner"]
+    assert classifier.n_features_in_ == 3
+    p = classifier.predict_proba(new)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-12)
+    assert (classifier.predict(new) == classifier.classes_[p.argmax(axis=1)]).all()
+    # the law is a logit in three columns: a logistic regression on the true ones is the bound
+    made = lambda f: np.column_stack([f.income.fillna(30), f.town == "Bonn", f.owner]).astype(float)
+    bound = LogisticRegression(max_iter=1000).fit(made(frame), label).score(made(new), truth)
+    assert classifier.score(new, truth) > bound - 0.06
+
+
+def test_members_and_their_spread(classifier):
+    new = mixed(seed=2)[0]
+    each = classifier.predict_members(new)
+    assert each.shape == (2, 240, 2)
+    np.testing.assert_allclose(each.mean(axis=0), classifier.predict_proba(new), atol=1e-12)
+    half = np.abs(each[0] - each[1]) / 2  # the standard deviation of two numbers
+    np.testing.assert_allclose(classifier.spread(new), half, atol=1e-12)
+    assert half.max() > 0
+    alone = TabularRegressor(**{**SMALL, "members": 1, "epochs": 2}).fit(
+        new[["income"]], half[:, 0]
+    )
+    assert not alone.spread(new[["income"]]).any()
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copy_predicts_bit_equal(classifier, copied):
+    new = mixed(seed=3)[0]
+    other = copied(classifier)
+    assert other.model_ is not classifier.model_
+    np.testing.assert_array_equal(other.predict_proba(new), classifier.predict_proba(new))
+    assert other.best_epoch_ == classifier.best_epoch_
+    assert other.history_.history == classifier.history_.history
+    assert not hasattr(clone(classifier), "model_")
+
+
+def test_a_pickle_holds_no_code_of_the_network(classifier):
+    """The network is bytes of safetensors: the pickle names only descend's plain classes."""
+    import pickletools
+
+    named = {
+        argument.split(" ")[0]
+        for op, argument, _ in pickletools.genops(pickle.dumps(classifier, protocol=2))
+        if op.name == "GLOBAL"
+    }
+    assert not {name for name in named if name.startswith(("jax", "descend.nn", "optax"))}
+
+
+def test_in_a_pipeline_a_grid_search_and_cross_validation():
+    frame, label, number = mixed(n=120)
+    scaled = ColumnTransformer(
+        [("scaled", StandardScaler(), ["income"])],
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    pipeline = make_pipeline(scaled, TabularClassifier(**{**PLAIN, "epochs": 3}))
+    scores = cross_val_score(pipeline, frame, label, cv=2, error_score="raise")
+    assert scores.shape == (2,)
+    grid = GridSearchCV(
+        TabularRegressor(**{**PLAIN, "epochs": 30}),
+        {"learning_rate": [1e-7, 0.02]},
+        cv=2,
+        error_score="raise",
+    ).fit(frame, number)
+    assert grid.best_params_ == {"learning_rate": 0.02}
+    assert grid.best_score_ > 0.5
+    assert grid.predict(frame).shape == (120,)
+
+
+def test_class_weights_move_the_decision():
+    frame, label, _ = mixed()
+    rare = np.flatnonzero((label == "paid") | (np.arange(240) % 5 == 0))
+    frame, label = frame.iloc[rare], label[rare]
+    share = {}
+    for weights in (None, "balanced", {"default": 20.0, "paid": 1.0}):
+        model = TabularClassifier(class_weight=weights, **PLAIN).fit(frame, label)
+        share[str(weights)] = (model.predict(frame) == "default").mean()
+    assert share["None"] < share["balanced"] < share[str({"default": 20.0, "paid": 1.0})]
+
+
+def test_every_task_predicts_in_its_units():
+    frame, _, number = mixed()
+    rng = np.random.default_rng(5)
+    targets = {
+        "regression": np.stack([number, 100 + 10 * number], axis=1),
+        "count": rng.poisson(np.exp(0.4 * number)).astype(float),
+        "share": 1 / (1 + np.exp(-number)),
+        "quantile": number,
+        "censored": np.maximum(number, 0),
+    }
+    assert {*targets, "classification"} == set(HEADS)
+    for task, y in targets.items():
+        model = TabularRegressor(task=task, **PLAIN).fit(frame, y)
+        said = model.predict(frame)
+        assert said.shape == ((240, 3) if task == "quantile" else y.shape)
+        assert model.score(frame, y) > 0.15, task
+        if task in ("count", "censored", "share"):
+            assert (said >= 0).all()
+        if task == "quantile":
+            assert (np.diff(said, axis=1) >= 0).all()
+            by_hand = [d2_pinball_score(y, said[:, i], alpha=a) for i, a in enumerate(model.levels)]
+            assert model.score(frame, y) == pytest.approx(np.mean(by_hand))
+
+
+def test_validation_rows_of_the_users_own():
+    frame, label, _ = mixed()
+    other, truth, _ = mixed(seed=7)
+    model = TabularClassifier(**PLAIN).fit(frame, label, validation=(other, truth))
+    p = model.predict_proba(other)[np.arange(240), np.searchsorted(model.classes_, truth)]
+    costs = model.history_.history["val_loss"]
+    # of the weights put back: the mean of -log p on these rows is the smallest cost seen
+    assert -np.log(p).mean() == pytest.approx(min(costs), rel=1e-5)
+    assert model.best_epoch_ == int(np.argmin(costs)) + 1
+
+
+def test_polars_frames_and_arrays_in_place_of_frames():
+    polars = pytest.importorskip("polars")
+    frame, label, _ = mixed()
+    plain = frame[["income", "owner"]].fillna(30.0)
+    model = TabularClassifier(**{**PLAIN, "epochs": 3}).fit(plain, label)
+    other = TabularClassifier(**{**PLAIN, "epochs": 3}).fit(polars.from_pandas(plain), label)
+    assert list(other.feature_names_in_) == ["income", "owner"]
+    np.testing.assert_array_equal(
+        other.predict_proba(polars.from_pandas(plain)), model.predict_proba(plain)
+    )
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        found = model.predict_proba(plain.to_numpy(float))
+    np.testing.assert_array_equal(found, model.predict_proba(plain))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x.set_axis(["a", "a", "b"], axis=1), y), "more than one column called 'a'"),
+        (lambda x, y: (x.assign(income=np.inf), y), "infinite"),
+        (lambda x, y: (x.iloc[:1], y[:1]), "n_samples=1"),
+        (lambda x, y: (x[[]], y), r"0 column\(s\)"),
+        (lambda x, y: (x.assign(income=1, town="Ulm", owner=True), y), "no column is left"),
+        (lambda x, y: (x, np.full(len(y), "paid")), "are of the class 'paid'"),
+        (lambda x, y: (x, y[:-1]), "inconsistent numbers of samples"),
+    ],
+)
+def test_bad_data_are_value_errors(change, message):
+    frame, label, _ = mixed(n=40)
+    x, y = change(frame, label)
+    with pytest.raises(ValueError, match=message):
+        TabularClassifier(**PLAIN).fit(x, y)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"recipe": "mpl"}, "Did you mean 'mlp'"),
+        ({"hidden": (0,)}, "hidden: units must be a whole number >= 1, got 0"),
+        ({"validation_share": 1.5}, "validation_share must lie between 0 and 1"),
+        ({"task": "counts"}, "task must be one of"),
+        ({"kinds": {"income": "numbr"}}, "Did you mean 'number'"),
+        ({"kinds": {"incom": "number"}}, "income"),
+    ],
+)
+def test_bad_options(options, message):
+    frame, _, number = mixed(n=40)
+    with pytest.raises((DescendError, ValueError), match=message):
+        TabularRegressor(**{**PLAIN, **options}).fit(frame, number)
+
+
+def test_validation_with_a_class_that_training_has_not():
+    frame, label, _ = mixed(n=40)
+    strange = np.where(np.arange(40) == 0, "late", label)
+    with pytest.raises(DataError, match="the class 'late', training does not"):
+        TabularClassifier(**PLAIN).fit(frame, label, validation=(frame, strange))
