@@ -220,6 +220,18 @@ def test_dates_with_hours_gaps_and_nonsense():
     assert x[2, 0] == pytest.approx(24 / 18)
 
 
+def test_day_or_month_first_is_learned_from_the_training_rows():
+    """A later row that could be either is read as those were."""
+    later = pd.DataFrame({"t": ["03/04/2020"]})
+    for written, month in ((["13/04/2020", "01/02/2020"], 4), (["04/13/2020", "01/02/2020"], 3)):
+        encoder = Encoder.fit(pd.DataFrame({"t": written * 3}))
+        x, _ = transform(encoder, later)
+        angle = 2 * np.pi * (month - 1) / 12
+        place = encoder.names().index("t month sin")
+        assert x[0, place : place + 2] == pytest.approx([np.sin(angle), np.cos(angle)], abs=1e-6)
+        assert Encoder.from_json(encoder.to_json()) == encoder
+
+
 def test_kinds_can_be_told():
     frame = pd.DataFrame({"zip": [10115, 10117, 10115, 20095], "id": [1, 2, 3, 4], "y": 1.5})
     assert Encoder.fit(frame).names() == ["zip"]

@@ -92,18 +92,19 @@ def truths(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return values, words.notna().to_numpy(bool) & np.isnan(values)
 
 
-def dates(column: pd.Series) -> tuple[pd.Series, np.ndarray]:
+def dates(column: pd.Series, day_first: bool | None = None) -> tuple[pd.Series, np.ndarray]:
     """A column as datetime64, NaT where missing; and which entries are there but are no date.
 
-    Day or month first is decided for the whole column: by a number above 12 if there is one, else
-    points mean the day first and slashes the month. Moments with a zone become UTC; times of day
-    and spans of time count from 1970.
+    Moments with a zone become UTC; times of day and spans of time count from 1970.
+
+    Args:
+        day_first: whether 3/4/2020 is in April; None decides by `day_first` of these rows.
     """
-    moments = _moments(column)
+    moments = _moments(column, day_first)
     return moments, column.notna().to_numpy(bool) & moments.isna().to_numpy(bool)
 
 
-def _moments(column: pd.Series) -> pd.Series:
+def _moments(column: pd.Series, first: bool | None) -> pd.Series:
     types = pd.api.types
     if types.is_datetime64_any_dtype(column.dtype):
         return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
@@ -115,13 +116,15 @@ def _moments(column: pd.Series) -> pd.Series:
     if column.dtype == object and isinstance(column.dropna().iloc[:1].squeeze(), datetime.time):
         words = "1970-01-01 " + words
     places, levels = pd.factorize(words)
-    found = _parsed(pd.Series(levels, dtype="string"))
+    found = _parsed(pd.Series(levels, dtype="string"), first)
     return found.reindex(places).set_axis(column.index)
 
 
-def _parsed(words: pd.Series) -> pd.Series:
+def _parsed(words: pd.Series, first: bool | None) -> pd.Series:
     found = _to_datetime(words)
-    if _day_first(words):  # pandas would turn the year-month-day of others round as well
+    if (
+        day_first(words) if first is None else first
+    ):  # pandas would turn the year-month-day of others round as well
         turned = words.str.match(_PARTS).fillna(False).astype(bool)
         found = found.where(~turned, _to_datetime(words[turned], day_first=True))
     return found
@@ -132,8 +135,14 @@ def _to_datetime(words: pd.Series, day_first: bool = False) -> pd.Series:
     return found.dt.tz_localize(None)
 
 
-def _day_first(words: pd.Series) -> bool:
-    parts = words.dropna().astype("str").str.extract(_PARTS).dropna()
+def day_first(column: pd.Series) -> bool:
+    """Whether dates such as 3/4/2020 have the day first, decided for the whole column.
+
+    By a number above 12 if there is one; else points mean the day first and slashes the month.
+    """
+    if not (column.dtype == object or pd.api.types.is_string_dtype(column.dtype)):
+        return False
+    parts = column.dropna().astype("str").str.extract(_PARTS).dropna()
     if parts.empty:
         return False
     first, second = parts[0].astype(int), parts[2].astype(int)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,7 +137,8 @@ def _judged_words(name: str, known: pd.Series, distinct: int) -> Judgement:
 def _as_told(name: str, column: pd.Series, kind: str) -> Judgement:
     if kind not in KINDS:
         raise unknown(f"kind of the column {name!r}:", kind, KINDS)
-    reader = {"number": numbers, "boolean": truths, "date": dates}.get(kind)
+    readers: dict[str, Callable] = {"number": numbers, "boolean": truths, "date": dates}
+    reader = readers.get(kind)
     wrong = reader(column)[1] if reader else np.zeros(len(column), bool)
     if wrong.any():
         row = int(np.argmax(wrong))

@@ -25,7 +25,7 @@ import pandas as pd
 
 from descend.data.sources import unknown_column
 from descend.errors import DataError
-from descend.tables.columns import dates, numbers, text, truths
+from descend.tables.columns import dates, day_first, numbers, text, truths
 from descend.tables.describe import NOTHING, judge
 
 MOST_LEVELS = 50  # of a category in 0/1 numbers; rarer ones are all zeros, as unseen ones are
@@ -72,7 +72,7 @@ class Column:
         fill: stands in for a missing number or truth value, in the column's units.
         levels: of a category or an ordered column.
         embedded: whether a category becomes a whole number for an embedding.
-        parts: of a date.
+        parts: of a date; day_first: whether 3/4/2020 is in April.
         first: of a date, in seconds since 1970.
     """
 
@@ -86,6 +86,7 @@ class Column:
     levels: tuple[str, ...] = ()
     embedded: bool = False
     parts: tuple[str, ...] = ()
+    day_first: bool = False
 
     def outputs(self) -> list[str]:
         """Names of the numbers that this column becomes (an embedding's code is none of them)."""
@@ -313,7 +314,8 @@ def _learn_ordered(name: str, column: pd.Series) -> Column:
 
 
 def _learn_date(name: str, column: pd.Series) -> Column | str:
-    when, _ = dates(column)
+    turned = day_first(column)
+    when, _ = dates(column, turned)
     known = when.dropna()
     if known.empty:
         return "no training row holds a date that can be read"
@@ -326,7 +328,9 @@ def _learn_date(name: str, column: pd.Series) -> Column | str:
     parts += [part for part in PARTS if span and _part(known, part).nunique() > 1]
     scale = max(span / YEAR, 1e-9)
     middle = float(np.median(seconds))
-    return Column(name, "date", lost, first, scale, fill=middle, parts=tuple(parts))
+    return Column(
+        name, "date", lost, first, scale, fill=middle, parts=tuple(parts), day_first=turned
+    )
 
 
 def _require_finite(name: str, values: np.ndarray, where: str) -> None:
@@ -396,7 +400,7 @@ def _encode_number(
 
 
 def _encode_date(column: Column, given: pd.Series, noted: Noted) -> tuple[np.ndarray, np.ndarray]:
-    when, unread = dates(given)
+    when, unread = dates(given, column.day_first)
     lost = when.isna().to_numpy(bool)
     noted.unreadable = int(unread.sum())
     if noted.unreadable:
