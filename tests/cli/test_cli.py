@@ -113,7 +113,7 @@ def test_fit_of_a_file_with_everything_in_it(capsys):
     assert "price (the last column; --target chooses another)" in shown
     assert "regression: it holds 76 distinct numbers in 76 rows" in shown
     assert "4 rows without a target" in shown
-    assert "key: every value is different" in shown
+    assert "key: identifier: every value is different" in shown
     assert "[bold]size" in shown
     assert "in units of price" in shown
     assert "predicting the mean" in shown
