@@ -187,11 +187,6 @@ class Evidence:
         names = [c.name for c in self.prepared.encoder.columns]
         return self.prepared.columns.iloc[self.rows[part]][names]
 
-    def values(self, output: np.ndarray) -> np.ndarray:
-        """Predictions from what the network puts out, at its temperature."""
-        found, calibrated = self.head.predict(output), self.fitted.predictor.calibrated
-        return found if calibrated is None or not self.classes else calibrated.probabilities(found)
-
     def weight(self, part: str) -> np.ndarray | None:
         """(n,) or None."""
         weight = self.prepared.weight

@@ -86,7 +86,7 @@ def _to_permute(
     def predict(changed: pd.DataFrame) -> np.ndarray:
         values = changed.to_numpy()
         parts = values[:, :numbers].astype(np.float32), values[:, numbers:].astype(np.int32)
-        return evidence.values(outputs(evidence.fitted.model, Encoded(*parts)))
+        return evidence.fitted.predictor.values_of(outputs(evidence.fitted.model, Encoded(*parts)))
 
     return frame, predict, _blocks(prepared.encoder.columns, numbers)
 

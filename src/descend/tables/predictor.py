@@ -88,8 +88,9 @@ class TablePredictor:
         """Predictions from the network's output; probabilities at the fitted temperature."""
         assert self.target.head is not None
         found = self.target.head.predict(output)
-        calibrate = self.target.classifies and self.calibrated is not None
-        return self.calibrated.probabilities(found) if calibrate and self.calibrated else found
+        if not self.target.classifies or self.calibrated is None:
+            return found
+        return self.calibrated.probabilities(found)
 
     def predict(
         self, frame: pd.DataFrame, where: str = "the table", *, intervals: bool = False
