@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from descend.data.splits import split_rows, three_way
+from descend.data.splits import split_rows
 from descend.errors import DataError
 
 
@@ -19,7 +19,7 @@ def parts(split):
 @pytest.mark.parametrize("n", [10, 11, 150, 997])
 @pytest.mark.parametrize("shares", [(0.2, 0.2), (0.25, 0.3)])
 def test_every_row_is_in_one_part(n, shares):
-    split = three_way(n, validation_share=shares[0], test_share=shares[1], seed=3)
+    split = split_rows(n, validation_share=shares[0], test_share=shares[1], seed=3)
     rows = np.concatenate([split.train, split.validation, split.test])
     assert np.array_equal(np.sort(rows), np.arange(n))
     assert abs(len(split.test) - shares[1] * n) <= 1
@@ -28,14 +28,14 @@ def test_every_row_is_in_one_part(n, shares):
 
 def test_classes_keep_their_shares():
     labels = np.repeat([0, 1, 2], [100, 60, 40])
-    split = three_way(200, labels=labels)
+    split = split_rows(200, labels=labels)
     for part, size in ((split.train, 120), (split.validation, 40), (split.test, 40)):
         assert np.bincount(labels[part]).tolist() == [size // 2, size * 3 // 10, size // 5]
     assert split.how == "drawn at random, equal shares of the classes, seed 0"
 
 
 def test_the_seed_decides():
-    a, b, c = (three_way(100, seed=s).test for s in (1, 1, 2))
+    a, b, c = (split_rows(100, seed=s).test for s in (1, 1, 2))
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
 
@@ -54,7 +54,7 @@ def test_the_seed_decides():
 )
 def test_what_cannot_be_split(n, options, message):
     with pytest.raises(DataError, match=message):
-        three_way(n, **options)
+        split_rows(n, **options)
 
 
 # -- by whole groups ----------------------------------------------------------------------------

@@ -96,30 +96,6 @@ def split_rows(
     return Split(split.train, split.validation, test, how, split.left_out)
 
 
-def three_way(
-    n: int,
-    *,
-    labels: np.ndarray | None = None,
-    validation_share: float = 0.2,
-    test_share: float = 0.2,
-    seed: int = 0,
-) -> Split:
-    """Training, validation and test rows, drawn at random.
-
-    Args:
-        n: number of rows.
-        labels: (n,) classes; given, each part has about the same shares of them.
-        validation_share, test_share: of all rows; the rest is for training.
-        seed: of the draw.
-
-    Raises:
-        DataError: shares that leave a part empty, too few rows, a class that is too small.
-    """
-    return split_rows(
-        n, labels=labels, validation_share=validation_share, test_share=test_share, seed=seed
-    )
-
-
 def _rows_asked_for(
     n: int, validation_share: float, test_share: float | None
 ) -> tuple[int, int, int]:
