@@ -54,7 +54,7 @@ def options(job: dict):
 
 
 def of_descend(job: dict, method: str) -> dict:
-    from descend.tables.search import search
+    from descend.tables.choosing.search import search
 
     given = table(job["rows"])
     began = time.perf_counter()
@@ -72,8 +72,8 @@ def of_keras(job: dict) -> dict:
     import keras
     import tensorflow  # noqa: F401
 
+    from descend.tables.choosing.space import draw_trials
     from descend.tables.prepare import prepare_table
-    from descend.tables.space import draw_trials
 
     prepared = prepare_table(table(job["rows"]), options(job))
     train, held = (

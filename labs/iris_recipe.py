@@ -20,7 +20,7 @@ from _lab import Check, axes, run, save
 
 from descend.data.sources import load
 from descend.data.splits import Split
-from descend.tables.baselines import fit_baselines
+from descend.tables.baselines.side_by_side import fit_baselines
 from descend.tables.options import FitOptions
 from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.recipe import FittedTable, fit_prepared, open_test

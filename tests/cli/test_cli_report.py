@@ -13,7 +13,7 @@ from report.small_tables import made, options
 
 from descend.cli.main import run
 from descend.data.sources import load
-from descend.tables.bootstrap import compare
+from descend.tables.judging.bootstrap import compare
 from descend.tables.predictor import TablePredictor
 from descend.tables.recipe import fit_table
 from descend.tables.reopen import reopen

@@ -15,11 +15,11 @@ from scipy import stats
 from sklearn import metrics
 
 from descend.errors import DataError, DescendError
-from descend.report.table import table_report
-from descend.report.table_evidence import ReportOptions, gather
-from descend.report.table_explained import _importance
-from descend.tables.costs import Costs
-from descend.tables.importance import permutation_importance
+from descend.report.table.evidence import ReportOptions, gather
+from descend.report.table.explained import _importance
+from descend.report.table.write import table_report
+from descend.tables.judging.costs import Costs
+from descend.tables.judging.importance import permutation_importance
 from descend.tables.options import FitOptions
 from descend.tables.recipe import fit_table, open_test
 from descend.tables.reopen import reopen

@@ -13,11 +13,11 @@ from scipy import stats
 from descend.data.sources import Table
 from descend.errors import DescendError
 from descend.nn.layers.base import layer_from
-from descend.tables.ablation import LeaveOut, ablate
+from descend.tables.choosing.ablation import LeaveOut, ablate
+from descend.tables.choosing.together import rounds_of, validation_figures
 from descend.tables.encoder import Encoder
 from descend.tables.options import FitOptions
 from descend.tables.prepare import prepare_table
-from descend.tables.together import rounds_of, validation_figures
 
 SEEDS = (0, 1, 2)
 STRONG, WEAK = ("size", "town"), ("age", "noise")

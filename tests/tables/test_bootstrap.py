@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn import metrics
 
 from descend.errors import DataError, DescendError
-from descend.tables.bootstrap import Draws, bootstrap, compare, interval
+from descend.tables.judging.bootstrap import Draws, bootstrap, compare, interval
 
 
 def event(seed, n=300):
@@ -118,11 +118,11 @@ def test_weights_of_rows():
 def test_draws_repeat_whatever_the_size_of_a_batch(monkeypatch):
     y, p, _ = event(0)
     whole = bootstrap("auc", y, p, resamples=100)
-    monkeypatch.setattr("descend.tables.bootstrap.AT_ONCE", 7 * len(y))
+    monkeypatch.setattr("descend.tables.judging.bootstrap.AT_ONCE", 7 * len(y))
     assert bootstrap("auc", y, p, resamples=100) == whole
     assert bootstrap("auc", y, p, resamples=100, seed=1) != whole
     bca = bootstrap("auc", y, p, resamples=100, method="bca")
-    monkeypatch.setattr("descend.tables.bootstrap.AT_ONCE", 10**6)
+    monkeypatch.setattr("descend.tables.judging.bootstrap.AT_ONCE", 10**6)
     assert bootstrap("auc", y, p, resamples=100, method="bca") == bca
 
 
@@ -144,7 +144,7 @@ def test_a_figure_without_spread_falls_back():
 
 
 def test_many_rows_take_the_percentile_and_say_so(monkeypatch):
-    monkeypatch.setattr("descend.tables.bootstrap.BCA_UNITS", 100)
+    monkeypatch.setattr("descend.tables.judging.bootstrap.BCA_UNITS", 100)
     y, p, _ = event(0)
     assert bootstrap("brier", y, p, method="bca", resamples=50).method == "percentile"
 

@@ -9,7 +9,7 @@ from sklearn import metrics
 from statsmodels.stats.proportion import proportion_confint
 
 from descend.errors import DataError
-from descend.tables.by_group import classes_by_group, event_by_group, values_by_group
+from descend.tables.judging.by_group import classes_by_group, event_by_group, values_by_group
 
 RNG = np.random.default_rng(0)
 N = 400

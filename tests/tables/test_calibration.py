@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from descend.errors import DescendError
-from descend.tables.calibration import (
+from descend.tables.judging.calibration import (
     Temperature,
     brier,
     fit_temperature,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from descend.errors import DescendError
-from descend.tables import checks
-from descend.tables.verdicts import Check, to_frame
+from descend.tables.checks import of_network as checks
+from descend.tables.checks.verdicts import Check, to_frame
 
 # function, arguments, level, failed
 CASES = [

@@ -12,14 +12,14 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileR
 from sklearn.preprocessing import StandardScaler
 
 from descend.errors import DataError, DescendError
-from descend.tables.conformal import (
+from descend.tables.judging.conformal import (
     ConformalIntervals,
     ConformalSets,
     calibrate_intervals,
     calibrate_sets,
     conformal_quantile,
 )
-from descend.tables.coverage import interval_coverage, set_coverage
+from descend.tables.judging.coverage import interval_coverage, set_coverage
 
 P = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.25, 0.35, 0.4]])
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from descend.errors import DescendError
-from descend.tables.costs import Costs, cheapest_class, choose_threshold, decide
+from descend.tables.judging.costs import Costs, cheapest_class, choose_threshold, decide
 
 
 def drawn(seed, n=400):

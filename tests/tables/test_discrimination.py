@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn import metrics
 
 from descend.errors import DataError
-from descend.tables.discrimination import (
+from descend.tables.judging.discrimination import (
     discrimination,
     gains,
     precision_recall_points,

@@ -11,7 +11,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 
 from descend.errors import DataError, DescendError
-from descend.tables.effects import average_marginal_effects
+from descend.tables.judging.effects import average_marginal_effects
 
 
 def affairs():

@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
 from descend.errors import DescendError
-from descend.tables.importance import partial_dependence, permutation_importance
+from descend.tables.judging.importance import partial_dependence, permutation_importance
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from statsmodels.sandbox.stats.runs import runstest_1samp
 from descend.data.sources import load
 from descend.data.splits import split_rows
 from descend.errors import DataError
-from descend.tables import leakage
-from descend.tables.data_checks import check_data
-from descend.tables.plain_columns import PlainColumns
-from descend.tables.runs import runs_z
+from descend.tables.baselines.raw_columns import PlainColumns
+from descend.tables.checks import leakage
+from descend.tables.checks.of_data import check_data
+from descend.tables.checks.runs import runs_z
 
 
 def table(n=400, seed=0):

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from descend.errors import DataError, DescendError
-from descend.tables.measures import MEASURES, Measure, mean_loss, measure, pinball
+from descend.tables.judging.measures import MEASURES, Measure, mean_loss, measure, pinball
 
 RNG = np.random.default_rng(0)
 N = 60

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from descend.errors import DataError
-from descend.tables.plain import Figures, class_numbers, distributions, plain, truth, vector
+from descend.tables.judging.plain import Figures, class_numbers, distributions, plain, truth, vector
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import pytest
 
 from descend.data.sources import Table
 from descend.errors import DescendError
+from descend.tables.choosing.search import search
+from descend.tables.choosing.space import SPACES, Between, draw_trials
 from descend.tables.options import FitOptions
 from descend.tables.prepare import prepare_table
 from descend.tables.recipe import fit_prepared
 from descend.tables.scores import figures_of
-from descend.tables.search import search
-from descend.tables.space import SPACES, Between, draw_trials
 
 OPTIONS = FitOptions(recipe="mlp", hidden=(6,), epochs=15, batch_size=32, sealed=True)
 SPACE = {

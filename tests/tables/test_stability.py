@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 
 from descend.errors import DescendError
-from descend.tables.stability import shift, stability
+from descend.tables.judging.stability import shift, stability
 
 
 def test_by_hand():

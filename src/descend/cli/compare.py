@@ -64,7 +64,7 @@ def command(
         plain = {name: value for name, value in how.items() if name not in ("sql", "db")}
         other = read_table(test, quiet, **plain)
 
-    from descend.report.table_compare import HEAD, side_by_side  # JAX starts here
+    from descend.report.table.compare import HEAD, side_by_side  # JAX starts here
 
     found = side_by_side(a, b, table, other, resamples=resamples)
     for warning in found.warnings:

@@ -202,7 +202,7 @@ def _fit(
 
     found = None
     if searched is not None:
-        from descend.tables.search import search
+        from descend.tables.choosing.search import search
 
         trials, method = searched
         found = search(prepared, trials=trials, method=method, show=tell)
@@ -225,7 +225,7 @@ def _fit(
     show.test(console, fitted, quiet)
     show.saved(console, fitted, path, data, quiet)
     if report is not None:
-        from descend.report.table import table_report
+        from descend.report.table.write import table_report
 
         tried = None if found is None else found.to_frame()
         files = table_report(fitted, report, command=again, trials=tried, test=other, show=tell)

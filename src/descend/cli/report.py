@@ -10,7 +10,7 @@ import click
 from descend.cli.reading import reading_options
 
 if TYPE_CHECKING:
-    from descend.report.table_evidence import ReportOptions
+    from descend.report.table.evidence import ReportOptions
     from descend.tables.recipe import FittedTable
 
 
@@ -78,8 +78,8 @@ def command(
         plain = {name: value for name, value in how.items() if name not in ("sql", "db")}
         other = read_table(test, quiet, **plain)
 
-    from descend.report.table import table_report  # JAX starts here
-    from descend.report.table_evidence import refuse
+    from descend.report.table.evidence import refuse
+    from descend.report.table.write import table_report  # JAX starts here
     from descend.tables.reopen import reopen
 
     def show(words: str) -> None:
@@ -105,8 +105,8 @@ def _options(
     limitation: tuple[str, ...],
     **given: Any,
 ) -> ReportOptions:
-    from descend.report.table_evidence import ReportOptions
-    from descend.tables.costs import Costs
+    from descend.report.table.evidence import ReportOptions
+    from descend.tables.judging.costs import Costs
 
     return ReportOptions(
         threshold=threshold,

@@ -12,9 +12,9 @@ from descend.tables.prepare import Prepared
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from descend.tables.choosing.search import Search
     from descend.tables.encoder import Encoder
     from descend.tables.recipe import FittedTable
-    from descend.tables.search import Search
 
 MOST_LISTED = 8  # columns of one kind of remark before the rest is only counted
 PLOT_WIDTH = 76

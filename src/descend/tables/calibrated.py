@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from descend.tables.calibration import Temperature, fit_temperature
-from descend.tables.conformal import (
+from descend.tables.heads import Classes, Head, Quantiles, Values
+from descend.tables.judging.calibration import Temperature, fit_temperature
+from descend.tables.judging.conformal import (
     ConformalIntervals,
     ConformalSets,
     calibrate_intervals,
     calibrate_sets,
 )
-from descend.tables.heads import Classes, Head, Quantiles, Values
 
 COVERAGE = 0.9
 FLOOR = 0.1  # of the mean spread of training rows, added to a row's spread

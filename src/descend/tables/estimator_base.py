@@ -173,7 +173,7 @@ class TabularEstimator(BaseEstimator):
         """Standard deviation of the members' predictions, (n, ...): large where they disagree.
 
         It says how much a prediction depends on the training's chance, not how far the truth may
-        lie from it: for that see `descend.tables.conformal`. Zero for a single member.
+        lie from it: for that see `descend.tables.judging.conformal`. Zero for a single member.
         """
         return self.predict_members(X).std(axis=0)
 

@@ -1,0 +1,1 @@
+"""The report on a network fitted to a table."""

@@ -1,0 +1,384 @@
+"""What the report on a table stands on: the parts, their predictions, the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from descend.data.sources import Table, unknown_column
+from descend.errors import DescendError
+from descend.report.table.measures import measures, several_targets
+from descend.tables.baselines.side_by_side import Baseline, fit_baselines
+from descend.tables.columns import kind_of
+from descend.tables.heads import Head, Quantiles, Values
+from descend.tables.judging.costs import Costs
+from descend.tables.judging.measures import Measure
+from descend.tables.judging.plain import share
+from descend.tables.prepare import Prepared
+from descend.tables.recipe import FittedTable
+from descend.tables.reopen import OWN_TEST
+from descend.tables.scores import MAIN, simplest
+
+PARTS = ("train", "validation", "test")
+BASELINE_TASKS = {"count": "counts", "share": "shares", "quantile": "quantiles"}
+MOST_EXPLAINED = 5  # classes or targets; of more classes only the most frequent one
+MOST_GROUPS = 12  # distinct numbers of a group column; more are cut into quarters
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """What a report can be told.
+
+    Args:
+        purpose: what the network is for, in words.
+        limitations: known to the author, besides those that are found.
+        group: a column of the table, whether an input or not; figures are shown for each group.
+        threshold: of two classes, from which probability on a row is called the second; None is
+            one half, or that of least cost.
+        costs: of mistakes; the threshold is then chosen on the validation rows.
+        known_later: columns that are not known when a prediction is made.
+        baselines: names of `descend.tables.baselines.side_by_side.BASELINES`; None for all.
+        resamples: of the bootstrap; fewer are drawn where the test part has more than 50,000 rows.
+        level: of its intervals.
+        most_rows: of the test part for importance, effects and partial dependence.
+        seed: of everything drawn for the report.
+
+    Raises:
+        DescendError: a number out of range; a threshold and costs.
+    """
+
+    purpose: str = ""
+    limitations: tuple[str, ...] = ()
+    group: str | None = None
+    threshold: float | None = None
+    costs: Costs | None = None
+    known_later: tuple[str, ...] = ()
+    baselines: tuple[str, ...] | None = None
+    resamples: int = 1000
+    level: float = 0.95
+    most_rows: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        share("level", self.level)
+        if self.threshold is not None:
+            share("threshold", self.threshold)
+            if self.costs is not None:
+                raise DescendError("give a threshold, or costs to choose it by; not both")
+        if self.resamples < 2 or self.most_rows < 10:
+            raise DescendError(
+                "resamples must be at least 2 and most_rows at least 10, got "
+                f"{self.resamples} and {self.most_rows}"
+            )
+
+    def draws(self, rows: int) -> int:
+        """Resamples of so many rows."""
+        return min(self.resamples, max(200, 50_000 * self.resamples // rows))
+
+
+@dataclass(frozen=True)
+class View:
+    """One target with its predictions; of a task with one target it is the whole.
+
+    Attributes:
+        label: the target.
+        y: {part: (n,)}; predicted: {part: as `Head.predict`}.
+        baselines: fitted on the same parts.
+    """
+
+    label: str
+    y: dict[str, np.ndarray]
+    predicted: dict[str, np.ndarray]
+    baselines: tuple[Baseline, ...]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A number a row that explanations are about.
+
+    Attributes:
+        label: in words.
+        place: of it on the last axis of the predictions; None where there is one number.
+    """
+
+    label: str
+    place: int | None
+
+    def take(self, values: np.ndarray) -> np.ndarray:
+        """(n, ...) to (n, ...) without the last axis."""
+        return values if self.place is None else values[..., self.place]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The parts, what the network says of them, and the baselines.
+
+    Attributes:
+        fitted, options: as given.
+        rows: {part: row numbers}.
+        predicted: {part: as `Head.predict`}.
+        members: of the test rows, (n, members, ...).
+        views: one a target.
+        clusters: of the test rows, drawn together by the bootstrap; None where rows are drawn.
+        groups: (n,) labels of the test rows, or None.
+        used: {raw column that the network uses: its kind}.
+    """
+
+    fitted: FittedTable
+    options: ReportOptions
+    rows: dict[str, np.ndarray]
+    predicted: dict[str, np.ndarray]
+    members: np.ndarray
+    views: tuple[View, ...]
+    clusters: np.ndarray | None
+    groups: pd.Series | None
+    used: dict[str, str]
+
+    @property
+    def prepared(self) -> Prepared:
+        """The table."""
+        return self.fitted.prepared
+
+    @property
+    def task(self) -> str:
+        """See `descend.tables.heads`."""
+        return self.prepared.target.task
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; () of numbers."""
+        return self.prepared.target.classes
+
+    @property
+    def head(self) -> Head:
+        """Of the network."""
+        assert self.prepared.target.head is not None
+        return self.prepared.target.head
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Of quantiles."""
+        return self.head.levels if isinstance(self.head, Quantiles) else ()
+
+    @property
+    def binary(self) -> bool:
+        """Whether there are two classes; the second is the event."""
+        return len(self.classes) == 2
+
+    @property
+    def own_test(self) -> bool:
+        """Whether the test rows come from a table of their own."""
+        return self.prepared.split.how.endswith(OWN_TEST)
+
+    def y(self, part: str) -> np.ndarray:
+        """Class numbers or values, (n,) or (n, targets)."""
+        return self.prepared.y[self.rows[part]]
+
+    def inputs(self, part: str) -> pd.DataFrame:
+        """The columns that the network uses, as they came; rows numbered from 0."""
+        found = self.prepared.inputs.iloc[self.rows[part]]
+        return found[list(self.used)].reset_index(drop=True)
+
+    def columns(self, part: str) -> pd.DataFrame:
+        """What is encoded: the same columns, or the terms of a formula."""
+        names = [c.name for c in self.prepared.encoder.columns]
+        return self.prepared.columns.iloc[self.rows[part]][names]
+
+    def weight(self, part: str) -> np.ndarray | None:
+        """(n,) or None."""
+        weight = self.prepared.weight
+        return None if weight is None else weight[self.rows[part]]
+
+    def some(self) -> np.ndarray:
+        """Places in the test part of the rows that explanations are made on."""
+        n, most = len(self.rows["test"]), self.options.most_rows
+        if n <= most:
+            return np.arange(n)
+        return np.sort(np.random.default_rng(self.options.seed).choice(n, most, replace=False))
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """{figure: measure} of a view, the main one first; without what the test cannot have."""
+        found = measures(self.task, self.levels, len(self.classes))
+        if "AUC" in found and len(np.unique(self.y("test"))) < 2:
+            del found["AUC"]
+        return found
+
+    @property
+    def main(self) -> tuple[str, Measure]:
+        """(name, measure) that the task is judged by as a whole; lower is better."""
+        if len(self.views) > 1:
+            assert isinstance(self.head, Values)
+            return "squared error in sd", several_targets(self.head.sd)
+        return MAIN[self.task], self.measures[MAIN[self.task]]
+
+    def cost(self, part: str) -> tuple[float, float]:
+        """The main figure of the network and of the simplest prediction, on a part."""
+        _, measure = self.main
+        y, weight = self.y(part), self.weight(part)
+        simple, _ = simplest(self.task, self.y("train"), len(y), self.classes, self.levels)
+        return measure(y, self.predicted[part], weight), measure(y, simple, weight)
+
+    @property
+    def explained(self) -> list[Explained]:
+        """What effects and curves are shown of."""
+        target = self.prepared.target
+        if self.binary:
+            return [Explained(f"probability of {self.classes[1]}", 1)]
+        if self.classes:
+            counts = np.bincount(self.y("train"), minlength=len(self.classes))
+            few = len(self.classes) <= MOST_EXPLAINED
+            shown = range(len(self.classes)) if few else [int(counts.argmax())]
+            return [Explained(f"probability of {self.classes[i]}", i) for i in shown]
+        if self.levels:
+            middle = int(np.argmin(np.abs(np.asarray(self.levels) - 0.5)))
+            return [Explained(f"quantile {self.levels[middle]:g} of {target.name}", middle)]
+        if len(self.views) > 1:
+            return [Explained(n, i) for i, n in enumerate(target.names[:MOST_EXPLAINED])]
+        return [Explained(target.name, None)]
+
+
+def refuse(prepared: Prepared, options: ReportOptions, test: Table | None = None) -> None:
+    """Raise what is wrong with options, before a test is opened for a report.
+
+    Raises:
+        DescendError: a threshold or costs where there are not two classes.
+        DataError: a group column that is not there.
+    """
+    target = prepared.target
+    asked = options.threshold is not None or options.costs is not None
+    if asked and len(target.classes) != 2:
+        raise DescendError(
+            f"a threshold or costs need a target of two classes; {target.name!r} is "
+            + (f"one of {len(target.classes)}" if target.classes else f"a {target.task}")
+        )
+    if options.group is not None:
+        _groups(prepared, options.group, test)
+
+
+def gather(
+    fitted: FittedTable,
+    options: ReportOptions,
+    test: Table | None = None,
+    tell: Callable[[str], None] = lambda words: None,
+) -> Evidence:
+    """Predict all parts and fit the baselines.
+
+    Args:
+        fitted: with an opened test.
+        options: of the report.
+        test: the test table of the user's own, for a group column that is no input.
+        tell: is given a word on what comes next.
+
+    Raises:
+        DescendError: the test is sealed; a threshold where there are not two classes.
+        DataError: a group column that is not there.
+    """
+    prepared, target = fitted.prepared, fitted.prepared.target
+    assert target.head is not None
+    if fitted.scores is None:
+        raise DescendError(
+            "the test of this network is sealed, and a report shows it: open it first "
+            "(open_test(fitted), or `descend report` with its file)"
+        )
+    refuse(prepared, options, test)
+    split = prepared.split
+    rows = {"train": split.train, "validation": split.validation, "test": split.test}
+    groups = None if options.group is None else _groups(prepared, options.group, test)
+    tell("predicting")
+    predicted = {part: fitted.predictor.values(prepared.inputs.iloc[r]) for part, r in rows.items()}
+    clusters = None
+    if prepared.groups is not None:
+        labels = prepared.groups.iloc[split.test].to_numpy()
+        clusters = labels if pd.Series(labels).nunique(dropna=False) > 1 else None
+    tell("fitting baselines")
+    return Evidence(
+        fitted=fitted,
+        options=options,
+        rows=rows,
+        predicted=predicted,
+        members=fitted.predictor.members(prepared.inputs.iloc[split.test]),
+        views=_views(prepared, rows, predicted, options),
+        clusters=clusters,
+        groups=groups,
+        used=_used(prepared),
+    )
+
+
+def _used(prepared: Prepared) -> dict[str, str]:
+    """{raw column: kind}; of a formula, the columns that it cannot do without."""
+    columns, design = prepared.encoder.columns, prepared.design
+    if design is None:
+        return {c.name: c.kind for c in columns}
+    few, found = prepared.inputs.iloc[prepared.split.train[:5]], {}
+    terms = {c.name for c in columns}
+    for name in few.columns:
+        try:
+            design.apply(few.drop(columns=name), targets=False)
+        except DescendError:
+            own = "category" if f"C({name})" in terms else kind_of(prepared.inputs[name])
+            found[str(name)] = str(own)
+    return found
+
+
+def _views(
+    prepared: Prepared,
+    rows: dict[str, np.ndarray],
+    predicted: dict[str, np.ndarray],
+    options: ReportOptions,
+) -> tuple[View, ...]:
+    target = prepared.target
+    used = prepared.columns[[c.name for c in prepared.encoder.columns]]
+    frames = {part: used.iloc[r] for part, r in rows.items()}
+    weights = {p: None if prepared.weight is None else prepared.weight[rows[p]] for p in PARTS}
+    views = []
+    for i, name in enumerate(target.names):
+        several = prepared.y.ndim == 2
+        y = {p: prepared.y[r, i] if several else prepared.y[r] for p, r in rows.items()}
+        said = {p: v[:, i] if several else v for p, v in predicted.items()}
+        levels: Sequence[float] = getattr(target.head, "levels", ())
+        found = fit_baselines(
+            frames["train"],
+            frames["validation"],
+            frames["test"],
+            y["train"],
+            y["validation"],
+            task=BASELINE_TASKS.get(target.task, target.task),
+            classes=len(target.classes),
+            quantiles=levels,
+            weights=weights["train"],
+            weights_validation=weights["validation"],
+            names=options.baselines,
+            seed=options.seed,
+        )
+        views.append(View(name, y, said, found))
+    return tuple(views)
+
+
+def _groups(prepared: Prepared, name: str, test: Table | None) -> pd.Series:
+    """The labels of the test rows, of any column of the table; many numbers cut into quarters."""
+    rows, inputs = prepared.split.test, prepared.inputs
+    if name in inputs.columns:
+        whole = inputs[name]
+        found = whole.iloc[rows]
+    else:
+        table = test if test is not None else prepared.table
+        frame = table.frame.set_axis([str(c) for c in table.frame.columns], axis="columns")
+        if name not in frame.columns:
+            raise unknown_column(name, frame.columns, table.source)
+        kept = inputs.index[rows]
+        if not frame.index.is_unique or not kept.isin(frame.index).all():
+            raise DescendError(
+                f"the rows of the group column {name!r} cannot be found again: the table's index "
+                "is not unique (reset_index), or the test is a table of its own that was not given"
+            )
+        whole = frame[name]
+        found = whole.loc[kept]
+    numeric = pd.api.types.is_numeric_dtype(found) and not pd.api.types.is_bool_dtype(found)
+    if not numeric or found.nunique() <= MOST_GROUPS:
+        return found.reset_index(drop=True)
+    quarters = pd.qcut(found, 4, duplicates="drop")
+    return quarters.astype("string").reset_index(drop=True)

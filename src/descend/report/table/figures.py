@@ -1,0 +1,300 @@
+"""Of a report on a table: how good the predictions for the test rows are, beside baselines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from descend.errors import DataError
+from descend.report.table.evidence import Evidence, View
+from descend.tables.calibrated import COVERAGE, LEAST
+from descend.tables.judging import calibration as calibrated
+from descend.tables.judging.bootstrap import bootstrap, compare
+from descend.tables.judging.conformal import calibrate_intervals
+from descend.tables.judging.costs import choose_threshold, decide
+from descend.tables.judging.coverage import interval_coverage, set_coverage
+from descend.tables.judging.discrimination import (
+    discrimination,
+    gains,
+    precision_recall_points,
+    roc_points,
+)
+from descend.tables.judging.plain import plain
+
+PARTS_OF_GAINS = 10
+BINS = 10
+QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)  # of residuals
+
+
+# -- beside baselines -----------------------------------------------------------------------------
+
+
+def baselines(evidence: Evidence) -> dict[str, Any]:
+    """Each figure of network and baselines with its interval, and that of the difference."""
+    drawn = "rows"
+    if evidence.clusters is not None:
+        drawn = f"whole groups of {evidence.prepared.options.group!r}"
+    options, rows = evidence.options, len(evidence.rows["test"])
+    return {
+        "level": options.level,
+        "resamples": options.draws(rows),
+        "drawn": drawn,
+        "weighted": evidence.prepared.weight is not None,
+        "main": next(iter(evidence.measures)),
+        "better": {name: m.better for name, m in evidence.measures.items()},
+        "targets": [_beside(evidence, view) for view in evidence.views],
+    }
+
+
+def _beside(evidence: Evidence, view: View) -> dict[str, Any]:
+    options, y, said = evidence.options, view.y["test"], view.predicted["test"]
+    how: dict[str, Any] = {
+        "weights": evidence.weight("test"),
+        "clusters": evidence.clusters,
+        "level": options.level,
+        "resamples": options.draws(len(y)),
+        "seed": options.seed,
+    }
+    network = {
+        name: bootstrap(m, y, said, **how).to_json() for name, m in evidence.measures.items()
+    }
+    others = []
+    for baseline in view.baselines:
+        found: dict[str, Any] = {}
+        if baseline.test is not None:
+            for name, measure in evidence.measures.items():
+                pair = compare(measure, y, said, baseline.test, **how)
+                winner = {"first": "network", "second": "baseline", None: None}[pair.winner]
+                found[name] = {
+                    "value": pair.second.to_json(),
+                    "difference": pair.difference.to_json(),
+                    "network_better": pair.first_better,
+                    "winner": winner,
+                }
+        others.append(
+            {
+                "name": baseline.name,
+                "words": baseline.words,
+                "seconds": baseline.seconds,
+                "note": baseline.note,
+                "failed": baseline.failed,
+                "figures": plain(found),
+            }
+        )
+    return {"target": view.label, "network": network, "others": others}
+
+
+# -- discrimination -------------------------------------------------------------------------------
+
+
+def discriminate(evidence: Evidence) -> dict[str, Any]:
+    """How well predictions part classes, or how far they are from values."""
+    if evidence.binary:
+        return {"kind": "event", **_event(evidence)}
+    if evidence.classes:
+        return {"kind": "classes", **_classes(evidence)}
+    if evidence.levels:
+        return {"kind": "quantiles", **_quantiles(evidence)}
+    return {"kind": "values", "targets": [_values(view) for view in evidence.views]}
+
+
+def threshold(evidence: Evidence) -> tuple[float, str, Any]:
+    """The threshold of two classes, where it comes from, and what was found if it was chosen."""
+    options = evidence.options
+    if options.costs is not None:
+        p = evidence.predicted["validation"][:, 1]
+        found = choose_threshold(evidence.y("validation"), p, options.costs)
+        return found.chosen, "of least cost on the validation rows", found.to_json()
+    if options.threshold is not None:
+        return options.threshold, "as asked for", None
+    return 0.5, "one half, where nobody chose another", None
+
+
+def _event(evidence: Evidence) -> dict[str, Any]:
+    y, p = evidence.y("test"), evidence.predicted["test"][:, 1]
+    at, how, chosen = threshold(evidence)
+    found: dict[str, Any] = {
+        "event": evidence.classes[1],
+        "other": evidence.classes[0],
+        "threshold": at,
+        "threshold_how": how,
+        "threshold_choice": chosen,
+        "decisions": decide(y, p, at, evidence.options.costs).to_json(),
+    }
+    try:
+        return {
+            **found,
+            "ranking": discrimination(y, p).to_json(),
+            "roc": roc_points(y, p).to_json(),
+            "precision_recall": precision_recall_points(y, p).to_json(),
+            "gains": gains(y, p, parts=min(PARTS_OF_GAINS, len(y))).to_json(),
+        }
+    except DataError as error:  # a test of one class
+        return {**found, "left_out": f"no ranking: {error}"}
+
+
+def _classes(evidence: Evidence) -> dict[str, Any]:
+    scores, y, p = evidence.fitted.scores, evidence.y("test"), evidence.predicted["test"]
+    assert scores is not None
+    confusion = np.asarray(scores.confusion)
+    each = []
+    for i, name in enumerate(evidence.classes):
+        rows, called, right = confusion[i].sum(), confusion[:, i].sum(), confusion[i, i]
+        both = 0 < rows < len(y)
+        each.append(
+            {
+                "class": name,
+                "rows": rows,
+                "predicted": called,
+                "recall": right / rows if rows else None,
+                "precision": right / called if called else None,
+                "auc": discrimination(y == i, np.clip(p[:, i], 0, 1)).auc if both else None,
+            }
+        )
+    return {
+        "classes": list(evidence.classes),
+        "confusion": confusion.tolist(),
+        "each": plain(each),
+    }
+
+
+def _values(view: View) -> dict[str, Any]:
+    off = view.y["test"] - view.predicted["test"]
+    return {
+        "target": view.label,
+        "rows": len(off),
+        "mean": float(off.mean()),
+        "sd": float(off.std(ddof=1)) if len(off) > 1 else None,
+        "quantiles": {f"{q:g}": float(np.quantile(off, q)) for q in QUANTILES},
+        "correlation": _correlation(view.y["test"], view.predicted["test"]),
+    }
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else None
+
+
+def _quantiles(evidence: Evidence) -> dict[str, Any]:
+    from sklearn.metrics import mean_pinball_loss
+
+    y, q, w = evidence.y("test"), evidence.predicted["test"], evidence.weight("test")
+    each = [
+        {
+            "level": level,
+            "pinball": float(mean_pinball_loss(y, q[:, i], alpha=level, sample_weight=w)),
+        }
+        for i, level in enumerate(evidence.levels)
+    ]
+    return {"rows": len(y), "each": each}
+
+
+# -- calibration ----------------------------------------------------------------------------------
+
+
+def calibrate(evidence: Evidence) -> dict[str, Any]:
+    """Whether probabilities, means or quantiles are what comes true."""
+    if evidence.classes:
+        return {"kind": "probabilities", **_probabilities(evidence)}
+    if evidence.levels:
+        y, q = evidence.y("test"), evidence.predicted["test"]
+        each = [{"level": level, **_share(y <= q[:, i])} for i, level in enumerate(evidence.levels)]
+        return {"kind": "quantiles", "each": each}
+    return {"kind": "means", "targets": [_means(view) for view in evidence.views]}
+
+
+def _probabilities(evidence: Evidence) -> dict[str, Any]:
+    y, p = evidence.y("test"), evidence.predicted["test"]
+    if evidence.binary:
+        happened, chance, event = y == 1, np.clip(p[:, 1], 0, 1), evidence.classes[1]
+    else:
+        happened, chance = calibrated.top_class(y, p)
+        event = "the most probable class is the right one"
+    made = evidence.fitted.predictor.calibrated
+    found = None if made is None else made.temperature
+    measure, weight = evidence.measures["log-loss"], evidence.weight("test")
+    return {
+        "event": event,
+        "reliability": calibrated.reliability(happened, chance, bins=BINS).to_json(),
+        "brier": calibrated.brier(happened, chance, bins=BINS).to_json(),
+        "temperature": None if found is None else found.to_json(),
+        "without_temperature": measure(y, evidence.members.mean(axis=1), weight),
+        "log_loss": measure(y, p, weight),
+    }
+
+
+def _share(hits: np.ndarray) -> dict[str, Any]:
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(int(hits.sum()), len(hits), method="wilson")
+    return {"share": float(hits.mean()), "low": float(low), "high": float(high)}
+
+
+def _means(view: View) -> dict[str, Any]:
+    """Rows in tenths by their prediction: the mean prediction beside the mean truth."""
+    y, said = view.y["test"], view.predicted["test"]
+    place = np.searchsorted(np.unique(np.quantile(said, np.linspace(0, 1, BINS + 1)[1:-1])), said)
+    bins = []
+    for i in np.unique(place):
+        rows = place == i
+        n = int(rows.sum())
+        bins.append(
+            {
+                "rows": n,
+                "predicted": float(said[rows].mean()),
+                "observed": float(y[rows].mean()),
+                "error": float(y[rows].std(ddof=1) / np.sqrt(n)) if n > 1 else None,
+            }
+        )
+    return {"target": view.label, "bins": bins}
+
+
+# -- uncertainty ----------------------------------------------------------------------------------
+
+
+def uncertainty(evidence: Evidence) -> dict[str, Any]:
+    """The network's own intervals or sets, made on the validation rows, and their test coverage."""
+    made, members = evidence.fitted.predictor.calibrated, evidence.members.shape[1]
+    spread = evidence.members.std(axis=1, ddof=1) if members > 1 else None
+    found: dict[str, Any] = {
+        "calibrated_on": len(evidence.rows["validation"]),
+        "members": members,
+        "spread": None if spread is None else float(spread.mean()),
+    }
+    if len(evidence.rows["validation"]) < LEAST:
+        return {**found, "left_out": f"there are fewer than {LEAST} validation rows"}
+    if made is None:
+        each = [_intervals(evidence, view) for view in evidence.views]
+        return {**found, "kind": "intervals", "targets": each}
+    if made.sets is not None:
+        inside = made.sets.sets(evidence.predicted["test"])
+        covered = set_coverage(evidence.y("test"), inside, groups=evidence.groups)
+        stated = {"method": made.sets.method, "stated": made.coverage}
+        return {**found, "kind": "sets", **stated, **covered.to_json()}
+    assert made.intervals is not None
+    lower, upper = made.bounds(evidence.head, evidence.members)
+    covered_by = interval_coverage(evidence.y("test"), lower, upper, groups=evidence.groups)
+    one = {
+        "target": evidence.views[0].label,
+        "method": made.intervals.method,
+        "stated": made.coverage,
+        "margin": plain(made.intervals.margins[0].quantile),
+        **covered_by.to_json(),
+    }
+    return {**found, "kind": "intervals", "targets": [one]}
+
+
+def _intervals(evidence: Evidence, view: View) -> dict[str, Any]:
+    """Of one of several targets, for which the network has none of its own."""
+    made = calibrate_intervals(
+        view.y["validation"], view.predicted["validation"], coverage=COVERAGE
+    )
+    lower, upper = made.intervals(view.predicted["test"])
+    covered = interval_coverage(view.y["test"], lower, upper, groups=evidence.groups)
+    return {
+        "target": view.label,
+        "method": made.method,
+        "stated": COVERAGE,
+        "margin": plain(made.margins[0].quantile),
+        **covered.to_json(),
+    }

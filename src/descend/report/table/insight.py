@@ -1,0 +1,141 @@
+"""Sections of the report on a table: explanation, stability, groups, as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from descend.report.page import listing, paragraph, picture, subheading, table
+from descend.report.table import pictures
+from descend.report.table.words import MOST_ROWS, cell, interval, more, percent, said
+
+MOST_EFFECTS = 60
+
+
+def explanation(d: Mapping[str, Any]) -> str:
+    """The section."""
+    head = ["column", "importance", "standard deviation over permutations"]
+    rows = [
+        [one["name"], interval({**one, "estimate": one["importance"]}), said(one["spread"])]
+        for one in d["importance"][:MOST_ROWS]
+    ]
+    first = ", ".join(one["name"] for one in d["importance"][:3])
+    parts = [
+        paragraph(
+            f"Importance: how much worse the {d['measure']} ({said(d['value'])}) gets on "
+            f"{d['rows']:,} test rows when a column is shuffled, mean of {d['repeats']} shuffles."
+        ),
+        picture(
+            pictures.importance_bars(d),
+            f"Bars of permutation importance with intervals. Most important: {first}.",
+            "Permutation importance; lines are bootstrap intervals over rows.",
+        ),
+        table("Permutation importance", head, rows),
+        more(len(d["importance"]), MOST_ROWS, "columns"),
+        *(_effects(one) for one in d["effects"]),
+    ]
+    if d["dependence"]:
+        names = ", ".join(dict.fromkeys(one["column"] for one in d["dependence"]))
+        parts.append(subheading("Partial dependence"))
+        parts.append(
+            picture(
+                pictures.dependence_curves(d["dependence"]),
+                f"Mean prediction over values of {names}, a panel each; the ends are in the table.",
+                "Mean prediction when the column is set to a value in every row; shaded or "
+                "barred: 95% interval of the mean. Rows that do not exist may be among them.",
+            )
+        )
+        rows = [
+            [o["column"], o["of"], cell(o["values"][i]), said(o["mean"][i])]
+            for o in d["dependence"]
+            for i in (0, -1)
+        ]
+        head = ["column", "prediction", "at", "mean prediction"]
+        parts.append(table("Ends of the curves", head, rows, words=2))
+    return "".join(parts)
+
+
+def _effects(d: Mapping[str, Any]) -> str:
+    title = subheading(f"Average marginal effects on {d['of']}")
+    if "effects" not in d:
+        return title + paragraph(f"Not shown: {d['left_out']}.")
+    told = (
+        "By how much the prediction changes, on average over rows, with a unit of a number, or "
+        f"from the base level to another. Intervals: {d['drawn']}."
+    )
+    rows = [
+        [
+            e["name"],
+            f"{e['level']} against {e['base']}" if e["level"] is not None else "a unit more",
+            said(e["estimate"]),
+            said(e["error"]),
+            f"{said(e['low'])} to {said(e['high'])}",
+            said(e["rows"]),
+        ]
+        for e in d["effects"][:MOST_EFFECTS]
+    ]
+    head = [
+        "effect of",
+        "change",
+        "effect",
+        "standard error",
+        f"{d['confidence']:.0%} interval",
+        "rows",
+    ]
+    left = [f"{name}: {why}" for name, why in d["left_out"].items()]
+    return (
+        title
+        + paragraph(told)
+        + (table(f"Effects on {d['of']}", head, rows, words=2) if rows else "")
+        + more(len(d["effects"]), MOST_EFFECTS, "effects")
+        + (paragraph("Without an effect:") + listing(left) if left else "")
+    )
+
+
+def stability(d: Mapping[str, Any]) -> str:
+    """The section."""
+    every = [*d["scores"], *d["columns"]]
+    rows = [[s["name"], s["band"], said(s["index"]), said(s["noise"])] for s in every[:MOST_ROWS]]
+    worst = max(every, key=lambda s: s["index"])
+    return (
+        paragraph(
+            "The population stability index compares the test rows with the training rows: below "
+            "0.1 stable, from 0.25 on a large shift. An index within the 95% quantile of chance is "
+            "no sign of a shift."
+        )
+        + picture(
+            pictures.shift_bars(d),
+            f"Bars of the stability index of columns and predictions. The largest is "
+            f"{worst['name']}, {said(worst['index'])}, {worst['band']}.",
+            "Population stability index; dashed lines mark the usual bands.",
+        )
+        + table("Stability", ["column or prediction", "band", "index", "95% by chance"], rows, 2)
+        + more(len(every), MOST_ROWS, "columns")
+    )
+
+
+def groups(d: Mapping[str, Any]) -> str:
+    """The section."""
+    if "left_out" in d:
+        return paragraph(f"Not shown: {d['left_out']}.")
+    at = f" Rows are called positive from {said(d['threshold'])} on." if d["threshold"] else ""
+    parts = [paragraph(f"Test rows by {d['column']}.{at}")]
+    for target in d["targets"]:
+        names = list(target["parts"][0]["figures"])
+        rows = [
+            [part["group"] or "all rows", f"{part['rows']:,}"]
+            + [_rate(part["figures"][n]) for n in names]
+            for part in target["parts"]
+        ]
+        head = ["group", "rows", *(n.replace("_", " ") for n in names)]
+        parts.append(table(f"{target['target']} by {d['column']}", head, rows))
+    return "".join(parts)
+
+
+def _rate(figure: Any) -> str:
+    if isinstance(figure, Mapping):
+        if figure["share"] is None:
+            return "-"
+        ends = f"{percent(figure['low'])} to {percent(figure['high'])}"
+        return f"{percent(figure['share'])} ({ends})"
+    return said(figure)

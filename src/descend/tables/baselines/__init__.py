@@ -1,0 +1,1 @@
+"""Others on the same split: the mean, a linear model, gradient boosting."""

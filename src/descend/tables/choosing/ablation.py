@@ -1,0 +1,215 @@
+"""What a column is worth to the network: trained again without it.
+
+    change_s = figure without the column - figure with all,    weights drawn from seed s
+
+A permuted column asks a network that was trained with it (`tables/judging/importance.py`); here
+the network had the chance to learn the same from other columns. All networks of a seed are members
+of one program: a column is left out by setting what the encoder made of it to zero, which is its
+median or mean, no level, or the level of unknown ones, in training as in validation.
+
+Source: hull-2023 and scheidegger-2020, training networks with some input feature missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError, unknown
+from descend.nn.layers.base import Layer
+from descend.nn.symbols import Input
+from descend.tables.choosing.together import rounds_of, validation_figures
+from descend.tables.network import network
+from descend.tables.prepare import Prepared
+from descend.tables.scores import MAIN
+from descend.train.model import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NONE = -1.0  # the number of no column
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveOut(Layer):
+    """Sets what was made of one column to zero: y_j = x_j where columns_j is not `column`.
+
+    Args:
+        columns: for each feature the number of the column it was made of.
+        column: the one left out; may be swept. -1 leaves out none.
+
+    Input and output (d,).
+    """
+
+    columns: tuple[int, ...]
+    column: Any = NONE
+    swept: ClassVar[tuple[str, ...]] = ("column",)
+
+    def build(self, input_shape):
+        """(d,) as it is."""
+        self.require_rank(input_shape, 1, f"({len(self.columns)},)")
+        return input_shape
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """X with zeros."""
+        kept = np.asarray(self.columns, np.float32) != self.column
+        return x * jnp.asarray(kept, x.dtype)[None], state
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One column's worth.
+
+    Attributes:
+        column: its name.
+        figure: of the networks without it, the mean over seeds.
+        change: against the networks with all columns, the mean over seeds: above 0, they do worse.
+        low, high: the interval of the change, NaN for a single seed.
+        changes: of each seed.
+    """
+
+    column: str
+    figure: float
+    change: float
+    low: float
+    high: float
+    changes: tuple[float, ...]
+
+    @property
+    def missed(self) -> bool:
+        """Whether the networks do worse without it, and that is not the chance of a seed."""
+        return self.low > 0
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What each column is worth, the most missed first.
+
+    Attributes:
+        figure: name of the figure, on the validation rows; smaller is better.
+        full: of the networks with all columns, a number a seed.
+        columns: what leaving out each of them did.
+        level: of the intervals, which hold over seeds for these validation rows: they say how much
+            of a change is the chance of a training, not how it would be on other rows.
+        seeds: as used.
+    """
+
+    figure: str
+    full: tuple[float, ...]
+    columns: tuple[LeftOut, ...]
+    level: float
+    seeds: tuple[int, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a column."""
+        import pandas as pd
+
+        told = [
+            {"column": c.column, self.figure: c.figure, "change": c.change}
+            | {"low": c.low, "high": c.high, "missed": c.missed}
+            for c in self.columns
+        ]
+        return pd.DataFrame(told)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; an end of an interval that does not exist is null."""
+        found = asdict(self)
+        for column, said in zip(self.columns, found["columns"], strict=True):
+            ends = {"low": column.low, "high": column.high}
+            said |= {k: None if np.isnan(v) else v for k, v in ends.items()}
+            said["missed"] = column.missed
+        return found
+
+
+def ablate(
+    prepared: Prepared,
+    *,
+    columns: Sequence[str] | None = None,
+    seeds: int | Sequence[int] = 5,
+    level: float = 0.95,
+) -> Ablation:
+    """Train the network with all columns, and once without each of them, for several seeds.
+
+    Args:
+        prepared: what `prepare_table` gave; its options say what is trained, its test rows are
+            not looked at.
+        columns: to leave out, one at a time; all that the encoder uses by default.
+        seeds: how many, from the options' seed on, or which; of weights and order of rows.
+        level: of the intervals, Student's t over the seeds' changes.
+
+    Returns:
+        The Ablation.
+
+    Raises:
+        DescendError: a column that the network does not use, a single column, no seeds; a network
+            that diverged.
+    """
+    used = [c.name for c in prepared.encoder.columns]
+    asked = used if columns is None else list(dict.fromkeys(columns))
+    for name in asked:
+        if name not in used:
+            raise unknown("column of the network", name, used)
+    if len(used) < 2:
+        raise DescendError(f"the network has the column {used[0]!r} alone: nothing can be left out")
+    first = prepared.options.seed
+    drawn = tuple(range(first, first + seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not drawn:
+        raise DescendError("seeds must be at least one")
+    if not 0 < level < 1:
+        raise DescendError(f"level must lie between 0 and 1, got {level}")
+    model = _with_masks(prepared)
+    left_out = [NONE, *(float(used.index(name)) for name in asked)]
+    found = np.empty((len(drawn), len(left_out)))
+    for row, seed in enumerate(drawn):
+        settings = [{"seed": seed, "column": column} for column in left_out]
+        rounds = rounds_of(prepared, prepared.options, settings, model)
+        rounds.run(prepared.options.chosen("epochs"))
+        if rounds.interrupted:
+            raise KeyboardInterrupt
+        figures = validation_figures(prepared, rounds)
+        found[row] = [figures[i] for i in range(len(left_out))]
+    if np.isnan(found).any():
+        raise DescendError("a network diverged: choose a smaller learning rate")
+    changes = found[:, 1:] - found[:, :1]
+    told = [_left_out(name, found[:, i + 1], changes[:, i], level) for i, name in enumerate(asked)]
+    return Ablation(
+        figure=MAIN[prepared.target.task],
+        full=tuple(map(float, found[:, 0])),
+        columns=tuple(sorted(told, key=lambda c: -c.change)),
+        level=level,
+        seeds=drawn,
+    )
+
+
+def _left_out(name: str, figures: np.ndarray, changes: np.ndarray, level: float) -> LeftOut:
+    from scipy.stats import t
+
+    n, mean = len(changes), float(changes.mean())
+    half = float("nan")
+    if n > 1:
+        half = float(t.ppf((1 + level) / 2, n - 1) * changes.std(ddof=1) / np.sqrt(n))
+    each = tuple(map(float, changes))
+    return LeftOut(name, float(figures.mean()), mean, mean - half, mean + half, each)
+
+
+def _with_masks(prepared: Prepared) -> Model:
+    """The recipe's network behind a mask for each of its inputs."""
+    encoder, head = prepared.encoder, prepared.target.head
+    assert head is not None
+    inner = network(encoder, head, prepared.options)
+    numbers = [i for i, c in enumerate(encoder.columns) for _ in c.outputs()]
+    codes = [i for i, c in enumerate(encoder.columns) if c.embedded]
+    places = [tuple(p) for p in (numbers, codes) if p]
+    inputs = [Input((len(p),)) for p in places]
+    masked = [LeaveOut(p)(symbol) for p, symbol in zip(places, inputs, strict=True)]
+    single = len(inputs) == 1
+    return Model(
+        inputs[0] if single else inputs,
+        inner(masked[0] if single else masked),
+        name=inner.name,
+        seed=prepared.options.seed,
+    )

@@ -1,0 +1,1 @@
+"""What predictions are worth: functions of arrays and of a function that predicts."""

@@ -1,0 +1,120 @@
+"""How often intervals and sets hold the truth, on rows they were not calibrated on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from descend.errors import DataError
+from descend.tables.judging.plain import Figures, class_numbers, group_names, vector
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Covered(Figures):
+    """How often intervals or sets held the truth on rows they were not calibrated on.
+
+    Attributes:
+        group: name; None for all rows.
+        rows: how many.
+        share: of the rows that are covered; low, high: its 95% interval (Wilson).
+        size: mean width of the intervals, or mean number of classes in the sets.
+        empty: share of sets without a class; NaN for intervals.
+        single: share of sets with one class; NaN for intervals.
+    """
+
+    group: str | None
+    rows: int
+    share: float
+    low: float
+    high: float
+    size: float
+    empty: float
+    single: float
+
+
+@dataclass(frozen=True)
+class Coverage(Figures):
+    """Coverage on all rows (the first) and in each group."""
+
+    parts: tuple[Covered, ...]
+
+    @property
+    def share(self) -> float:
+        """Of all rows that are covered."""
+        return self.parts[0].share
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a group, the first for all rows."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(part) for part in self.parts])
+
+
+def interval_coverage(y: Any, lower: Any, upper: Any, *, groups: Any = None) -> Coverage:
+    """How often [lower, upper] held y.
+
+    Args:
+        y: (n,) targets of rows that the intervals were not calibrated on.
+        lower, upper: (n,) ends; may be infinite.
+        groups: (n,) labels.
+
+    Raises:
+        DataError: shapes that do not fit.
+    """
+    y = vector("y", y)
+    ends = [np.asarray(end, np.float64) for end in (lower, upper)]
+    for name, end in zip(("lower", "upper"), ends, strict=True):
+        if end.shape != y.shape:
+            raise DataError(f"{name}: expected shape {y.shape}, got {end.shape}")
+    inside = (ends[0] <= y) & (y <= ends[1])
+    return _coverage(inside, ends[1] - ends[0], np.full(len(y), np.nan), groups)
+
+
+def set_coverage(y: Any, sets: Any, *, groups: Any = None) -> Coverage:
+    """How often the set of a row held its class.
+
+    Args:
+        y: (n,) class numbers of rows that the sets were not calibrated on.
+        sets: (n, k) booleans.
+        groups: (n,) labels.
+
+    Raises:
+        DataError: shapes that do not fit.
+    """
+    sets = np.asarray(sets)
+    if sets.ndim != 2 or sets.dtype != bool:
+        raise DataError(f"sets: expected booleans (n, classes), got {sets.dtype} {sets.shape}")
+    y = class_numbers("y", y, sets.shape[1], len(sets))
+    sizes = sets.sum(axis=1).astype(float)
+    return _coverage(sets[np.arange(len(y)), y], sizes, sizes, groups)
+
+
+def _coverage(inside: np.ndarray, size: np.ndarray, count: np.ndarray, groups: Any) -> Coverage:
+    from statsmodels.stats.proportion import proportion_confint
+
+    def part(name: str | None, rows: np.ndarray) -> Covered:
+        n, hits, own = int(rows.sum()), int(inside[rows].sum()), count[rows]
+        low, high = proportion_confint(hits, n, method="wilson")
+        counts = not np.isnan(own).any()
+        return Covered(
+            name,
+            n,
+            hits / n,
+            float(low),
+            float(high),
+            float(size[rows].mean()),
+            float((own == 0).mean()) if counts else math.nan,
+            float((own == 1).mean()) if counts else math.nan,
+        )
+
+    parts = [part(None, np.ones(len(inside), bool))]
+    if groups is not None:
+        names = group_names(groups, len(inside))
+        parts += [part(name, names == name) for name in sorted(set(names))]
+    return Coverage(tuple(parts))

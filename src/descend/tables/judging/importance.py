@@ -1,0 +1,322 @@
+"""Which columns a network uses, and how: permutation importance, partial dependence.
+
+Both ask a fitted network and train nothing. Columns that say the same share their importance: each
+may look unimportant, because the other is still there.
+
+Source: Breiman (2001), Fisher, Rudin and Dominici (2019); Friedman (2001); individual curves:
+Goldstein et al. (2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from descend.errors import DataError, unknown
+from descend.tables.judging.bootstrap import Draws, Interval, interval
+from descend.tables.judging.measures import Better, Counted, Measure, measure
+from descend.tables.judging.plain import Figures, same_rows, vector
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Predict = Callable[["pd.DataFrame"], Any]
+
+
+@dataclass(frozen=True)
+class Importance(Figures):
+    """How much worse predictions get without what a column says.
+
+    Attributes:
+        measure: that predictions are judged by; better: "higher" or "lower" values.
+        value: of the measure on the untouched rows.
+        blocks: the columns that were permuted together, by name.
+        increase: of each block, the most important first: how much worse the measure became, with
+            its bootstrap interval over rows.
+        spread: of each, the standard deviation over the repeats.
+        repeats: permutations of each block.
+    """
+
+    measure: str
+    better: Better
+    value: float
+    blocks: Mapping[str, tuple[str, ...]]
+    increase: tuple[Interval, ...]
+    spread: tuple[float, ...]
+    repeats: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a block of columns, the most important first."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "name": [i.name for i in self.increase],
+                "importance": [i.estimate for i in self.increase],
+                "low": [i.low for i in self.increase],
+                "high": [i.high for i in self.increase],
+                "error": [i.error for i in self.increase],
+                "spread": self.spread,
+            }
+        )
+
+
+def permutation_importance(
+    predict: Predict,
+    frame: pd.DataFrame,
+    y: Any,
+    what: str | Measure | Callable[[Any, Any], float],
+    *,
+    better: Better = "lower",
+    columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+    repeats: int = 5,
+    most_rows: int | None = 5000,
+    clusters: Any = None,
+    level: float = 0.95,
+    resamples: int = 500,
+    seed: int = 0,
+) -> Importance:
+    """How much worse a measure gets when columns are shuffled over the rows.
+
+        importance = mean over permutations of measure(y, f(x permuted)) - measure(y, f(x))
+
+    with the sign that makes worse positive.
+
+    Args:
+        predict: frame -> what the measure takes, one row a row.
+        frame: rows the network was not trained on.
+        y: (n,) their truth.
+        what: a name of MEASURES, a Measure, or a function of (y, predicted).
+        better: of a function, whether "higher" or "lower" values are.
+        columns: to be permuted; a mapping gives names to blocks that are permuted as one, such as
+            the columns of one category or date. None takes each column.
+        repeats: permutations of each.
+        most_rows: no more are used, drawn without replacement; None for all.
+        clusters: (n,) labels; the intervals draw rows of one label together.
+        level, resamples: of the intervals.
+        seed: of rows, permutations and intervals.
+
+    Raises:
+        DataError: shapes that do not fit, a column that is not there.
+    """
+    chosen = measure(what, better)
+    blocks = _blocks(frame, columns)
+    if repeats < 1:
+        raise DataError(f"repeats must be at least 1, got {repeats}")
+    same_rows("y", np.asarray(y), len(frame))
+    rng = np.random.default_rng(seed)
+    kept = _some_rows(len(frame), most_rows, rng)
+    frame, y = frame.iloc[kept].reset_index(drop=True), np.asarray(y)[kept]
+    if clusters is not None:
+        clusters = np.asarray(clusters)[kept]
+    draws = Draws(len(frame), clusters=clusters, resamples=resamples, seed=seed)
+    base = chosen.prepare(y, _predicted(predict, frame))
+    sign = -1.0 if chosen.better == "higher" else 1.0
+
+    found = []
+    for name, block in blocks.items():
+        permuted = []
+        for _ in range(repeats):
+            mixed = frame.copy()
+            order = rng.permutation(len(frame))
+            for column in block:
+                mixed[column] = frame[column].take(order).reset_index(drop=True)
+            permuted.append(chosen.prepare(y, _predicted(predict, mixed)))
+        increases = _increases(permuted, base, sign)
+        whole = increases(draws.all)[:, 0]
+
+        def mean(weights: np.ndarray, of: Any = increases) -> np.ndarray:
+            return of(weights).mean(axis=0)
+
+        spread = float(whole.std(ddof=1)) if repeats > 1 else float("nan")
+        found.append((interval(name, mean, draws, level=level), spread))
+    found.sort(key=lambda pair: -np.nan_to_num(pair[0].estimate, nan=-np.inf))
+    return Importance(
+        measure=chosen.name,
+        better=chosen.better,
+        value=float(base(draws.all)[0]),
+        blocks=blocks,
+        increase=tuple(i for i, _ in found),
+        spread=tuple(s for _, s in found),
+        repeats=repeats,
+    )
+
+
+def _increases(
+    permuted: Sequence[Counted], base: Counted, sign: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Weights (resamples, n) -> how much worse each permutation is, (repeats, resamples)."""
+    return lambda weights: sign * (np.stack([of(weights) for of in permuted]) - base(weights)[None])
+
+
+def _predicted(predict: Predict, frame: pd.DataFrame) -> np.ndarray:
+    found = np.asarray(predict(frame))
+    same_rows("what `predict` gave", found, len(frame))
+    return found
+
+
+def _some_rows(rows: int, most: int | None, rng: np.random.Generator) -> np.ndarray:
+    if not rows:
+        raise DataError("the table has no rows")
+    if most is None or rows <= most:
+        return np.arange(rows)
+    return np.sort(rng.choice(rows, most, replace=False))
+
+
+def _blocks(
+    frame: pd.DataFrame, columns: Sequence[str] | Mapping[str, Sequence[str]] | None
+) -> dict[str, tuple[str, ...]]:
+    if columns is None:
+        columns = list(frame.columns)
+    if isinstance(columns, Mapping):
+        blocks = {str(name): tuple(block) for name, block in columns.items()}
+    else:
+        blocks = {str(name): (name,) for name in columns}
+    for name in (name for block in blocks.values() for name in block):
+        if name not in frame.columns:
+            raise unknown("column", name, map(str, frame.columns))
+    return blocks
+
+
+@dataclass(frozen=True)
+class PartialDependence(Figures):
+    """The mean prediction when a column is set to one value in every row, over its values.
+
+    Attributes:
+        column: its name.
+        values: set; observed ones, in their order.
+        share: of the rows up to this value (numbers, dates), or with it (categories).
+        mean: prediction at each, over rows; error: its standard error.
+        low, high: the rows' 5% and 95% quantile of it.
+        curves: (rows, values) of single rows, for as many as were asked for.
+    """
+
+    column: str
+    values: tuple[Any, ...]
+    share: tuple[float, ...]
+    mean: tuple[float, ...]
+    error: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    curves: np.ndarray
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a value, without the single rows' curves."""
+        import pandas as pd
+
+        table = {k: v for k, v in vars(self).items() if k not in ("column", "values", "curves")}
+        return pd.DataFrame({self.column: list(self.values), **table})
+
+
+def partial_dependence(
+    predict: Predict,
+    frame: pd.DataFrame,
+    column: str,
+    *,
+    points: int = 20,
+    values: Sequence[Any] | None = None,
+    most_rows: int | None = 1000,
+    curves: int = 50,
+    seed: int = 0,
+) -> PartialDependence:
+    """Partial dependence and individual curves of one column.
+
+        mean(v) = 1/n sum_i f(x_i with column = v)
+
+    Where columns go together it asks for rows that do not exist (a house of one room and 300 m2).
+
+    Args:
+        predict: frame -> one number a row.
+        frame: rows the network was not trained on.
+        column: its name.
+        points: at most so many values: quantiles from 5% to 95% of numbers and dates, the most
+            frequent of categories.
+        values: instead of them.
+        most_rows: no more are used; None for all.
+        curves: of single rows that are kept.
+        seed: of the rows.
+
+    Raises:
+        DataError: a column without values; a prediction of more than one number a row.
+        DescendError: a column that is not there.
+    """
+    if column not in frame.columns:
+        raise unknown("column", column, map(str, frame.columns))
+    given = frame[column]
+    grid = _grid(given, points) if values is None else _asked_for(given, values)
+    rng = np.random.default_rng(seed)
+    kept = _some_rows(len(frame), most_rows, rng)
+    rows = frame.iloc[kept].reset_index(drop=True)
+    n, k = len(rows), len(grid)
+    # all values in one table: one call of `predict`, whose program is compiled for one shape
+    table = rows.take(np.tile(np.arange(n), k)).reset_index(drop=True)
+    table[column] = grid.take(np.repeat(np.arange(k), n)).reset_index(drop=True)
+    found = vector("what `predict` gave", predict(table), n * k).reshape(k, n).T
+    low, high = np.quantile(found, [0.05, 0.95], axis=0)
+    shown = rng.choice(n, min(curves, n), replace=False)
+    error = found.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(k, np.nan)
+    return PartialDependence(
+        column=str(column),
+        values=tuple(grid.tolist()),
+        share=tuple(_shares(given, grid).tolist()),
+        mean=tuple(found.mean(axis=0).tolist()),
+        error=tuple(error.tolist()),
+        low=tuple(low.tolist()),
+        high=tuple(high.tolist()),
+        curves=found[np.sort(shown)],
+    )
+
+
+def _measured(column: pd.Series) -> bool:
+    """Whether a column has quantiles: numbers and dates, not truth values."""
+    from pandas.api import types
+
+    dates = types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype)
+    return dates or (types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype))
+
+
+def _grid(column: pd.Series, points: int) -> pd.Series:
+    """Values of the column itself, so that they keep its type, in their order."""
+    if points < 1:
+        raise DataError(f"points must be at least 1, got {points}")
+    known = column.dropna()
+    if known.empty:
+        raise DataError(f"the column {column.name!r} has no values to set")
+    if _measured(column):
+        ordered = known.sort_values(ignore_index=True)
+        distinct = ordered.drop_duplicates(ignore_index=True)
+        if len(distinct) <= points:
+            return distinct
+        at = np.linspace(0.05, 0.95, points) if points > 1 else np.array([0.5])
+        places = np.round(at * (len(ordered) - 1)).astype(int)
+        return ordered.take(places).drop_duplicates().reset_index(drop=True)
+    common = known.value_counts(sort=True).index[:points]
+    levels = known[known.isin(common)].drop_duplicates()
+    try:
+        return levels.sort_values(ignore_index=True)
+    except TypeError:  # levels of several types
+        return levels.reset_index(drop=True)
+
+
+def _asked_for(column: pd.Series, values: Sequence[Any]) -> pd.Series:
+    """A user's own values, as a category's levels where the column is one."""
+    import pandas as pd
+
+    if not len(values):
+        raise DataError(f"values: none was given for the column {column.name!r}")
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return pd.Series(list(values))
+    for value in values:
+        if value not in column.cat.categories:
+            raise unknown(f"level of {column.name!r}", value, map(str, column.cat.categories))
+    return pd.Series(list(values), dtype=column.dtype)
+
+
+def _shares(column: pd.Series, grid: pd.Series) -> np.ndarray:
+    known = column.dropna()
+    if _measured(column):
+        return np.array([float((known <= v).mean()) for v in grid])
+    return np.array([float((known == v).mean()) for v in grid])
