@@ -5,14 +5,25 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from descend.errors import DescendError
 
 
-def writable(path: str | Path) -> Path:
-    """The path, after making sure that a file can be written there; raises DescendError."""
+def writable(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> Path:
+    """The path, after making sure that a file can be written there; raises DescendError.
+
+    Args:
+        path: of the file to write.
+        inputs: files that are read and must not be written over; None and what is no file are
+            passed by.
+    """
     path = Path(path)
+    for source in inputs:
+        if source is not None and path.is_file() and Path(source).is_file():
+            if path.samefile(source):
+                raise DescendError(f"cannot write {path}: it is also read from; give another name")
     if path.is_dir():
         raise DescendError(f"cannot write {path}: it is a folder; give a file name")
     folder = path.parent

@@ -181,7 +181,7 @@ def test_predict_says_what_it_did_not_know(capsys):
     assert len(shown.out.splitlines()) == 5
     assert "town: 1 of a level that training did not see or keep, such as 'Z'" in shown.err
     assert "x: 1 missing" in shown.err
-    assert "x: 1 not readable, such as '?'" in shown.err
+    assert "x: 1 not readable, the first '?' in row" in shown.err
 
 
 # -- in a process of its own ------------------------------------------------------------------

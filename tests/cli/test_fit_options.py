@@ -176,6 +176,28 @@ def test_a_report_names_the_command_without_its_password(loans, capsys):
         assert command_line(context) == "descend fit --db postgresql://me:...@host/bank"
 
 
+def test_trials_and_ablation_are_kept_for_a_later_report(loans, capsys):
+    columns = ["--drop", "branch", "--drop", "granted", "--drop", "loss", "--drop", "region"]
+    spoken = [option for option in QUICK if option != "-q"]
+    asked = ["--target", "default", *columns, "--search", "2", "--ablate", *spoken]
+    assert run(["fit", "loans.csv", *asked]) == 0
+    said = capsys.readouterr().out
+    assert "Trained again without each column: log-loss on the validation rows" in said
+    assert run(["report", "a.descend", "loans.csv", "-o", "r.html"]) == 0
+    found = json.loads(Path("r.json").read_text())
+    tried = found["design"]["trials"]
+    assert {"trial", "log-loss", "status"} < set(tried["columns"])
+    assert [row[0] for row in tried["rows"]] == [0, 1]
+    left_out = found["explanation"]["ablation"]
+    assert {c["column"] for c in left_out["columns"]} == {"income", "age", "size"}
+    assert len(left_out["seeds"]) == 5
+    for one in left_out["columns"]:  # the change is the mean over seeds
+        assert one["change"] == pytest.approx(np.mean(one["changes"]))
+    page = Path("r.html").read_text()
+    assert "Feature ablation" in page
+    assert "2 trials, judged on the validation rows" in page
+
+
 def walked(found):
     """Every value of a JSON document."""
     for value in found.values() if isinstance(found, dict) else found:

@@ -445,14 +445,12 @@ def test_a_threshold_by_costs(cases, tmp_path):
     assert d["cost"] == pytest.approx((d["false_positive"] + 20 * d["false_negative"]) / d["rows"])
 
 
-def test_alternatives_purpose_and_limitations(cases, tmp_path):
-    trials = pd.DataFrame({"hidden": ["16", "64,64"], "log-loss": [0.5, float("nan")]})
+def test_purpose_and_limitations(cases, tmp_path):
     asked = ReportOptions(
         purpose="to show", limitations=("made <up>",), baselines=("mean",), resamples=50
     )
-    files = table_report(cases("binary").fitted, tmp_path / "a.html", asked, trials=trials)
+    files = table_report(cases("binary").fitted, tmp_path / "a.html", asked)
     found = json.loads(files[1].read_text())
-    assert found["design"]["trials"]["rows"] == [["16", 0.5], ["64,64", None]]
     assert found["limitations"][0] == "made <up>"
     assert "made &lt;up&gt;" in files[0].read_text()
     assert found["identity"]["purpose"] == "to show"

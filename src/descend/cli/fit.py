@@ -99,6 +99,9 @@ def units(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     show_default=True,
     help="Of --search: train all to the end, or leave the worse ones behind.",
 )
+@click.option(
+    "--ablate", is_flag=True, help="Also train without each column, to see what it is worth."
+)
 @click.option("--activation", help="Of the hidden layers.  [default: the recipe's]")
 @click.option("--members", type=int, help="Networks that share weights.  [default: the recipe's]")
 @click.option("--epochs", type=int, help="At most so many.  [default: the recipe's]")
@@ -134,6 +137,7 @@ def command(
     report: Path | None,
     trials: int | None,
     search_method: str,
+    ablate: bool,
     quiet: bool,
     **chosen: Any,
 ) -> None:
@@ -161,7 +165,7 @@ def command(
     if report is not None and options.sealed:
         raise click.UsageError("--report opens the test, --sealed leaves it closed: choose one")
     searched = None if trials is None else (trials, search_method)
-    _fit(data, reading, test, options, output, report, searched, quiet, command_line(ctx))
+    _fit(data, reading, test, options, output, report, searched, ablate, quiet, command_line(ctx))
 
 
 def _fit(
@@ -172,6 +176,7 @@ def _fit(
     output: Path | None,
     report: Path | None,
     searched: tuple[int, str] | None,
+    ablate: bool,
     quiet: bool,
     again: str,
 ) -> None:
@@ -183,12 +188,12 @@ def _fit(
     from descend.tables.prepare import prepare_table
 
     if output is not None:
-        writable(output)  # now, not after the training
+        writable(output, (data, test))  # now, not after the training
     if report is not None:
-        report_files(report)
+        report_files(report, (data, test))
     table = read_table(data, quiet, **reading)
     other = None if test is None else read_table(test, quiet)
-    path = writable(output or Path(f"{table.name}.descend"))
+    path = writable(output or Path(f"{table.name}.descend"), (data, test))
     prepared = prepare_table(table, options, other)
     console = make_console()
     if not quiet:
@@ -209,6 +214,13 @@ def _fit(
         prepared = found.prepared
         if not quiet:
             show.search(console, found)
+    without = None
+    if ablate:
+        from descend.tables.choosing.ablation import ablate as left_out
+
+        without = left_out(prepared, show=tell)
+        if not quiet:
+            show.ablation(console, without)
     model = untrained(prepared)
     if not quiet:
         show.network(console, model)
@@ -218,6 +230,7 @@ def _fit(
         verbose=0 if quiet else 1,
         command=again,
         search=None if found is None else found.to_json(),
+        ablation=None if without is None else without.to_json(),
     )
     if not quiet:
         show.training(console, fitted)
@@ -227,7 +240,6 @@ def _fit(
     if report is not None:
         from descend.report.table.write import table_report
 
-        tried = None if found is None else found.to_frame()
-        files = table_report(fitted, report, command=again, trials=tried, test=other, show=tell)
+        files = table_report(fitted, report, command=again, test=other, show=tell)
         for file in files:
             console.print(str(file) if quiet else f"report   {file}", soft_wrap=True)

@@ -10,7 +10,10 @@ import click
 from descend.cli.reading import reading_options
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from descend.tables.encoder import Noted
+    from descend.tables.predictor import TablePredictor
 
 MOST_LISTED = 12
 
@@ -48,7 +51,7 @@ def command(
     from descend.files import writable, write_atomically
 
     if output is not None:
-        writable(output)
+        writable(output, (model, data))
     from descend.cli.reading import read_table
     from descend.train.checkpoint import read
 
@@ -60,7 +63,7 @@ def command(
     found, noted = predictor.predict(table.frame, table.source, intervals=intervals)
     content = found.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
     if not quiet:
-        for line in _remarks(noted):
+        for line in [*_unused(table.frame, predictor), *_remarks(noted)]:
             click.echo(line, err=True)
     if output is None:
         click.echo(content, nl=False)
@@ -72,6 +75,17 @@ def command(
         )
 
 
+def _unused(frame: pd.DataFrame, predictor: TablePredictor) -> list[str]:
+    """Columns that training did not have."""
+    known = predictor.described["data"]["columns"]
+    extra = [str(name) for name in frame.columns if str(name) not in known]
+    if not extra:
+        return []
+    more = f" and {len(extra) - MOST_LISTED} more" if len(extra) > MOST_LISTED else ""
+    shown = ", ".join(extra[:MOST_LISTED])
+    return [f"note: not used, as training had no such column: {shown}{more}"]
+
+
 def _remarks(noted: dict[str, Noted]) -> list[str]:
     """What was missing or unknown, by column."""
     lines = []
@@ -80,7 +94,8 @@ def _remarks(noted: dict[str, Noted]) -> list[str]:
             lines.append(f"{name}: {one.missing:,} missing")
         if one.unreadable:
             lines.append(
-                f"{name}: {one.unreadable:,} not readable, such as {one.example!r}; as if missing"
+                f"{name}: {one.unreadable:,} not readable, the first {one.example!r} in row "
+                f"{one.row:,}; as if missing"
             )
         if one.unseen:
             lines.append(

@@ -69,7 +69,7 @@ def command(
     from descend.report.page import report_files
 
     path = output or model.with_suffix(".html")
-    report_files(path)
+    report_files(path, (model, data, test))
     how = {name: given.pop(name) for name in READING}
     options = _options(**given)
     table = read_table(data, quiet, **how)

@@ -12,6 +12,8 @@ from descend.tables.prepare import Prepared
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from descend.tables.checks.verdicts import Check
+    from descend.tables.choosing.ablation import Ablation
     from descend.tables.choosing.search import Search
     from descend.tables.encoder import Encoder
     from descend.tables.recipe import FittedTable
@@ -46,7 +48,24 @@ def prepared(console: Console, found: Prepared) -> None:
     parts = (split.train, split.validation, split.test)
     sizes = "{:,} training, {:,} validation, {:,} test rows".format(*map(len, parts))
     facts.append(("split", f"{sizes}; {split.how}"))
+    if split.own_test:
+        again = _repeated(found)
+        if again.failed:
+            facts.append(("warning", f"{again.words}. {again.advice}"))
     facts_table(console, facts)
+
+
+def _repeated(found: Prepared) -> Check:
+    """Whether rows of a test table of its own are also training rows."""
+    from descend.tables.checks.leakage import repeated_rows
+
+    train, test = found.split.train, found.split.test
+    return repeated_rows(
+        found.inputs.iloc[train],
+        {"test": found.inputs.iloc[test]},
+        found.y[train],
+        {"test": found.y[test]},
+    )
 
 
 def _inputs(encoder: Encoder) -> str:
@@ -107,12 +126,15 @@ def _missing(found: Prepared) -> list[str]:
     ]
     if lost:
         lines.append(
-            f"{_listed(lost)} rows; filled with the training median (or no level), and a 0/1 input "
-            "says so where training rows had any"
+            f"rows of {_listed(lost)}; filled with the training median (or no level), and a 0/1 "
+            "input says so where training rows had any"
         )
     for name, noted in list(found.noted.items())[:MOST_LISTED]:
         if noted.unreadable:
-            lines.append(f"{name}: {noted.unreadable:,} not readable, such as {noted.example!r}")
+            lines.append(
+                f"{name}: {noted.unreadable:,} not readable, the first {noted.example!r} in row "
+                f"{noted.row:,} of those with a target"
+            )
         if noted.unseen:
             lines.append(f"{name}: {noted.unseen:,} of rare levels, not used, as {noted.example!r}")
     return lines
@@ -128,6 +150,22 @@ def search(console: Console, found: Search) -> None:
     count = f"{len(found.trials):,} trials in {found.seconds:.0f} s"
     console.print()
     console.print(f"{count}, the best by {found.figure} on the validation rows", soft_wrap=True)
+    console.print(text_table(rows), soft_wrap=True)
+
+
+def ablation(console: Console, found: Ablation) -> None:
+    """What the network loses without each column, the most missed first."""
+    told = found.to_frame().head(MOST_LISTED)
+    rows = [["left out", found.figure, "change", f"{found.level:.0%} interval"]]
+    for c in told.to_dict("records"):
+        ends = f"{c['low']:+.4g} to {c['high']:+.4g}"
+        rows.append([c["column"], f"{c[found.figure]:.4g}", f"{c['change']:+.4g}", ends])
+    console.print()
+    console.print(
+        f"Trained again without each column: {found.figure} on the validation rows, mean of "
+        f"{len(found.seeds)} seeds; above 0 the network misses the column",
+        soft_wrap=True,
+    )
     console.print(text_table(rows), soft_wrap=True)
 
 

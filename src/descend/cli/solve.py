@@ -107,12 +107,16 @@ def command(
     if name is None:
         raise click.UsageError("Missing argument 'NAME'; descend solve --list shows them.", ctx)
     from descend.economies.registry import class_of
+    from descend.files import writable
+    from descend.report.page import report_files
 
     cls = class_of(name, chosen)  # JAX starts here
     economy = stated(cls, pairs("-p", parameter))
     ranges = {n: _range(n, text) for n, text in pairs("--over", over).items()}
     how |= {"aim": _aims(aim) or None, "over": ranges or None}
-    output = output or Path(f"{Path(name).stem}.descend")
+    output = writable(output or Path(f"{Path(name).stem}.descend"), (name,))
+    if report is not None:  # now, not after the training
+        report_files(report, (name,))
     return _solve(economy, how, output, report, quiet, command_line(ctx))
 
 
@@ -121,13 +125,9 @@ def _solve(
 ) -> int:
     from descend.cli import show_economy
     from descend.economies.solver import solve
-    from descend.files import writable
-    from descend.report.economy import economy_report, report_files, sound
+    from descend.report.economy import economy_report, sound
     from descend.report.terminal import make_console
 
-    writable(output)  # now, not after the training
-    if report is not None:
-        report_files(report)
     with show_economy.Progress(quiet) as progress, warnings.catch_warnings():
         if not quiet:  # the log says it too
             warnings.filterwarnings("ignore", message=f"{economy.label}: ")

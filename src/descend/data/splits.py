@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST_ROWS = 10
+OWN_TEST = "the test is a table of its own"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Split:
     test: np.ndarray
     how: str = ""
     left_out: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def own_test(self) -> bool:
+        """Whether the test rows are a table of the user's own."""
+        return self.how.endswith(OWN_TEST)
 
 
 def split_rows(
@@ -92,8 +98,17 @@ def split_rows(
     if own_test is None:
         return split
     test = np.arange(n, n + own_test)
-    how = f"{split.how}; the test is a table of its own"
+    how = f"{split.how}; {OWN_TEST}"
     return Split(split.train, split.validation, test, how, split.left_out)
+
+
+def require_rows(n: int) -> None:
+    """Raise DataError where there are too few rows for three parts."""
+    if n < LEAST_ROWS:
+        raise DataError(
+            f"there are {n} rows with a known target, too few to train, validate and test on; "
+            f"at least {LEAST_ROWS} are needed"
+        )
 
 
 def _rows_asked_for(
@@ -111,11 +126,7 @@ def _rows_asked_for(
             f"the validation share {validation_share:g} and the test share {test_share:g} leave "
             "nothing to train on; their sum must be below 1"
         )
-    if n < LEAST_ROWS:
-        raise DataError(
-            f"there are {n} rows with a known target, too few to train, validate and test on; "
-            f"at least {LEAST_ROWS} are needed"
-        )
+    require_rows(n)
     # rounded as sklearn does, so that the shares hold of all rows and not of what is left of them
     tests = int(np.ceil(round(n * test_share, 9)))
     checks = int(np.ceil(round(n * validation_share, 9)))

@@ -83,7 +83,8 @@ def read_text(
             if name not in codes and family(frame[name]) == "text":
                 frame[name] = plain_numbers(frame[name], numerals)
     divided = DIVIDERS.get(layout.delimiter, repr(layout.delimiter))
-    parts = [f"text file, columns divided by {divided}", found.note, numerals.describe()]
+    short = _short_rows(path, found.name, layout) if frame.iloc[:, -1].isna().any() else ""
+    parts = [f"text file, columns divided by {divided}", found.note, numerals.describe(), short]
     return frame, "; ".join(part for part in parts if part)
 
 
@@ -260,6 +261,26 @@ def _pieces(path: Path, encoding: str, layout: Layout, **options: Any) -> Iterat
         if isinstance(error, UnicodeDecodeError):
             raise
         raise DataError(f"{path} cannot be read as CSV: {_first_line(error)}") from None
+
+
+def _short_rows(path: Path, encoding: str, layout: Layout) -> str:
+    """What to say of rows with fewer entries than names, which pandas fills without a word."""
+    count, first = 0, 0
+    with characters(path, encoding) as file:
+        if layout.delimiter == " ":
+            reader: Any = (line.split() for line in file)
+        else:
+            reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
+        for number, row in enumerate(reader, 1):
+            if 0 < len(row) < len(layout.names) and number > 1 + layout.announced:
+                count, first = count + 1, first or getattr(reader, "line_num", number)
+    if not count:
+        return ""
+    rows = "1 row has" if count == 1 else f"{count:,} rows have"
+    return (
+        f"{rows} fewer than {len(layout.names)} entries (the first in line {first:,}); what is "
+        "not there counts as missing"
+    )
 
 
 def _next(reader: Any) -> pd.DataFrame | None:

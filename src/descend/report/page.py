@@ -49,12 +49,17 @@ pre { overflow-x: auto; background: #f5f5f5; padding: .8rem; font-size: .85rem; 
 """
 
 
-def report_files(path: str | Path) -> tuple[Path, Path]:
-    """The page's path and that of the JSON beside it; raises DescendError if one cannot be."""
+def report_files(path: str | Path, inputs: Sequence[str | Path | None] = ()) -> tuple[Path, Path]:
+    """The page's path and that of the JSON beside it; raises DescendError if one cannot be.
+
+    Args:
+        path: of the page.
+        inputs: files that must not be written over.
+    """
     path = Path(path)
     if path.suffix not in (".html", ".htm"):
         raise DescendError(f"a report's name ends in .html, got {str(path)!r}")
-    return writable(path), writable(path.with_suffix(".json"))
+    return writable(path, inputs), writable(path.with_suffix(".json"), inputs)
 
 
 def page(title: str, sections: Sequence[tuple[str, str]], lead: str = "") -> str:

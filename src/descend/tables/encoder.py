@@ -113,12 +113,24 @@ class Column:
 
 @dataclass
 class Noted:
-    """What an encoding met in one column: counts of rows, and an example of what was unknown."""
+    """What an encoding met in one column.
+
+    Attributes:
+        missing, unreadable, unseen: counts of rows.
+        example: of what was unreadable or unseen.
+        row: of the example, counted from 1.
+    """
 
     missing: int = 0
     unreadable: int = 0
     unseen: int = 0
     example: str = ""
+    row: int = 0
+
+    def show(self, given: pd.Series, unknown: np.ndarray) -> None:
+        """Keep the first of the unknown entries, (n,) of them marked."""
+        first = int(np.argmax(unknown))
+        self.example, self.row = str(given.iloc[first]), first + 1
 
 
 @dataclass(frozen=True)
@@ -367,7 +379,7 @@ def _encode_levels(column: Column, given: pd.Series, noted: Noted) -> tuple[np.n
     unseen = ~found & ~lost
     noted.unseen = int(unseen.sum())
     if noted.unseen:
-        noted.example = str(words[unseen].iloc[0])
+        noted.show(words, unseen)
     code = np.where(found, place.fillna(-1).to_numpy(dtype=np.int64), -1)
     if column.embedded:
         return (code + 1)[:, None].astype(np.float32), lost
@@ -384,7 +396,7 @@ def _encode_number(
     _require_finite(column.name, values, where)
     noted.unreadable = int(strangers.sum())
     if noted.unreadable:
-        noted.example = str(given[strangers].iloc[0])
+        noted.show(given, strangers)
     if noted.unreadable > len(given) / 2:
         wanted = "numbers" if column.kind == "number" else "true or false"
         raise DataError(
@@ -404,7 +416,7 @@ def _encode_date(column: Column, given: pd.Series, noted: Noted) -> tuple[np.nda
     lost = when.isna().to_numpy(bool)
     noted.unreadable = int(unread.sum())
     if noted.unreadable:
-        noted.example = str(given[unread].iloc[0])
+        noted.show(given, unread)
     filled = when.fillna(pd.Timestamp(column.fill, unit="s"))
     blocks = []
     if "years" in column.parts:

@@ -19,7 +19,7 @@ from descend.tables.target import Target
 from descend.train.loading import load_with_extra
 from descend.train.model import Model
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from descend.data.formula import Design
 from descend.data.sources import Table, unknown_column
-from descend.data.splits import Split, split_rows
+from descend.data.splits import Split, require_rows, split_rows
 from descend.errors import DataError
 from descend.tables.columns import numbers
 from descend.tables.encoder import Encoded, Encoder, Noted, Part
@@ -86,9 +86,12 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
         made = _with_made_targets(test, formula)
         others, more = _with_target(made, names, list(kept.columns))
         kept, lost, own_test = pd.concat([kept, others]), lost + more, len(others)
+    require_rows(len(kept) - (own_test or 0))
     target, y = read_target(kept[names], options.task)
     weight = _weights(kept, options.weight)
     own = slice(len(kept) - (own_test or 0))
+    if test is not None and target.classifies:
+        _require_known(target, y[own], y[own.stop :], test.source)
     groups = None if options.group is None else kept[options.group]
     split = split_rows(
         own.stop,
@@ -129,6 +132,18 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
         without_target=lost,
         noted=noted,
     )
+
+
+def _require_known(target: Target, y: np.ndarray, y_test: np.ndarray, where: str) -> None:
+    """A class of a test table that no other row has could only be missed."""
+    strange = np.setdiff1d(y_test, y)
+    if strange.size:
+        shown = ", ".join(repr(target.classes[i]) for i in strange[:4])
+        raise DataError(
+            f"{where}: {int(np.isin(y_test, strange).sum()):,} of {len(y_test):,} rows are of "
+            f"classes that no row to train on has ({shown}), so they cannot be predicted. "
+            "Leave them out, or give rows of them to train on"
+        )
 
 
 def _with_made_targets(table: Table, formula: Design | None) -> Table:
@@ -211,8 +226,11 @@ def _weights(frame: pd.DataFrame, name: str | None) -> np.ndarray | None:
     found, strangers = numbers(frame[name])
     bad = strangers | ~(found >= 0) | np.isinf(found)
     if bad.any():
-        shown = frame[name][bad].iloc[0]
-        raise DataError(f"the weights {name!r} must be numbers >= 0, got {shown!r}")
+        first = int(np.argmax(bad))
+        raise DataError(
+            f"the weights {name!r} must be numbers >= 0, got '{frame[name].iloc[first]}' in row "
+            f"{first + 1} of those with a target"
+        )
     if not found.any():
         raise DataError(f"the weights {name!r} are all zero")
     return found

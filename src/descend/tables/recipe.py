@@ -41,6 +41,7 @@ class FittedTable:
         seconds: that the training took, compilation included.
         command: that it was asked for by; None from Python.
         search: every trial of the search that chose the options, in JSON; None without one.
+        ablation: what the network loses without each column, in JSON; None if it was not asked.
     """
 
     prepared: Prepared
@@ -51,6 +52,7 @@ class FittedTable:
     seconds: float = 0.0
     command: str | None = None
     search: dict[str, Any] | None = None
+    ablation: dict[str, Any] | None = None
 
     @property
     def model(self) -> Model:
@@ -95,6 +97,7 @@ class FittedTable:
             },
             "command": self.command,
             "search": self.search,
+            "ablation": self.ablation,
             "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "versions": {
                 "python": platform.python_version(),
@@ -122,6 +125,7 @@ def fit_prepared(
     verbose: int = 0,
     command: str | None = None,
     search: dict[str, Any] | None = None,
+    ablation: dict[str, Any] | None = None,
 ) -> FittedTable:
     """Train with the best validation epoch put back, then test once (unless it stays sealed).
 
@@ -130,7 +134,7 @@ def fit_prepared(
         model: what `untrained` gave; made here if left out.
         callbacks: besides early stopping.
         verbose: as in `Model.fit`.
-        command, search: to be kept in the file; see FittedTable.
+        command, search, ablation: to be kept in the file; see FittedTable.
 
     Raises:
         DescendError: an option the optimizer or a layer refuses.
@@ -162,7 +166,7 @@ def fit_prepared(
     )
     seconds = time.perf_counter() - began
     fitted = FittedTable(
-        prepared, predictor, trained, None, prepared.seal, seconds, command, search
+        prepared, predictor, trained, None, prepared.seal, seconds, command, search, ablation
     )
     return fitted if prepared.options.sealed else open_test(fitted)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from descend.data.sources import Table
+from descend.data.splits import OWN_TEST
 from descend.errors import CheckpointError, DataError
 from descend.tables.network import Trained
 from descend.tables.options import FitOptions
@@ -18,7 +19,6 @@ from descend.tables.seal import Seal, read_seal
 from descend.tables.target import Target
 from descend.train.history import History
 
-OWN_TEST = "the test is a table of its own"  # how `split_rows` ends its words
 LISTED = 5  # columns named in an error
 _SPLITTING = ("scikit-learn", "pandas", "numpy")  # whose versions may move the split
 
@@ -57,7 +57,10 @@ def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedT
         )
     prepared = _with_learned(prepared, predictor)
     trained = Trained(predictor.model, _history(predictor), int(said["best_epoch"]))
-    return FittedTable(prepared, predictor, trained, None, seal)
+    said = predictor.described
+    return FittedTable(
+        prepared, predictor, trained, None, seal, search=said["search"], ablation=said["ablation"]
+    )
 
 
 def _with_learned(prepared: Prepared, predictor: TablePredictor) -> Prepared:

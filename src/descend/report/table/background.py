@@ -178,7 +178,7 @@ def _inputs(evidence: Evidence) -> list[dict[str, Any]]:
 # -- the network ----------------------------------------------------------------------------------
 
 
-def design(evidence: Evidence, trials: pd.DataFrame | None) -> dict[str, Any]:
+def design(evidence: Evidence) -> dict[str, Any]:
     """Architecture, loss, rule, and what else was tried."""
     fitted, options = evidence.fitted, evidence.prepared.options
     model, head, prepared = fitted.model, evidence.head, evidence.prepared
@@ -187,9 +187,6 @@ def design(evidence: Evidence, trials: pd.DataFrame | None) -> dict[str, Any]:
     if rate is None:
         ours = options.recipe == "realmlp" and options.optimizer is None
         rate = RATES[classifies] if ours else "the rule's own"
-    tried = None
-    if trials is not None:
-        tried = {"columns": [str(c) for c in trials], "rows": plain(trials.to_numpy().tolist())}
     return {
         "recipe": options.recipe,
         "hidden": list(options.chosen("hidden")),
@@ -210,8 +207,20 @@ def design(evidence: Evidence, trials: pd.DataFrame | None) -> dict[str, Any]:
         "summary": summary(model),
         "options": plain(options.to_json()),
         "compiled": plain(model.describe()["compile"]),
-        "trials": tried,
+        "trials": None if fitted.search is None else _tried(fitted.search),
     }
+
+
+def _tried(search: dict[str, Any]) -> dict[str, Any]:
+    """The table of trials: settings, the figure they were judged by, how they ended."""
+    settings = dict.fromkeys(name for trial in search["trials"] for name in trial["settings"])
+    ends = ["epochs", "best_epoch", "seconds", "status"]
+    rows = [
+        [t["number"], *(t["settings"].get(name) for name in settings), t["figure"]]
+        + [t[name] for name in ends]
+        for t in search["trials"]
+    ]
+    return {"columns": ["trial", *settings, search["figure"], *ends], "rows": plain(rows)}
 
 
 def learning(evidence: Evidence) -> dict[str, Any]:

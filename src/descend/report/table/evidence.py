@@ -19,7 +19,6 @@ from descend.tables.judging.measures import Measure
 from descend.tables.judging.plain import share
 from descend.tables.prepare import Prepared
 from descend.tables.recipe import FittedTable
-from descend.tables.reopen import OWN_TEST
 from descend.tables.scores import MAIN, simplest
 
 PARTS = ("train", "validation", "test")
@@ -171,7 +170,7 @@ class Evidence:
     @property
     def own_test(self) -> bool:
         """Whether the test rows come from a table of their own."""
-        return self.prepared.split.how.endswith(OWN_TEST)
+        return self.prepared.split.own_test
 
     def y(self, part: str) -> np.ndarray:
         """Class numbers or values, (n,) or (n, targets)."""

@@ -41,6 +41,7 @@ def explain(evidence: Evidence, show: Callable[[str], None]) -> dict[str, Any]:
         "importance": plain(found.to_frame().to_dict("records")),
         "effects": [_effects(evidence, one, order) for one in evidence.explained],
         "dependence": _dependence(evidence, order),
+        "ablation": evidence.fitted.ablation,
     }
 
 

@@ -33,6 +33,7 @@ def explanation(d: Mapping[str, Any]) -> str:
         table("Permutation importance", head, rows),
         more(len(d["importance"]), MOST_ROWS, "columns"),
         *(_effects(one) for one in d["effects"]),
+        _ablation(d["ablation"]) if d["ablation"] else "",
     ]
     if d["dependence"]:
         names = ", ".join(dict.fromkeys(one["column"] for one in d["dependence"]))
@@ -89,6 +90,30 @@ def _effects(d: Mapping[str, Any]) -> str:
         + (table(f"Effects on {d['of']}", head, rows, words=2) if rows else "")
         + more(len(d["effects"]), MOST_EFFECTS, "effects")
         + (paragraph("Without an effect:") + listing(left) if left else "")
+    )
+
+
+def _ablation(d: Mapping[str, Any]) -> str:
+    figure = d["figure"].replace("_", " ")
+    rows = [
+        [
+            c["column"],
+            said(c["figure"]),
+            said(c["change"]),
+            "-" if c["low"] is None else f"{said(c['low'])} to {said(c['high'])}",
+        ]
+        for c in d["columns"][:MOST_ROWS]
+    ]
+    head = ["column left out", figure, "change", f"{d['level']:.0%} interval"]
+    return (
+        subheading("Trained again without a column")
+        + paragraph(
+            f"Mean {figure} of {len(d['seeds'])} networks on the validation rows; smaller is "
+            "better. Above 0 the network misses the column. The intervals hold over seeds, for "
+            "these rows."
+        )
+        + table("Feature ablation", head, rows)
+        + more(len(d["columns"]), MOST_ROWS, "columns")
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from descend.data.sources import Table
 from descend.files import write_atomically
@@ -29,9 +29,6 @@ from descend.report.table.page import render
 from descend.tables.judging.plain import plain
 from descend.tables.recipe import FittedTable
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 FORMAT = 1
 
 
@@ -41,7 +38,6 @@ def table_report(
     options: ReportOptions | None = None,
     *,
     command: str | None = None,
-    trials: pd.DataFrame | None = None,
     test: Table | None = None,
     show: Callable[[str], None] = lambda words: None,
 ) -> tuple[Path, Path]:
@@ -52,7 +48,6 @@ def table_report(
         path: ends in .html; the JSON has the same name with .json.
         options: of the report.
         command: that fitted the network, to be shown.
-        trials: the architectures that were tried, one row each.
         test: the test table of the user's own; needed for a group column that is no input.
         show: is given a word on what comes next.
 
@@ -66,7 +61,7 @@ def table_report(
     """
     files = report_files(path)
     evidence = gather(fitted, options or ReportOptions(), test, show)
-    document = document_of(evidence, command=command, trials=trials, test=test, show=show)
+    document = document_of(evidence, command=command, test=test, show=show)
     show("drawing")
     text = render(document, _clouds(evidence))
     written = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
@@ -79,7 +74,6 @@ def document_of(
     evidence: Evidence,
     *,
     command: str | None = None,
-    trials: pd.DataFrame | None = None,
     test: Table | None = None,
     show: Callable[[str], None] = lambda words: None,
 ) -> dict[str, Any]:
@@ -92,7 +86,7 @@ def document_of(
         "title": f"{target.name} from {evidence.prepared.table.name}: a tested network",
         "identity": identity(evidence, command),
         "data": data(evidence, checks),
-        "design": design(evidence, trials),
+        "design": design(evidence),
     }
     show("bootstrap intervals")
     found["baselines"] = baselines(evidence)

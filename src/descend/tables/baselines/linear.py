@@ -147,9 +147,7 @@ def _without_penalty(
     return bool(np.abs(model.fitted.coef_).max(initial=0) < SEPARATED)
 
 
-def _choose(
-    model: _Model, strengths: Sequence[float], train: _Rows, validation: _Rows
-) -> float:
+def _choose(model: _Model, strengths: Sequence[float], train: _Rows, validation: _Rows) -> float:
     """Fit with the strength that costs least on the validation rows; returns it."""
     best, found, chosen = np.inf, None, 0.0
     x, y, weights = validation

@@ -12,7 +12,7 @@ Source: hull-2023 and scheidegger-2020, training networks with some input featur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -131,6 +131,7 @@ def ablate(
     columns: Sequence[str] | None = None,
     seeds: int | Sequence[int] = 5,
     level: float = 0.95,
+    show: Callable[[str], None] = lambda words: None,
 ) -> Ablation:
     """Train the network with all columns, and once without each of them, for several seeds.
 
@@ -140,6 +141,7 @@ def ablate(
         columns: to leave out, one at a time; all that the encoder uses by default.
         seeds: how many, from the options' seed on, or which; of weights and order of rows.
         level: of the intervals, Student's t over the seeds' changes.
+        show: is given a word on what comes next.
 
     Returns:
         The Ablation.
@@ -165,6 +167,7 @@ def ablate(
     left_out = [NONE, *(float(used.index(name)) for name in asked)]
     found = np.empty((len(drawn), len(left_out)))
     for row, seed in enumerate(drawn):
+        show(f"leaving out columns, seed {row + 1} of {len(drawn)}")
         settings = [{"seed": seed, "column": column} for column in left_out]
         rounds = rounds_of(prepared, prepared.options, settings, model)
         rounds.run(prepared.options.chosen("epochs"))
