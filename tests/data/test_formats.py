@@ -341,7 +341,7 @@ def test_damaged_bytes_never_end_in_another_error(tmp_path, kind):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
-@pytest.mark.parametrize("kind", ["parquet", "dta", "jsonl"])
+@pytest.mark.parametrize("kind", ["parquet", "dta", "jsonl", "xlsx"])
 def test_reading_takes_less_than_three_times_the_frame(tmp_path, kind):
     write_loans(tmp_path / "loans.csv", 400_000)
     frame = pd.read_csv(tmp_path / "loans.csv").rename(columns={"default": "late"})

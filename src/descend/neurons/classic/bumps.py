@@ -1,0 +1,161 @@
+"""Figure 4.9: ridge, hill, bump, localised bump; and any function as a sum of bumps.
+
+    (a) ridge           s(k (u'x - c)), one sigmoidal neuron
+    (b) hill            a ridge and a reversed one: s(k (u'x - c1)) - s(k (u'x - c2))
+    (c) bump            hills at 90 degrees, added: largest where they cross, but with arms
+    (d) localised bump  a further neuron that fires only where all of them are up: the arms go
+
+"With the bumps added together in the output layer", each with the function's value in its cell as
+its weight, a network approximates any continuous function.
+
+Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figures 4.9 and 4.10; "EXPRESSIVENESS OF
+ANN" (Cybenko 1989; Hornik et al. 1989).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from descend.errors import DataError, DescendError, ShapeError
+
+
+def ridge(x: Any, direction: Sequence[float], place: float, steepness: float) -> np.ndarray:
+    """(a) One sigmoidal neuron: 0 on one side of the line u'x = place, 1 on the other.
+
+    Args:
+        x: (n, d); direction: (d,) u; place: c; steepness: k, 4 times the slope on the line.
+
+    Returns:
+        (n,).
+    """
+    x, u = np.asarray(x, float), np.asarray(direction, float)
+    if x.ndim != 2 or u.shape != (x.shape[1],):
+        raise ShapeError(f"a ridge needs x (n, d) and direction (d,), got {x.shape}, {u.shape}")
+    return special.expit(steepness * (x @ u - place))
+
+
+def hill(
+    x: Any, direction: Sequence[float], low: float, high: float, steepness: float
+) -> np.ndarray:
+    """(b) A ridge and a reversed one: near 1 where low < u'x < high, near 0 elsewhere; (n,)."""
+    return ridge(x, direction, low, steepness) - ridge(x, direction, high, steepness)
+
+
+def bump(x: Any, low: Sequence[float], high: Sequence[float], steepness: float) -> np.ndarray:
+    """(c) Hills along every axis, added: near d in the box, d - 1 and less in its arms; (n,)."""
+    axes = np.eye(len(low))
+    sides = zip(axes.tolist(), low, high, strict=True)
+    hills = [hill(x, axis, start, end, steepness) for axis, start, end in sides]
+    return np.sum(hills, axis=0)
+
+
+def localised_bump(
+    x: Any, low: Sequence[float], high: Sequence[float], steepness: float, sharpness: float
+) -> np.ndarray:
+    """(d) s(sharpness (bump - (d - 1/2))): near 1 inside the box, near 0 outside; (n,)."""
+    return special.expit(sharpness * (bump(x, low, high, steepness) - (len(low) - 0.5)))
+
+
+@dataclass(frozen=True)
+class BumpNetwork:
+    """A network of sigmoidal neurons whose weights are written down, not learned.
+
+    Attributes:
+        kernels, biases: of its layers, as `Dense` holds them: hidden layers with a sigmoid, the
+            last one linear. One hidden layer for one input, two for several.
+    """
+
+    kernels: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+
+    @property
+    def units(self) -> int:
+        """Hidden neurons."""
+        return sum(kernel.shape[1] for kernel in self.kernels[:-1])
+
+    def layers(self, X: Any) -> list[np.ndarray]:
+        """What each layer puts out for rows (n, d): Figure 4.10's shapes at each stage.
+
+        Raises:
+            ShapeError: not (n, d).
+        """
+        a = np.asarray(X, float)
+        if a.ndim != 2 or a.shape[1] != len(self.kernels[0]):
+            raise ShapeError(f"X must have the shape (n, {len(self.kernels[0])}), got {a.shape}")
+        found = []
+        for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
+            h = a @ kernel + bias[None]
+            a = h if i == len(self.kernels) - 1 else special.expit(h)
+            found.append(a)
+        return found
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The sum of bumps at rows (n, d): (n,)."""
+        return self.layers(X)[-1][:, 0]
+
+
+def bump_network(
+    function: Callable[[np.ndarray], np.ndarray],
+    low: Sequence[float],
+    high: Sequence[float],
+    cells: int,
+    steepness: float | None = None,
+) -> BumpNetwork:
+    """A network that puts a bump on every cell of a grid, as high as the function at its middle.
+
+    Of one input the bumps are hills, and the network has one hidden layer of cells + 1 neurons. Of
+    d inputs it has d (cells + 1) ridges and behind them cells^d neurons that localise. The
+    outermost ridges lie four cells beyond the box, so that every row of it is well inside the sum.
+
+    The error is that of a staircase, which falls as 1 / cells for a smooth function, and that of
+    the soft edges; where edges cross, the localised bumps leave a hole of about 1 / steepness, so
+    for several inputs the steepness grows with the square of the cells.
+
+    Args:
+        function: of rows (n, d), giving (n,).
+        low, high: (d,) the box.
+        cells: along each axis.
+        steepness: k in units of one over a cell's width; by default 8 for one input, which makes
+            the staircase smooth, and 8 times the cells for several.
+
+    Raises:
+        DataError: an empty box, values that are not finite. DescendError: fewer than one cell.
+    """
+    lows, highs = np.asarray(low, float), np.asarray(high, float)
+    if lows.ndim != 1 or lows.shape != highs.shape or not (lows < highs).all():
+        raise DataError(f"the box needs low < high along every axis, got {low!r} and {high!r}")
+    if cells < 1:
+        raise DescendError(f"cells must be at least 1, got {cells!r}")
+    d = len(lows)
+    sharp = (8.0 if d == 1 else 8.0 * cells) if steepness is None else float(steepness)
+    width = (highs - lows) / cells
+    middles = [a + h * (np.arange(cells) + 0.5) for a, h in zip(lows, width, strict=True)]
+    heights = np.asarray(function(np.array(list(product(*middles)))), float)
+    if heights.shape != (cells**d,) or not np.isfinite(heights).all():
+        raise DataError(
+            f"the function must give one finite number a row, ({cells**d},), got {heights.shape}"
+        )
+    edges = lows[:, None] + width[:, None] * np.arange(cells + 1)[None]
+    edges[:, 0] -= 4 * width
+    edges[:, -1] += 4 * width
+    first = np.zeros((d, d * (cells + 1)))
+    for axis in range(d):
+        first[axis, axis * (cells + 1) : (axis + 1) * (cells + 1)] = sharp / width[axis]
+    before = -(sharp / width[:, None] * edges).ravel()
+    # hills: +1 from the ridge at a cell's lower edge, -1 from that at its upper edge
+    steps = np.eye(cells + 1, cells) - np.eye(cells + 1, cells, -1)
+    if d == 1:
+        return BumpNetwork((first, steps @ heights[:, None]), (before, np.zeros(1)))
+    places = np.array(list(product(range(cells), repeat=d)))
+    second = np.vstack([steps[:, places[:, axis]] for axis in range(d)])
+    keen = 4.0 * cells
+    return BumpNetwork(
+        (first, keen * second, heights[:, None]),
+        (before, np.full(cells**d, -keen * (d - 0.5)), np.zeros(1)),
+    )
