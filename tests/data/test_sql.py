@@ -1,5 +1,6 @@
 """Queries to SQLite and to a real PostgreSQL, which is started for the tests where there is one."""
 
+import contextlib
 import datetime
 import decimal
 import glob
@@ -190,7 +191,7 @@ def test_without_sqlalchemy_the_extra_is_named(monkeypatch):
 @pytest.fixture(scope="module")
 def server():
     """The address of a PostgreSQL of our own; the tests skip where none is installed."""
-    pytest.importorskip("psycopg")
+    pytest.importorskip("pg8000")
     found = [*sorted(glob.glob("/usr/lib/postgresql/*/bin")), ""]
     initdb = shutil.which("initdb", path=os.pathsep.join([*found, os.environ["PATH"]]))
     if initdb is None:
@@ -233,25 +234,32 @@ def server():
 @pytest.fixture(scope="module")
 def bank(server):
     """The address, with a table of loans in the database."""
-    import psycopg
+    import pg8000.dbapi
+    from sqlalchemy.engine import make_url
 
-    with psycopg.connect(server) as connection:
-        connection.execute(
+    url = make_url(server)
+    given = {"host": url.host, "port": url.port, "database": url.database}
+    with contextlib.closing(
+        pg8000.dbapi.connect(url.username, password=url.password, **given)
+    ) as connection:
+        cursor = connection.cursor()
+        cursor.execute(
             "CREATE TABLE loans (id int, amount numeric(12,2), rate real, town text, paid boolean,"
             " opened date, seen timestamptz, key uuid, tags int[])"
         )
-        connection.execute("CREATE SEQUENCE counter")
+        cursor.execute("CREATE SEQUENCE counter")
         rows = [
             (1, decimal.Decimal("1000.50"), 1.5, "Köln", True, datetime.date(2020, 1, 31)),
             (2, None, None, "100% 'Ulm'", None, None),
             (3, decimal.Decimal("3.25"), 2.5, None, False, datetime.date(2021, 2, 1)),
         ]
         for row in rows:
-            connection.execute(
+            cursor.execute(
                 "INSERT INTO loans (id, amount, rate, town, paid, opened, seen, key, tags) VALUES "
                 "(%s, %s, %s, %s, %s, %s, '2020-01-01 12:00+00', gen_random_uuid(), '{1,2}')",
                 row,
             )
+        connection.commit()
     return server
 
 
@@ -325,8 +333,21 @@ def test_postgresql_faults_are_one_clear_error(bank):
 
 
 def test_postgresql_that_is_not_there():
-    pytest.importorskip("psycopg")
+    pytest.importorskip("pg8000")
     began = time.monotonic()
     with pytest.raises(DataError, match="postgresql"):
         load_sql("SELECT 1", "postgresql://me:x@127.0.0.1:1/shop")
     assert time.monotonic() - began < 10
+
+
+def test_options_of_a_postgresql_address(bank):
+    with_query = bank.replace(f":{SPELT}", "") + f"?password={SPELT}&sslmode=prefer"
+    assert load_sql("SELECT 7 % 4 AS n", with_query).frame["n"].tolist() == [3]
+    for query, message in (
+        ("sslmode=maybe", "unknown sslmode 'maybe'"),
+        ("sslmod=require", "Did you mean 'sslmode'"),
+        ("sslmode=require", "SSL"),  # this server has none
+        ("sslmode=verify-full&sslrootcert=none.pem", "cannot be read"),
+    ):
+        with pytest.raises(DescendError, match=message):
+            load_sql("SELECT 1", f"{bank}?{query}")

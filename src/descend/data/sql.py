@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import getpass
 import re
+import socket
 import sqlite3
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +17,7 @@ from urllib.parse import quote, quote_plus
 import pandas as pd
 
 from descend.data.frames import Pieces, require_names
-from descend.errors import DataError, MissingExtraError
+from descend.errors import DataError, MissingExtraError, unknown
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
@@ -25,6 +28,7 @@ ROWS = 50_000  # fetched at a time
 TIMEOUT = 15.0  # seconds for a connection, or for another program's lock to go away
 _HIDDEN = "***"
 _SECRET = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
+_POSTGRESQL = ("user", "password", "sslmode", "sslrootcert")  # of libpq's, what an address may ask
 _WRITES = re.compile(r"\b(insert|update|delete|merge|into)\b", re.IGNORECASE)
 _QUOTED = re.compile(
     r"""
@@ -116,8 +120,8 @@ def _parsed(url: str) -> URL:
             "the database's address cannot be read; expected one like sqlite:///shop.db or "
             "postgresql://me:password@host:5432/shop (signs such as @ in a password as %40)"
         ) from None
-    if found.drivername in ("postgresql", "postgres"):  # SQLAlchemy's own default is the old driver
-        found = found.set(drivername="postgresql+psycopg")
+    if found.drivername in ("postgresql", "postgres"):  # SQLAlchemy's own default is not permissive
+        found = found.set(drivername="postgresql+pg8000")
     return found
 
 
@@ -135,8 +139,8 @@ def _engine(url: URL, timeout: float) -> Engine:
     options: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
     if kind == "sqlite":
         options["creator"] = _sqlite(url, timeout)
-    elif kind == "postgresql" and url.get_driver_name() in ("psycopg", "psycopg2"):
-        options["connect_args"] = {"connect_timeout": max(2, int(timeout))}
+    elif url.drivername == "postgresql+pg8000":
+        options["creator"] = _postgresql(url, timeout)
     return create_engine(url, **options)
 
 
@@ -150,6 +154,51 @@ def _sqlite(url: URL, timeout: float) -> Callable[[], sqlite3.Connection]:
         raise DataError(f"there is no database file {given!r}")
     address = f"file:{quote(str(path.absolute()))}?mode=ro"
     return lambda: sqlite3.connect(address, uri=True, timeout=timeout, check_same_thread=False)
+
+
+def _postgresql(url: URL, timeout: float) -> Callable[[], Any]:
+    """A connection that waits no longer than `timeout` for the server, then as long as it takes."""
+    asked = {
+        key: value if isinstance(value, str) else value[-1] for key, value in url.query.items()
+    }
+    for key in asked:
+        if key not in _POSTGRESQL:
+            raise unknown("option of a postgresql address", key, _POSTGRESQL)
+    context = _encryption(asked.get("sslmode", "prefer"), asked.get("sslrootcert"))
+    import pg8000.dbapi  # type: ignore[import-untyped]
+
+    host, port = url.host or "localhost", url.port or 5432
+
+    def connect() -> Any:
+        line = socket.create_connection((host, port), timeout)
+        line.settimeout(None)
+        return pg8000.dbapi.connect(
+            asked.get("user") or url.username or getpass.getuser(),
+            host=host,
+            port=port,
+            database=url.database,
+            password=asked.get("password") or url.password,
+            ssl_context=context,
+            sock=line,
+        )
+
+    return connect
+
+
+def _encryption(mode: str, authorities: str | None) -> ssl.SSLContext | None:
+    """What libpq's sslmode asks for; "prefer" and less go without, as the server would let them."""
+    if mode in ("disable", "allow", "prefer"):
+        return None
+    if mode not in ("require", "verify-ca", "verify-full"):
+        raise unknown("sslmode", mode, ("disable", "require", "verify-ca", "verify-full"))
+    try:
+        context = ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        raise DataError(f"sslrootcert {authorities!r} cannot be read: {error}") from None
+    context.check_hostname = mode == "verify-full"
+    if mode == "require":  # encrypted, to whomever: so libpq understands it
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _reading(connection: Connection, url: URL) -> Connection:
@@ -176,9 +225,11 @@ def _faults(url: URL, shown: str) -> Iterator[None]:
     except ImportError as error:
         package = error.name or "the database's driver"
         raise MissingExtraError(package, "sql", f"reading {shown}") from None
-    except (SQLAlchemyError, sqlite3.Error, ValueError, TypeError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError) as error:
         cause = getattr(error, "orig", None) or error
-        said = _without_secrets(" ".join(str(cause).split()), url)
+        told = cause.args[0] if cause.args else ""
+        words = told["M"] if isinstance(told, dict) and "M" in told else str(cause)  # pg8000's
+        said = _without_secrets(" ".join(words.split()), url)
         if "database is locked" in said:
             said = "another program holds its lock; close it, or try again"
         raise DataError(f"{shown}: {said}") from None
