@@ -193,6 +193,9 @@ def test_trials_and_ablation_are_kept_for_a_later_report(loans, capsys):
     assert len(left_out["seeds"]) == 5
     for one in left_out["columns"]:  # the change is the mean over seeds
         assert one["change"] == pytest.approx(np.mean(one["changes"]))
+    dispersion = next(c for c in found["checks"] if c["code"] == "D011")
+    assert dispersion["status"] in ("passed", "failed")
+    assert dispersion["words"].startswith("over 5 seeds the cost is ")
     page = Path("r.html").read_text()
     assert "Feature ablation" in page
     assert "2 trials, judged on the validation rows" in page

@@ -13,12 +13,13 @@ from descend.report.table.evidence import Evidence
 from descend.report.table.words import end, said
 from descend.tables.checks import of_network as checks
 from descend.tables.checks.verdicts import Check
+from descend.tables.scores import figures_of, simplest
 
 BOOSTING = ("lightgbm", "boosting")
 
 
 def judge(evidence: Evidence, found: Mapping[str, Any]) -> tuple[Check, ...]:
-    """The checks of tables/checks.py, in the order of their codes.
+    """The checks of tables/checks/of_network.py, in the order of their codes.
 
     Args:
         found: the sections of the report that are already there.
@@ -47,7 +48,7 @@ def judge(evidence: Evidence, found: Mapping[str, Any]) -> tuple[Check, ...]:
         checks.calibration(*_calibration(found["calibration"], len(evidence.rows["test"]))),
         _drift(found["stability"]),
         checks.small_test(len(evidence.rows["test"]), rarest),
-        checks.seed_dispersion(None, None),
+        _seeds(evidence),
         checks.ended(
             learned["epochs"] if history else None,
             evidence.prepared.options.chosen("epochs"),
@@ -56,6 +57,21 @@ def judge(evidence: Evidence, found: Mapping[str, Any]) -> tuple[Check, ...]:
         checks.coverage(*_coverage(found["uncertainty"])),
         checks.opened_once(len(fitted.seal.openings)),
     )
+
+
+def _seeds(evidence: Evidence) -> Check:
+    """Of the networks with all columns that an ablation trained, on the validation rows."""
+    found, prepared = evidence.fitted.ablation, evidence.prepared
+    if found is None:
+        return checks.seed_dispersion(None, None)
+    target, rows = prepared.target, prepared.split.validation
+    levels = getattr(target.head, "levels", ())
+    mean, _ = simplest(
+        target.task, prepared.y[prepared.split.train], len(rows), target.classes, levels
+    )
+    weight = None if prepared.weight is None else prepared.weight[rows]
+    figures = figures_of(target.task, prepared.y[rows], mean, levels, weight)
+    return checks.seed_dispersion(found["full"], figures[found["figure"]])
 
 
 def _boosting(evidence: Evidence, found: Mapping[str, Any]) -> tuple[Check, Check]:

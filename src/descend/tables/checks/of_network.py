@@ -283,7 +283,7 @@ def seed_dispersion(costs: Sequence[float] | None, trivial: float | None) -> Che
         trivial: cost of predicting the mean there.
     """
     if costs is None or len(costs) < 2 or trivial is None or _nan(trivial, *costs):
-        return _SEEDS.skip("costs of at least two seeds are needed")
+        return _SEEDS.skip("costs of at least two seeds are needed, as fit --ablate gives them")
     mean = math.fsum(costs) / len(costs)
     sd = math.sqrt(math.fsum((c - mean) ** 2 for c in costs) / (len(costs) - 1))
     gain = trivial - mean
