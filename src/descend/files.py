@@ -21,9 +21,9 @@ def writable(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> Path
     """
     path = Path(path)
     for source in inputs:
-        if source is not None and path.is_file() and Path(source).is_file():
-            if path.samefile(source):
-                raise DescendError(f"cannot write {path}: it is also read from; give another name")
+        read = source is not None and path.is_file() and Path(source).is_file()
+        if read and path.samefile(str(source)):
+            raise DescendError(f"cannot write {path}: it is also read from; give another name")
     if path.is_dir():
         raise DescendError(f"cannot write {path}: it is a folder; give a file name")
     folder = path.parent

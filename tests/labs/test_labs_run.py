@@ -16,35 +16,48 @@ LABS = Path(__file__).parents[2] / "labs"
 PATHS = sorted(p for p in LABS.glob("*.py") if not p.name.startswith("_"))
 NAMES = [p.stem for p in PATHS]
 # lab -> the fixture that skips where its data are not at hand
-NEEDS = {"loan_default": "lending_club", "mnist": "mnist"}
+NEEDS = {"loan_default": "lending_club", "mnist": "mnist", "mlp_from_scratch": "mnist"}
+# half a minute each even in their quick form: what they stand on is in tests/economies, tests/train
+SLOW = {"box_only", "overlapping_generations", "transfer"}
 EXPECTED = {
+    "activations",
     "adding_problem",
     "afford_a_loan",
     "ball",
     "bank_exit",
     "bellman_to_network",
     "box_only",
+    "bumps",
     "convolution_arithmetic",
+    "critical_points",
+    "dropout_averaging",
     "dynamic_programming",
     "estimation",
+    "gates",
     "gd_against_sgd",
     "gentle_first_example",
     "gradient_descent",
+    "grandmother",
     "house_price_neuron",
     "iris_recipe",
     "iris_regression",
+    "learning_rates",
     "linear_collapse",
     "loan_default",
+    "loss_cost_risk",
     "minimal_backprop",
+    "mlp_from_scratch",
     "mnist",
     "one_layer_networks",
     "optimizer_race",
     "overlapping_generations",
     "perceptron_example",
+    "polar_coordinates",
     "property_evaluation",
     "recovery_rates",
     "regularizers",
     "softmax_gradient",
+    "transfer",
     "vanishing_gradients",
     "xor",
 }
@@ -85,7 +98,10 @@ def test_the_labs_of_the_issue_are_there():
     assert set(NAMES) >= EXPECTED
 
 
-@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem in SLOW)) for p in PATHS],
+)
 def test_lab_quick(path, tmp_path, request):
     if path.stem in NEEDS:
         request.getfixturevalue(NEEDS[path.stem])

@@ -33,7 +33,7 @@ def table(n=500, seed=0):
     return Table("made", "made.csv", frame.assign(noise=noise, y=y), "y", "made up", "0")
 
 
-@pytest.fixture(scope="module", params=["realmlp", "mlp"])
+@pytest.fixture(scope="module", params=[pytest.param("realmlp", marks=pytest.mark.slow), "mlp"])
 def prepared(request):
     options = FitOptions(
         recipe=request.param, hidden=(16,), members=1, epochs=30, batch_size=32,

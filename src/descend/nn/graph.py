@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations
 from descend.nn.layers.base import Arrays, Layer, Shape, layer_from, plus
+from descend.nn.layers.tapping import Tap, opened, passed
 from descend.nn.symbols import (
     Call,
     Input,
@@ -24,8 +25,6 @@ from descend.nn.symbols import (
     numbered,
     unique_names,
 )
-
-Tap = Callable[[str, Any, Any], None]
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class Graph:
         outputs: the symbol of a layer's output, or a list of them.
         name: shown by `summary()`.
         compute_dtype: what layers compute in that do not say so themselves, as "bfloat16".
+        trainable: False freezes all layers.
 
     Raises:
         DescendError: an output that does not depend on the inputs given, an input that nothing
@@ -54,10 +54,15 @@ class Graph:
     """
 
     def __init__(
-        self, inputs: Any, outputs: Any, name: str = "model", compute_dtype: str | None = None
+        self,
+        inputs: Any,
+        outputs: Any,
+        name: str = "model",
+        compute_dtype: str | None = None,
+        trainable: bool = True,
     ):
         self.name = name
-        self._dtype = compute_dtype
+        self._dtype, self._trainable = compute_dtype, trainable
         self.single_input = not isinstance(inputs, (list, tuple))
         self.single_output = not isinstance(outputs, (list, tuple))
         self._inputs: list[Symbol] = [inputs] if self.single_input else list(inputs)
@@ -107,7 +112,7 @@ class Graph:
             if id(symbol) not in used:
                 raise DescendError(f"Model: the input {symbol!r} is not used by any output")
 
-        named = unique_names([call.layer for call in order], self._dtype)
+        named = unique_names([call.layer for call in order], self._dtype, self._trainable)
         self.input_names = tuple(input_names(self._inputs))
         self.nodes: tuple[Node, ...] = tuple(
             Node(
@@ -118,6 +123,10 @@ class Graph:
                 output_shapes=call.shapes,
             )
             for call in order
+        )
+        # layers that stood in other graphs before, which may have weights for them
+        self.origins: tuple[tuple[str, Graph], ...] = tuple(
+            (str(named[id(call.layer)].name), call.origin) for call in order if call.origin
         )
         self.outputs_at: tuple[int, ...] = tuple(place[id(s)] for s in self._outputs)
         self.output_names = tuple(numbered([self._name_at(i) for i in self.outputs_at]))
@@ -168,7 +177,8 @@ class Graph:
                 )
         values = list(symbols)
         for node in self.nodes:
-            values += _listed(connect(node.layer, _alone([values[i] for i in node.sources])))
+            sources = _alone([values[i] for i in node.sources])
+            values += _listed(connect(node.layer, sources, origin=self))
         outputs = [values[i] for i in self.outputs_at]
         return outputs[0] if self.single_output else outputs
 
@@ -212,7 +222,8 @@ class Graph:
             numbers: values for `self.numbers()` that replace those of the description.
             logits: for each output, whether to leave out its final sigmoid or softmax (see
                 `output_links`); none by default.
-            tap: called as tap(layer name, input, output) at every layer, in order.
+            tap: called as tap(layer name, input, output) at every layer, in order; layers inside
+                a layer are named "outer.inner". What it returns takes the output's place.
             rows: (batch,), nonzero for a real row, 0 for one that only fills up the batch.
 
         Returns:
@@ -272,22 +283,22 @@ class Graph:
                 seen = _with_rows(mask, rows) if layer.mixes_rows else mask
                 options["mask"] = seen
             if node.place in ends:
-                y = layer.preactivation(params.get(name, {}), taken)  # type: ignore[attr-defined]
-                held: Any = {}
+                compute = functools.partial(_raw, layer)
             else:
+                layer, inside = opened(layer, name, tap)
+                options |= inside
                 if layer.stochastic and key is not None:
                     options["key"] = jax.random.fold_in(key, number)
-                y, held = layer.apply(
-                    params.get(name, {}),
-                    new_state.get(name, {}),
-                    taken,
-                    training=training or (noise and _noisy(layer)),
-                    **options,
-                )
+                active = training or (noise and _noisy(layer))
+                compute = functools.partial(layer.apply, training=active, **options)
+            before = new_state.get(name, {})
+            with jax.named_scope(name):  # says in a profile, and in `glass`, whose it is
+                y, held = compute(params.get(name, {}), before, taken)
+            if (called := getattr(tap, "called", None)) is not None:
+                called(number, lambda p, x, f=compute, s=before: f(p, s, x)[0], taken)
             if held:
                 new_state[name] = held
-            if tap is not None:
-                tap(name, taken, y)
+            y = passed(tap, name, taken, y)
             values += _listed(y)
             masked = _any_mask(mask) or layer.gives_mask
             after = layer.output_mask(taken, mask) if masked else (None,) * len(node.output_shapes)
@@ -337,11 +348,12 @@ class Graph:
     def penalty(
         self, params: Mapping[str, Arrays], numbers: Mapping[str, Any] | None = None
     ) -> jax.Array | None:
-        """Sum of all regularisation penalties, or None where there are none."""
+        """Sum of the penalties of layers that are not frozen, or None where there are none."""
         layers = self.layers if not numbers else self.with_numbers(numbers)
         total = None
         for name, layer in layers.items():
-            total = plus(total, layer.penalty(params.get(name, {})))
+            if layer.trainable:
+                total = plus(total, layer.penalty(params.get(name, {})))
         return total
 
     def numbers(self) -> dict[str, float]:
@@ -440,6 +452,11 @@ def symbols_from_config(
         inputs[0] if config["single_input"] else inputs,
         outputs[0] if config["single_output"] else outputs,
     )
+
+
+def _raw(layer: Any, params: Arrays, state: Arrays, x: Any) -> tuple[Any, Arrays]:
+    """What stands before a layer's activation, in the form of `apply`."""
+    return layer.preactivation(params, x), {}
 
 
 def _noisy(layer: Layer) -> bool:

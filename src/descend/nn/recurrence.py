@@ -73,6 +73,10 @@ class Recurrence:
         """`advance` with the product taken: g; x and r (batch, gates units)."""
         raise NotImplementedError
 
+    def preactivation(self, x: jax.Array, h: jax.Array, product: Callable) -> jax.Array:
+        """What the activations of a step are applied to, (..., gates units); h before it."""
+        return x + product(h)
+
     def slopes(self, kept: Any, states: States) -> Any:
         """The derivatives of `step`, in any shape of leading axes; `states` before the step."""
         raise NotImplementedError
@@ -181,6 +185,12 @@ class Gated(Recurrence):
 
     gates: ClassVar[int] = 3
 
+    def preactivation(self, x, h, product):
+        """Of z, q and n."""
+        units, r = h.shape[-1], product(h)
+        q = self.recurrent_activation((x + r)[..., units : 2 * units])
+        return x + r * jnp.concatenate([jnp.ones_like(r[..., : 2 * units]), q], axis=-1)
+
     def step(self, x, r, states):
         """The formula above."""
         units = x.shape[-1] // 3
@@ -221,6 +231,14 @@ class GatedBefore(Recurrence):
 
     gates: ClassVar[int] = 3
     split: ClassVar[bool] = False
+
+    def preactivation(self, x, h, product):
+        """Of z, q and n."""
+        units = h.shape[-1]
+        v = x[..., : 2 * units] + product(h, slice(0, 2 * units))
+        q = self.recurrent_activation(v[..., units:])
+        n = x[..., 2 * units :] + product(q * h, slice(2 * units, None))
+        return jnp.concatenate([v, n], axis=-1)
 
     def advance(self, x, states, product):
         """The formula above."""
@@ -273,6 +291,34 @@ def recur(
     return _forward(cell, x, kernel, bias, through)[0]
 
 
+def preactivations(
+    cell: Recurrence,
+    x: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array | None,
+    through: Through,
+    h: jax.Array,
+) -> jax.Array:
+    """What the activations of every step were applied to, (time, batch, gates units).
+
+    Args:
+        h: what `recur` gave for the other arguments, (time, batch, units).
+    """
+    before = jnp.concatenate([through.states[0][None], h[:-1]])
+    return cell.preactivation(x, before, _product(kernel, bias, through.drop))
+
+
+def _product(kernel: jax.Array, bias: jax.Array | None, drop: jax.Array | None) -> Callable:
+    """h -> h U + b_r, or some columns of it, for any leading axes."""
+
+    def product(h: jax.Array, columns: slice = slice(None)) -> jax.Array:
+        factor = None if drop is None else drop.reshape((1,) * (h.ndim - drop.ndim) + drop.shape)
+        r = (h if factor is None else h * factor) @ kernel[:, columns]
+        return r if bias is None else r + bias[(None,) * (r.ndim - 1) + (columns,)]
+
+    return product
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _recur(cell, x, kernel, bias, through):
     return _forward(cell, x, kernel, bias, through)[0]
@@ -280,10 +326,7 @@ def _recur(cell, x, kernel, bias, through):
 
 def _forward(cell, x, kernel, bias, through):
     first, mask, drop = through
-
-    def product(h, columns=slice(None)):
-        r = (h if drop is None else h * drop) @ kernel[:, columns]
-        return r if bias is None else r + bias[None, columns]
+    product = _product(kernel, bias, drop)
 
     def step(states, now):
         x, real = now

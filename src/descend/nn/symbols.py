@@ -26,6 +26,7 @@ class Call:
     layer: Layer
     inputs: tuple[Symbol, ...]
     trials: tuple[tuple[Shape, ...], ...]
+    origin: Any = None  # the graph that the layer stood in before, if any
 
     @property
     def shapes(self) -> tuple[OpenShape, ...]:
@@ -101,7 +102,7 @@ def Input(
     return Symbol(trials, name=name, dtype=dtype)
 
 
-def connect(layer: Layer, inputs: Any) -> Any:
+def connect(layer: Layer, inputs: Any, origin: Any = None) -> Any:
     """Put `layer` behind one symbol or a list of symbols; the symbol of its output, or a list."""
     several = isinstance(inputs, (list, tuple))
     sources = tuple(inputs) if several else (inputs,)
@@ -125,7 +126,7 @@ def connect(layer: Layer, inputs: Any) -> Any:
     _require_one_set_of_weights(layer, sources, [given for given, _ in found])
     parts: list[Any] = [built if gives_several(built) else [built] for _, built in found]
     trials = tuple(tuple(tuple(shape) for shape in part) for part in zip(*parts, strict=True))
-    call = Call(layer, sources, trials)
+    call = Call(layer, sources, trials, origin)
     symbols = [Symbol(shapes, call, part) for part, shapes in enumerate(trials)]
     return symbols if gives_several(found[0][1]) else symbols[0]
 
@@ -153,10 +154,12 @@ def gives_several(built: Any) -> bool:
     return bool(built) and isinstance(built[0], (tuple, list))
 
 
-def unique_names(layers: Sequence[Layer], compute_dtype: str | None) -> dict[int, Layer]:
+def unique_names(
+    layers: Sequence[Layer], compute_dtype: str | None, trainable: bool = True
+) -> dict[int, Layer]:
     """Each distinct layer with a name: its own, or its class's with a number where taken.
 
-    And with the compute dtype, where it has none of its own.
+    And with the compute dtype, where it has none of its own; and frozen, unless `trainable`.
     """
     distinct = list({id(layer): layer for layer in layers}.values())
     taken: set[str] = set()
@@ -184,6 +187,8 @@ def unique_names(layers: Sequence[Layer], compute_dtype: str | None) -> dict[int
             key: dataclasses.replace(layer, compute_dtype=layer.compute_dtype or compute_dtype)
             for key, layer in named.items()
         }
+    if not trainable:
+        named = {key: layer.with_trainable(False) for key, layer in named.items()}
     return named
 
 

@@ -75,6 +75,23 @@ class TablePredictor:
         x, noted = self.encoder.transform(frame, where)
         return outputs(self.model, x), noted
 
+    def training_rows(self, frame: pd.DataFrame, where: str = "the table") -> tuple[Any, Any]:
+        """The rows as `fit` would train on them: (inputs of the model, targets).
+
+        Args:
+            frame: the columns of training, the target among them.
+            where: names the table in an error.
+
+        Raises:
+            DataError: columns that are not there; a target that is missing, not a number, or of a
+                class that training did not see.
+        """
+        assert self.target.head is not None
+        if self.design is not None:
+            frame = self.design.apply(frame)
+        x, _ = self.encoder.transform(frame, where)
+        return x.inputs(), self.target.head.forward(self.target.read(frame, where))
+
     def members(self, frame: pd.DataFrame) -> np.ndarray:
         """Every member's predictions, (n, members, ...); see `Head.backward`."""
         assert self.target.head is not None

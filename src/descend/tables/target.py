@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from descend.data.sources import unknown_column
 from descend.errors import DataError
 from descend.tables.columns import kind_of, numbers, text, truths
 from descend.tables.heads import HEADS, Head, head_from
@@ -63,6 +64,39 @@ class Target:
         except DataError as error:
             raise DataError(f"the target {self.name!r}, task {self.task}: {error}") from None
         return replace(self, head=head)
+
+    def read(self, frame: pd.DataFrame, where: str = "the table") -> np.ndarray:
+        """Other rows' values, as `read_target` gives them: class numbers, or values.
+
+        Raises:
+            DataError: no such column; a value that is missing, no number, or a class not known.
+        """
+        held = {str(name): frame[name] for name in frame.columns}
+        for name in self.names:
+            if name not in held:
+                raise unknown_column(name, list(held), where)
+            if held[name].isna().any():
+                row = int(np.argmax(held[name].isna().to_numpy()))
+                raise DataError(f"{where}: the target {name!r} is missing in row {row}")
+        if self.classifies:
+            column = held[self.names[0]]
+            number = kind_of(column) == "number"
+            said = _names(numbers(column)[0]) if number else list(text(column))
+            strangers = [s for s in said if s not in self.classes]
+            if strangers:
+                raise DataError(
+                    f"{where}: {strangers[0]!r} is no class of {self.name!r} that the network "
+                    f"knows: {', '.join(self.classes[:10])}"
+                )
+            return np.array([self.classes.index(s) for s in said])
+        found = [
+            truths(c) if kind_of(c) == "boolean" else numbers(c)
+            for c in (held[name] for name in self.names)
+        ]
+        for name, (values, strangers_at) in zip(self.names, found, strict=True):
+            if strangers_at.any() or not np.isfinite(values).all():
+                raise DataError(f"{where}: the target {name!r} holds what is no finite number")
+        return found[0][0] if len(found) == 1 else np.stack([v for v, _ in found], axis=1)
 
     def to_json(self) -> dict[str, Any]:
         """The target as plain JSON."""

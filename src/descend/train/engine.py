@@ -256,31 +256,32 @@ def _freeze(run: Run, finite: np.ndarray) -> None:
 
 
 def _fail(task: Task, feed: Any, run: Run, before: Any = None) -> None:
-    where = _locate(task, feed, run.state if before is None else before, run.epoch)
+    where, run.failing = _locate(task, feed, run.state if before is None else before, run.epoch)
     run.history.stopped = f"diverged in epoch {run.epoch + 1}"
     rate = run.settings.get("learning_rate")
     raise DivergenceError(
         f"training diverged in epoch {run.epoch + 1}{where}. The weights from before that epoch "
         "are kept. What helps: a smaller learning rate"
         + (f" (now {float(rate):g})" if rate is not None else "")
-        + ", inputs scaled to mean 0 and standard deviation 1, a loss from logits.",
+        + ", inputs scaled to mean 0 and standard deviation 1, a loss from logits."
+        + (" descend.glass.where_nan(error) shows the operation." if run.failing else ""),
         run,
     )
 
 
-def _locate(task: Task, feed: Any, state: Any, epoch: int) -> str:
-    """Replay the epoch step by step to the first one that ends non-finite."""
+def _locate(task: Task, feed: Any, state: Any, epoch: int) -> tuple[str, Any]:
+    """Replay the epoch step by step to the first one that ends non-finite: words, and (task,
+    state, batch) of that step."""
     if not isinstance(feed, Arrays):
-        return ""
+        return "", None
     step = jax.jit(lambda s, d, rows: task.step(s, gather(d, rows, feed.padded)))
     for number, rows in enumerate(feed.order(epoch)):
         new, logs = step(state, feed.data, rows)
         if not bool(all_finite(new.params)) or not bool(all_finite(logs)):
             text = f", step {number + 1}"
+            batch = gather(feed.data, jnp.asarray(rows), feed.padded)
             if hasattr(task, "diagnose"):
-                text += (
-                    f": {task.diagnose(state, gather(feed.data, jnp.asarray(rows), feed.padded))}"
-                )
-            return text
+                text += f": {task.diagnose(state, batch)}"
+            return text, (task, state, batch)
         state = new
-    return ""
+    return "", None

@@ -165,7 +165,8 @@ def sweep(
 
     Args:
         model: a compiled Model, whose own weights stay as they are; or a function that takes the
-            structural settings (widths, depths) and returns one.
+            structural settings (widths, depths) and returns one. Members draw their weights, but
+            for frozen layers and those that came with another network (see `Model`).
         grid: {name: values}, all combinations, the last name varying fastest; or a list of
             settings.
             Names: "seed" (weights, order and noise), "order_seed" (order alone), any number of the

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from descend.errors import DataError, DescendError, DivergenceError, NotFittedError
 from descend.nn.graph import Graph
@@ -22,9 +21,10 @@ from descend.train.run import Run, Snapshot
 from descend.train.runtime import prepare, quick_compile
 from descend.train.supervised import Supervised
 from descend.train.task import State
+from descend.train.weights import Weighted
 
 
-class Model(Graph):
+class Model(Weighted):
     """A network that can be trained.
 
     Args:
@@ -35,6 +35,14 @@ class Model(Graph):
 
     `model.params` and `model.layer_state` are the present weights; the functional core
     (`model.init`, `model.apply`) leaves them alone.
+
+    A model called on symbols puts its layers behind them. If it has weights (it was trained, loaded
+    or used), the model that is made of these symbols starts from a copy of them:
+
+        base = model.features("hidden2")
+        base.freeze()
+        new = Sequential([base, Dense(5, "softmax")])
+        i = Input((784,)); new = Model(i, head(base(i)))        the same, with several layers
     """
 
     def __init__(
@@ -45,77 +53,10 @@ class Model(Graph):
         seed: int = 0,
         compute_dtype: str | None = None,
     ):
-        prepare()  # before anything makes an array, after which devices are settled
-        super().__init__(inputs, outputs, name, compute_dtype)
-        self.seed = seed
+        super().__init__(inputs, outputs, name, seed, compute_dtype)
         self.history: History | None = None
         self.stop_training = False  # a callback may set it, as in Keras
-        self._task: Supervised | None = None
-        self._weights: tuple[Any, Any] | None = None
-        self._state: State | None = None
-        self._run: Run | None = None
         self._compiled: dict[str, Callable] = {}
-
-    # -- weights ------------------------------------------------------------------------------
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The trained arrays, {layer: {array name: array}}; during `fit`, after the last epoch."""
-        return self._present()[0]
-
-    @params.setter
-    def params(self, params: Mapping[str, Any]) -> None:
-        have = jax.tree.map(jnp.shape, dict(params))
-        want = jax.tree.map(jnp.shape, self.params)
-        if have != want:
-            raise DescendError(f"{self.name}: expected arrays of shapes {want}, got {have}")
-        self._adopt(jax.tree.map(jnp.asarray, dict(params)), self.layer_state)
-
-    @property
-    def layer_state(self) -> dict[str, Any]:
-        """What layers remember besides their parameters (running averages)."""
-        return self._present()[1]
-
-    def _present(self) -> tuple[Any, Any]:
-        if self._run is not None:
-            return self._run.state.params, self._run.state.layers
-        if self._weights is None:
-            prepare()
-            self._weights = jax.jit(
-                lambda seed: self.init(jax.random.split(jax.random.key(seed))[0]),
-                compiler_options=quick_compile(),
-            )(self.seed)
-        return self._weights
-
-    def _adopt(self, params: Any, layers: Any) -> None:
-        if self._run is not None:  # a callback sets weights
-            self._run.state = self._run.state._replace(params=params, layers=layers)
-            return
-        self._weights = (params, layers)
-        if self._state is not None:
-            self._state = self._state._replace(params=params, layers=layers)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """All arrays in the order of the layers, as numpy: parameters, then running statistics."""
-        held = self._present()
-        return [np.asarray(held[not own][layer][array]) for layer, array, own in self.array_names]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Put arrays in, in the order of `get_weights`; raises DescendError where they misfit."""
-        if len(self.array_names) != len(weights):
-            raise DescendError(
-                f"{self.name} has {len(self.array_names)} arrays, got {len(weights)}"
-            )
-        present = self._present()
-        new: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-        for (layer, array, trained), value in zip(self.array_names, weights, strict=True):
-            held = present[not trained][layer][array]
-            if np.shape(value) != held.shape:
-                raise DescendError(
-                    f"{layer}/{array} has shape {held.shape}, got an array of {np.shape(value)}"
-                )
-            new[not trained].setdefault(layer, {})[array] = jnp.asarray(value, held.dtype)
-        self._adopt(*new)
 
     # -- compile ------------------------------------------------------------------------------
 
@@ -227,11 +168,11 @@ class Model(Graph):
             size = rows.rows_a_batch(batch_size, len(data.x[0]), task.optimizer)
             prediction.require_order(self, len(data.x[0]), size, shuffle)
             feed = Arrays(data, size, shuffle, seed)
-            validation = self._whole(kept, size, "validation data")
+            validation = self.whole_feed(kept, size, "validation data")
             identity = {"seed": seed, "batch_size": size, "shuffle": shuffle}
             if resume is not None or any(hasattr(c, "save_best_only") for c in callbacks):
                 identity["data"] = rows.fingerprint(data)
-        state = self._start(task, seed)
+        state = self.start_state(task, seed)
         if anew and self._state is not None:
             state = state._replace(key=jax.random.split(jax.random.key(seed))[1])
         shown = [Progress(int(verbose))] if verbose else []
@@ -260,7 +201,7 @@ class Model(Graph):
         self._take(run)
         return run.history
 
-    def _start(self, task: Supervised, seed: int) -> State:
+    def start_state(self, task: Supervised, seed: int) -> State:
         """The state to train from, its weights drawn from `seed` where there are none yet."""
         prepare()
         if self._run is not None:  # a callback evaluates
@@ -285,7 +226,7 @@ class Model(Graph):
         self._weights = (run.state.params, run.state.layers)
         self.history = run.history
 
-    def _whole(self, data: Any, size: int, where: str) -> Any:
+    def whole_feed(self, data: Any, size: int, where: str) -> Any:
         """A feed of all rows for an evaluation; in the stateful layers' batches where there are."""
         if data is None or not self.carries:
             return rows.whole(data, size)
@@ -352,8 +293,8 @@ class Model(Graph):
         where = "evaluation data"
         data = rows.make_rows(self, task.outputs, x, y, sample_weight, where)
         data = rows.weighted(data, task.outputs, where=where)
-        whole = self._whole(data, batch_size or rows.DEFAULT_BATCH, where)
-        state = self._start(task, self.seed)
+        whole = self.whole_feed(data, batch_size or rows.DEFAULT_BATCH, where)
+        state = self.start_state(task, self.seed)
         sums = evaluation(task, whole)(state)
         logs = {name: float(task.finish(name, s[0] / s[1])) for name, s in sums.items()}
         if verbose:
@@ -447,7 +388,8 @@ class Sequential(Model):
     """Layers one behind the other.
 
     Args:
-        layers: a list of layers; the first entry is an `Input`, or `input_shape` is given.
+        layers: a list of layers and networks; the first entry is an `Input` or a network of one
+            input, or `input_shape` is given. Networks bring their weights (see `Model`).
 
     Raises:
         DescendError: no input, or no layer.
@@ -465,6 +407,9 @@ class Sequential(Model):
         items = list(layers)
         if input_shape is not None:
             items.insert(0, Input(input_shape))
+        if items and isinstance(items[0], Graph) and items[0].single_input:
+            entered = items[0]._inputs[0]
+            items.insert(0, Input(entered.shape, name=entered.name, dtype=entered.dtype))
         if len(items) < 2 or not isinstance(items[0], Symbol):
             raise DescendError(
                 "Sequential needs an Input and at least one layer: "

@@ -108,10 +108,7 @@ class Optimizer:
         Returns:
             (cost, anything else, new params, new memory).
         """
-        numbers = {name: hyper[name] for name in self.numbers()}
-        if self.schedule is not None:
-            factor = self.schedule.factor(steps)
-            numbers["learning_rate"] = numbers["learning_rate"] * factor
+        numbers = self.numbers_now(hyper, steps)
         at = self.gradient_at(params, memory, numbers)
         (value, rest), grads = jax.value_and_grad(cost, has_aux=True)(at)
         extra = {}
@@ -120,6 +117,13 @@ class Optimizer:
         updates, memory = self.transform(numbers).update(grads, memory, params, **extra)
         params = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
         return value, rest, params, memory
+
+    def numbers_now(self, hyper: Numbers, steps: Any) -> dict[str, Any]:
+        """`self.numbers()` with their present values, the schedule's factor in the rate."""
+        numbers = {name: hyper[name] for name in self.numbers()}
+        if self.schedule is not None:
+            numbers["learning_rate"] = numbers["learning_rate"] * self.schedule.factor(steps)
+        return numbers
 
     @property
     def name(self) -> str:

@@ -46,7 +46,7 @@ def _pairs(sums: Any, names: list[str]) -> dict[str, np.ndarray]:
     return {name: parts[..., i, :] for i, name in enumerate(names)}
 
 
-def _scan_evaluate(
+def scan_evaluate(
     task: Task,
     state: Any,
     data: Any,
@@ -55,6 +55,7 @@ def _scan_evaluate(
     names: list,
     spread: Callable = lambda rows: rows,
 ) -> Any:
+    """The sums of `Task.evaluate` over batches, inside a program: (names, 2)."""
     carries = getattr(task, "carries", False)
 
     def body(held: Any, rows: Any) -> Any:
@@ -76,7 +77,7 @@ def evaluation(task: Task, rows: Arrays) -> Callable[[Any], dict[str, np.ndarray
     key = ("evaluate", rows.padded)
     if key not in programs:
         names: list[str] = []
-        whole = lambda s, d, o: _scan_evaluate(task, s, d, o, rows.padded, names)  # noqa: E731
+        whole = lambda s, d, o: scan_evaluate(task, s, d, o, rows.padded, names)  # noqa: E731
         programs[key] = jax.jit(whole), names
     program, names = programs[key]
     return lambda state: _pairs(program(state, rows.data, rows.order(0)), names)
@@ -142,9 +143,7 @@ def epoch_program(
         sums = sums.sum(axis=0)
         found = jnp.zeros((0,), sums.dtype)
         if checks is not None:
-            found = _scan_evaluate(
-                task, state, checks[0], checks[1], checks_padded, checked, spread
-            )
+            found = scan_evaluate(task, state, checks[0], checks[1], checks_padded, checked, spread)
         return state, sums, found, all_finite(state.params) & jnp.all(jnp.isfinite(sums))
 
     def whole(state: Any, data: Any, orders: Any, checks: Any, count: Any, active: Any) -> Any:

@@ -49,6 +49,8 @@ class Run:
         diverged: {member: epoch} of members stopped by a NaN.
         model: the Model in training, or None.
         identity: what tells this run from another in a checkpoint.
+        failing: of a run that diverged, (task, state, batch) of the step that did it; `glass` runs
+            that step again.
     """
 
     def __init__(self, state: Any, epochs: int, members: int | None = None):
@@ -61,6 +63,7 @@ class Run:
         self.model: Any = None
         self.callbacks: list[Any] = []
         self.identity: dict[str, Any] = {}
+        self.failing: Any = None
         self.snapshot = Snapshot.of(state)
         self.settings = state.hyper  # as of this call of the program; only callbacks change them
         self.touched = False  # something asked for, or changed, a state inside a call

@@ -7,9 +7,11 @@ from typing import Any
 
 import jax
 
+from descend.train.freezing import part, trained_arrays
+
 
 def summary(model: Any) -> str:
-    """Layer (type), output shape and parameter count of each layer, and the total."""
+    """Layer (type, whether frozen), output shape and count of parameters, and the totals."""
     counts = model.parameter_counts()
     rows = [
         (f"{name} (Input)", str((None, *shape)), "0")
@@ -20,10 +22,11 @@ def summary(model: Any) -> str:
         name = node.layer.name
         shapes = [(None, *shape) for shape in node.output_shapes]
         again = " (shared)" if name in seen else ""
+        frozen = "" if node.layer.trainable else ", frozen"
         number = "0" if again else f"{counts[name]:,}"
         rows.append(
             (
-                f"{name} ({type(node.layer).__name__}){again}",
+                f"{name} ({type(node.layer).__name__}{frozen}){again}",
                 ", ".join(map(str, shapes)),
                 number,
             )
@@ -32,10 +35,11 @@ def summary(model: Any) -> str:
     head = ("Layer (type)", "Output shape", "Parameters")
     wide = [max(len(r[i]) for r in (head, *rows)) for i in range(3)]
     line = "-" * (sum(wide) + 4)
-    _, state = jax.eval_shape(model.init, jax.random.key(0))
-    fixed = sum(math.prod(a.shape) for a in jax.tree.leaves(state))
+    params, _ = jax.eval_shape(model.init, jax.random.key(0))
+    trained = part(params, trained_arrays(model))
+    changing = sum(math.prod(a.shape) for a in jax.tree.leaves(trained))
     body = [f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in (head, *rows)]
-    total = sum(counts.values()) - fixed
+    total = sum(counts.values())
     return "\n".join(
         [
             f"Model: {model.name}",
@@ -44,6 +48,6 @@ def summary(model: Any) -> str:
             line,
             *body[1:],
             line,
-            f"Total parameters: {total + fixed:,} (trained {total:,}, not trained {fixed:,})",
+            f"Total parameters: {total:,} (trained {changing:,}, not trained {total - changing:,})",
         ]
     )

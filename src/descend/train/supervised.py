@@ -7,6 +7,7 @@ One step is the recipe of itam-2023 (1.4): forward pass, error, gradient, weight
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,9 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.errors import DescendError
 from descend.nn import activations
 from descend.nn.graph import Graph, full_precision
+from descend.nn.layers.tapping import Tap
 from descend.nn.losses import Loss, with_logits
+from descend.train import freezing
 from descend.train.metrics import Metric
 from descend.train.optimizers import Optimizer
 from descend.train.task import Batch, Logs, State
@@ -79,6 +83,19 @@ class Supervised:
             link if raw else None for link, raw in zip(links, self.logits, strict=True)
         )
 
+    @functools.cached_property
+    def _trained(self) -> freezing.Names:
+        return freezing.trained_arrays(self.graph)
+
+    def trained(self, params: Any) -> Any:
+        """The parameters that the update rule sees: those of layers that are not frozen."""
+        return freezing.part(params, self._trained)
+
+    def gradient_at(self, state: State, numbers: Mapping[str, Any]) -> Any:
+        """The parameters at which a step takes its gradient; `numbers` are the rule's."""
+        at = self.optimizer.gradient_at(self.trained(state.params), state.optimizer, numbers)
+        return freezing.merged(state.params, at)
+
     def hyper(self) -> dict[str, float]:
         """All numbers that may be swept, by name."""
         own = {} if self.mixup is None else {"mixup": self.mixup}
@@ -93,15 +110,22 @@ class Supervised:
     def start(self, params: Any, layers: Any, noise: jax.Array, hyper: Mapping[str, Any]) -> State:
         """A state from given weights, with a fresh optimiser."""
         numbers = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in hyper.items()}
-        memory = self.optimizer.transform(numbers).init(params)
+        memory = self.optimizer.transform(numbers).init(self.trained(params))
         return State(params, layers, memory, noise, numbers, jnp.zeros((), jnp.int32))
 
     # -- one step -----------------------------------------------------------------------------
 
     def cost(
-        self, params: Any, layers: Any, batch: Batch, hyper: Mapping, key: Any, training: bool
+        self,
+        params: Any,
+        layers: Any,
+        batch: Batch,
+        hyper: Mapping,
+        key: Any,
+        training: bool,
+        tap: Tap | None = None,
     ) -> tuple[jax.Array, tuple[Any, dict[str, tuple[Any, Any]]]]:
-        """J on a batch, with (new layer state, logs)."""
+        """J on a batch, with (new layer state, logs); `tap` as in `Graph.apply`."""
         rows: Rows = batch.data
         numbers = {name: hyper[name] for name in self.graph.numbers()}
         mixed = None
@@ -116,6 +140,7 @@ class Supervised:
             training=training,
             numbers=numbers,
             logits=self.logits,
+            tap=tap,
             rows=batch.mask if self.graph.mixes_rows else None,
         )
         raws = jax.tree.map(full_precision, (raw,) if self.graph.single_output else raw)
@@ -144,7 +169,7 @@ class Supervised:
             for metric in output.metrics:
                 values = _per_row(metric.rows, y, prediction, steps)
                 logs[prefix + metric.name] = (_weighted_sum(values, None, real), count)
-        penalty = self.graph.penalty(params, numbers)
+        penalty = self.graph.penalty(self.trained(params), numbers)
         if penalty is not None:
             cost = cost + penalty
         # where outputs have steps of their own, the cost is averaged over rows
@@ -156,14 +181,23 @@ class Supervised:
     def step(self, state: State, batch: Batch) -> tuple[State, Logs]:
         """Forward pass, gradient, update."""
         key = jax.random.fold_in(state.key, state.steps) if self.stochastic else None
+        trained = self.trained(state.params)
+        if not trained:
+            raise DescendError(
+                f"{self.graph.name} has nothing to train: "
+                + ("every layer is frozen. Call unfreeze(...), or " if state.params else "")
+                + "put a layer with weights behind it, such as Dense"
+            )
 
-        def cost(params: Any) -> Any:
+        def cost(trained: Any) -> Any:
+            params = freezing.merged(state.params, trained)
             return self.cost(params, state.layers, batch, state.hyper, key, True)
 
-        _, (layers, logs), params, memory = self.optimizer.update(
-            cost, state.params, state.optimizer, state.hyper, state.steps
+        _, (layers, logs), trained, memory = self.optimizer.update(
+            cost, trained, state.optimizer, state.hyper, state.steps
         )
         logs = {"loss": logs["loss"], **logs}  # differentiation sorted them by name
+        params = freezing.merged(state.params, trained)
         return State(params, layers, memory, state.key, state.hyper, state.steps + 1), logs
 
     def evaluate(self, state: State, batch: Batch) -> Logs:
@@ -219,7 +253,7 @@ class Supervised:
         if found:
             return found[0]
         numbers = {name: state.hyper[name] for name in self.optimizer.numbers()}
-        at = self.optimizer.gradient_at(state.params, state.optimizer, numbers)
+        at = self.gradient_at(state, numbers)
 
         def cost(params: Any) -> Any:
             return self.cost(params, state.layers, batch, state.hyper, key, True)[0]

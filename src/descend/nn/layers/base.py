@@ -49,10 +49,14 @@ class Layer:
         name: unique in a model; given by the model ("dense", "dense_1", ...) when left out.
         compute_dtype: what `apply` computes in, such as "bfloat16"; parameters and state keep their
             own dtype (mixed precision). None: the dtype of the arrays.
+        trainable: False freezes the layer, and all layers inside it: training leaves its arrays as
+            they are and computes no gradient for them; batch normalisation uses (and keeps) its
+            moving statistics. Dropout stays random in training, as in Keras.
     """
 
     name: str | None = None
     compute_dtype: str | None = None
+    trainable: bool = True
 
     # True where `apply` needs a key in training (dropout); the trainer then draws one a step
     stochastic: ClassVar[bool] = False
@@ -71,6 +75,8 @@ class Layer:
     augments: ClassVar[bool] = False
     # True where the state goes on from one batch to the next (stateful recurrent layers)
     carries: ClassVar[bool] = False
+    # True where `apply` takes `tap`, for what lies inside the layer (see nn/layers/tapping.py)
+    taps: ClassVar[bool] = False
     # fields holding a number that a sweep may vary; they reach `apply` as traced arrays
     swept: ClassVar[tuple[str, ...]] = ()
 
@@ -92,6 +98,13 @@ class Layer:
             if kind in _CODECS:
                 value = _CODECS[kind][1](getattr(self, field.name))
                 object.__setattr__(self, field.name, value)
+        if not isinstance(self.trainable, bool):
+            raise DescendError(
+                f"{type(self).__name__}: trainable must be True or False, got {self.trainable!r}"
+            )
+        if not self.trainable:
+            for name, value in _inside(self, trainable=False).items():
+                object.__setattr__(self, name, value)
 
     # -- the contract -------------------------------------------------------------------------
 
@@ -140,13 +153,25 @@ class Layer:
                 if array is not None:
                     total = plus(total, regularizer(array))
         for name, layer in self.inner().items():
-            total = plus(total, layer.penalty(scoped(params, name)))
+            if layer.trainable:
+                total = plus(total, layer.penalty(scoped(params, name)))
         return total
 
     def inner(self) -> dict[str, Layer]:
         """The layers that this one's fields hold, by field."""
         fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
         return {name: value for name, value in fields if isinstance(value, Layer)}
+
+    def with_trainable(self, trainable: bool) -> Layer:
+        """This layer and all inside it, trained or frozen."""
+        changes = {"trainable": trainable, **_inside(self, trainable)}
+        return dataclasses.replace(self, **changes)
+
+    def trains(self, array: str) -> bool:
+        """Whether training changes the parameter of that name; asked after `init`."""
+        name, _, rest = array.partition(".")
+        inside = self.inner().get(name) if rest else None
+        return self.trainable and (inside is None or inside.trains(rest))
 
     def __call__(self, inputs: Any) -> Any:
         """Put this layer behind the symbols `inputs`; returns the symbol of its output."""
@@ -265,6 +290,20 @@ def _read(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(v, (int, float, list, Mapping)) for v in value):
         return tuple(_read(v) for v in value)  # not [name, fields] of an initializer
     return value
+
+
+def _inside(layer: Layer, trainable: bool) -> dict[str, Any]:
+    """The fields of a layer that hold layers, these trained or frozen."""
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(layer):
+        value = getattr(layer, field.name)
+        if isinstance(value, Layer):
+            found[field.name] = value.with_trainable(trainable)
+        elif isinstance(value, (tuple, list)) and any(isinstance(v, Layer) for v in value):
+            found[field.name] = tuple(
+                v.with_trainable(trainable) if isinstance(v, Layer) else v for v in value
+            )
+    return found
 
 
 def scoped(arrays: Mapping[str, Any], prefix: str) -> Arrays:

@@ -27,6 +27,7 @@ class Block(Layer):
     """
 
     uses_mask: ClassVar[bool] = True
+    taps: ClassVar[bool] = True
 
     def wire(self, *symbols: Any) -> Any:
         """The symbol of the output, for the symbols of the inputs."""
@@ -44,8 +45,15 @@ class Block(Layer):
             symbols = [Input(s, name=f"input_{i}") for i, s in enumerate(shapes)]
             outputs = self.wire(*symbols)
             inputs = symbols if len(symbols) > 1 else symbols[0]
-            made[input_shape] = Graph(inputs, outputs, self.label, self.compute_dtype)
+            dtype, trainable = self.compute_dtype, self.trainable
+            made[input_shape] = Graph(inputs, outputs, self.label, dtype, trainable)
         return made[input_shape]
+
+    def trains(self, array):
+        """Where a layer inside may be frozen by itself: as `init` has wired it."""
+        layer, _, rest = array.partition(".")
+        graphs = vars(self).get("_graphs", {}).values()
+        return self.trainable and all(g.layers[layer].trains(rest) for g in graphs)
 
     def build(self, input_shape):
         """What the inner graph gives."""
@@ -57,7 +65,7 @@ class Block(Layer):
         params, state = self.graph(input_shape).init(key)
         return _flat(params), _flat(state)
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
         """The inner graph's output; a mask (batch,) leaves out rows, (batch, time) steps."""
         several = isinstance(x, tuple)
         graph = self.graph(tuple(a.shape[1:] for a in x) if several else x.shape[1:])
@@ -69,6 +77,7 @@ class Block(Layer):
             x,
             key=key,
             training=training,
+            tap=tap,
             rows=rows,
             masks=masks,
         )

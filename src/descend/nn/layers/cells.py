@@ -13,6 +13,7 @@ from jax import lax
 from descend.errors import DescendError, ShapeError
 from descend.nn import recurrence
 from descend.nn.layers.base import Arrays, Layer, Shape, fraction, positive_int, prefixed, scoped
+from descend.nn.layers.tapping import Inside, passed
 from descend.nn.recurrence import Gated, GatedBefore, LongShort, Recurrence, Simple, Through
 
 States = tuple[jax.Array, ...]
@@ -102,6 +103,7 @@ class GatedCell(Cell):
     bias_regularizer: Any = None
     dropout: Any = 0.0
     recurrent_dropout: Any = 0.0
+    taps: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -180,13 +182,14 @@ class GatedCell(Cell):
         """The biases of the input's and of the recurrent product."""
         return (params["bias"] if self.use_bias else None), None
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(self, params, state, x, *, key=None, training=False, tap=None):
         """One step."""
         x, *states = x
-        output, last = self.run(params, x[:, None], tuple(states), key=key, training=training)
+        how = {"key": key, "training": training, "tap": tap}
+        output, last = self.run(params, x[:, None], tuple(states), **how)
         return (output[:, 0], *last), state
 
-    def run(self, params, x, states, *, mask=None, key=None, training=False):
+    def run(self, params, x, states, *, mask=None, key=None, training=False, tap=None):
         """Step over time, the input's product taken for all steps at once."""
         drop = None
         if training and self.stochastic:
@@ -197,15 +200,14 @@ class GatedCell(Cell):
         # time comes first inside: a step is then one block of memory
         z = _time_first(x) @ params["kernel"]
         z = z if inside is None else z + inside[None, None]
+        # the gradient here is that of every step's z, to which this part is added
+        z = passed(tap, ":inputs", x, z)
         states = tuple(s.astype(z.dtype) for s in states)
         through = Through(states, None if mask is None else mask.T, drop)
-        h, last = recurrence.recur(
-            self.recurrence,
-            z,
-            params["recurrent_kernel"],
-            recurrent,
-            through,
-        )
+        given = (self.recurrence, z, params["recurrent_kernel"], recurrent, through)
+        h, last = recurrence.recur(*given)
+        if getattr(tap, "details", False):
+            passed(tap, ":z", h, recurrence.preactivations(*given, h))
         return _time_first(h), last
 
     def _keys(self, key: jax.Array | None) -> jax.Array:
@@ -315,6 +317,7 @@ class StackedRNNCells(Cell):
     """
 
     cells: tuple[Cell, ...]
+    taps: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -379,13 +382,14 @@ class StackedRNNCells(Cell):
             params |= prefixed(f"cell_{number}", drawn)
         return params, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(self, params, state, x, *, key=None, training=False, tap=None):
         """One step of each."""
         x, *states = x
-        output, last = self.run(params, x[:, None], tuple(states), key=key, training=training)
+        how = {"key": key, "training": training, "tap": tap}
+        output, last = self.run(params, x[:, None], tuple(states), **how)
         return (output[:, 0], *last), state
 
-    def run(self, params, x, states, *, mask=None, key=None, training=False):
+    def run(self, params, x, states, *, mask=None, key=None, training=False, tap=None):
         """All steps of the first cell, then of the second: the same numbers as step by step."""
         last: States = ()
         for number, (cell, shape) in enumerate(self._levels(x.shape[2:])):
@@ -393,7 +397,10 @@ class StackedRNNCells(Cell):
             mine, states = states[:held], states[held:]
             own = None if key is None else jax.random.fold_in(key, number)
             inside = scoped(params, f"cell_{number}")
-            x, new = cell.run(inside, x, mine, mask=mask, key=own, training=training)
+            name, given = f"cell_{number}", x
+            told = {"tap": Inside(tap, name)} if tap is not None and cell.taps else {}
+            x, new = cell.run(inside, x, mine, mask=mask, key=own, training=training, **told)
+            x = passed(tap, name, given, x)
             last += tuple(new)
         return x, last
 

@@ -68,7 +68,7 @@ class BatchNormalization(_Normalization):
         prediction:  the same with the moving mean and variance
 
     m and v (biased) are over all axes but `axis`; masked steps and the rows that only fill up the
-    last batch are left out of them.
+    last batch are left out of them. A frozen layer (trainable=False) predicts in training too.
 
     Args:
         axis: the channels.
@@ -120,7 +120,7 @@ class BatchNormalization(_Normalization):
         (axis,) = _axes_in(self, x.shape[1:], self.axis)
         shape = tuple(n if i == axis else 1 for i, n in enumerate(x.shape))
         x = _wide(x)
-        if training:
+        if training and self.trainable:
             mean, variance = _moments_of_rows(x, axis, mask)
             new = {"moving_mean": mean, "moving_variance": variance}
             state = {

@@ -54,6 +54,7 @@ class OverTime(Layer):
     batch_size: int | None = None
     joins: ClassVar[bool] = True
     uses_mask: ClassVar[bool] = True
+    taps: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,15 +117,22 @@ class OverTime(Layer):
             }
         return self.named(self.stepped().weights(key, step)), state
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
         """The output of the last step, or of all, and the last states where they are returned."""
         x, *states = x if isinstance(x, (list, tuple)) else (x,)
         real = _first_mask(mask)
         states = states or self._start(state, x)
         if self.go_backwards:
             x, real = x[:, ::-1], None if real is None else real[:, ::-1]
-        outputs, last = self.stepped().run(
-            self.inside(params), x, tuple(states), mask=real, key=key, training=training
+        cell = self.stepped()
+        outputs, last = cell.run(
+            self.inside(params),
+            x,
+            tuple(states),
+            mask=real,
+            key=key,
+            training=training,
+            **({"tap": tap} if tap is not None and cell.taps else {}),
         )
         if self.stateful:
             names = self.stepped().state_names(x.shape[2:])

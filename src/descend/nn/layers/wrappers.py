@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from descend.errors import DescendError, ShapeError
 from descend.nn.layers.base import Arrays, Layer, Shape, prefixed, scoped
 from descend.nn.layers.recurrent import OverTime, with_states
+from descend.nn.layers.tapping import opened, passed
 
 _MERGES: dict[str, Callable[[Any, Any], Any]] = {
     "concat": lambda a, b: jnp.concatenate([a, b], axis=-1),
@@ -51,6 +52,7 @@ class Bidirectional(Layer):
     merge_mode: str | None = "concat"
     joins: ClassVar[bool] = True
     uses_mask: ClassVar[bool] = True
+    taps: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -149,7 +151,7 @@ class Bidirectional(Layer):
             state |= prefixed(name, held)
         return params, state
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
         """Both layers' outputs, merged."""
         inputs = self._inputs(x, isinstance(x, (tuple, list)))
         outputs: list[jax.Array] = []
@@ -158,6 +160,7 @@ class Bidirectional(Layer):
         for number, ((name, layer), given) in enumerate(
             zip(self.inner().items(), inputs, strict=True)
         ):
+            layer, inside = opened(layer, name, tap)
             y, held = layer.apply(
                 scoped(params, name),
                 scoped(state, name),
@@ -165,7 +168,9 @@ class Bidirectional(Layer):
                 key=None if key is None else jax.random.fold_in(key, number),
                 training=training,
                 mask=mask,
+                **inside,
             )
+            y = passed(tap, name, given, y)
             y, *last = y if layer.return_state else (y,)
             backwards = layer.return_sequences and layer.go_backwards
             outputs.append(y[:, ::-1] if backwards else y)
@@ -206,6 +211,7 @@ class TimeDistributed(Layer):
 
     layer: Any
     uses_mask: ClassVar[bool] = True
+    taps: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -236,20 +242,20 @@ class TimeDistributed(Layer):
         params, state = self.layer.init(key, tuple(input_shape[1:]))
         return prefixed("layer", params), prefixed("layer", state)
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
         """The layer's output on every step."""
         batch, time = x.shape[:2]
-        options: dict[str, Any] = {} if key is None else {"key": key}
+        layer, options = opened(self.layer, "layer", tap)
+        if key is not None:
+            options["key"] = key
         if self.layer.mixes_rows and self.layer.uses_mask and mask is not None:
             rows = mask if mask.ndim == 2 else jnp.broadcast_to(mask[:, None], (batch, time))
             options["mask"] = rows.reshape(-1)
-        y, held = self.layer.apply(
-            scoped(params, "layer"),
-            scoped(state, "layer"),
-            x.reshape(batch * time, *x.shape[2:]),
-            training=training,
-            **options,
+        rows = x.reshape(batch * time, *x.shape[2:])
+        y, held = layer.apply(
+            scoped(params, "layer"), scoped(state, "layer"), rows, training=training, **options
         )
+        y = passed(tap, "layer", rows, y)
         y = jax.tree.map(lambda a: a.reshape(batch, time, *a.shape[1:]), y)
         return y, prefixed("layer", held)
 

@@ -36,7 +36,6 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "shared_axes": (None,),
     "sliding_window": (None,),
     "stateful": (False,),
-    "trainable": (True,),
     "use_gate": (False,),
     "use_scale": (False,),
     "zero_output_for_mask": (False,),

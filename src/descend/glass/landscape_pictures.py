@@ -1,0 +1,166 @@
+"""The landscape as a line, as a map, and as a moving picture."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from descend.errors import DescendError
+from descend.files import writable, write_atomically
+from descend.train.curves import BLUE, VERMILION
+
+if TYPE_CHECKING:
+    from descend.glass.landscapes import Landscape
+
+LEVELS = 18
+FRAMES = 60  # of an animation, at most
+DEEPEST = 1e4  # what lies lower than the highest cost over this is drawn alike
+FAR_APART = 20.0  # costs whose ratio is above are drawn on a logarithmic scale
+
+
+def plot_landscape(found: Landscape, ax: Any = None) -> Any:
+    """The cost along a line, or as a map; with the path where there is one. Returns the Axes."""
+    ax = _axes() if ax is None else ax
+    _ground(found, ax)
+    if found.path is not None:
+        _walk(found, ax)
+    return ax
+
+
+def animate(found: Landscape, file: str | Path, seconds: float = 6.0) -> None:
+    """The path growing on the landscape, as a GIF; it rests at its end."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    require_path(found)
+    if Path(file).suffix.lower() != ".gif":
+        raise DescendError(f"an animation's name ends in .gif, got {str(file)!r}")
+    writable(file)
+    png, places = background(found)
+    ground = Image.open(io.BytesIO(png)).convert("RGB")
+    size = ground.size
+    # drawn twice as large, then made smaller: Pillow's lines have steps otherwise
+    ground = ground.resize((2 * size[0], 2 * size[1]))
+    dots = [(2 * x * size[0], 2 * y * size[1]) for x, y in places]
+    font = ImageFont.load_default(28)
+    pictures = []
+    for count in frames(len(dots)):
+        picture = ground.copy()
+        pen = ImageDraw.Draw(picture)
+        way = dots[:count]
+        if count > 1:
+            pen.line(way, fill="white", width=9, joint="curve")
+            pen.line(way, fill="black", width=4, joint="curve")
+        x, y = way[-1]
+        pen.ellipse((x - 13, y - 13, x + 13, y + 13), fill=VERMILION, outline="white", width=3)
+        pen.text((24, 8), words_at(found, count - 1), fill="black", font=font)
+        small = picture.resize(size, Image.Resampling.LANCZOS)
+        pictures.append(small.quantize(255, Image.Quantize.FASTOCTREE))
+    each = max(int(1000 * seconds / len(pictures)), 20)  # milliseconds; browsers know no shorter
+    written = io.BytesIO()
+    pictures[0].save(
+        written,
+        "GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[each] * (len(pictures) - 1) + [max(each, 1500)],
+        loop=0,
+    )
+    write_atomically(file, written.getvalue())
+
+
+def words_at(found: Landscape, point: int) -> str:
+    """What stands above a picture: the epoch and the cost at a point of the path."""
+    assert found.path_cost is not None
+    return f"epoch {found.path_epochs[point]}, cost {found.path_cost[point]:.4g}"
+
+
+def frames(points: int) -> list[int]:
+    """How many points of the path each picture shows: from one to all."""
+    return sorted({*np.linspace(1, points, min(points, FRAMES)).round().astype(int).tolist()})
+
+
+def background(found: Landscape) -> tuple[bytes, list[tuple[float, float]]]:
+    """A PNG of the landscape without the path, and the path's places: shares from its top left.
+
+    For a page that draws the path over it.
+    """
+    require_path(found)
+    ax = _axes()
+    _ground(found, ax)
+    ax.set_title(" ", fontsize=10)  # room for the words
+    file = io.BytesIO()
+    ax.figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
+    wide, high = ax.figure.bbox.width, ax.figure.bbox.height
+    places = ax.transData.transform(_points(found))
+    return file.getvalue(), [(float(x / wide), float(1 - y / high)) for x, y in places]
+
+
+def require_path(found: Landscape) -> None:
+    """Raise DescendError where there is nothing that moves."""
+    if found.path is None:
+        raise DescendError(
+            "this landscape has no path to show moving: path = Path(); "
+            "model.fit(..., callbacks=[path]); landscape(..., path=path)"
+        )
+
+
+def _points(found: Landscape) -> np.ndarray:
+    """The path in the picture's coordinates: a one-dimensional landscape has the cost as height."""
+    assert found.path is not None
+    if found.b is None:
+        assert found.path_cost is not None
+        return np.column_stack([found.path[:, 0], found.path_cost])
+    return found.path
+
+
+def _axes() -> Any:
+    from matplotlib.figure import Figure
+
+    ax = Figure(figsize=(6.6, 5.2), layout="constrained").add_subplot()
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _ground(found: Landscape, ax: Any) -> None:
+    from matplotlib.colors import LogNorm, Normalize
+
+    cost = np.where(np.isfinite(found.cost), found.cost, np.nan)
+    if np.isnan(cost).all():
+        raise DescendError("the landscape has no finite cost to draw: take a smaller span")
+    low, high = float(np.nanmin(cost)), float(np.nanmax(cost))
+    far = low > 0 and high > FAR_APART * low
+    low = max(low, high / DEEPEST) if far else low
+    shares = ["", ""]
+    if found.shares is not None:
+        shares = [f" ({share:.0%} of its movement)" for share in found.shares]
+    if found.b is None:
+        ax.plot(found.a, cost, color=BLUE, lw=2)
+        ax.set(xlabel=f"a: {found.label}{shares[0]}", ylabel="cost J")
+        if far:
+            ax.set_yscale("log")
+        ax.axvline(0, color="#888888", lw=0.8, ls=":")
+        return
+    norm = LogNorm(low, high) if far else Normalize(low, high)
+    levels = (np.geomspace if far else np.linspace)(low, high if high > low else low + 1, LEVELS)
+    shade = ax.contourf(found.a, found.b, cost, levels, cmap="cividis", norm=norm, extend="both")
+    ax.contour(found.a, found.b, cost, levels, colors="white", linewidths=0.4, norm=norm)
+    ticks = levels[:: max(LEVELS // 6, 1)]
+    bar = ax.figure.colorbar(shade, ax=ax, label="cost J" + (" (log scale)" * far), ticks=ticks)
+    bar.ax.set_yticklabels([f"{t:.3g}" for t in ticks])
+    bar.ax.minorticks_off()
+    ax.plot(0, 0, marker="+", color="white", ms=11, mew=2, ls="none")
+    ax.set(xlabel=f"a: {found.label}{shares[0]}", ylabel=f"b: a second {found.label}{shares[1]}")
+    ax.xaxis.label.set_size(9)
+    ax.yaxis.label.set_size(9)
+
+
+def _walk(found: Landscape, ax: Any) -> None:
+    """The path, its end marked."""
+    places = _points(found)
+    ax.plot(*places.T, color="white", lw=4, solid_capstyle="round")
+    ax.plot(*places.T, color="black", lw=1.6, marker="o", ms=2.5)
+    ax.plot(*places[-1], color=VERMILION, marker="o", ms=8, mec="white", ls="none")
+    ax.set_title(words_at(found, len(places) - 1), fontsize=10, loc="left")

@@ -1,0 +1,282 @@
+"""The cost as a landscape: along one direction through the weights, or over the plane of two.
+
+    f(a)    = J(w + a d)            f(a, b) = J(w + a d1 + b d2)
+
+Random directions are made as large as the weights they change, filter by filter (Li et al. 2018):
+the weights of a ReLU layer can be doubled and the next one's halved without any change of the
+network, and only so do pictures of two networks compare.
+
+Sources: scheidegger-2020, "Training neural networks", which names Li et al. 2018; "Recall parameter
+optimization" (the cost is nasty: not convex).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from descend.errors import DataError, DescendError, ShapeError
+from descend.glass.paths import Path, main_directions, on_plane
+from descend.train import rows
+from descend.train.model import Model
+from descend.train.program import scan_evaluate
+from descend.train.runtime import quick_compile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AT_ONCE = 64  # points of the landscape that are evaluated side by side, at most
+NUMBERS = 2**26  # that layers put out at a time: a quarter of a gigabyte
+MARGIN = 0.25  # of a path's extent, left free around it
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """The cost around some weights.
+
+    Attributes:
+        a, b: coordinates along the directions, (points,); `b` is None in one dimension.
+        cost: J at each, (points,) or (points of b, points of a).
+        directions: (dimensions, parameters): what one unit of a coordinate is.
+        label: what the directions are, for the axes.
+        path: coordinates of the optimiser's path, (steps, dimensions), or None.
+        path_cost: J at the path's own points, which may lie off the plane.
+        path_epochs: the epochs of these points.
+        shares: of the path's movement along each direction, or None for given directions.
+    """
+
+    a: np.ndarray
+    b: np.ndarray | None
+    cost: np.ndarray
+    directions: np.ndarray
+    label: str
+    path: np.ndarray | None = None
+    path_cost: np.ndarray | None = None
+    path_epochs: tuple[int, ...] = ()
+    shares: np.ndarray | None = None
+
+    def __str__(self) -> str:
+        found = self.to_frame()
+        low = found.iloc[int(found["cost"].argmin())]
+        place = ", ".join(f"{name} {low[name]:.3g}" for name in low.index if name != "cost")
+        walked = "" if self.path is None else f"; a path of {len(self.path)} points"
+        return (
+            f"cost at {len(found):,} points ({self.label}): lowest {low['cost']:.5g} at "
+            f"{place}, highest {self.cost.max():.5g}{walked}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a point: a, (b,) cost."""
+        import pandas as pd
+
+        if self.b is None:
+            return pd.DataFrame({"a": self.a, "cost": self.cost})
+        a, b = np.meshgrid(self.a, self.b)
+        return pd.DataFrame({"a": a.ravel(), "b": b.ravel(), "cost": self.cost.ravel()})
+
+    def plot(self, ax: Any = None) -> Any:
+        """The cost as a line, or as a map with the path on it; returns the matplotlib Axes."""
+        from descend.glass.landscape_pictures import plot_landscape
+
+        return plot_landscape(self, ax)
+
+    def animate(self, file: str | FilePath, seconds: float = 6.0) -> None:
+        """The optimiser on its way, as a GIF; `descend.report.landscape` has it as HTML.
+
+        Raises:
+            DescendError: there is no path, or the file cannot be written.
+        """
+        from descend.glass.landscape_pictures import animate
+
+        animate(self, file, seconds)
+
+
+def landscape(
+    model: Model,
+    x: Any,
+    y: Any,
+    directions: Any = None,
+    *,
+    dimensions: int = 2,
+    span: float | Sequence[float] | None = None,
+    points: int = 41,
+    path: Path | None = None,
+    seed: int = 0,
+    sample_weight: Any = None,
+) -> Landscape:
+    """The cost at prediction (dropout off, penalties included) around the model's present weights.
+
+    All points are evaluated by one compiled program, up to `AT_ONCE` side by side.
+
+    Args:
+        model: compiled.
+        x, y, sample_weight: the rows whose cost it is.
+        directions: "random", filter-normalised; "path", the main directions of `path`; or given
+            ones: a list of arrays (parameters,) or of pytrees as `model.params`. Left out: "path"
+            where there is one, else "random".
+        dimensions: 1 or 2; by the number of directions where they are given.
+        span: how far to go to both sides in units of the directions (1 by default), or (low, high);
+            with a path by default as far as it goes.
+        points: along each direction.
+        path: of the optimiser, drawn on the landscape; its last point should be the model's weights
+            or near them.
+        seed: of random directions.
+
+    Raises:
+        DescendError: bad arguments; NotFittedError: the model is not compiled.
+        DataError, ShapeError: as `fit`.
+
+    Source: Li, Xu, Taylor, Studer, Goldstein 2018; scheidegger-2020, "Training neural networks".
+    """
+    if dimensions not in (1, 2):
+        raise DescendError(f"landscape: dimensions must be 1 or 2, got {dimensions!r}")
+    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
+        raise DescendError(f"landscape: points must be a whole number >= 2, got {points!r}")
+    flat, build = ravel_pytree(model.params)
+    centre = np.asarray(flat)
+    walked = None if path is None else path.weights
+    if walked is not None and walked.shape[1] != centre.size:
+        raise ShapeError(
+            f"landscape: the path is of a network with {walked.shape[1]:,} weights, the model has "
+            f"{centre.size:,}"
+        )
+    shares = None
+    if directions is None:
+        directions = "random" if path is None else "path"
+    if isinstance(directions, str) and directions == "random":
+        drawn = [np.random.default_rng([seed, i]) for i in range(dimensions)]
+        chosen = np.stack([_random(model, rng) for rng in drawn])
+        label = "random direction, filter-normalised"
+    elif isinstance(directions, str) and directions == "path":
+        if walked is None:
+            raise DescendError(
+                "landscape: directions='path' needs path=: path = Path(); "
+                "model.fit(..., callbacks=[path])"
+            )
+        chosen, shares = main_directions(walked, dimensions)
+        label = "main direction of the path"
+    elif isinstance(directions, str):
+        raise DescendError(
+            f"landscape: directions must be 'random', 'path' or a list of arrays, "
+            f"got {directions!r}"
+        )
+    else:
+        chosen = np.stack([_given(d, centre.size) for d in directions])
+        label = "given direction"
+        if not 1 <= len(chosen) <= 2:
+            raise DescendError(f"landscape: one or two directions, got {len(chosen)}")
+    on_it = None if walked is None else on_plane(walked, centre, chosen)
+    axes = _axes(span, on_it, len(chosen), points)
+    grid = np.stack([g.ravel() for g in np.meshgrid(*axes)], axis=1)
+    batch = rows.make_rows(model, model.task.outputs, x, y, sample_weight, "landscape data")
+    data = rows.weighted(batch, model.task.outputs, where="landscape data")
+    cost_at = _costs(model, data, build)
+    cost = cost_at(jnp.asarray(centre), jnp.asarray(chosen, centre.dtype), grid)
+    path_cost = None
+    if walked is not None:  # at the points themselves, not at their feet on the plane
+        apart = jnp.asarray(walked - centre[None])
+        path_cost = cost_at(jnp.asarray(centre), apart, np.eye(len(walked)))
+    return Landscape(
+        a=axes[0],
+        b=axes[1] if len(axes) > 1 else None,
+        cost=cost.reshape(len(axes[1]), len(axes[0])) if len(axes) > 1 else cost,
+        directions=chosen,
+        label=label,
+        path=on_it,
+        path_cost=path_cost,
+        path_epochs=() if path is None else tuple(path.epochs),
+        shares=shares,
+    )
+
+
+def _random(model: Model, rng: np.random.Generator) -> np.ndarray:
+    """A direction whose every filter is as long as the weights' (Li et al. 2018, 4).
+
+        d_ij  <-  d_ij / ||d_ij||  ||w_ij||,      i the layer, j the unit or filter (last axis)
+
+    Arrays of one axis (biases, scales) are left where they are, as there.
+    """
+
+    def filters(w: Any) -> np.ndarray:
+        w = np.asarray(w, float)
+        if w.ndim < 2:
+            return np.zeros(w.shape)
+        d = rng.normal(size=w.shape)
+        over = tuple(range(w.ndim - 1))
+        length = np.sqrt((d**2).sum(axis=over, keepdims=True))
+        return d / length * np.sqrt((w**2).sum(axis=over, keepdims=True))
+
+    drawn = jax.tree.map(filters, model.params)
+    flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(drawn)])
+    if not flat.any():
+        raise DescendError(
+            "landscape: the network has no kernel to change; give directions=[...] of your own"
+        )
+    return flat
+
+
+def _given(direction: Any, size: int) -> np.ndarray:
+    flat = np.concatenate([np.ravel(np.asarray(p, float)) for p in jax.tree.leaves(direction)])
+    if flat.size != size:
+        raise ShapeError(f"landscape: a direction has {flat.size:,} numbers, the model {size:,}")
+    if not np.isfinite(flat).all() or not flat.any():
+        raise DataError("landscape: a direction must be finite and not all zero")
+    return flat
+
+
+def _axes(span: Any, path: np.ndarray | None, dimensions: int, points: int) -> list[np.ndarray]:
+    """The coordinates along each direction; 0, the present weights, is always inside."""
+    if span is not None:
+        low, high = (-span, span) if np.ndim(span) == 0 else span
+        if not low < high:
+            raise DescendError(f"landscape: span must be > 0 or (low, high), got {span!r}")
+        return [np.linspace(low, high, points)] * dimensions
+    if path is None:
+        return [np.linspace(-1.0, 1.0, points)] * dimensions
+    ends = []
+    widest = np.ptp(path, axis=0).max()
+    for i in range(dimensions):
+        low, high = min(path[:, i].min(), 0.0), max(path[:, i].max(), 0.0)
+        room = max(MARGIN * (high - low), 0.1 * widest) or 1.0
+        ends.append(np.linspace(low - room, high + room, points))
+    return ends
+
+
+def _costs(model: Model, data: rows.Rows, build: Any) -> Any:
+    """A function (centre, directions, grid (points, dimensions)) -> costs (points,)."""
+    task = model.task
+    whole = model.whole_feed(data, rows.DEFAULT_BATCH, "landscape data")
+    state = model.start_state(task, model.seed)
+    units = sum(
+        int(np.prod([size or 1 for size in shape], dtype=float))
+        for node in model.nodes
+        for shape in node.output_shapes
+    )
+    at_once = int(np.clip(NUMBERS // (units * whole.batch_size), 1, AT_ONCE))
+    held = vars(task).setdefault("_landscape", {})
+    if whole.padded not in held:  # compiled once for a task and a kind of rows
+
+        def evaluate(state: Any, centre: Any, directions: Any, grid: Any, data: Any, order: Any):
+            def at(point: Any) -> Any:
+                moved = state._replace(params=build(centre + point @ directions))
+                names: list[str] = []
+                sums = scan_evaluate(task, moved, data, order, whole.padded, names)
+                return sums[0] / sums[1]  # the cost comes first
+
+            return jax.lax.map(at, grid, batch_size=min(at_once, len(grid)))
+
+        held[whole.padded] = jax.jit(evaluate, compiler_options=quick_compile())
+    program = held[whole.padded]
+
+    def costs(centre: Any, directions: Any, grid: np.ndarray) -> np.ndarray:
+        points = jnp.asarray(grid, centre.dtype)
+        return np.asarray(program(state, centre, directions, points, whole.data, whole.order(0)))
+
+    return costs

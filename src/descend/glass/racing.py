@@ -1,0 +1,388 @@
+"""The optimiser race: any update rules on one network, from the same weights, on the same batches.
+
+A race is a Task whose step is one step of every entrant on the same rows, so that a whole epoch of
+all of them, and the cost of each after it, is one compiled program.
+
+Source: scheidegger-2020, "Few variants of SGD".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DataError, DescendError, unknown
+from descend.glass.formulas import lines
+from descend.train import engine, optimizers, rows
+from descend.train.callbacks import Progress
+from descend.train.curves import COLOURS
+from descend.train.feeds import Arrays
+from descend.train.model import Model
+from descend.train.optimizers import OptaxOptimizer, Optimizer
+from descend.train.program import all_finite, evaluation
+from descend.train.supervised import Supervised
+from descend.train.task import Batch, Logs, State
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+FIELD = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+YELLOW = COLOURS[6]
+
+
+class _Lane(NamedTuple):
+    """One rule at all its rates: the states have a leading axis of rates."""
+
+    states: State
+    running: jax.Array  # (rates,), false from the step in which a rate became non-finite
+
+
+class _Field(NamedTuple):
+    """The state of a race: what the engine looks at, and a lane for each rule."""
+
+    params: Any  # a zero: a lane that diverges stops by itself and must not stop the others
+    hyper: dict[str, Any]
+    lanes: dict[str, _Lane]
+
+
+class Heat:
+    """The Task of a race: {rule: its Supervised}; it has no `init`, weights come from a model."""
+
+    def __init__(self, tasks: Mapping[str, Supervised]):
+        self.tasks = dict(tasks)
+        self.heavy = any(task.heavy for task in self.tasks.values())
+
+    def step(self, field: _Field, batch: Batch) -> tuple[_Field, Logs]:
+        """One step of everybody, on the same rows."""
+        lanes: dict[str, _Lane] = {}
+        for name, task in self.tasks.items():
+            states, running = field.lanes[name]
+            new, logs = jax.vmap(task.step, in_axes=(0, None))(states, batch)
+            finite = jax.vmap(lambda s, v: all_finite((s.params, v)))(new, logs["loss"][0])
+            running = running & finite
+
+            def kept(a: Any, b: Any, running: Any = running) -> Any:
+                return jnp.where(running.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+
+            lanes[name] = _Lane(jax.tree.map(kept, new, states), running)
+        return field._replace(lanes=lanes), {"loss": (jnp.zeros(()), jnp.ones(()))}
+
+    def evaluate(self, field: _Field, batch: Batch) -> Logs:
+        """Everybody's cost and metrics: {"rule/rate number/log": (sum, weight)}."""
+        found: dict[str, tuple[Any, Any]] = {}
+        for name, task in self.tasks.items():
+            states, running = field.lanes[name]
+            logs = jax.vmap(task.evaluate, in_axes=(0, None))(states, batch)
+            for log, (total, weight) in logs.items():
+                weights = jnp.broadcast_to(weight, running.shape)
+                for i in range(running.shape[0]):
+                    # no weight where it stopped: the mean is then NaN, and the sum stays finite
+                    on = running[i]
+                    found[f"{name}/{i}/{log}"] = (
+                        jnp.where(on, total[i], 0.0),
+                        jnp.where(on, weights[i], 0.0),
+                    )
+        return found
+
+    def finish(self, log: str, mean: Any) -> Any:
+        """As the rule's own task."""
+        if "/" not in log:
+            return mean
+        name, _, rest = log.partition("/")
+        return self.tasks[name].finish(rest.partition("/")[2], mean)
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One rule in a race, at one rate.
+
+    Attributes:
+        name: of the rule.
+        learning_rate: None where it is inside an Optax transformation.
+        costs: after 0, 1, ... epochs; NaN from where it diverged.
+        metrics: {name: likewise}.
+        diverged: whether it did.
+    """
+
+    name: str
+    learning_rate: float | None
+    costs: np.ndarray
+    metrics: dict[str, np.ndarray]
+    diverged: bool
+    _params: Any
+    _place: int
+
+    @property
+    def params(self) -> Any:
+        """Its weights at the end (of a diverged one, the last finite ones), as `model.params`."""
+        return jax.tree.map(lambda a: a[self._place], self._params)
+
+
+class Race:
+    """What a race gave.
+
+    Attributes:
+        entrants: every rule at every rate.
+        judged_on: "training rows" or "validation rows".
+    """
+
+    def __init__(self, entrants: Sequence[Entrant], judged_on: str):
+        self.entrants = tuple(entrants)
+        self.judged_on = judged_on
+
+    @property
+    def standings(self) -> list[Entrant]:
+        """Each rule at its best rate, by the last cost; those that diverged at every rate last."""
+        best: dict[str, Entrant] = {}
+        for entrant in self.entrants:
+            other = best.get(entrant.name)
+            if other is None or _last(entrant) < _last(other):
+                best[entrant.name] = entrant
+        return sorted(best.values(), key=_last)
+
+    def __getitem__(self, name: str) -> Entrant:
+        """A rule at its best rate."""
+        found = {e.name: e for e in self.standings}
+        if name not in found:
+            raise unknown("entrant", name, found)
+        return found[name]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a rule and rate: last cost and metrics, lowest cost and its epoch."""
+        import pandas as pd
+
+        table = []
+        for e in self.entrants:
+            low = int(np.nanargmin(e.costs))
+            table.append(
+                {"rule": e.name, "learning_rate": e.learning_rate, "cost": e.costs[-1]}
+                | {name: values[-1] for name, values in e.metrics.items()}
+                | {"lowest": e.costs[low], "in_epoch": low, "diverged": e.diverged}
+            )
+        return pd.DataFrame(table)
+
+    def __str__(self) -> str:
+        standings = self.standings
+        metrics = list(standings[0].metrics)
+        head = ("", "rule", "rate", f"cost ({self.judged_on})", *metrics, "epochs to within 5 %")
+        finite = [e.costs for e in standings if np.isfinite(e.costs[-1])]
+        # of the way from the common start to the best end
+        goal = None if not finite else finite[0][-1] + 0.05 * (finite[0][0] - finite[0][-1])
+        table = []
+        for place, e in enumerate(standings, 1):
+            reached = np.flatnonzero(e.costs <= (-np.inf if goal is None else goal))
+            table.append(
+                (
+                    str(place),
+                    e.name,
+                    "" if e.learning_rate is None else f"{e.learning_rate:g}",
+                    "diverged" if e.diverged else f"{e.costs[-1]:.4g}",
+                    *(f"{e.metrics[m][-1]:.4g}" for m in metrics),
+                    str(reached[0]) if len(reached) else "not reached",
+                )
+            )
+        return lines(head, table)
+
+    def plot(self) -> Figure:
+        """The costs by epoch, each rule at its best rate; beside it, what the rate does to each."""
+        from matplotlib.figure import Figure
+
+        rates = sorted({e.learning_rate for e in self.entrants if e.learning_rate is not None})
+        raced = len(self.entrants) > len(self.standings)
+        figure = Figure(figsize=(6.4 * (1 + raced), 4.4), layout="constrained")
+        axes = np.atleast_1d(figure.subplots(1, 1 + raced))
+        styles, marks = ["-", "--", "-.", ":"], "osD^vPX*"
+        colours = [c for c in COLOURS if c != YELLOW]
+        names = list(dict.fromkeys(e.name for e in self.entrants))
+        for e in self.standings:
+            i = names.index(e.name)
+            look: dict[str, Any] = {
+                "color": colours[i % 7],
+                "ls": styles[i % 4],
+                "marker": marks[i % 8],
+                "ms": 4,
+                "lw": 1.7,
+            }
+            rate = "" if e.learning_rate is None else f", {e.learning_rate:g}"
+            axes[0].plot(
+                np.arange(len(e.costs)),
+                e.costs,
+                label=e.name + rate + " (diverged)" * e.diverged,
+                markevery=max(len(e.costs) // 8, 1),
+                **look,
+            )
+            if raced:
+                own = [o for o in self.entrants if o.name == e.name]
+                at = [np.nan if o.learning_rate is None else o.learning_rate for o in own]
+                axes[1].plot(at, [o.costs[-1] for o in own], **look)
+        positive = all(np.nanmin(e.costs) > 0 for e in self.standings)
+        scale = "log" if positive else "linear"
+        axes[0].set(xlabel="epoch", ylabel=f"cost ({self.judged_on})", yscale=scale)
+        axes[0].legend(frameon=False, fontsize=8)
+        if raced:
+            axes[1].set(xlabel="learning rate", ylabel="cost after the last epoch")
+            axes[1].set(xscale="log" if rates else "linear", yscale=scale)
+        for ax in axes:
+            ax.spines[["top", "right"]].set_visible(False)
+        return figure
+
+
+def race(
+    model: Model,
+    x: Any,
+    y: Any,
+    rules: Sequence[Any] | Mapping[str, Any] = FIELD,
+    *,
+    rates: Sequence[float] | None = RATES,
+    epochs: int = 20,
+    batch_size: int | None = None,
+    validation_data: Any = None,
+    sample_weight: Any = None,
+    seed: int = 0,
+    verbose: int = 0,
+) -> Race:
+    """Let update rules race on a network: the same first weights, batches and noise for all.
+
+    All rules at all rates, and the cost of each after every epoch, are one compiled program.
+
+    Args:
+        model: compiled (its own rule takes no part unless it is named); it is left as it is. The
+            race starts from its present weights.
+        x, y, sample_weight, batch_size: as in `fit`.
+        rules: names, rules of descend.train.optimizers or Optax transformations; or {name: rule}.
+        rates: every rule runs at each of them, and stands in the table at its best; None leaves
+            each at its own rate. A schedule is scaled. An Optax transformation keeps its own.
+        epochs: passes over the rows.
+        validation_data: (x, y): what the cost is judged on; by default all training rows, after the
+            epoch's last update.
+        seed: draws the order of the rows, and noise.
+
+    Returns:
+        The Race. A rule that becomes non-finite stops where it was; the others go on.
+
+    Raises:
+        DescendError: no rule, two of one name, rules that need all rows in one batch beside others.
+        DataError, ShapeError: as `fit`.
+    """
+    entered = _entered(rules)
+    task = model.task
+    if model.carries:
+        raise DescendError("a race does not take stateful recurrent layers: set stateful=False")
+    rows.require_epochs(epochs, 0)
+    data = rows.make_rows(model, task.outputs, x, y, sample_weight)
+    data = rows.weighted(data, task.outputs)
+    size = _batch_size(batch_size, len(data.x[0]), entered)
+    kept = None if validation_data is None else model._validation_rows(validation_data)
+    judged = rows.whole(data if kept is None else kept, size)
+    tasks = {
+        name: Supervised(model, rule, task.outputs, task.mixup) for name, rule in entered.items()
+    }
+    start = model.start_state(task, seed)
+    noise = jax.random.split(jax.random.key(rows.require_seed(seed)))[1]
+    lanes: dict[str, _Lane] = {}
+    tried: dict[str, list[float | None]] = {}
+    for name, own in tasks.items():
+        tried[name] = _rates(entered[name], rates)
+        states = [
+            own.start(
+                start.params,
+                start.layers,
+                noise,
+                own.hyper() if rate is None else own.hyper() | {"learning_rate": rate},
+            )
+            for rate in tried[name]
+        ]
+        stacked = jax.tree.map(lambda *a: jnp.stack(a), *states)
+        lanes[name] = _Lane(stacked, jnp.ones(len(states), bool))
+    field = _Field(jnp.zeros(1), {}, lanes)
+    heat: Any = Heat(tasks)
+    assert judged is not None
+    first = {
+        f"val_{k}": heat.finish(k, v[0] / v[1]) for k, v in evaluation(heat, judged)(field).items()
+    }
+    run = engine.train(
+        heat,
+        Arrays(data, size, True, seed),
+        epochs,
+        state=field,
+        validation=judged,
+        callbacks=[_Leader(verbose)] if verbose else [],
+    )
+    logs = {k: np.array([first[k], *v]) for k, v in run.history.history.items() if k in first}
+    entrants = []
+    for name, own_rates in tried.items():
+        lane = run.state.lanes[name]
+        for i, rate in enumerate(own_rates):
+            mine = {
+                k.split("/", 2)[2]: v for k, v in logs.items() if k.startswith(f"val_{name}/{i}/")
+            }
+            costs = mine.pop("loss")
+            diverged = not bool(lane.running[i])
+            entrants.append(Entrant(name, rate, costs, mine, diverged, lane.states.params, i))
+    return Race(entrants, "training rows" if kept is None else "validation rows")
+
+
+class _Leader(Progress):
+    """Shows who leads, in place of everybody's cost."""
+
+    def on_epoch_end(self, epoch, logs):
+        """The lowest cost of the epoch."""
+        costs = {k: v for k, v in logs.items() if k.startswith("val_") and k.endswith("/loss")}
+        first = min(costs, key=lambda k: np.inf if np.isnan(costs[k]) else costs[k])
+        name = first.removeprefix("val_").partition("/")[0]
+        super().on_epoch_end(epoch, {f"lowest cost, {name}:": costs[first]})
+
+
+def _entered(rules: Any) -> dict[str, Optimizer]:
+    if isinstance(rules, Mapping):
+        found = {str(name): optimizers.get(rule) for name, rule in rules.items()}
+    else:
+        listed = [rules] if isinstance(rules, (str, Optimizer)) else list(rules)
+        names = [optimizers.get(rule).name for rule in listed]
+        twice = next((n for n in names if names.count(n) > 1), None)
+        if twice is not None:
+            raise DescendError(
+                f"race: two rules are called {twice!r}; give names: {{'a': ..., 'b': ...}}"
+            )
+        found = dict(zip(names, map(optimizers.get, listed), strict=True))
+    if not found:
+        raise DescendError(f"race: no rule; known: {', '.join(optimizers.BY_NAME)}")
+    bad = next((name for name in found if "/" in name), None)
+    if bad is not None:
+        raise DescendError(f"race: a name must not hold '/', got {bad!r}")
+    return found
+
+
+def _rates(rule: Optimizer, rates: Sequence[float] | None) -> list[float | None]:
+    if isinstance(rule, OptaxOptimizer):
+        return [None]
+    if rates is None:
+        return [float(rule.numbers()["learning_rate"])]
+    if not len(rates):
+        raise DescendError("race: rates is empty; give some, or None for each rule's own")
+    for rate in rates:
+        rule.with_numbers({"learning_rate": float(rate)})  # refuses what is not a rate
+    return [float(rate) for rate in rates]
+
+
+def _batch_size(chosen: int | None, n: int, entered: Mapping[str, Optimizer]) -> int:
+    whole = [name for name, rule in entered.items() if rule.full_batch]
+    if whole and len(whole) < len(entered) and (chosen is None or chosen < n):
+        raise DataError(
+            f"race: {whole[0]!r} needs all {n:,} rows in one batch, and all rules see the same "
+            f"batches: give batch_size={n}"
+        )
+    return rows.rows_a_batch(
+        n if whole and chosen is None else chosen, n, next(iter(entered.values()))
+    )
+
+
+def _last(entrant: Entrant) -> float:
+    return np.inf if entrant.diverged or np.isnan(entrant.costs[-1]) else float(entrant.costs[-1])

@@ -1,0 +1,221 @@
+"""The arithmetic of one unit with the numbers put in, forwards and backwards.
+
+    z_3 = b_3 + w_5 a_1 + w_7 a_2          (itam-2023, 1.5, equation 5)
+
+Every number is that of the traced step; units, weights and rows are counted from 0, as in arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError
+from descend.glass.tracing import ArrayStep, Place, Trace, nodes_by_name, whole_index
+from descend.nn import activations
+from descend.nn.layers import Dense, DropConnect
+from descend.nn.layers.recurrent import OverTime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Term:
+    """One product of the sum z.
+
+    Attributes:
+        array: of the weight, "kernel".
+        index: of the weight in its array.
+        weight: its value.
+        source: what it is multiplied by, in words: "x_1", "h_0" of the step before; "" for a bias.
+        value: the value of that; 1 for a bias.
+    """
+
+    array: str
+    index: tuple[int, ...]
+    weight: float
+    source: str
+    value: float
+
+    @property
+    def product(self) -> float:
+        """weight x value."""
+        return self.weight * self.value
+
+
+@dataclass(frozen=True)
+class UnitArithmetic:
+    """One unit of one row.
+
+    Attributes:
+        place, index, row: which unit.
+        terms: whose products add up to z, the biases first.
+        z, a: of the step, in float32.
+        activation: the name of g; a = g(z).
+        slope: the gradient of the cost by a, None where the loss takes z.
+        delta: the gradient of the cost by z.
+    """
+
+    place: str
+    index: tuple[int, ...]
+    row: int
+    terms: tuple[Term, ...]
+    z: float
+    a: float | None
+    activation: str
+    slope: float | None
+    delta: float
+
+    @property
+    def total(self) -> float:
+        """The sum of the products, in float64."""
+        return float(sum(term.product for term in self.terms))
+
+    def __str__(self) -> str:
+        from descend.glass.trace_tables import unit_text
+
+        return unit_text(self)
+
+
+def unit_arithmetic(trace: Trace, name: str, index: Any, row: int = 0) -> UnitArithmetic:
+    """The arithmetic of one unit.
+
+    Args:
+        trace: of the step.
+        name: the place of a layer with weights and an activation: dense, convolutional, an LSTM or
+            a simple recurrent layer.
+        index: of the unit in a row of z, counted from 0: a number, or one for each axis (step and
+            unit of a sequence; row, column and channel of an image).
+        row: of the batch.
+
+    Raises:
+        DataError: no such unit or row.
+        DescendError: a layer whose z is no sum of weights times inputs, or whose weights are
+            dropped at random.
+    """
+    place = trace.place(name)
+    if place.z is None or place.delta is None:
+        raise DescendError(
+            f"{name!r} ({type(place.layer).__name__}) has no units with a pre-activation; its "
+            f"numbers are in frame({name!r})"
+        )
+    whole_index(row, place.z.shape[:1], f"the batch of {name!r}")
+    at = whole_index(index, place.z.shape[1:], f"a row of {name!r}")
+    arrays = trace.arrays_of(place)
+    if place.over_time:
+        terms = _recurrent(place, arrays, at, row)
+    else:
+        terms = _linear(place, arrays, at, row, "x" if _reads_inputs(trace, name) else "a")
+    z = float(place.z[(row, *at)])
+    scale = sum(abs(t.product) for t in terms)
+    if not np.isclose(sum(t.product for t in terms), z, rtol=0, atol=1e-4 * scale + 1e-12):
+        raise DescendError(
+            f"the z of {name!r} is not the sum of its weights times its input (weights dropped, "
+            "steps masked or half precision); its numbers are in frame()"
+        )
+    elementwise = not place.over_time and not isinstance(place.a, tuple)
+    slope = None if place.slope is None or not elementwise else float(place.slope[(row, *at)])
+    return UnitArithmetic(
+        place=name,
+        index=at,
+        row=row,
+        terms=tuple(terms),
+        z=z,
+        a=float(place.a[(row, *at)]) if elementwise else None,
+        activation=_gate(place, at) if place.over_time else activation_name(place.layer),
+        slope=slope,
+        delta=float(place.delta[(row, *at)]),
+    )
+
+
+def _reads_inputs(trace: Trace, name: str) -> bool:
+    """Whether a place reads the network's inputs and not what another layer puts out."""
+    names, model = nodes_by_name(trace.model), trace.model
+    if name not in names:
+        return False
+    return all(source < len(model.input_names) for source in model.nodes[names.index(name)].sources)
+
+
+def activation_name(layer: Any) -> str:
+    """The name of a layer's g."""
+    described = activations.describe(layer.activation)
+    return described if isinstance(described, str) else described[0]
+
+
+def _linear(
+    place: Place, arrays: Mapping[str, ArrayStep], at: tuple[int, ...], row: int, letter: str
+) -> list[Term]:
+    """The terms of a layer whose z is linear in its weights: what each is multiplied by."""
+    layer: Any = place.layer
+    if not arrays:
+        raise DescendError(f"{place.name!r} has no weights: its z is its input")
+    if isinstance(layer, DropConnect):
+        raise DescendError(f"{place.name!r} drops weights at random: see frame({place.name!r})")
+    params = {name: jnp.asarray(a.value) for name, a in arrays.items()}
+    x = jnp.asarray(place.x[row : row + 1])
+
+    def one(params: Any, x: Any) -> Any:
+        return layer.preactivation(params, x)[(0, *at)]
+
+    factor = jax.grad(one)(params, x)
+    used = jax.grad(one)(params, jnp.ones_like(x))  # also those that a zero is multiplied by
+    names = sorted(params, key=lambda name: (name != "bias", name))
+    terms = []
+    for name in names:
+        weights, factors = np.asarray(params[name]), np.asarray(factor[name])
+        for where in np.argwhere(np.asarray(used[name]) != 0):
+            w = tuple(int(i) for i in where)
+            source = "" if name == "bias" else letter
+            if source and isinstance(layer, Dense):  # one number of the last axis a weight
+                source += "_" + ",".join(map(str, (*at[:-1], w[-2])))
+            terms.append(Term(name, w, float(weights[w]), source, float(factors[w])))
+    return terms
+
+
+def _recurrent(
+    place: Place, arrays: Mapping[str, ArrayStep], at: tuple[int, ...], row: int
+) -> list[Term]:
+    """z_t = b + W x_t + U h_{t-1}, the form of a simple recurrent layer and of an LSTM."""
+    layer = place.layer
+    step, column = at
+    held = {name.rpartition(".")[2]: a for name, a in arrays.items()}
+    sequence = place.x[0] if isinstance(place.x, tuple) else place.x
+    plain = isinstance(layer, OverTime) and layer.return_sequences and not layer.go_backwards
+    if not plain or isinstance(place.x, tuple) or held.get("bias", held["kernel"]).value.ndim > 2:
+        raise DescendError(
+            f"{place.name!r}: the sum of a step is written out for SimpleRNN and LSTM with "
+            f"return_sequences=True and no first states; its z and delta are in "
+            f"frame({place.name!r})"
+        )
+    outputs = place.a[0] if isinstance(place.a, tuple) else place.a
+    before = outputs[row, step - 1] if step else np.zeros(outputs.shape[-1], outputs.dtype)
+    bias = []
+    if "bias" in held:
+        bias = [Term("bias", (column,), float(held["bias"].value[column]), "", 1.0)]
+    terms = [
+        Term(name, (i, column), float(held[name].value[i, column]), f"{letter}_{i}", float(v))
+        for name, letter, values in (
+            ("kernel", "x", sequence[row, step]),
+            ("recurrent_kernel", "h", before),
+        )
+        for i, v in enumerate(values)
+    ]
+    return bias + terms
+
+
+def _gate(place: Place, at: tuple[int, ...]) -> str:
+    """The activation of a recurrent layer's z: that of the new content, or of a gate."""
+    cell: Any = place.layer.stepped() if isinstance(place.layer, OverTime) else place.layer
+    gates = cell.recurrence.gates
+    if gates == 1:
+        return activation_name(cell)
+    candidate = {4: 2, 3: 2}[gates]
+    own = at[-1] // cell.units == candidate
+    function = cell.activation if own else cell.recurrent_activation
+    described = activations.describe(function)
+    return described if isinstance(described, str) else described[0]

@@ -1,0 +1,67 @@
+"""Which arrays training changes, and which are frozen.
+
+The update rule sees the trained arrays alone: for the others there is no gradient to compute, no
+memory to keep, no decay and no penalty.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+
+from descend.errors import unknown
+from descend.nn.graph import Graph
+
+Names = frozenset[tuple[str, str]]
+
+
+def trained_arrays(graph: Graph) -> Names:
+    """(layer, array) of every parameter that training changes."""
+    # tracing wires the blocks, which then know of what is frozen inside them; the key is a shape
+    # too, so that nothing is left behind in a program that is being traced
+    key = jax.eval_shape(jax.random.key, 0)
+    params, _ = jax.eval_shape(partial(Graph.init, graph), key)
+    return frozenset(
+        (layer, array)
+        for layer, arrays in params.items()
+        for array in arrays
+        if graph.layers[layer].trains(array)
+    )
+
+
+def part(params: Mapping[str, Mapping[str, Any]], names: Names) -> dict[str, dict[str, Any]]:
+    """The arrays of those names; layers of which none is left are left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for layer, arrays in params.items():
+        held = {array: value for array, value in arrays.items() if (layer, array) in names}
+        if held:
+            found[layer] = held
+    return found
+
+
+def merged(
+    params: Mapping[str, Mapping[str, Any]], changed: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """`params` with the arrays of `changed` in their places."""
+    return {layer: {**arrays, **changed.get(layer, {})} for layer, arrays in params.items()}
+
+
+def set_trainable(graph: Graph, names: Iterable[str], trainable: bool) -> None:
+    """Freeze layers of a graph, or let them be trained again; all of them where none is named.
+
+    Raises:
+        DescendError: a layer that is not there; nothing has then been changed.
+    """
+    chosen = list(names) or list(graph.layers)
+    for name in chosen:
+        if name not in graph.layers:
+            raise unknown("layer", name, graph.layers)
+    changed = {name: graph.layers[name].with_trainable(trainable) for name in chosen}
+    graph.layers = {**graph.layers, **changed}
+    graph.nodes = tuple(
+        dataclasses.replace(node, layer=graph.layers[str(node.layer.name)]) for node in graph.nodes
+    )
