@@ -117,10 +117,7 @@ def fit(table: Table, seed: int, quick: bool) -> Outcome:
         prepared.inputs.iloc[rows] for rows in (split.train, split.validation, split.test)
     )
     y = prepared.y[split.train], prepared.y[split.validation]
-    names = ("mean", "boosting") if quick else None  # all
-    rivals = fit_baselines(
-        train, validation, test, *y, task="classification", names=names, seed=seed
-    )
+    rivals = fit_baselines(train, validation, test, *y, task="classification", seed=seed)
     held = fitted.predictor.values(validation)[:, place]
     threshold = choose_threshold(y[1] == place, held, COSTS)
     unopened = not fitted.seal.opened and fitted.scores is None
