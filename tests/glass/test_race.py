@@ -134,5 +134,5 @@ def test_messages():
             race(model, X, Y, rules)
     with pytest.raises(DescendError, match="rates is empty"):
         race(model, X, Y, ["sgd"], rates=[])
-    with pytest.raises(DescendError, match="learning_rate must be"):
+    with pytest.raises(DescendError, match="rates must be finite numbers > 0"):
         race(model, X, Y, ["sgd"], rates=[-1.0])

@@ -111,7 +111,7 @@ def test_the_command_on_a_network_from_python(small, tmp_path, capsys):
     for arguments, says in (
         (["--row", "3"], "rows, 0 to 2; there is no row 3"),
         (["--unit", "out"], "a name, a colon"),
-        (["--unit", "out:9"], "expected an index (0..0)"),
+        (["--unit", "out:9"], "has numbers 0 to 0, got 9"),
         (["--target", "z"], "unknown column"),
         (["--html", str(tmp_path / "t.pdf")], "ends in .html"),
     ):

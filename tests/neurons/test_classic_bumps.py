@@ -128,7 +128,7 @@ def test_it_is_a_network_of_dense_layers(inputs):
 def test_errors():
     with pytest.raises(DataError, match="low < high"):
         bump_network(wave, [1], [0], 4)
-    with pytest.raises(DescendError, match="cells must be at least 1"):
+    with pytest.raises(DescendError, match="cells must be a whole number >= 1"):
         bump_network(wave, [0], [1], 0)
     with pytest.raises(DataError, match=r"one finite number a row, \(4,\)"):
         bump_network(lambda x: x, [0], [1], 4)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from descend.cli.again import command_line
 from descend.cli.reading import READING, reading_options
@@ -162,6 +163,10 @@ def command(
     chosen["levels"] = chosen["levels"] or FitOptions.levels
     chosen["kinds"] = parse_kinds(chosen["kinds"])
     options = FitOptions(**chosen)
+    if trials is None and ctx.get_parameter_source("search_method") is not ParameterSource.DEFAULT:
+        raise click.UsageError("--search-method needs --search N")
+    if trials is not None and trials < 1:
+        raise click.UsageError(f"--search must be at least 1, got {trials}")
     if report is not None and options.sealed:
         raise click.UsageError("--report opens the test, --sealed leaves it closed: choose one")
     searched = None if trials is None else (trials, search_method)

@@ -21,8 +21,7 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
 from descend.glass import formulas
-from descend.glass.tape import Operation, Tape, is_real, record
-from descend.train.runtime import quick_compile
+from descend.glass.tape import Operation, Tape, alone, is_real, record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +64,10 @@ class Atoms:
     def __init__(self, tape: Tape, adjoints: list[Any], passes: dict[int, dict[int, Any]]):
         self.tape = tape
         made = {place: o for o in tape.operations for place in o.outputs}
-        first = [*tape.inputs, *(p for p in sorted(tape.constants) if np.ndim(tape.values[p]))]
+        shown = {p for p in tape.constants if np.ndim(tape.values[p])} | {
+            p for p in tape.outputs if p not in made and p not in tape.inputs
+        }
+        first = [*tape.inputs, *sorted(shown)]
         order = [*first, *(place for o in tape.operations for place in o.outputs)]
         self._atoms = [_atom(tape, p, made.get(p), adjoints[p], passes.get(p, {})) for p in order]
         self._by_name = {atom.name: atom for atom in self._atoms}
@@ -187,26 +189,25 @@ def adjoints(tape: Tape, seeds: list[Any]) -> tuple[list[Any], dict[int, dict[in
                     "back through it; use jax.lax.scan, or a fori_loop between fixed numbers"
                 )
             back = _backward(values, operation, inputs)
-            handed = back(tuple(found[p] for p in outputs))
+            handed = [alone(part) for part in back(tuple(found[p] for p in outputs))]
             passes[outputs[0]] = dict(zip(inputs, handed, strict=True))
             for place, part in passes[outputs[0]].items():
                 found[place] = found[place] + part
                 reached.add(place)
         return found, passes
 
-    program = jax.jit(sweep, compiler_options=quick_compile())
-    return program(list(tape.values), seeds)
+    return jax.jit(sweep)(list(tape.values), seeds)
 
 
 def _backward(values: list[Any], operation: Operation, real: list[int]) -> Callable[[Any], Any]:
     """The operation's backward function at the values it took."""
 
-    def alone(*floats: Any) -> tuple[Any, ...]:
+    def results(*floats: Any) -> tuple[Any, ...]:
         given = dict(zip(real, floats, strict=True))
-        results = operation.apply(*(given.get(p, values[p]) for p in operation.inputs))
-        return tuple(r for r in results if is_real(r))
+        made = operation.apply(*(given.get(p, values[p]) for p in operation.inputs))
+        return tuple(r for r in made if is_real(r))
 
-    return jax.vjp(alone, *(values[p] for p in real))[1]
+    return jax.vjp(results, *(values[p] for p in real))[1]
 
 
 def _seeds(tape: Tape, seed: Any) -> list[Any]:
@@ -216,6 +217,8 @@ def _seeds(tape: Tape, seed: Any) -> list[Any]:
     if seed is None:
         if len(shapes) != 1 or shapes[0] != () or not real[0]:
             what = f"{len(shapes)} arrays" if len(shapes) != 1 else f"an array of shape {shapes[0]}"
+            if shapes == [()]:
+                what = f"one of {jnp.result_type(tape.values[tape.outputs[0]])}, without decimals"
             raise DescendError(
                 f"an adjoint is the derivative of one number, the function returns {what}. Return "
                 "one real number, such as a sum or one entry, or give seed= (weights of the "

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from descend.errors import DataError
 from descend.glass.tracing import whole_index
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Chain:
         rest: the sum of the paths not listed.
         other_rows: what the other rows of the batch add.
         penalty: what regularisation adds.
+        frozen: whether `fit` leaves the weight as it is, and computes no gradient.
     """
 
     name: str
@@ -99,6 +101,14 @@ class Chain:
     rest: float
     other_rows: float
     penalty: float
+    frozen: bool = False
+
+    @property
+    def source(self) -> str:
+        """What `gradient` is."""
+        if self.frozen:
+            return "the gradient that it would have, were it not frozen"
+        return "the gradient that fit uses"
 
     @property
     def total(self) -> float:
@@ -128,6 +138,8 @@ def chain_of(trace: Trace, name: str, index: Any = (), row: int = 0, most: int =
     from descend.glass.chain_units import Units
     from descend.glass.nodes import Nodes
 
+    if most < 1:
+        raise DataError(f"most, the number of paths to list, must be at least 1, got {most}")
     array = trace.array(name)
     at = whole_index(index, array.value.shape, f"the array {name!r}")
     whole_index(row, (trace.rows,), "the batch")
@@ -151,6 +163,7 @@ def chain_of(trace: Trace, name: str, index: Any = (), row: int = 0, most: int =
         rest=whole - sum(path.product for path in paths) if count > len(paths) else 0.0,
         other_rows=gradient - penalty - whole if units and trace.rows > 1 else 0.0,
         penalty=penalty,
+        frozen=array.frozen,
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from descend.errors import DescendError
 from descend.glass.formulas import lines
+from descend.glass.reading import require_model
 from descend.glass.recording import Recording
 from descend.nn import activations
 from descend.train import rows
@@ -136,6 +137,7 @@ def gradient_health(model: Model, x: Any, y: Any, sample_weight: Any = None) -> 
         NotFittedError: the model is not compiled.
         DataError, ShapeError: as `fit`.
     """
+    require_model(model, "gradient_health")
     batch = _batch(model, x, y, sample_weight)
     return _measure(model, model.start_state(model.task, model.seed), batch)
 

@@ -24,6 +24,7 @@ from jax.flatten_util import ravel_pytree
 
 from descend.errors import DataError, DescendError, ShapeError
 from descend.glass.paths import Path, main_directions, on_plane
+from descend.glass.reading import require_model, require_points
 from descend.train import rows
 from descend.train.model import Model
 from descend.train.program import scan_evaluate
@@ -137,8 +138,14 @@ def landscape(
     """
     if dimensions not in (1, 2):
         raise DescendError(f"landscape: dimensions must be 1 or 2, got {dimensions!r}")
-    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
-        raise DescendError(f"landscape: points must be a whole number >= 2, got {points!r}")
+    require_model(model, "landscape")
+    require_points(points, "landscape")
+    rows.require_seed(seed)
+    if path is not None and not isinstance(path, Path):
+        raise DescendError(
+            "landscape: path must be a Path (path = Path(); model.fit(..., callbacks=[path])), "
+            f"got {type(path).__name__}"
+        )
     flat, build = ravel_pytree(model.params)
     centre = np.asarray(flat)
     walked = None if path is None else path.weights
@@ -234,19 +241,21 @@ def _given(direction: Any, size: int) -> np.ndarray:
 def _axes(span: Any, path: np.ndarray | None, dimensions: int, points: int) -> list[np.ndarray]:
     """The coordinates along each direction; 0, the present weights, is always inside."""
     if span is not None:
-        low, high = (-span, span) if np.ndim(span) == 0 else span
-        if not low < high:
+        ends = [span] if np.ndim(span) == 0 else list(span)
+        numbers = all(isinstance(v, (int, float, np.number)) for v in ends) and len(ends) <= 2
+        low, high = (-ends[0], ends[0]) if len(ends) == 1 and numbers else (*ends, 0, 0)[:2]
+        if not numbers or not low < high:
             raise DescendError(f"landscape: span must be > 0 or (low, high), got {span!r}")
         return [np.linspace(low, high, points)] * dimensions
     if path is None:
         return [np.linspace(-1.0, 1.0, points)] * dimensions
-    ends = []
+    along = []
     widest = np.ptp(path, axis=0).max()
     for i in range(dimensions):
         low, high = min(path[:, i].min(), 0.0), max(path[:, i].max(), 0.0)
         room = max(MARGIN * (high - low), 0.1 * widest) or 1.0
-        ends.append(np.linspace(low - room, high + room, points))
-    return ends
+        along.append(np.linspace(low - room, high + room, points))
+    return along
 
 
 def _costs(model: Model, data: rows.Rows, build: Any) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 
 from descend.errors import DataError, DescendError, unknown
 from descend.glass.formulas import lines
+from descend.glass.reading import require_model
 from descend.train import engine, optimizers, rows
 from descend.train.callbacks import Progress
 from descend.train.curves import COLOURS
@@ -271,8 +272,12 @@ def race(
         DescendError: no rule, two of one name, rules that need all rows in one batch beside others.
         DataError, ShapeError: as `fit`.
     """
+    task = require_model(model, "race").task
     entered = _entered(rules)
-    task = model.task
+    if rates is not None:
+        rates = [rates] if isinstance(rates, (int, float)) else list(rates)
+        if not all(isinstance(r, (int, float)) and 0 < r < np.inf for r in rates):
+            raise DescendError(f"race: rates must be finite numbers > 0, got {rates}")
     if model.carries:
         raise DescendError("a race does not take stateful recurrent layers: set stateful=False")
     rows.require_epochs(epochs, 0)

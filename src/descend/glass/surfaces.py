@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError, unknown
+from descend.glass.reading import require_model, require_points
 from descend.train import rows
 from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from descend.train.model import Model
@@ -34,6 +35,7 @@ def layer_outputs(model: Model, x: Any) -> dict[str, np.ndarray]:
 
     A layer's second use is "layer@2", a layer inside a layer "outer.inner".
     """
+    require_model(model, "layer_outputs")
     arrays = rows.make_inputs(model, x, "rows to look at")
     found: dict[str, np.ndarray] = {}
 
@@ -85,6 +87,8 @@ def surface(
     Raises:
         DescendError, ShapeError, DataError: a network of another kind, or bad arguments.
     """
+    require_model(model, "a surface")
+    require_points(points, "a surface")
     if not model.single_input or len(model.input_shapes[0]) != 1:
         raise ShapeError(
             f"a surface needs a network of one input of shape (features,), {model.name} has "
@@ -93,6 +97,8 @@ def surface(
     columns = list(getattr(x, "columns", [])) if names is None else list(names)
     (x,) = rows.make_inputs(model, x, "rows to look at")
     features = x.shape[1]
+    if columns and len(columns) != features:
+        raise DescendError(f"names must be {features}, one a feature, got {columns}")
     if len(set(inputs)) != 2 or not all(0 <= i < features for i in inputs):
         raise DescendError(
             f"inputs must be two different numbers from 0 to {features - 1}, got {inputs}"
@@ -144,6 +150,9 @@ def decision_surface(
     (raw,) = rows.make_inputs(model, x, "rows to look at")
     target = None if y is None else _classes(y, len(raw))
     output = list(found.values.values())[-1]
+    wanted = 2 if output.shape[-1] == 1 else output.shape[-1]
+    if classes is not None and len(classes) < wanted:
+        raise DescendError(f"classes must be {wanted} names, got {list(classes)}")
     ax = _one() if ax is None else ax
     extent = (found.a[0], found.a[-1], found.b[0], found.b[-1])
     if output.shape[-1] == 1:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, DropVar, Literal, jaxpr_as_fun
 
-from descend.train.runtime import prepare, quick_compile
+from descend.train.runtime import prepare
 
 # primitives that only call the program inside them, and the parameter that holds it
 CALLS = {
@@ -182,13 +182,14 @@ class _Recorder:
         def evaluate(values: list[Any]) -> list[Any]:
             held = dict(zip(known, values, strict=True))
             for operation in pending:
-                results = operation.apply(*(held[p] for p in operation.inputs))
+                made_now = operation.apply(*(held[p] for p in operation.inputs))
+                results = [alone(r) for r in made_now]
                 held.update(zip(operation.outputs, results, strict=True))
             return [held[place] for place in made]
 
         if made:
-            program = jax.jit(evaluate, compiler_options=quick_compile())
-            found = program([self.values[place] for place in known])
+            # not `quick_compile`: its compiler simplifies across the barriers
+            found = jax.jit(evaluate)([self.values[place] for place in known])
             for place, value in zip(made, found, strict=True):
                 self.values[place] = value
 
@@ -290,6 +291,11 @@ class _Recorder:
             for parts in zip(*results, strict=True)
         ]
         return [*carry, *joined]
+
+
+def alone(value: Any) -> Any:
+    """The same value, across which the compiler may not simplify: exp(x) / exp(x) is no 1."""
+    return value if _is_key(value) else jax.lax.optimization_barrier(value)
 
 
 def is_real(value: Any) -> bool:

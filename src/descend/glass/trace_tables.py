@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 16  # of one layer or array in text; larger ones are summed up in one line
 MOST_TERMS = 12  # of a sum in text
+OVER_UNITS = ("softmax", "log_softmax")  # activations that take the z of all units
 
 
 # -- DataFrames -------------------------------------------------------------------------------
@@ -41,6 +42,7 @@ def overview(trace: Trace) -> pd.DataFrame:
                 "|dJ/da|": np.nan if place.slope is None else norm(*listed(place.slope)),
                 "|delta|": np.nan if place.delta is None else norm(place.delta),
                 "parameters": sum(a.value.size for a in arrays),
+                "frozen": bool(arrays) and all(a.frozen for a in arrays),
                 "|gradient|": norm(*(a.gradient for a in arrays)),
                 "|update|": np.nan if trace.failed else norm(*(a.update for a in arrays)),
             }
@@ -113,6 +115,8 @@ def text(trace: Trace) -> str:
         lines += ["", f"{place.name}: {describe(place)}"]
         lines += _place_lines(place)
         for name, array in trace.arrays_of(place).items():
+            if array.frozen:
+                lines += [f"  {array.name} is frozen: fit computes no gradient; it would be this"]
             lines += _array_lines(name, array)
     rules = trace.hand_rules()
     if rules:
@@ -236,7 +240,9 @@ def unit_text(unit: UnitArithmetic) -> str:
     lines += [f"  {pad} = " + " + ".join(numbers) + more]
     lines += [f"  {pad} = {show(unit.z)}"]
     if unit.a is not None:
-        lines += [f"  a_{at} = {unit.activation}(z_{at}) = {show(unit.a)}"]
+        g = unit.activation
+        whole = f"{g}(z)_{at}" if g in OVER_UNITS else f"{g}(z_{at})"
+        lines += [f"  a_{at} = {whole} = {show(unit.a)}"]
     if unit.slope is not None:
         lines += [f"  dJ/da_{at} = {show(unit.slope)}"]
     lines += [f"  delta_{at} = dJ/dz_{at} = {show(unit.delta)}"]
@@ -285,5 +291,5 @@ def chain_text(chain: Chain) -> str:
         lines += [f"  the other rows of the batch add {show(chain.other_rows)}"]
     if chain.penalty:
         lines += [f"  the penalty adds {show(chain.penalty)}"]
-    lines += [f"  sum {show(chain.total)}; the gradient that fit uses: {show(chain.gradient)}"]
+    lines += [f"  sum {show(chain.total)}; {chain.source}: {show(chain.gradient)}"]
     return "\n".join(lines)

@@ -21,6 +21,7 @@ import jax
 import numpy as np
 
 from descend.errors import DataError, DivergenceError, unknown
+from descend.glass.reading import require_model
 from descend.glass.recording import Record, record_step
 from descend.nn.graph import Graph
 from descend.nn.layers import Block, Layer
@@ -77,6 +78,8 @@ class ArrayStep:
         gradient: of the cost, penalties included.
         after: what the step of `fit` makes of it; None where that step is not finite.
         memory: {name: (before, after)} of what the update rule keeps for every number of it.
+        frozen: whether its layer is frozen: `fit` then computes no gradient, and this is the one it
+            would have.
     """
 
     name: str
@@ -84,6 +87,7 @@ class ArrayStep:
     gradient: np.ndarray
     after: np.ndarray | None
     memory: Mapping[str, tuple[np.ndarray, np.ndarray | None]]
+    frozen: bool = False
 
     @property
     def update(self) -> np.ndarray | None:
@@ -98,7 +102,7 @@ class Trace:
     Attributes:
         cost: J of the batch, penalties included.
         places: every use of every layer, by name, in the order of computation.
-        arrays: every trained array, by "layer/array".
+        arrays: every array of weights, by "layer/array".
         rule: the update rule's name.
         numbers: its numbers as they are now (the learning rate with its schedule).
         data: the batch: x and y as tuples over inputs and outputs, and weights.
@@ -173,6 +177,8 @@ class Trace:
 
         if name is None:
             return trace_tables.overview(self)
+        if not isinstance(name, str):
+            raise DataError(f"frame takes the name of a layer or of an array, got {name!r}")
         if "/" in name:
             return trace_tables.of_array(self.array(name))
         return trace_tables.of_place(self.place(name))
@@ -210,7 +216,7 @@ def trace(model: Model, x: Any, y: Any, sample_weight: Any = None) -> Trace:
         NotFittedError: the model is not compiled.
         DataError, ShapeError: the data cannot be used.
     """
-    task = model.task
+    task = require_model(model, "trace").task
     data = rows.make_rows(model, task.outputs, x, y, sample_weight, "traced rows")
     data = rows.weighted(data, task.outputs, where="traced rows")
     n = len(data.x[0])
@@ -232,7 +238,7 @@ def trace(model: Model, x: Any, y: Any, sample_weight: Any = None) -> Trace:
         state=state,
         cost=cost,
         places=_places(model, task, order, record),
-        arrays=_arrays(state, None if failed else after, record.gradients, rule.name),
+        arrays=_arrays(model, state, None if failed else after, record.gradients, rule.name),
         rule=rule.name,
         numbers={name: float(value) for name, value in numbers.items()},
         data=data,
@@ -271,6 +277,9 @@ def whole_index(index: Any, shape: tuple[int, ...], what: str) -> tuple[int, ...
         for i, size in zip(found, shape, strict=True)
     )
     if not inside:
+        if len(shape) == 1:
+            given = found[0] if len(found) == 1 else found
+            raise DataError(f"{what} has numbers 0 to {shape[0] - 1}, got {given}")
         wanted = ", ".join(f"0..{size - 1}" for size in shape)
         raise DataError(
             f"{what} has {len(shape)} axes, of {shape or 'one number'}: expected an index "
@@ -328,7 +337,9 @@ def _layer_at(graph: Graph, name: str, values: Mapping[str, Any]) -> Layer:
     return layer
 
 
-def _arrays(before: State, after: State | None, gradients: Any, rule: str) -> dict[str, ArrayStep]:
+def _arrays(
+    model: Model, before: State, after: State | None, gradients: Any, rule: str
+) -> dict[str, ArrayStep]:
     """Every array of weights with its gradient, its memory, and what becomes of it."""
     memory = [_memory(s.optimizer, rule) if s is not None else {} for s in (before, after)]
     found = {}
@@ -341,7 +352,8 @@ def _arrays(before: State, after: State | None, gradients: Any, rule: str) -> di
             }
             new = None if after is None else _host(after.params[layer][array])
             gradient = gradients[layer][array]
-            found[name] = ArrayStep(name, _host(value), gradient, new, kept)
+            frozen = not model.layers[layer].trains(array)
+            found[name] = ArrayStep(name, _host(value), gradient, new, kept, frozen)
     return found
 
 

@@ -179,7 +179,7 @@ def _chain(chain: Chain) -> str:
     if chain.penalty:
         rows.append(["penalty", "of the weight itself", show(chain.penalty)])
     rows.append(["sum", "", show(chain.total)])
-    rows.append(["gradient", "that fit uses", show(chain.gradient)])
+    rows.append(["gradient", chain.source.removeprefix("the gradient "), show(chain.gradient)])
     return "".join(parts) + table(f"∂J/∂w of {where}", ["part", "by way of", "adds"], rows, words=2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from descend.glass.chain import Path, Symbol
-from descend.glass.trace_tables import joined, letter_of, show
+from descend.glass.trace_tables import OVER_UNITS, joined, letter_of, show
 from descend.glass.units import Term, UnitArithmetic
 from descend.report.page import escaped
 
@@ -29,7 +29,9 @@ def unit_math(unit: UnitArithmetic) -> str:
     lines += _aligned("", "+", [_numbers(t) for t in terms] + rest, TERMS_A_LINE)
     lines += [("", "=", _number(unit.z))]
     if unit.a is not None:
-        value = f"<mi>{escaped(unit.activation)}</mi><mo>(</mo>{z}<mo>)</mo><mo>=</mo>"
+        over = unit.activation in OVER_UNITS  # takes the z of all units
+        taken = "<mi>z</mi>" if over else z
+        value = f"<mi>{escaped(unit.activation)}</mi><mo>(</mo>{taken}<mo>)</mo><mo>=</mo>"
         lines += [(a, "=", value + _number(unit.a))]
     if unit.slope is not None:
         lines += [(_fraction("<mi>J</mi>", a), "=", _number(unit.slope))]

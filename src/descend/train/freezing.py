@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from descend.errors import unknown
+from descend.errors import DescendError, unknown
 from descend.nn.graph import Graph
 
 Names = frozenset[tuple[str, str]]
@@ -58,6 +58,11 @@ def set_trainable(graph: Graph, names: Iterable[str], trainable: bool) -> None:
     """
     chosen = list(names) or list(graph.layers)
     for name in chosen:
+        if not isinstance(name, str):
+            raise DescendError(
+                f"freeze and unfreeze take names one by one, as freeze('dense', 'dense_1'); got "
+                f"{name!r}"
+            )
         if name not in graph.layers:
             raise unknown("layer", name, graph.layers)
     changed = {name: graph.layers[name].with_trainable(trainable) for name in chosen}

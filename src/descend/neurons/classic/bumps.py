@@ -62,6 +62,9 @@ def localised_bump(
     return special.expit(sharpness * (bump(x, low, high, steepness) - (len(low) - 0.5)))
 
 
+MOST_CELLS = 200_000
+
+
 @dataclass(frozen=True)
 class BumpNetwork:
     """A network of sigmoidal neurons whose weights are written down, not learned.
@@ -125,14 +128,24 @@ def bump_network(
             the staircase smooth, and 8 times the cells for several.
 
     Raises:
-        DataError: an empty box, values that are not finite. DescendError: fewer than one cell.
+        DataError: an empty box, values that are not finite. DescendError: no cell, or more than
+            `MOST_CELLS` in all; a steepness that is not above zero.
     """
     lows, highs = np.asarray(low, float), np.asarray(high, float)
-    if lows.ndim != 1 or lows.shape != highs.shape or not (lows < highs).all():
+    if lows.ndim != 1:
+        raise DataError(f"low and high are lists, a number an input, as [0] and [1]; got {low!r}")
+    if lows.shape != highs.shape or not (lows < highs).all():
         raise DataError(f"the box needs low < high along every axis, got {low!r} and {high!r}")
-    if cells < 1:
-        raise DescendError(f"cells must be at least 1, got {cells!r}")
+    if isinstance(cells, bool) or not isinstance(cells, (int, np.integer)) or cells < 1:
+        raise DescendError(f"cells must be a whole number >= 1, got {cells!r}")
     d = len(lows)
+    if cells**d > MOST_CELLS:
+        raise DescendError(
+            f"{cells} cells along {d} axes are {cells**d:,} neurons, more than {MOST_CELLS:,}; "
+            "take fewer cells or inputs"
+        )
+    if steepness is not None and not 0 < steepness < np.inf:
+        raise DescendError(f"steepness must be a finite number > 0, got {steepness!r}")
     sharp = (8.0 if d == 1 else 8.0 * cells) if steepness is None else float(steepness)
     width = (highs - lows) / cells
     middles = [a + h * (np.arange(cells) + 0.5) for a, h in zip(lows, width, strict=True)]
