@@ -138,8 +138,8 @@ def atoms(
         seed: the adjoint of the result, where that is not one number: an array of its shape (or
             a pytree as the result is). By default the result is one number, with adjoint 1.
         rules: whether a function with a derivative rule of its own, such as ReLU, is one operation;
-            False opens it, and the operations inside decide the adjoints (at a kink they may differ
-            from `jax.grad`).
+            False opens it, and the operations inside decide the adjoints, which differ from
+            `jax.grad` where the rule is not their derivative (at a kink, or by design).
         unroll: whether `scan` is opened, step by step; else a loop is one operation.
 
     Returns:
