@@ -5,8 +5,9 @@ Names are loaded when first used: `import descend` alone does not import JAX.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from descend.lazy import names_of
 
 __version__ = "0.1.0"
 
@@ -97,15 +98,4 @@ if TYPE_CHECKING:
     from descend.train.model import Model as Model
     from descend.train.model import Sequential as Sequential
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
-    else:
-        raise AttributeError(f"module 'descend' has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = names_of(__name__, _HOMES)

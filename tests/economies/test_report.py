@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from report.read_page import Read
 
 from descend.economies import plots
 from descend.errors import DescendError
@@ -15,32 +15,6 @@ from descend.report.economy import economy_report, worst_rows
 from descend.report.page import page, table
 
 EVIL = "<script>alert('log')</script> & \"more\""
-
-
-class Read(HTMLParser):
-    """Tags in order, those that are open, and the text of some."""
-
-    VOID = frozenset({"meta", "img"})
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.open, self.text = [], [], {}
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open:
-            self.text.setdefault(self.open[-1], []).append(data)
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")

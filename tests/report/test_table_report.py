@@ -5,11 +5,11 @@ import dataclasses
 import json
 import math
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
+from report.read_page import Read
 from report.small_tables import BOLD, TASKS, made, options
 from scipy import stats
 from sklearn import metrics
@@ -25,32 +25,6 @@ from descend.tables.recipe import fit_table, open_test
 from descend.tables.reopen import reopen
 
 FEW = {"resamples": 200, "group": "branch"}
-
-
-class Read(HTMLParser):
-    """Tags in order, those that are open, and the text of cells, sentences and heads."""
-
-    VOID = frozenset({"meta", "img"})
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.open, self.text = [], [], {}
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open:
-            self.text.setdefault(self.open[-1], []).append(data)
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.tags if name == tag]
 
 
 class Case:

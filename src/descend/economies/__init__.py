@@ -12,8 +12,9 @@ Names are loaded when first used, so that the list of models can be shown withou
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from descend.lazy import names_of
 
 # public name -> module of this package that defines it
 _HOMES = {
@@ -54,14 +55,4 @@ if TYPE_CHECKING:
     from descend.economies.statement import fischer_burmeister as fischer_burmeister
     from descend.economies.statement import parameter as parameter
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'descend.economies' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"descend.economies.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = names_of(__name__, {n: f"{__name__}.{m}" for n, m in _HOMES.items()})

@@ -15,13 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.errors import DescendError
+from descend.glass.by_epoch import ByEpoch
 from descend.glass.formulas import lines
 from descend.glass.reading import require_model
 from descend.glass.recording import Recording
 from descend.nn import activations
 from descend.train import rows
-from descend.train.callbacks import Callback
 from descend.train.curves import BLACK, COLOURS
 from descend.train.model import Model
 from descend.train.runtime import quick_compile
@@ -142,7 +141,7 @@ def gradient_health(model: Model, x: Any, y: Any, sample_weight: Any = None) -> 
     return _measure(model, model.start_state(model.task, model.seed), batch)
 
 
-class GradientHealth(Callback):
+class GradientHealth(ByEpoch):
     """Measures `gradient_health` before training and after every epoch.
 
     Args:
@@ -155,27 +154,19 @@ class GradientHealth(Callback):
     """
 
     def __init__(self, x: Any, y: Any, sample_weight: Any = None, every: int = 1):
-        if every < 1:
-            raise DescendError(f"GradientHealth: every must be >= 1, got {every}")
-        self.rows, self.every = (x, y, sample_weight), every
-        self.epochs: list[int] = []
+        super().__init__(every)
+        self.rows = (x, y, sample_weight)
         self.measured: list[Health] = []
 
     def on_train_begin(self, logs):
         """Check the rows, and measure the first weights."""
-        if self.run.members is not None:
-            raise DescendError("GradientHealth follows single runs, not the members of a sweep")
+        super().on_train_begin(logs)
         self._batch = _batch(self.model, *self.rows)
         self.epochs, self.measured = [], []
         self._note(self.run.epoch + 1)
 
-    def on_epoch_end(self, epoch, logs):
-        """Measure when it is time."""
-        if (epoch + 1) % self.every == 0 or epoch + 1 == self.run.epochs:
-            self._note(epoch + 1)
-
     def _note(self, epoch: int) -> None:
-        self.epochs.append(epoch)
+        super()._note(epoch)
         self.measured.append(_measure(self.model, self.run.state, self._batch))
 
     @property

@@ -241,12 +241,14 @@ def _given(direction: Any, size: int) -> np.ndarray:
 def _axes(span: Any, path: np.ndarray | None, dimensions: int, points: int) -> list[np.ndarray]:
     """The coordinates along each direction; 0, the present weights, is always inside."""
     if span is not None:
-        ends = [span] if np.ndim(span) == 0 else list(span)
-        numbers = all(isinstance(v, (int, float, np.number)) for v in ends) and len(ends) <= 2
-        low, high = (-ends[0], ends[0]) if len(ends) == 1 and numbers else (*ends, 0, 0)[:2]
-        if not numbers or not low < high:
+        try:
+            given = np.asarray(span, float)
+        except (TypeError, ValueError):  # text, or rows of several lengths
+            given = np.zeros(2)
+        ends = np.array([-1.0, 1.0]) * given if given.ndim == 0 else given
+        if ends.shape != (2,) or not ends[0] < ends[1]:
             raise DescendError(f"landscape: span must be > 0 or (low, high), got {span!r}")
-        return [np.linspace(low, high, points)] * dimensions
+        return [np.linspace(ends[0], ends[1], points)] * dimensions
     if path is None:
         return [np.linspace(-1.0, 1.0, points)] * dimensions
     along = []

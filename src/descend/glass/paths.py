@@ -8,10 +8,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from descend.errors import DescendError
-from descend.train.callbacks import Callback
+from descend.glass.by_epoch import ByEpoch
 
 
-class Path(Callback):
+class Path(ByEpoch):
     """Notes the weights of a `fit`: before it, and after every `every`-th epoch.
 
     Attributes:
@@ -20,26 +20,17 @@ class Path(Callback):
     """
 
     def __init__(self, every: int = 1):
-        if every < 1:
-            raise DescendError(f"Path: every must be >= 1, got {every}")
-        self.every = every
-        self.epochs: list[int] = []
+        super().__init__(every)
         self._points: list[np.ndarray] = []
 
     def on_train_begin(self, logs):
         """Note the first weights."""
-        if self.run.members is not None:
-            raise DescendError("Path follows single runs, not the members of a sweep")
+        super().on_train_begin(logs)
         if not self._points:  # a second fit goes on with the path
             self._note(self.run.epoch + 1)
 
-    def on_epoch_end(self, epoch, logs):
-        """Note them when it is time."""
-        if (epoch + 1) % self.every == 0 or epoch + 1 == self.run.epochs:
-            self._note(epoch + 1)
-
     def _note(self, epoch: int) -> None:
-        self.epochs.append(epoch)
+        super()._note(epoch)
         self._points.append(np.asarray(ravel_pytree(self.run.state.params)[0]))
 
     @property

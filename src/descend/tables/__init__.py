@@ -14,8 +14,9 @@ loaded when first used, so that a file is read and its faults are told without J
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from descend.lazy import names_of
 
 # public name -> module of this package that defines it
 _HOMES = {
@@ -42,14 +43,4 @@ if TYPE_CHECKING:
     from descend.tables.recipe import fit_table as fit_table
     from descend.tables.recipe import open_test as open_test
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'descend.tables' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"descend.tables.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = names_of(__name__, {n: f"{__name__}.{m}" for n, m in _HOMES.items()})

@@ -33,21 +33,21 @@ class _Scratch(BaseEstimator):
     def __init__(
         self,
         *,
-        hidden: Sequence[int],
-        outtype: str,
-        beta: float,
-        learning_rate: float,
-        momentum: float,
-        updating: str,
-        reduction: str,
-        max_iter: int,
-        shuffle: bool,
-        check_every: int,
-        patience: int,
-        min_delta: float,
-        dtype: str,
-        random_state: Any,
-        verbose: int,
+        hidden: Sequence[int] = (8,),
+        outtype: str = "softmax",
+        beta: float = 1.0,
+        learning_rate: float = 0.5,
+        momentum: float = 0.9,
+        updating: str = "batch",
+        reduction: str = "mean",
+        max_iter: int = 1000,
+        shuffle: bool = True,
+        check_every: int = 10,
+        patience: int = 2,
+        min_delta: float = 0.0,
+        dtype: str = "float64",
+        random_state: Any = None,
+        verbose: int = 0,
     ):
         self.hidden = hidden
         self.outtype = outtype
@@ -213,43 +213,6 @@ class ScratchClassifier(ClassifierMixin, _Scratch):
 
     Source: scheidegger-2020, "BUILDING AN MLP FROM SCRATCH" (The Multi-layer Perceptron Algorithm).
     """
-
-    def __init__(
-        self,
-        *,
-        hidden: Sequence[int] = (8,),
-        outtype: str = "softmax",
-        beta: float = 1.0,
-        learning_rate: float = 0.5,
-        momentum: float = 0.9,
-        updating: str = "batch",
-        reduction: str = "mean",
-        max_iter: int = 1000,
-        shuffle: bool = True,
-        check_every: int = 10,
-        patience: int = 2,
-        min_delta: float = 0.0,
-        dtype: str = "float64",
-        random_state: Any = None,
-        verbose: int = 0,
-    ):
-        super().__init__(
-            hidden=hidden,
-            outtype=outtype,
-            beta=beta,
-            learning_rate=learning_rate,
-            momentum=momentum,
-            updating=updating,
-            reduction=reduction,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            check_every=check_every,
-            patience=patience,
-            min_delta=min_delta,
-            dtype=dtype,
-            random_state=random_state,
-            verbose=verbose,
-        )
 
     def fit(
         self,
