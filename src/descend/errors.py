@@ -22,6 +22,10 @@ class DataError(DescendError, ValueError):
     """
 
 
+class AttributeRefused(DescendError, AttributeError):
+    """An attribute was set that nothing would read; the message names what does it here."""
+
+
 class NotFittedError(DescendError):
     """Something that needs a compiled or trained model came too early."""
 

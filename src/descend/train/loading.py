@@ -9,8 +9,8 @@ from typing import Any
 import jax
 
 from descend.errors import CheckpointError
-from descend.nn.graph import symbols_from_config
 from descend.nn.layers.base import Layer
+from descend.nn.rebuilding import symbols_from_config
 from descend.train import checkpoint
 from descend.train.history import History
 from descend.train.model import Model
@@ -46,7 +46,7 @@ def load_with_extra(
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     params = checkpoint.unflatten(arrays, shapes[0], f"{prefix}params", path)
     layers = checkpoint.unflatten(arrays, shapes[1], f"{prefix}layers", path)
-    model._weights = (params, layers)
+    model._adopt(params, layers)
     if whole["compile"] is not None:
         model.compile(**whole["compile"])
     if "history" in described:

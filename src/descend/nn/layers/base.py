@@ -16,6 +16,8 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
 from descend.nn import activations, initializers, regularizers
+from descend.nn.layers.guarded import Guarded
+from descend.nn.layers.identity import Identity, identity_of, share, switch
 
 Shape = tuple[int, ...]
 Arrays = dict[str, Any]
@@ -30,7 +32,7 @@ REGISTRY: dict[str, type[Layer]] = {}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layer:
+class Layer(Guarded):
     """A frozen description of hyperparameters with three pure functions.
 
         build(input_shape)                                     -> output shape, no batch axis
@@ -40,7 +42,8 @@ class Layer:
     Shapes leave out the batch axis, which comes first in arrays; channels come last. A layer of
     several inputs takes tuples of shapes and of arrays, one of several outputs returns them. The
     arrays of a layer inside a layer are named "inner.kernel". Calling a layer on the symbol of an
-    `Input` puts it into a graph; the same object called twice shares its weights.
+    `Input` puts it into a graph. One layer object is one set of weights (`identity`), however often
+    it is called and in however many networks it stands: what one of them trains, all have.
 
     A mask says which steps of a sequence are real: booleans (batch, time). A layer with `uses_mask`
     gets it as `apply(..., mask=)`; `output_mask` says what becomes of it.
@@ -51,7 +54,10 @@ class Layer:
             own dtype (mixed precision). None: the dtype of the arrays.
         trainable: False freezes the layer, and all layers inside it: training leaves its arrays as
             they are and computes no gradient for them; batch normalisation uses (and keeps) its
-            moving statistics. Dropout stays random in training, as in Keras.
+            moving statistics. Dropout stays random in training, as in Keras. It may be set later
+            too, `layer.trainable = False`: at once, for every network that the layer stands in.
+
+    No other attribute may be set: a layer's hyperparameters are given when it is made.
     """
 
     name: str | None = None
@@ -77,6 +83,8 @@ class Layer:
     carries: ClassVar[bool] = False
     # True where `apply` takes `tap`, for what lies inside the layer (see nn/layers/tapping.py)
     taps: ClassVar[bool] = False
+    # True where the layers that the fields hold are patterns, which are copied and not used
+    copies: ClassVar[bool] = False
     # fields holding a number that a sweep may vary; they reach `apply` as traced arrays
     swept: ClassVar[tuple[str, ...]] = ()
 
@@ -98,12 +106,8 @@ class Layer:
             if kind in _CODECS:
                 value = _CODECS[kind][1](getattr(self, field.name))
                 object.__setattr__(self, field.name, value)
-        if not isinstance(self.trainable, bool):
-            raise DescendError(
-                f"{type(self).__name__}: trainable must be True or False, got {self.trainable!r}"
-            )
-        if not self.trainable:
-            for name, value in _inside(self, trainable=False).items():
+        if not _whether(self, self.trainable):
+            for name, value in _inside(self, lambda layer: layer.with_trainable(False)).items():
                 object.__setattr__(self, name, value)
 
     # -- the contract -------------------------------------------------------------------------
@@ -164,8 +168,23 @@ class Layer:
 
     def with_trainable(self, trainable: bool) -> Layer:
         """This layer and all inside it, trained or frozen."""
-        changes = {"trainable": trainable, **_inside(self, trainable)}
-        return dataclasses.replace(self, **changes)
+        inside = _inside(self, lambda layer: layer.with_trainable(trainable))
+        return self.with_fields(trainable=trainable, **inside)
+
+    @property
+    def identity(self) -> Identity:
+        """What this layer shares with all networks that it stands in: its weights."""
+        return identity_of(self)
+
+    def another(self) -> Layer:
+        """A layer that is described alike, with weights of its own."""
+        return dataclasses.replace(self, **_inside(self, lambda layer: layer.another()))
+
+    def with_fields(self, **changes: Any) -> Layer:
+        """This layer with other fields, and still the same one: its weights are shared."""
+        layer = dataclasses.replace(self, **changes)
+        share(self.identity, layer)
+        return layer
 
     def trains(self, array: str) -> bool:
         """Whether training changes the parameter of that name; asked after `init`."""
@@ -208,6 +227,25 @@ class Layer:
             else:
                 changes[field] = value
         return dataclasses.replace(self, **changes) if changes else self
+
+    # -- attributes ---------------------------------------------------------------------------
+
+    def _set(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            switch(self, _whether(self, value))
+        else:
+            super()._set(name, value)
+
+    def _instead(self, name: str) -> str:
+        if name in ("kernel", "bias", "gamma", "beta", "weights", "embeddings"):
+            return "Weights are put in by layer.set_weights([...])."
+        if name in {f.name for f in dataclasses.fields(self)} | {"_name"}:
+            given = name.lstrip("_")
+            return f"It is given when the layer is made: {type(self).__name__}(..., {given}=...)."
+        return (
+            "What a layer does is said when it is made; afterwards `trainable` can be set, and "
+            "names that begin with an underscore."
+        )
 
     # -- description --------------------------------------------------------------------------
 
@@ -292,17 +330,23 @@ def _read(value: Any) -> Any:
     return value
 
 
-def _inside(layer: Layer, trainable: bool) -> dict[str, Any]:
-    """The fields of a layer that hold layers, these trained or frozen."""
+def _whether(layer: Layer, trainable: Any) -> bool:
+    if not isinstance(trainable, bool):
+        raise DescendError(
+            f"{type(layer).__name__}: trainable must be True or False, got {trainable!r}"
+        )
+    return trainable
+
+
+def _inside(layer: Layer, change: Callable[[Layer], Layer]) -> dict[str, Any]:
+    """The fields of a layer that hold layers, these changed."""
     found: dict[str, Any] = {}
     for field in dataclasses.fields(layer):
         value = getattr(layer, field.name)
         if isinstance(value, Layer):
-            found[field.name] = value.with_trainable(trainable)
+            found[field.name] = change(value)
         elif isinstance(value, (tuple, list)) and any(isinstance(v, Layer) for v in value):
-            found[field.name] = tuple(
-                v.with_trainable(trainable) if isinstance(v, Layer) else v for v in value
-            )
+            found[field.name] = tuple(change(v) if isinstance(v, Layer) else v for v in value)
     return found
 
 
