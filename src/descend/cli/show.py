@@ -230,11 +230,21 @@ def test(console: Console, fitted: FittedTable, quiet: bool) -> None:
         console.print(f"{count:,} test rows stay sealed: descend report opens them", soft_wrap=True)
         return
     if not quiet:
+        weight = fitted.prepared.options.weight
+        by = f", weighted by {weight}" if weight else ""
         console.print(
-            f"Test on {scores.rows:,} rows that training never saw", style="bold", soft_wrap=True
+            f"Test on {scores.rows:,} rows that training never saw{by}",
+            style="bold",
+            soft_wrap=True,
         )
         if scores.confusion:
-            matrix = confusion_table(target.classes, scores.confusion, scores.recall, console.width)
+            matrix = confusion_table(
+                target.classes,
+                scores.confusion,
+                scores.recall,
+                console.width,
+                "weight" if weight else "rows",
+            )
             console.print(matrix, soft_wrap=True)
             console.print()
     unit = "" if target.classifies or len(target.names) > 1 else f"in units of {target.name}"

@@ -113,9 +113,10 @@ def text_table(rows: Sequence[Sequence[str]], *, left: int = 1, indent: int = 2)
 
 def confusion_table(
     classes: Sequence[str],
-    confusion: Sequence[Sequence[int]],
+    confusion: Sequence[Sequence[float]],
     recall: Sequence[float],
     width: int = 80,
+    counted: str = "rows",
 ) -> str:
     """The confusion matrix: rows actual, columns predicted, with each class's rows and recall.
 
@@ -127,21 +128,22 @@ def confusion_table(
         if len(set(short)) < len(short):
             break
         first = [_cut(c, max(most, 24)) for c in classes]
-        text = _matrix(first, short, confusion, recall)
+        text = _matrix(first, short, confusion, recall, counted)
         if max(map(len, text.splitlines())) <= width:
             return text
-    return _mistakes(classes, confusion, recall, width)
+    return _mistakes(classes, confusion, recall, width, counted)
 
 
 def _matrix(
     first: Sequence[str],
     short: Sequence[str],
-    confusion: Sequence[Sequence[int]],
+    confusion: Sequence[Sequence[float]],
     recall: Sequence[float],
+    counted: str,
 ) -> str:
-    rows = [["actual", *short, "rows", "recall"]]
+    rows = [["actual", *short, counted, "recall"]]
     rows += [
-        [name, *map(str, counts), str(sum(counts)), _share(r)]
+        [name, *map(_count, counts), _count(sum(counts)), _share(r)]
         for name, counts, r in zip(first, confusion, recall, strict=True)
     ]
     text = text_table(rows)
@@ -151,18 +153,24 @@ def _matrix(
 
 def _mistakes(
     classes: Sequence[str],
-    confusion: Sequence[Sequence[int]],
+    confusion: Sequence[Sequence[float]],
     recall: Sequence[float],
     width: int,
+    counted: str,
 ) -> str:
-    rows = [["actual", "mistaken for", "rows", "recall"]]
+    rows = [["actual", "mistaken for", counted, "recall"]]
     room = max((width - 22) // 2, 9)
     for i, name in enumerate(classes):
         others = [(c, classes[j]) for j, c in enumerate(confusion[i]) if j != i and c]
         worst = max(others, default=(0, ""))
-        wrong = f"{_cut(worst[1], room - 6)} ({worst[0]})" if others else "-"
-        rows.append([_cut(name, room), wrong, str(sum(confusion[i])), _share(recall[i])])
+        wrong = f"{_cut(worst[1], room - 6)} ({_count(worst[0])})" if others else "-"
+        rows.append([_cut(name, room), wrong, _count(sum(confusion[i])), _share(recall[i])])
     return text_table(rows, left=2)
+
+
+def _count(value: float) -> str:
+    """A number of rows, or a sum of weights to four digits."""
+    return str(int(value)) if value == int(value) else f"{value:.4g}"
 
 
 def _cut(name: str, most: int) -> str:

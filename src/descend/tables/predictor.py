@@ -110,7 +110,12 @@ class TablePredictor:
         return self.calibrated.probabilities(found)
 
     def predict(
-        self, frame: pd.DataFrame, where: str = "the table", *, intervals: bool = False
+        self,
+        frame: pd.DataFrame,
+        where: str = "the table",
+        *,
+        intervals: bool = False,
+        by_class: bool = False,
     ) -> tuple[pd.DataFrame, dict[str, Noted]]:
         """Predictions for the rows of a table, in their order.
 
@@ -118,6 +123,8 @@ class TablePredictor:
             frame: the columns of training; the target and others may be there and are not used.
             where: names the table in an error.
             intervals: whether to say how far each prediction can be trusted.
+            by_class: whether sets of classes hold the true one with the stated probability among
+                the rows of each true class, not only on average over all rows.
 
         Returns:
             A frame with `predicted_<target>`, for classes also `p_<class>` for each of them, for
@@ -126,12 +133,17 @@ class TablePredictor:
 
         Raises:
             DataError: columns that are not there, or cannot be read as in training; intervals where
-                the model has none.
+                the model has none; `by_class` where it has no sets by class.
         """
         if intervals and self.calibrated is None:
             raise DataError(
                 "this model has no intervals: it predicts several targets, or was validated on "
                 "fewer than 20 rows"
+            )
+        if by_class and (self.calibrated is None or self.calibrated.class_sets is None):
+            raise DataError(
+                "this model has no sets by class: it predicts no classes, was validated on fewer "
+                "than 20 rows, or was saved before there were any (fit it again)"
             )
         target = self.target
         assert target.head is not None
@@ -148,7 +160,7 @@ class TablePredictor:
             found = {f"predicted_{n}": values[:, i] for i, n in enumerate(target.names)}
         else:
             found = {f"predicted_{target.name}": values}
-        if intervals and self.calibrated is not None:
+        if (intervals or by_class) and self.calibrated is not None:
             members = target.head.backward(output)
-            found |= dict(self.calibrated.columns(target.head, members, target.classes))
+            found |= dict(self.calibrated.columns(target.head, members, target.classes, by_class))
         return pd.DataFrame({k: np.asarray(v) for k, v in found.items()}, index=frame.index), noted

@@ -61,8 +61,11 @@ class Prepared:
     def part(self, rows: np.ndarray) -> Part:
         """Some of the rows, for the network."""
         assert self.target.head is not None
-        weight = None if self.weight is None else self.weight[rows]
-        return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), weight)
+        return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), self.weights(rows))
+
+    def weights(self, rows: np.ndarray) -> np.ndarray | None:
+        """Of some of the rows; None where all weigh the same."""
+        return None if self.weight is None else self.weight[rows]
 
 
 def prepare_table(table: Table, options: FitOptions, test: Table | None = None) -> Prepared:

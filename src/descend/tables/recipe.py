@@ -159,7 +159,12 @@ def fit_prepared(
         for name, rows in (("validation", split.validation), ("train", split.train))
     }
     calibrated = calibrate(
-        target.head, members["validation"], prepared.y[split.validation], members["train"]
+        target.head,
+        members["validation"],
+        prepared.y[split.validation],
+        members["train"],
+        weights=prepared.weights(split.validation),
+        training_weights=prepared.weights(split.train),
     )
     predictor = TablePredictor(
         trained.model, prepared.encoder, target, calibrated, prepared.design, {}
@@ -184,7 +189,8 @@ def open_test(fitted: FittedTable) -> FittedTable:
         prepared.y[split.train],
         classes=target.classes,
         levels=getattr(target.head, "levels", ()),
-        weight=None if prepared.weight is None else prepared.weight[split.test],
+        weight=prepared.weights(split.test),
+        weight_train=prepared.weights(split.train),
     )
     seal = fitted.seal.open(scores.figures, source=prepared.table.source)
     return replace(fitted, scores=scores, seal=seal)

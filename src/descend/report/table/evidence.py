@@ -188,8 +188,7 @@ class Evidence:
 
     def weight(self, part: str) -> np.ndarray | None:
         """(n,) or None."""
-        weight = self.prepared.weight
-        return None if weight is None else weight[self.rows[part]]
+        return self.prepared.weights(self.rows[part])
 
     def some(self) -> np.ndarray:
         """Places in the test part of the rows that explanations are made on."""
@@ -218,7 +217,9 @@ class Evidence:
         """The main figure of the network and of the simplest prediction, on a part."""
         _, measure = self.main
         y, weight = self.y(part), self.weight(part)
-        simple, _ = simplest(self.task, self.y("train"), len(y), self.classes, self.levels)
+        simple, _ = simplest(
+            self.task, self.y("train"), len(y), self.classes, self.levels, self.weight("train")
+        )
         return measure(y, self.predicted[part], weight), measure(y, simple, weight)
 
     @property
@@ -228,7 +229,7 @@ class Evidence:
         if self.binary:
             return [Explained(f"probability of {self.classes[1]}", 1)]
         if self.classes:
-            counts = np.bincount(self.y("train"), minlength=len(self.classes))
+            counts = np.bincount(self.y("train"), self.weight("train"), minlength=len(self.classes))
             few = len(self.classes) <= MOST_EXPLAINED
             shown = range(len(self.classes)) if few else [int(counts.argmax())]
             return [Explained(f"probability of {self.classes[i]}", i) for i in shown]
@@ -332,7 +333,7 @@ def _views(
     target = prepared.target
     used = prepared.columns[[c.name for c in prepared.encoder.columns]]
     frames = {part: used.iloc[r] for part, r in rows.items()}
-    weights = {p: None if prepared.weight is None else prepared.weight[rows[p]] for p in PARTS}
+    weights = {p: prepared.weights(rows[p]) for p in PARTS}
     views = []
     for i, name in enumerate(target.names):
         several = prepared.y.ndim == 2
