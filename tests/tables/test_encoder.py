@@ -102,12 +102,12 @@ def test_what_says_nothing_is_dropped_with_its_reason():
     )
     encoder = Encoder.fit(frame)
     assert [c.name for c in encoder.columns] == ["good"]
-    assert encoder.dropped["one"] == "constant: '3.5' in every row"
-    assert encoder.dropped["same"] == "constant: 'yes' in every row"
+    assert encoder.dropped["one"] == "constant: '3.5' in every training row"
+    assert encoder.dropped["same"] == "constant: 'yes' in every training row"
     assert "identifier" in encoder.dropped["name"]
     assert "numbers the rows" in encoder.dropped["row"]
     assert encoder.dropped["day"].startswith("constant: '2020-01-01")
-    assert encoder.dropped["none"] == "empty: missing in all 12 rows"
+    assert encoder.dropped["none"] == "empty: missing in all 12 training rows"
     assert encoder.dropped["lists"] == "other: holds list, no numbers or text"
 
 

@@ -44,6 +44,11 @@ def prepared(console: Console, found: Prepared) -> None:
         )
     )
     facts += [("dropped", line) for line in _grouped(encoder.dropped)]
+    named = [n for n, why in encoder.dropped.items() if why.startswith("identifier")]
+    if named:
+        facts.append(
+            ("", f"--kind {shlex.quote(named[0])}=category (or =number) uses it all the same")
+        )
     facts += [("missing", line) for line in _missing(found)]
     parts = (split.train, split.validation, split.test)
     sizes = "{:,} training, {:,} validation, {:,} test rows".format(*map(len, parts))
@@ -60,9 +65,10 @@ def _repeated(found: Prepared) -> Check:
     from descend.tables.checks.leakage import repeated_rows
 
     train, test = found.split.train, found.split.test
+    inputs = found.inputs[list(found.used)]
     return repeated_rows(
-        found.inputs.iloc[train],
-        {"test": found.inputs.iloc[test]},
+        inputs.iloc[train],
+        {"test": inputs.iloc[test]},
         found.y[train],
         {"test": found.y[test]},
     )

@@ -167,7 +167,7 @@ class Encoder:
         used, dropped = [], {}
         kinds = kinds or {}
         for name in frame.columns:
-            judged = judge(str(name), frame[name], kinds.get(str(name)))
+            judged = judge(str(name), frame[name], kinds.get(str(name)), row="training row")
             if judged.kind == "constant" and pd.api.types.is_float_dtype(frame[name].dtype):
                 _require_finite(str(name), numbers(frame[name])[0], "the table")
             if judged.kind in NOTHING:

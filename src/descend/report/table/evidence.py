@@ -12,7 +12,6 @@ from descend.data.sources import Table, unknown_column
 from descend.errors import DescendError
 from descend.report.table.measures import measures, several_targets
 from descend.tables.baselines.side_by_side import Baseline, fit_baselines
-from descend.tables.columns import kind_of
 from descend.tables.heads import Head, Quantiles, Values
 from descend.tables.judging.costs import Costs
 from descend.tables.judging.measures import Measure
@@ -304,24 +303,8 @@ def gather(
         views=_views(prepared, rows, predicted, options),
         clusters=clusters,
         groups=groups,
-        used=_used(prepared),
+        used=prepared.used,
     )
-
-
-def _used(prepared: Prepared) -> dict[str, str]:
-    """{raw column: kind}; of a formula, the columns that it cannot do without."""
-    columns, design = prepared.encoder.columns, prepared.design
-    if design is None:
-        return {c.name: c.kind for c in columns}
-    few, found = prepared.inputs.iloc[prepared.split.train[:5]], {}
-    terms = {c.name for c in columns}
-    for name in few.columns:
-        try:
-            design.apply(few.drop(columns=name), targets=False)
-        except DescendError:
-            own = "category" if f"C({name})" in terms else kind_of(prepared.inputs[name])
-            found[str(name)] = str(own)
-    return found
 
 
 def _views(
