@@ -22,6 +22,10 @@ class DataError(DescendError, ValueError):
     """
 
 
+class DataWarning(UserWarning):
+    """Rows can be used, but not as they may be meant: the message says what was done with them."""
+
+
 class NotFittedError(DescendError):
     """Something that needs a compiled or trained model came too early."""
 

@@ -132,8 +132,8 @@ def _missing(found: Prepared) -> list[str]:
     ]
     if lost:
         lines.append(
-            f"rows of {_listed(lost)}; filled with the training median (or no level), and a 0/1 "
-            "input says so where training rows had any"
+            f"rows of {_listed(lost)}; told as the training median (or average), and a 0/1 input "
+            "says so where training rows had any"
         )
     for name, noted in list(found.noted.items())[:MOST_LISTED]:
         if noted.unreadable:

@@ -11,6 +11,7 @@ import pandas as pd
 from descend.data.sources import unknown_column
 from descend.errors import DataError, unknown
 from descend.tables.columns import KINDS, Kind, dates, is_code, kind_of, numbers, text, truths
+from descend.tables.encoding import order_of
 from descend.tables.identifiers import names_rows, numbers_rows
 
 NOTHING = ("identifier", "text", "constant", "empty", "other")  # what says nothing of other rows
@@ -134,7 +135,20 @@ def _as_told(name: str, column: pd.Series, kind: str) -> Judgement:
             f"the column {name!r} should hold {wanted}, as asked for, and row {row + 1:,} holds "
             f"{held!r}{more}. Correct it, leave it empty, or choose another kind"
         )
+    if kind == "ordered":
+        return _as_ordered(column)
     return Judgement(kind, "as asked for")
+
+
+def _as_ordered(column: pd.Series) -> Judgement:
+    levels = order_of(column)
+    shown = (
+        levels if len(levels) <= LEVELS_SHOWN else [*levels[: LEVELS_SHOWN - 1], "...", levels[-1]]
+    )
+    own = isinstance(column.dtype, pd.CategoricalDtype)
+    by_name = not own and bool(numbers(pd.Series(levels, dtype="string"))[1].any())
+    why = f"as asked for: {' < '.join(shown)}" + (", the order of the alphabet" if by_name else "")
+    return Judgement("ordered", why, by_name)
 
 
 def _distinct(known: pd.Series) -> int:

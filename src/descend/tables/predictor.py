@@ -12,14 +12,15 @@ import pandas as pd
 from descend.data.formula import Design
 from descend.errors import CheckpointError, DataError
 from descend.tables.calibrated import Calibrated
-from descend.tables.encoder import Encoder, Noted
+from descend.tables.encoder import Encoder
+from descend.tables.encoding import Noted
 from descend.tables.heads import Quantiles
 from descend.tables.network import outputs
 from descend.tables.target import Target
 from descend.train.loading import load_with_extra
 from descend.train.model import Model
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)

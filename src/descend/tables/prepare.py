@@ -13,7 +13,8 @@ from descend.data.sources import Table, unknown_column
 from descend.data.splits import Split, require_rows, split_rows
 from descend.errors import DataError, DescendError
 from descend.tables.columns import kind_of, numbers
-from descend.tables.encoder import Encoded, Encoder, Noted, Part
+from descend.tables.encoder import Encoded, Encoder, Part
+from descend.tables.encoding import Noted
 from descend.tables.options import FitOptions
 from descend.tables.seal import Seal
 from descend.tables.target import Target, read_target

@@ -15,7 +15,7 @@ from descend.data.sources import Table
 from descend.report.table.evidence import PARTS, Evidence
 from descend.tables.checks.of_data import check_data
 from descend.tables.checks.verdicts import Check
-from descend.tables.encoder import Noted
+from descend.tables.encoding import Noted
 from descend.tables.judging.plain import plain
 from descend.tables.judging.weighted import quantile, row_weights, spread
 from descend.tables.network import RATES, batch_size

@@ -11,7 +11,8 @@ import pandas as pd
 from descend.errors import DataError
 from descend.report.table.evidence import Evidence, Explained
 from descend.tables.columns import dates, numbers
-from descend.tables.encoder import Column, Encoded
+from descend.tables.encoder import Encoded
+from descend.tables.encoding import Column
 from descend.tables.judging.by_group import classes_by_group, event_by_group, values_by_group
 from descend.tables.judging.effects import average_marginal_effects
 from descend.tables.judging.importance import Importance, partial_dependence, permutation_importance
