@@ -61,6 +61,11 @@ def command(
     predictor = TablePredictor.load(model)
     found, noted = predictor.predict(table.frame, table.source, intervals=intervals)
     content = found.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
+    if not predictor.finished:
+        click.echo(
+            f"warning: {model} was saved before it was calibrated; descend report does that",
+            err=True,
+        )
     if not quiet:
         for line in [*_unused(table.frame, predictor), *predictor.encoder.remarks(noted)]:
             click.echo(f"note: {line}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from descend.report.terminal import confusion_table, learning_curve, text_table
 from descend.tables.prepare import Prepared
+from descend.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,7 +91,7 @@ def facts_table(console: Console, facts: list[tuple[str, str]]) -> None:
     grid.add_column(overflow="fold")
     last = None
     for word, remark in facts:
-        grid.add_row(Text("" if word == last else word), Text(remark))
+        grid.add_row(Text("" if word == last else visible(word)), Text(visible(remark)))
         last = word
     _print_stripped(console, grid)
 

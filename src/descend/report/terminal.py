@@ -7,9 +7,11 @@ Everything is ASCII without boxes, so that it reads alike in a terminal, in a lo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from descend.visible import on_one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,10 +20,14 @@ TRAIN, VALIDATION, BOTH, BEST = "*", "o", "@", "^"
 
 
 def make_console() -> Console:
-    """A console on standard output that changes nothing in what it is given but the colour."""
+    """A console on standard output; of text it changes the colour, and shows control characters."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False)
+    class Plain(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(visible(o) if isinstance(o, str) else o for o in objects), **options)
+
+    return Plain(highlight=False, markup=False, emoji=False)
 
 
 def learning_curve(
@@ -98,6 +104,7 @@ def _in_columns(values: np.ndarray, columns: int) -> np.ndarray:
 
 def text_table(rows: Sequence[Sequence[str]], *, left: int = 1, indent: int = 2) -> str:
     """Rows of cells as aligned columns: the first `left` to the left, numbers to the right."""
+    rows = [[on_one_line(cell) for cell in row] for row in rows]
     wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         (

@@ -67,6 +67,11 @@ class TablePredictor:
         target = Target.from_json(described["target"])
         return cls(model, encoder, target, calibrated, design, described)
 
+    @property
+    def finished(self) -> bool:
+        """Whether the fit came to its end; if not, it is not calibrated."""
+        return bool(self.described.get("finished", True))
+
     def outputs(
         self, frame: pd.DataFrame, where: str = "the table"
     ) -> tuple[np.ndarray, dict[str, Noted]]:
@@ -138,8 +143,12 @@ class TablePredictor:
         """
         if intervals and self.calibrated is None:
             raise DataError(
-                "this model has no intervals: it predicts several targets, or was validated on "
-                "fewer than 20 rows"
+                "this model has no intervals: "
+                + (
+                    "it predicts several targets, or was validated on fewer than 20 rows"
+                    if self.finished
+                    else "its fit ended before it was calibrated; `descend report` does that"
+                )
             )
         if by_class and (self.calibrated is None or self.calibrated.class_sets is None):
             raise DataError(

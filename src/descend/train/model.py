@@ -116,6 +116,7 @@ class Model(Weighted):
         *,
         seed: int | None = None,
         resume: str | Path | None = None,
+        on_interrupt: str = "return",
     ) -> History:
         """Train for `epochs` passes over the rows.
 
@@ -136,6 +137,9 @@ class Model(Weighted):
                 seed by default. Rows are ordered by (seed, epoch): a second fit repeats the order
                 unless it gets another seed or goes on with `initial_epoch`.
             resume: a ModelCheckpoint file to go on from.
+            on_interrupt: what Ctrl-C does: "return" with the weights reached and an
+                `descend.train.engine.InterruptedWarning` (`history.interrupted` says so too), or
+                "raise" KeyboardInterrupt, the model keeping them. A second Ctrl-C raises at once.
 
         Returns:
             The History; also `model.history`.
@@ -144,6 +148,7 @@ class Model(Weighted):
             DataError, ShapeError: the data cannot be used; nothing has been trained.
             DivergenceError: a NaN; the model keeps the last finite weights.
             CheckpointError: `resume` cannot be used.
+            KeyboardInterrupt: see `on_interrupt`.
         """
         task = self.task
         anew = seed is not None
@@ -189,6 +194,7 @@ class Model(Weighted):
                 identity=identity,
                 resume=resume,
                 make_chunk=make_chunk,
+                on_interrupt=on_interrupt,
             )
         except DivergenceError as error:
             self._take(error.run)
