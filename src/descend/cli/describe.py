@@ -46,7 +46,7 @@ def command(data: str | None, kind: tuple[str, ...], form: str, quiet: bool, **h
     descend describe --sql "SELECT * FROM loans" --db sqlite:///bank.db
     """
     from descend.cli.reading import read_table
-    from descend.tables.describe import describe, judge_all, parse_kinds
+    from descend.tables.describe import describe, judge_all, overview, parse_kinds
 
     kinds = parse_kinds(kind)
     table = read_table(data, quiet, **how)
@@ -54,7 +54,7 @@ def command(data: str | None, kind: tuple[str, ...], form: str, quiet: bool, **h
     found = describe(table.frame, kinds, table.labels, judged)
     if form == "text":
         doubts = [(name, one.why) for name, one in judged.items() if one.doubt]
-        _text(table, found, doubts, quiet)
+        _text(table, found, doubts, overview(table.frame, judged), quiet)
         return
     head, rows = list(found.columns), found.astype(object).to_numpy().tolist()
     caption = f"{table.name}: {len(table.frame):,} rows x {len(found)} columns"
@@ -66,14 +66,19 @@ def command(data: str | None, kind: tuple[str, ...], form: str, quiet: bool, **h
         click.echo(as_html(head, rows, caption), nl=False)
 
 
-def _text(table: Table, found: pd.DataFrame, doubts: list[tuple[str, str]], quiet: bool) -> None:
+def _text(
+    table: Table,
+    found: pd.DataFrame,
+    doubts: list[tuple[str, str]],
+    whole: Overview,
+    quiet: bool,
+) -> None:
     from descend.cli.show import facts_table
     from descend.report.terminal import make_console, text_table
-    from descend.tables.describe import overview
 
     console = make_console()
     if not quiet:
-        facts_table(console, _facts(table, overview(table.frame)))
+        facts_table(console, _facts(table, whole))
         console.print()
     wide = max(20, console.width)
     rows = [["column", "kind", "values", "missing", "distinct"]]
@@ -104,7 +109,11 @@ def _facts(table: Table, found: Overview) -> list[tuple[str, str]]:
     facts = [("data", f"{table.name}: {table.note}")]
     facts.append(("size", f"{_count(found.rows, 'row')} x {_count(found.columns, 'column')}"))
     facts.append(("memory", f"{found.memory / 1e6:,.1f} MB"))
-    facts.append(("duplicates", f"{_count(found.duplicates, 'row')} equal to an earlier one"))
+    twice = f"{_count(found.duplicates, 'row')} equal to an earlier one"
+    if found.hidden > found.duplicates:
+        named = ", ".join(found.identifiers[:3]) + (", ..." if len(found.identifiers) > 3 else "")
+        twice += f"; {_count(found.hidden, 'row')} but for {named}"
+    facts.append(("duplicates", twice))
     facts.append(("missing", f"{_count(found.missing_rows, 'row')} with some value missing"))
     if table.target:
         facts.append(("target", table.target))

@@ -236,10 +236,10 @@ def _fit(
         command=again,
         search=None if found is None else found.to_json(),
         ablation=None if without is None else without.to_json(),
+        path=path,
     )
     if not quiet:
         show.training(console, fitted)
-    fitted.save(path)
     show.test(console, fitted, quiet)
     show.saved(console, fitted, path, data, quiet)
     if report is not None:

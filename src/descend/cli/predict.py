@@ -12,7 +12,6 @@ from descend.cli.reading import reading_options
 if TYPE_CHECKING:
     import pandas as pd
 
-    from descend.tables.encoder import Noted
     from descend.tables.predictor import TablePredictor
 
 MOST_LISTED = 12
@@ -62,9 +61,14 @@ def command(
     predictor = TablePredictor.load(model)
     found, noted = predictor.predict(table.frame, table.source, intervals=intervals)
     content = found.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
+    if not predictor.finished:
+        click.echo(
+            f"warning: {model} was saved before it was calibrated; descend report does that",
+            err=True,
+        )
     if not quiet:
-        for line in [*_unused(table.frame, predictor), *_remarks(noted)]:
-            click.echo(line, err=True)
+        for line in [*_unused(table.frame, predictor), *predictor.encoder.remarks(noted)]:
+            click.echo(f"note: {line}", err=True)
     if output is None:
         click.echo(content, nl=False)
         return
@@ -83,26 +87,4 @@ def _unused(frame: pd.DataFrame, predictor: TablePredictor) -> list[str]:
         return []
     more = f" and {len(extra) - MOST_LISTED} more" if len(extra) > MOST_LISTED else ""
     shown = ", ".join(extra[:MOST_LISTED])
-    return [f"note: not used, as training had no such column: {shown}{more}"]
-
-
-def _remarks(noted: dict[str, Noted]) -> list[str]:
-    """What was missing or unknown, by column."""
-    lines = []
-    for name, one in noted.items():
-        if one.missing:
-            lines.append(f"{name}: {one.missing:,} missing")
-        if one.unreadable:
-            lines.append(
-                f"{name}: {one.unreadable:,} not readable, the first {one.example!r} in row "
-                f"{one.row:,}; as if missing"
-            )
-        if one.unseen:
-            lines.append(
-                f"{name}: {one.unseen:,} of a level that training did not see or keep, such as "
-                f"{one.example!r}; as if none"
-            )
-    more = len(lines) - MOST_LISTED
-    return [f"note: {line}" for line in lines[:MOST_LISTED]] + (
-        [f"note: and {more} more such"] if more > 0 else []
-    )
+    return [f"not used, as training had no such column: {shown}{more}"]

@@ -7,6 +7,8 @@ import html
 import io
 from collections.abc import Sequence
 
+from descend.visible import visible
+
 FORMATS = ("text", "csv", "latex", "html")
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -38,15 +40,15 @@ def as_latex(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str
 def as_html(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> str:
     """An HTML `table` without style of its own; row and column heads are marked as such."""
     right = _numeric(rows, len(head))
-    heads = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in head)
-    lines = ["<table>", f"<caption>{html.escape(caption)}</caption>"]
+    heads = "".join(f'<th scope="col">{_html(cell)}</th>' for cell in head)
+    lines = ["<table>", f"<caption>{_html(caption)}</caption>"]
     lines += [f"<thead><tr>{heads}</tr></thead>", "<tbody>"]
     for first, *others in rows:
         cells = "".join(
-            f"<td{' class=number' if number else ''}>{html.escape(str(cell))}</td>"
+            f"<td{' class=number' if number else ''}>{_html(cell)}</td>"
             for cell, number in zip(others, right[1:], strict=True)
         )
-        lines.append(f'<tr><th scope="row">{html.escape(str(first))}</th>{cells}</tr>')
+        lines.append(f'<tr><th scope="row">{_html(first)}</th>{cells}</tr>')
     return "\n".join([*lines, "</tbody>", "</table>", ""])
 
 
@@ -57,8 +59,12 @@ def _numeric(rows: Sequence[Sequence[object]], wide: int) -> list[bool]:
     ]
 
 
+def _html(cell: object) -> str:
+    return html.escape(visible(str(cell)))
+
+
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in text)
+    return "".join(_TEX.get(letter, letter) for letter in visible(text))
 
 
 def _tex_row(cells: Sequence[object]) -> str:

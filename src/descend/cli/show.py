@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from descend.report.terminal import confusion_table, learning_curve, text_table
 from descend.tables.prepare import Prepared
+from descend.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,6 +45,11 @@ def prepared(console: Console, found: Prepared) -> None:
         )
     )
     facts += [("dropped", line) for line in _grouped(encoder.dropped)]
+    named = [n for n, why in encoder.dropped.items() if why.startswith("identifier")]
+    if named:
+        facts.append(
+            ("", f"--kind {shlex.quote(named[0])}=category (or =number) uses it all the same")
+        )
     facts += [("missing", line) for line in _missing(found)]
     parts = (split.train, split.validation, split.test)
     sizes = "{:,} training, {:,} validation, {:,} test rows".format(*map(len, parts))
@@ -60,9 +66,10 @@ def _repeated(found: Prepared) -> Check:
     from descend.tables.checks.leakage import repeated_rows
 
     train, test = found.split.train, found.split.test
+    inputs = found.inputs[list(found.used)]
     return repeated_rows(
-        found.inputs.iloc[train],
-        {"test": found.inputs.iloc[test]},
+        inputs.iloc[train],
+        {"test": inputs.iloc[test]},
         found.y[train],
         {"test": found.y[test]},
     )
@@ -84,7 +91,7 @@ def facts_table(console: Console, facts: list[tuple[str, str]]) -> None:
     grid.add_column(overflow="fold")
     last = None
     for word, remark in facts:
-        grid.add_row(Text("" if word == last else word), Text(remark))
+        grid.add_row(Text("" if word == last else visible(word)), Text(visible(remark)))
         last = word
     _print_stripped(console, grid)
 
@@ -126,8 +133,8 @@ def _missing(found: Prepared) -> list[str]:
     ]
     if lost:
         lines.append(
-            f"rows of {_listed(lost)}; filled with the training median (or no level), and a 0/1 "
-            "input says so where training rows had any"
+            f"rows of {_listed(lost)}; told as the training median (or average), and a 0/1 input "
+            "says so where training rows had any"
         )
     for name, noted in list(found.noted.items())[:MOST_LISTED]:
         if noted.unreadable:
@@ -230,11 +237,21 @@ def test(console: Console, fitted: FittedTable, quiet: bool) -> None:
         console.print(f"{count:,} test rows stay sealed: descend report opens them", soft_wrap=True)
         return
     if not quiet:
+        weight = fitted.prepared.options.weight
+        by = f", weighted by {weight}" if weight else ""
         console.print(
-            f"Test on {scores.rows:,} rows that training never saw", style="bold", soft_wrap=True
+            f"Test on {scores.rows:,} rows that training never saw{by}",
+            style="bold",
+            soft_wrap=True,
         )
         if scores.confusion:
-            matrix = confusion_table(target.classes, scores.confusion, scores.recall, console.width)
+            matrix = confusion_table(
+                target.classes,
+                scores.confusion,
+                scores.recall,
+                console.width,
+                "weight" if weight else "rows",
+            )
             console.print(matrix, soft_wrap=True)
             console.print()
     unit = "" if target.classifies or len(target.names) > 1 else f"in units of {target.name}"

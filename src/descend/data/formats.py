@@ -20,6 +20,7 @@ from descend.errors import DataError, DescendError, MissingExtraError
 
 LINES = 20_000  # of JSON made into columns at a time
 STATA_ROWS = 50_000
+SHOWN = 5  # columns named in a note
 EXCEL_ROWS = 5_000
 # in a workbook's cells: nothing, words of programs, Excel's own errors
 MISSING = frozenset(
@@ -94,7 +95,11 @@ def _parquet_column(file: Any, name: str) -> pd.Series:
 
 
 def read_stata(path: Path) -> Read:
-    """A Stata file: value labels become ordered categories, in the order of their codes.
+    """A Stata file: value labels become categories.
+
+    Their levels stand in the order of the codes, but have none: Stata labels regions and grades in
+    the same way, so that no file says which of them have an order. `--kind grade=ordered` takes
+    that of the codes.
 
     A column of which only some values are labelled (a number with codes for refusals) stays a
     number. An empty text is missing, as it is in Stata.
@@ -107,10 +112,17 @@ def read_stata(path: Path) -> Read:
             about = reader.data_label.strip()
             names = list(reader.variable_labels())
         frame, plain = _with_categories(path, names)
+    labelled = [n for n in frame if isinstance(frame[n].dtype, pd.CategoricalDtype)]
     for name in frame.columns:
         if pd.api.types.is_string_dtype(frame[name].dtype) and (frame[name] == "").any():
             frame[name] = frame[name].mask(frame[name] == "")
     note = "Stata file" + (f", {about!r}" if about else "")
+    if labelled:
+        more = f" and {len(labelled) - SHOWN} more" if len(labelled) > SHOWN else ""
+        note += (
+            f"; value labels as categories without an order: {', '.join(labelled[:SHOWN])}{more}"
+        )
+        note += f" (--kind {labelled[0]}=ordered takes the order of its codes)"
     if plain:
         note += f"; labels of some values or of two alike are not used: {', '.join(plain)}"
     return Read(frame, note, labels)
@@ -162,7 +174,7 @@ def _stata_pieces(path: Path, names: list[str], plain: set[str]) -> pd.DataFrame
             plain.add(name)
             continue
         place = np.asarray(pd.Index(order).get_indexer(pd.Index(frame[name])))
-        frame[name] = pd.Categorical.from_codes(place, pd.Index(levels), ordered=True)
+        frame[name] = pd.Categorical.from_codes(place, pd.Index(levels))
     return frame
 
 

@@ -212,7 +212,8 @@ def _columns(
     if not groups:
         return {name: product}
     crossed = _crossed(list(groups.values()))
-    lost = crossed.isna() | product.isna()
+    # a level that the fitted rows did not have is not known: zeros would say "none of them"
+    lost = ~crossed.isin(levels[name]) | product.isna()
     head, tail = ":".join(groups), ":".join(values)
     return {
         f"{head}[{level}]:{tail}": product.where(crossed == level, 0.0).mask(lost)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,14 +79,18 @@ def load(name_or_path: str | Path, **how: str | None) -> Table:
 def unknown_column(name: str, columns: Iterable[str], where: str) -> DataError:
     """The error for a column that is not there; wide tables are not listed whole."""
     known = [str(c) for c in columns]
-    near = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.5)
-    hint = ""
-    if near:
-        hint = f" Did you mean {next(k for k in known if k.lower() == near[0])!r}?"
+    near = nearest(name, known)
+    hint = f" Did you mean {near!r}?" if near else ""
     more = f", ... ({len(known)} in all)" if len(known) > SHOWN else ""
     return DataError(
         f"{where} has no column {name!r}.{hint} Its columns: {', '.join(known[:SHOWN])}{more}."
     )
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The name that is most like another, case aside; None where none is."""
+    near = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.5)
+    return next(k for k in known if k.lower() == near[0]) if near else None
 
 
 def _files_beside(path: Path) -> list[str]:

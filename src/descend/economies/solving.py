@@ -208,7 +208,7 @@ class Solving:
 
     def _interrupted(self, run: Any) -> None:
         """Ctrl-C ends the training; what is best so far is still judged."""
-        if (run.history.stopped or "").startswith("interrupted"):
+        if run.history.interrupted:
             self.say("interrupted: the best policies so far are judged")
             self.stopped = True
 
@@ -255,7 +255,15 @@ class Solving:
             return state
         epochs = max(1, updates // _steps(learner))
         feed = Steps(_steps(learner))
-        return train(learner, feed, epochs, state=state, members=self.plan.seeds).state
+        run = train(  # half of a way is no solution: Ctrl-C ends the call
+            learner,
+            feed,
+            epochs,
+            state=state,
+            members=self.plan.seeds,
+            on_interrupt="raise",
+        )
+        return run.state
 
     def _residuals(self, state: Living) -> list[float]:
         """Every seed's mean residual under its own parameters; infinite where it is not finite."""

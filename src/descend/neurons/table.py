@@ -11,6 +11,7 @@ import pandas as pd
 
 from descend.errors import unknown
 from descend.files import write_atomically
+from descend.visible import visible
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -70,7 +71,7 @@ class RegressionTable:
         for place, row in enumerate(self.rows):
             body += [thin] if place in self.rules else []
             body.append(_align(row, wide))
-        return "\n".join([self.title, *self._facts(total), line, *body, line, *self.notes])
+        return visible("\n".join([self.title, *self._facts(total), line, *body, line, *self.notes]))
 
     def _facts(self, total: int) -> list[str]:
         """The facts in two columns as wide as the table, or one below the other."""
@@ -123,7 +124,7 @@ class RegressionTable:
         if below:
             text = "<br>".join(map(html.escape, below))
             lines.append(f'<tfoot><tr><td colspan="{len(self.head)}">{text}</td></tr></tfoot>')
-        return "\n".join(['<table class="regression">', *lines, "</table>", ""])
+        return visible("\n".join(['<table class="regression">', *lines, "</table>", ""]))
 
     def save(self, path: str | Path) -> None:
         """Write to a file; its ending says as what: .txt, .csv, .tex or .html.
@@ -145,7 +146,7 @@ def _align(cells: tuple[str, ...], wide: list[int]) -> str:
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in text)
+    return "".join(_TEX.get(letter, letter) for letter in visible(text))
 
 
 def _tex_row(cells: tuple[str, ...]) -> str:

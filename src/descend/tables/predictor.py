@@ -12,14 +12,15 @@ import pandas as pd
 from descend.data.formula import Design
 from descend.errors import CheckpointError, DataError
 from descend.tables.calibrated import Calibrated
-from descend.tables.encoder import Encoder, Noted
+from descend.tables.encoder import Encoder
+from descend.tables.encoding import Noted
 from descend.tables.heads import Quantiles
 from descend.tables.network import outputs
 from descend.tables.target import Target
 from descend.train.loading import load_with_extra
 from descend.train.model import Model
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class TablePredictor:
         target = Target.from_json(described["target"])
         return cls(model, encoder, target, calibrated, design, described)
 
+    @property
+    def finished(self) -> bool:
+        """Whether the fit came to its end; if not, it is not calibrated."""
+        return bool(self.described.get("finished", True))
+
     def outputs(
         self, frame: pd.DataFrame, where: str = "the table"
     ) -> tuple[np.ndarray, dict[str, Noted]]:
@@ -110,7 +116,12 @@ class TablePredictor:
         return self.calibrated.probabilities(found)
 
     def predict(
-        self, frame: pd.DataFrame, where: str = "the table", *, intervals: bool = False
+        self,
+        frame: pd.DataFrame,
+        where: str = "the table",
+        *,
+        intervals: bool = False,
+        by_class: bool = False,
     ) -> tuple[pd.DataFrame, dict[str, Noted]]:
         """Predictions for the rows of a table, in their order.
 
@@ -118,6 +129,8 @@ class TablePredictor:
             frame: the columns of training; the target and others may be there and are not used.
             where: names the table in an error.
             intervals: whether to say how far each prediction can be trusted.
+            by_class: whether sets of classes hold the true one with the stated probability among
+                the rows of each true class, not only on average over all rows.
 
         Returns:
             A frame with `predicted_<target>`, for classes also `p_<class>` for each of them, for
@@ -126,12 +139,21 @@ class TablePredictor:
 
         Raises:
             DataError: columns that are not there, or cannot be read as in training; intervals where
-                the model has none.
+                the model has none; `by_class` where it has no sets by class.
         """
         if intervals and self.calibrated is None:
             raise DataError(
-                "this model has no intervals: it predicts several targets, or was validated on "
-                "fewer than 20 rows"
+                "this model has no intervals: "
+                + (
+                    "it predicts several targets, or was validated on fewer than 20 rows"
+                    if self.finished
+                    else "its fit ended before it was calibrated; `descend report` does that"
+                )
+            )
+        if by_class and (self.calibrated is None or self.calibrated.class_sets is None):
+            raise DataError(
+                "this model has no sets by class: it predicts no classes, was validated on fewer "
+                "than 20 rows, or was saved before there were any (fit it again)"
             )
         target = self.target
         assert target.head is not None
@@ -148,7 +170,7 @@ class TablePredictor:
             found = {f"predicted_{n}": values[:, i] for i, n in enumerate(target.names)}
         else:
             found = {f"predicted_{target.name}": values}
-        if intervals and self.calibrated is not None:
+        if (intervals or by_class) and self.calibrated is not None:
             members = target.head.backward(output)
-            found |= dict(self.calibrated.columns(target.head, members, target.classes))
+            found |= dict(self.calibrated.columns(target.head, members, target.classes, by_class))
         return pd.DataFrame({k: np.asarray(v) for k, v in found.items()}, index=frame.index), noted

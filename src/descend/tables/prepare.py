@@ -11,9 +11,10 @@ import pandas as pd
 from descend.data.formula import Design
 from descend.data.sources import Table, unknown_column
 from descend.data.splits import Split, require_rows, split_rows
-from descend.errors import DataError
-from descend.tables.columns import numbers
-from descend.tables.encoder import Encoded, Encoder, Noted, Part
+from descend.errors import DataError, DescendError
+from descend.tables.columns import kind_of, numbers
+from descend.tables.encoder import Encoded, Encoder, Part
+from descend.tables.encoding import Noted
 from descend.tables.options import FitOptions
 from descend.tables.seal import Seal
 from descend.tables.target import Target, read_target
@@ -61,8 +62,26 @@ class Prepared:
     def part(self, rows: np.ndarray) -> Part:
         """Some of the rows, for the network."""
         assert self.target.head is not None
-        weight = None if self.weight is None else self.weight[rows]
-        return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), weight)
+        return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), self.weights(rows))
+
+    def weights(self, rows: np.ndarray) -> np.ndarray | None:
+        """Of some of the rows; None where all weigh the same."""
+        return None if self.weight is None else self.weight[rows]
+
+    @property
+    def used(self) -> dict[str, str]:
+        """{raw column that the network sees: its kind}; of a formula those it cannot do without."""
+        if self.design is None:
+            return {c.name: c.kind for c in self.encoder.columns}
+        few, found = self.inputs.iloc[self.split.train[:5]], {}
+        terms = {c.name for c in self.encoder.columns}
+        for name in few.columns:
+            try:
+                self.design.apply(few.drop(columns=name), targets=False)
+            except DescendError:
+                own = "category" if f"C({name})" in terms else kind_of(self.inputs[name])
+                found[str(name)] = str(own)
+        return found
 
 
 def prepare_table(table: Table, options: FitOptions, test: Table | None = None) -> Prepared:

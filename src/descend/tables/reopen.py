@@ -59,7 +59,10 @@ def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedT
     trained = Trained(predictor.model, _history(predictor), int(said["best_epoch"]))
     said = predictor.described
     return FittedTable(
-        prepared, predictor, trained, None, seal, search=said["search"], ablation=said["ablation"]
+        *(prepared, predictor, trained, None, seal, said["seconds"], said["command"]),
+        search=said["search"],
+        ablation=said["ablation"],
+        finished=predictor.finished,
     )
 
 

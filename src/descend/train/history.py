@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+INTERRUPTED = "interrupted"  # how `stopped` begins after Ctrl-C
+
 
 class History:
     """What `fit` returns, as in Keras.
@@ -15,12 +17,18 @@ class History:
         history: {"loss": [...], "val_loss": [...], ...}, one entry an epoch.
         epoch: the epochs' numbers, from 0.
         stopped: in words, why training ended before the last epoch; None if it did not.
+        interrupted: whether that was Ctrl-C.
     """
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self.stopped: str | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the training."""
+        return (self.stopped or "").startswith(INTERRUPTED)
 
     def append(self, epoch: int, logs: dict[str, Any]) -> None:
         """Add one epoch."""

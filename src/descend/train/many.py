@@ -211,7 +211,7 @@ def sweep(
         for i, member in zip(places, members, strict=True):
             member.settings = settings[i]
             found[i] = member
-        if (members[0].history.stopped or "").startswith("interrupted"):
+        if members[0].history.interrupted:
             break  # Ctrl-C: what has been trained so far is the result
     return Many([m for m in found if m is not None], len(groups))
 

@@ -111,6 +111,7 @@ class Model(Weighted):
         *,
         seed: int | None = None,
         resume: str | Path | None = None,
+        on_interrupt: str = "return",
     ) -> History:
         """Train for `epochs` passes over the rows.
 
@@ -131,6 +132,9 @@ class Model(Weighted):
                 seed by default. Rows are ordered by (seed, epoch): a second fit repeats the order
                 unless it gets another seed or goes on with `initial_epoch`.
             resume: a ModelCheckpoint file to go on from.
+            on_interrupt: what Ctrl-C does: "return" with the weights reached and an
+                `descend.train.engine.InterruptedWarning` (`history.interrupted` says so too), or
+                "raise" KeyboardInterrupt, the model keeping them. A second Ctrl-C raises at once.
 
         Returns:
             The History; also `model.history`.
@@ -140,6 +144,7 @@ class Model(Weighted):
             DescendError: the model is in training already (a callback asks for it).
             DivergenceError: a NaN; the model keeps the last finite weights.
             CheckpointError: `resume` cannot be used.
+            KeyboardInterrupt: see `on_interrupt`.
         """
         task = self.task
         if self._run is not None:
@@ -187,6 +192,7 @@ class Model(Weighted):
                 identity=identity,
                 resume=resume,
                 make_chunk=make_chunk,
+                on_interrupt=on_interrupt,
             )
         except BaseException:  # it diverged, or a callback failed: keep what was reached
             if self._run is not None:

@@ -19,7 +19,8 @@ import numpy as np
 
 from descend.errors import DataError, unknown
 from descend.tables.judging.measures import Better, Counted, Measure, measure
-from descend.tables.judging.plain import Figures, same_rows, share, vector
+from descend.tables.judging.plain import Figures, same_rows, share
+from descend.tables.judging.weighted import row_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,9 +135,7 @@ class Draws:
             same_rows("clusters", np.asarray(clusters), rows)
             self.cluster, names = pd.factorize(np.asarray(clusters), use_na_sentinel=False)
             self.units = len(names)
-        self.weights = None if weights is None else vector("weights", weights, rows)
-        if self.weights is not None and (self.weights.min() < 0 or not self.weights.any()):
-            raise DataError("weights: expected numbers >= 0, one of them larger")
+        self.weights = None if weights is None else row_weights(weights, rows)
         if self.units < 2:
             what = "row" if clusters is None else "cluster"
             raise DataError(f"there is 1 {what}; a bootstrap needs at least 2 to draw from")
