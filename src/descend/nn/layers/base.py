@@ -16,6 +16,7 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
 from descend.nn import activations, initializers, regularizers
+from descend.nn.layers.arguments import LayerType
 
 Shape = tuple[int, ...]
 Arrays = dict[str, Any]
@@ -27,10 +28,20 @@ _CODECS: dict[str, tuple[Callable, Callable]] = {
     "regularizer": (regularizers.describe, regularizers.get),
 }
 REGISTRY: dict[str, type[Layer]] = {}
+# What calling a layer does while the `call` of a layer around it runs (see nn/layers/running.py)
+CALLED_INSIDE: ContextVar[Callable | None] = ContextVar("CALLED_INSIDE", default=None)
+_UNWRITTEN = """{name} says nowhere what it computes. Write it as `call`, in jax.numpy:
+
+    class {name}(Layer):
+        def call(self, x):
+            return 2 * x
+
+or, as a frozen dataclass, as apply(self, params, state, x, *, key=None, training=False), which \
+returns (output, state)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layer:
+class Layer(metaclass=LayerType):
     """A frozen description of hyperparameters with three pure functions.
 
         build(input_shape)                                     -> output shape, no batch axis
@@ -91,6 +102,8 @@ class Layer:
             REGISTRY[cls.__name__] = cls
 
     def __post_init__(self) -> None:
+        if type(self).apply is Layer.apply:
+            raise DescendError(_UNWRITTEN.format(name=type(self).__name__))
         if self.compute_dtype is not None:
             object.__setattr__(self, "compute_dtype", _float_dtype(self, self.compute_dtype))
         for field in dataclasses.fields(self):
@@ -177,6 +190,9 @@ class Layer:
         """Put this layer behind the symbols `inputs`; returns the symbol of its output."""
         from descend.nn.symbols import connect
 
+        inside = CALLED_INSIDE.get()
+        if inside is not None:
+            return inside(self, inputs)
         return connect(self, inputs)
 
     # -- numbers that a sweep may vary --------------------------------------------------------
@@ -217,12 +233,13 @@ class Layer:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             kind = field.name.rsplit("_", 1)[-1]
-            if isinstance(value, Layer):
-                value = value.described()
-            elif isinstance(value, tuple) and value and isinstance(value[0], Layer):
-                value = [layer.described() for layer in value]
-            result[field.name] = _CODECS[kind][0](value) if kind in _CODECS else value
+            write = _CODECS[kind][0] if kind in _CODECS else write_value
+            result[field.name] = write(value)
         return result
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras's name of `config`."""
+        return self.config()
 
     def described(self) -> dict[str, Any]:
         """Class and `config`, from which `layer_from` makes the layer again."""
@@ -231,7 +248,7 @@ class Layer:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """The layer that `config` describes; raises DescendError on unknown or bad fields."""
-        values = {name: _read(value) for name, value in config.items()}
+        values = {name: read_value(value) for name, value in config.items()}
         try:
             return cls(**values)
         except TypeError as error:
@@ -283,12 +300,21 @@ def layer_from(
 _custom: ContextVar[Mapping[str, type[Layer]] | None] = ContextVar("_custom", default=None)
 
 
-def _read(value: Any) -> Any:
+def write_value(value: Any) -> Any:
+    """A field's value for JSON: layers by their description."""
+    if isinstance(value, Layer):
+        return value.described()
+    if isinstance(value, tuple) and value and isinstance(value[0], Layer):
+        return [layer.described() for layer in value]
+    return value
+
+
+def read_value(value: Any) -> Any:
     """A field's value from JSON: layers, and tuples that JSON made lists."""
     if isinstance(value, Mapping) and set(value) == {"class", "config"}:
         return layer_from(value)
     if isinstance(value, list) and all(isinstance(v, (int, float, list, Mapping)) for v in value):
-        return tuple(_read(v) for v in value)  # not [name, fields] of an initializer
+        return tuple(read_value(v) for v in value)  # not [name, fields] of an initializer
     return value
 
 
