@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
 from descend.nn import activations, initializers, regularizers
+from descend.nn.layers.arguments import LayerType
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, identity_of, share, switch
 
@@ -29,10 +30,20 @@ _CODECS: dict[str, tuple[Callable, Callable]] = {
     "regularizer": (regularizers.describe, regularizers.get),
 }
 REGISTRY: dict[str, type[Layer]] = {}
+# What calling a layer does while the `call` of a layer around it runs (see nn/layers/running.py)
+CALLED_INSIDE: ContextVar[Callable | None] = ContextVar("CALLED_INSIDE", default=None)
+_UNWRITTEN = """{name} says nowhere what it computes. Write it as `call`, in jax.numpy:
+
+    class {name}(Layer):
+        def call(self, x):
+            return 2 * x
+
+or, as a frozen dataclass, as apply(self, params, state, x, *, key=None, training=False), which \
+returns (output, state)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layer(Guarded):
+class Layer(Guarded, metaclass=LayerType):
     """A frozen description of hyperparameters with three pure functions.
 
         build(input_shape)                                     -> output shape, no batch axis
@@ -99,6 +110,8 @@ class Layer(Guarded):
             REGISTRY[cls.__name__] = cls
 
     def __post_init__(self) -> None:
+        if type(self).apply is Layer.apply:
+            raise DescendError(_UNWRITTEN.format(name=type(self).__name__))
         if self.compute_dtype is not None:
             object.__setattr__(self, "compute_dtype", _float_dtype(self, self.compute_dtype))
         for field in dataclasses.fields(self):
@@ -166,6 +179,10 @@ class Layer(Guarded):
         fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
         return {name: value for name, value in fields if isinstance(value, Layer)}
 
+    def parts(self) -> Iterator[Layer]:
+        """The layers inside, also those of networks."""
+        yield from self.inner().values()
+
     def with_trainable(self, trainable: bool) -> Layer:
         """This layer and all inside it, trained or frozen."""
         inside = _inside(self, lambda layer: layer.with_trainable(trainable))
@@ -196,6 +213,9 @@ class Layer(Guarded):
         """Put this layer behind the symbols `inputs`; returns the symbol of its output."""
         from descend.nn.symbols import connect
 
+        inside = CALLED_INSIDE.get()
+        if inside is not None:
+            return inside(self, inputs)
         return connect(self, inputs)
 
     # -- numbers that a sweep may vary --------------------------------------------------------
@@ -255,12 +275,13 @@ class Layer(Guarded):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             kind = field.name.rsplit("_", 1)[-1]
-            if isinstance(value, Layer):
-                value = value.described()
-            elif isinstance(value, tuple) and value and isinstance(value[0], Layer):
-                value = [layer.described() for layer in value]
-            result[field.name] = _CODECS[kind][0](value) if kind in _CODECS else value
+            write = _CODECS[kind][0] if kind in _CODECS else write_value
+            result[field.name] = write(value)
         return result
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras's name of `config`."""
+        return self.config()
 
     def described(self) -> dict[str, Any]:
         """Class and `config`, from which `layer_from` makes the layer again."""
@@ -269,7 +290,7 @@ class Layer(Guarded):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """The layer that `config` describes; raises DescendError on unknown or bad fields."""
-        values = {name: _read(value) for name, value in config.items()}
+        values = {name: read_value(value) for name, value in config.items()}
         try:
             return cls(**values)
         except TypeError as error:
@@ -321,12 +342,21 @@ def layer_from(
 _custom: ContextVar[Mapping[str, type[Layer]] | None] = ContextVar("_custom", default=None)
 
 
-def _read(value: Any) -> Any:
+def write_value(value: Any) -> Any:
+    """A field's value for JSON: layers by their description."""
+    if isinstance(value, Layer):
+        return value.described()
+    if isinstance(value, tuple) and value and isinstance(value[0], Layer):
+        return [layer.described() for layer in value]
+    return value
+
+
+def read_value(value: Any) -> Any:
     """A field's value from JSON: layers, and tuples that JSON made lists."""
     if isinstance(value, Mapping) and set(value) == {"class", "config"}:
         return layer_from(value)
     if isinstance(value, list) and all(isinstance(v, (int, float, list, Mapping)) for v in value):
-        return tuple(_read(v) for v in value)  # not [name, fields] of an initializer
+        return tuple(read_value(v) for v in value)  # not [name, fields] of an initializer
     return value
 
 
