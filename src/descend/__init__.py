@@ -43,7 +43,7 @@ _HOMES = {
     "PReLU": "descend.nn.layers",
     "Reshape": "descend.nn.layers",
     "Residual": "descend.nn.layers",
-    "Sequential": "descend.train.model",
+    "Sequential": "descend.train.sequential",
     "SimpleRNN": "descend.nn.layers",
     "TimeDistributed": "descend.nn.layers",
     "TransformerEncoder": "descend.nn.layers",
@@ -98,6 +98,6 @@ if TYPE_CHECKING:
     from descend.train.many import ensemble as ensemble
     from descend.train.many import sweep as sweep
     from descend.train.model import Model as Model
-    from descend.train.model import Sequential as Sequential
+    from descend.train.sequential import Sequential as Sequential
 
 __getattr__, __dir__ = names_of(__name__, _HOMES)

@@ -28,8 +28,8 @@ from descend.nn.layers import (
 from descend.nn.rebuilding import symbols_from_config
 from descend.nn.symbols import Input
 from descend.train.loading import load_model
-from descend.train.model import Sequential
 from descend.train.rows import check_rows
+from descend.train.sequential import Sequential
 
 KEY = jax.random.key(0)
 

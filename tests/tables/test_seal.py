@@ -16,7 +16,7 @@ from descend.nn.layers import Dense
 from descend.nn.symbols import Input
 from descend.tables.seal import Seal, digest_rows, read_seal, record_opening
 from descend.train.loading import load_with_extra
-from descend.train.model import Sequential
+from descend.train.sequential import Sequential
 
 FRAME = pd.DataFrame(
     {

@@ -129,7 +129,7 @@ def test_a_network_of_dense_layers():
     model = agree(trained(network, x), x)
     assert model.name == "tabular"
     assert model.input_names == ("features",)
-    assert list(model.layers) == [layer.name for layer in network.layers]
+    assert model.layer_names == [layer.name for layer in network.layers]
     assert not np.allclose(model.layer_state["batch_normalization"]["moving_variance"], 1.0)
     penalty = model.layers["dense"].kernel_regularizer
     assert (penalty.l1, penalty.l2) == pytest.approx((0.01, 0.02))

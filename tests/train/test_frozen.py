@@ -102,10 +102,10 @@ def test_a_head_on_frozen_layers_is_trained_as_if_it_were_alone(trained, rule):
     whole.compile(RULES[rule], "mse")
     alone.params = {"head": whole.params["head"]}
     alone.compile(RULES[rule], "mse")
-    before = held(whole, features.layers)
+    before = held(whole, features.layer_names)
     whole.fit(X, Y, **options)
     alone.fit(features.predict(X), Y, **options)
-    assert held(whole, features.layers) == before == held(trained, features.layers)
+    assert held(whole, features.layer_names) == before == held(trained, features.layer_names)
     for layer, arrays in alone.params.items():
         for array, value in arrays.items():
             # float32, sums in another order; Adam and its kin divide by small roots
@@ -267,7 +267,7 @@ def test_inside_a_layer(case, tmp_path):
     i = Input(shape)
     x = np.random.default_rng(0).normal(size=(16, *shape)).astype(np.float32)
     model = Model(i, Dense(1, name="head")(Flatten()(layer(i))))
-    name = next(iter(model.layers))
+    name = model.layer_names[0]
     model.compile(AdamW(0.01, weight_decay=0.1), "mse")
     both = lambda: {**model.params.get(name, {}), **model.layer_state.get(name, {})}
     before = bits(both())
@@ -305,7 +305,7 @@ def test_penalties_are_of_trained_arrays_alone(layer, counted):
     model = Model(i, Dense(1)(Flatten()(layer(i))))
     model.compile("sgd", "mse")
     found = model.evaluate(x, y, verbose=0) - np.mean((model.predict(x) - y) ** 2)
-    arrays = model.params[next(iter(model.layers))]
+    arrays = model.params[model.layer_names[0]]
     wanted = 0.01 * sum(float(jnp.sum(arrays[name] ** 2)) for name in counted)
     assert found == pytest.approx(wanted, abs=1e-6)  # float32
 
@@ -368,7 +368,7 @@ def test_members_share_what_is_frozen_and_draw_the_rest(trained):
     alone = network()
     alone.fit(X, Y, seed=1, **options)
     for member in many:
-        assert held(member.model, features.layers) == held(trained, features.layers)
+        assert held(member.model, features.layer_names) == held(trained, features.layer_names)
     a, b = (many[i].model.params["top"]["kernel"] for i in (0, 1))
     assert not np.allclose(a, b)
     # the same operations, batched over members
@@ -396,9 +396,9 @@ def test_features_are_the_layers_outputs(trained):
         # one program and its parts: float32
         np.testing.assert_allclose(trained.features(name).predict(X), seen[name], atol=1e-6)
     learned = trained.features()  # the lecture's: what the output layer is given
-    assert list(learned.layers) == ["hidden1", "norm", "hidden2"]
+    assert learned.layer_names == ["hidden1", "norm", "hidden2"]
     assert bits(learned.params) == bits(
-        {n: trained.params[n] for n in learned.layers if n in learned.params}
+        {n: trained.params[n] for n in learned.layer_names if n in learned.params}
     )
     np.testing.assert_array_equal(trained.features("out").predict(X), trained.predict(X))
     with pytest.raises(DescendError, match=r"unknown layer 'hiden2'. Did you mean 'hidden2'"):

@@ -124,7 +124,14 @@ def test_names_given_by_themselves_are_made_unique():
     first, second = (Sequential([Input((4,)), Dense(3), Dense(2)]) for _ in range(2))
     i = Input((4,))
     both = Model(i, Dense(1)(Concatenate()([first(i), second(i)])))
-    assert list(both.layers) == ["dense", "dense_1", "dense_2", "dense_3", "concatenate", "dense_4"]
+    assert both.layer_names == [
+        "dense",
+        "dense_1",
+        "dense_2",
+        "dense_3",
+        "concatenate",
+        "dense_4",
+    ]
     both.compile("sgd", "mse")
     both.fit(X, Y, verbose=0)
     for name, layers in (("dense_1", first), ("dense_3", second)):

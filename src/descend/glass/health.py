@@ -259,8 +259,8 @@ def _numbers(task: Supervised, state: Any, batch: Batch) -> dict[str, dict[str, 
         arrays, gradients = _arrays(place, state.params), _arrays(place, record.gradients)
         layer = task.graph.layers.get(place.partition("@")[0])
         flat, dead = nothing, nothing
-        if known and layer is not None and layer.activation is not activations.softmax:  # type: ignore[attr-defined]
-            flat, dead = _flatness(layer.activation, record.values[z][1])  # type: ignore[attr-defined]
+        if known and layer is not None and layer.activation is not activations.softmax:
+            flat, dead = _flatness(layer.activation, record.values[z][1])
         found[place] = {
             "output": _rms(y),
             "error": _rms(record.slopes[z] if known else slope) * n,
@@ -270,7 +270,7 @@ def _numbers(task: Supervised, state: Any, batch: Batch) -> dict[str, dict[str, 
             "dead": dead,
             "units": jnp.asarray(float(y.shape[-1])),
             "bounded": jnp.asarray(
-                float(known and layer is not None and _bounded(layer.activation))  # type: ignore[attr-defined]
+                float(known and layer is not None and _bounded(layer.activation))
             ),
         }
     return found

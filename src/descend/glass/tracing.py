@@ -249,7 +249,7 @@ def trace(model: Model, x: Any, y: Any, sample_weight: Any = None) -> Trace:
 def top_of(graph: Graph, name: str) -> str:
     """The layer of the graph that a place is in: of "outer.inner" it is "outer"."""
     name = name.partition("@")[0]
-    return max((n for n in graph.layers if name == n or name.startswith(f"{n}.")), key=len)
+    return max((n for n in graph.layer_names if name == n or name.startswith(f"{n}.")), key=len)
 
 
 def nodes_by_name(graph: Graph) -> list[str]:

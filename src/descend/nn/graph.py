@@ -40,9 +40,9 @@ class Node:
     call: Call
 
     @property
-    def symbols(self) -> list[Symbol]:
-        """Its outputs as symbols, to put other layers behind."""
-        return [Symbol(shapes, self.call, part) for part, shapes in enumerate(self.call.trials)]
+    def frozen(self) -> bool:
+        """Whether it was called with training=False: it then always works as at prediction."""
+        return self.call.training is False
 
 
 class Graph:
@@ -134,14 +134,27 @@ class Graph:
         )
         self.outputs_at: tuple[int, ...] = tuple(place[id(s)] for s in self._outputs)
         self.output_names = tuple(numbered([self._name_at(i) for i in self.outputs_at]))
-        self.layers: dict[str, Layer] = {n.layer.name: n.layer for n in self.nodes if n.layer.name}
+        self._layers: dict[str, Layer] = {}
+        for node in self.nodes:
+            self._layers.setdefault(str(node.layer.name), node.layer)
+            vars(node.layer).setdefault("_graph_calls", []).append(node.call)
         self.input_shapes = tuple(s.shape for s in self._inputs)
         self.output_shapes = tuple(s.shape for s in self._outputs)
         self._check_shared()
-        self.stochastic = any(layer.stochastic for layer in self.layers.values())
-        self.noisy = any(_noisy(layer) for layer in self.layers.values())
-        self.carries = any(layer.carries for layer in self.layers.values())
-        self.mixes_rows = any(layer.mixes_rows for layer in self.layers.values())
+        self.stochastic = any(layer.stochastic for layer in self._layers.values())
+        self.noisy = any(_noisy(layer) for layer in self._layers.values())
+        self.carries = any(layer.carries for layer in self._layers.values())
+        self.mixes_rows = any(layer.mixes_rows for layer in self._layers.values())
+
+    @property
+    def layers(self) -> Any:
+        """The layers by name, in their order."""
+        return self._layers
+
+    @property
+    def layer_names(self) -> list[str]:
+        """Their names."""
+        return list(self._layers)
 
     def _check_shared(self) -> None:
         """A layer called twice must need the same arrays both times."""
@@ -158,8 +171,12 @@ class Graph:
         node = self._node_at(place)
         return str(node.layer.name) if node else self.input_names[place]
 
-    def __call__(self, inputs: Any) -> Any:
-        """Put this whole graph behind other symbols; its layers are shared, not copied."""
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+        """Put this whole graph behind other symbols; its layers are shared, not copied.
+
+        With training=False they work as at prediction, also while the new network is trained:
+        dropout is off, batch normalisation uses its moving statistics.
+        """
         symbols = [inputs] if isinstance(inputs, Symbol) else list(inputs)
         if len(symbols) != len(self._inputs):
             raise ShapeError(f"{self.name} has {len(self._inputs)} inputs, got {len(symbols)}")
@@ -171,7 +188,8 @@ class Graph:
         values = list(symbols)
         for node in self.nodes:
             sources = alone([values[i] for i in node.sources])
-            values += listed(connect(node.layer, sources))
+            fixed = False if node.frozen else training
+            values += listed(connect(node.layer, sources, fixed, self))
         outputs = [values[i] for i in self.outputs_at]
         return outputs[0] if self.single_output else outputs
 
@@ -181,7 +199,7 @@ class Graph:
         """Draw all parameters and layer states: ({layer: {array}}, {layer: {array}})."""
         params: dict[str, Arrays] = {}
         state: dict[str, Arrays] = {}
-        keys = jax.random.split(key, max(len(self.layers), 1))
+        keys = jax.random.split(key, max(len(self._layers), 1))
         for node in self.nodes:
             name = str(node.layer.name)
             if name in params:  # shared: drawn once
@@ -261,7 +279,7 @@ class Graph:
         Returns:
             (output or tuple of outputs, a mask or None for each output, new state).
         """
-        layers = self.layers if not numbers else self.with_numbers(numbers)
+        layers = self._layers if not numbers else self.with_numbers(numbers)
         values: list[Any] = [x] if self.single_input else list(x)
         held_masks: list[Any] = list(masks) if masks is not None else [None] * len(values)
         new_state = dict(state)
@@ -282,7 +300,7 @@ class Graph:
                 options |= inside
                 if layer.stochastic and key is not None:
                     options["key"] = jax.random.fold_in(key, number)
-                active = training or (noise and _noisy(layer))
+                active = (training or (noise and _noisy(layer))) and not node.frozen
                 compute = functools.partial(layer.apply, training=active, **options)
             before = new_state.get(name, {})
             with jax.named_scope(name):  # says in a profile, and in `glass`, whose it is
@@ -315,7 +333,7 @@ class Graph:
     def forget(self, state: Mapping[str, Arrays]) -> dict[str, Arrays]:
         """The state with what layers carry from batch to batch at zero."""
         return {
-            name: jax.tree.map(jnp.zeros_like, held) if self.layers[name].carries else held
+            name: jax.tree.map(jnp.zeros_like, held) if self._layers[name].carries else held
             for name, held in state.items()
         }
 
@@ -342,7 +360,7 @@ class Graph:
         self, params: Mapping[str, Arrays], numbers: Mapping[str, Any] | None = None
     ) -> jax.Array | None:
         """Sum of the penalties of layers that are not frozen, or None where there are none."""
-        layers = self.layers if not numbers else self.with_numbers(numbers)
+        layers = self._layers if not numbers else self.with_numbers(numbers)
         total = None
         for name, layer in layers.items():
             if layer.trainable:
@@ -353,7 +371,7 @@ class Graph:
         """The numbers of all layers that a sweep may vary: {"dropout.rate": .5, ...}."""
         return {
             f"{name}.{path}": value
-            for name, layer in self.layers.items()
+            for name, layer in self._layers.items()
             for path, value in layer.numbers().items()
         }
 
@@ -365,7 +383,7 @@ class Graph:
             by_layer.setdefault(name, {})[field] = value
         return {
             name: layer.with_numbers(by_layer[name]) if name in by_layer else layer
-            for name, layer in self.layers.items()
+            for name, layer in self._layers.items()
         }
 
     # -- description --------------------------------------------------------------------------
@@ -378,8 +396,12 @@ class Graph:
                 {"name": n, "shape": list(s.shape), "dtype": s.dtype}
                 for n, s in zip(self.input_names, self._inputs, strict=True)
             ],
-            "layers": {name: layer.described() for name, layer in self.layers.items()},
-            "nodes": [{"layer": n.layer.name, "sources": list(n.sources)} for n in self.nodes],
+            "layers": {name: layer.described() for name, layer in self._layers.items()},
+            "nodes": [
+                {"layer": n.layer.name, "sources": list(n.sources)}
+                | ({"training": False} if n.frozen else {})
+                for n in self.nodes
+            ],
             "outputs": list(self.outputs_at),
             "single_input": self.single_input,
             "single_output": self.single_output,
@@ -395,7 +417,7 @@ class Graph:
 
         def record(key: jax.Array) -> None:  # what passes through jit comes back sorted by name
             params, state = self.init(key)
-            for layer in self.layers:
+            for layer in self._layers:
                 names.extend((layer, array, True) for array in params.get(layer, {}))
                 names.extend((layer, array, False) for array in state.get(layer, {}))
 
@@ -423,7 +445,7 @@ class Graph:
         sizes = [
             {k: sum(a.size for a in jax.tree.leaves(v)) for k, v in part.items()} for part in arrays
         ]
-        return {name: sum(part.get(name, 0) for part in sizes) for name in self.layers}
+        return {name: sum(part.get(name, 0) for part in sizes) for name in self._layers}
 
 
 def require_same_arrays(layer: Layer, shape: Any, other: Any) -> None:

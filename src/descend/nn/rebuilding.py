@@ -22,7 +22,7 @@ def symbols_from_config(
     inputs = [Input(tuple(i["shape"]), name=i["name"], dtype=i["dtype"]) for i in config["inputs"]]
     outputs = _wired(
         inputs,
-        [(layers[node["layer"]], node["sources"]) for node in config["nodes"]],
+        [(layers[n["layer"]], n["sources"], n.get("training")) for n in config["nodes"]],
         config["outputs"],
     )
     return (
@@ -37,7 +37,7 @@ def symbols_over(graph: Graph, layers: Mapping[str, Layer]) -> tuple[Any, Any]:
         Input(s.shape, name=n, dtype=s.dtype)
         for n, s in zip(graph.input_names, graph._inputs, strict=True)
     ]
-    nodes = [(layers[str(node.layer.name)], node.sources) for node in graph.nodes]
+    nodes = [(layers[str(n.layer.name)], n.sources, n.call.training) for n in graph.nodes]
     outputs = _wired(inputs, nodes, graph.outputs_at)
     return (
         inputs[0] if graph.single_input else inputs,
@@ -46,9 +46,9 @@ def symbols_over(graph: Graph, layers: Mapping[str, Layer]) -> tuple[Any, Any]:
 
 
 def _wired(
-    inputs: list[Symbol], nodes: Sequence[tuple[Layer, Sequence[int]]], outputs_at: Sequence[int]
+    inputs: list[Symbol], nodes: Sequence[tuple[Any, ...]], outputs_at: Sequence[int]
 ) -> list[Symbol]:
     values: list[Any] = list(inputs)
-    for layer, sources in nodes:
-        values += listed(connect(layer, alone([values[i] for i in sources])))
+    for layer, sources, training in nodes:
+        values += listed(connect(layer, alone([values[i] for i in sources]), training))
     return [values[i] for i in outputs_at]

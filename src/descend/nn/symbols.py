@@ -26,11 +26,18 @@ class Call:
     layer: Layer
     inputs: tuple[Symbol, ...]
     trials: tuple[tuple[Shape, ...], ...]
+    training: bool | None = None  # False: as at prediction, also while the network is trained
+    origin: Any = None  # the network that was called
 
     @property
     def shapes(self) -> tuple[OpenShape, ...]:
         """The shape of each output; None where an axis is of any size."""
         return tuple(map(_merged, self.trials))
+
+    @property
+    def symbols(self) -> list[Symbol]:
+        """The outputs, to put other layers behind."""
+        return [Symbol(shapes, self, part) for part, shapes in enumerate(self.trials)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,27 +72,106 @@ class Symbol:
         """What that layer was called on."""
         return self.call.inputs if self.call else ()
 
+    # -- arithmetic: each operation is a layer ------------------------------------------------
+
+    def _joined(self, operation: str, other: Any, reverse: bool = False) -> Symbol:
+        from descend.nn.layers.arithmetic import Arithmetic
+
+        if isinstance(other, Symbol):
+            pair = (other, self) if reverse else (self, other)
+            return connect(Arithmetic(operation), pair)
+        number = np.asarray(other)
+        if number.dtype.kind not in "biuf" or number.ndim > 1:
+            raise DescendError(
+                f"{operation} joins symbols, or a symbol and numbers; got {type(other).__name__}. "
+                "A function of jax.numpy goes into a layer: Lambda(lambda x: ...)."
+            )
+        constant = number.item() if number.ndim == 0 else tuple(number.tolist())
+        return connect(Arithmetic(operation, constant, reverse), self)
+
+    __array_ufunc__ = None  # numpy leaves `array + symbol` to the symbol
+
+    def __add__(self, other: Any) -> Symbol:
+        return self._joined("add", other)
+
+    def __radd__(self, other: Any) -> Symbol:
+        return self._joined("add", other, True)
+
+    def __sub__(self, other: Any) -> Symbol:
+        return self._joined("subtract", other)
+
+    def __rsub__(self, other: Any) -> Symbol:
+        return self._joined("subtract", other, True)
+
+    def __mul__(self, other: Any) -> Symbol:
+        return self._joined("multiply", other)
+
+    def __rmul__(self, other: Any) -> Symbol:
+        return self._joined("multiply", other, True)
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return self._joined("divide", other)
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return self._joined("divide", other, True)
+
+    def __pow__(self, other: Any) -> Symbol:
+        return self._joined("power", other)
+
+    def __rpow__(self, other: Any) -> Symbol:
+        return self._joined("power", other, True)
+
+    def __matmul__(self, other: Any) -> Symbol:
+        return self._joined("matmul", other)
+
+    def __neg__(self) -> Symbol:
+        return self._joined("multiply", -1.0)
+
+    def __getitem__(self, key: Any) -> Symbol:
+        from descend.nn.layers.arithmetic import Index
+
+        return connect(Index.of(key), self)
+
+    def __iter__(self) -> Any:
+        raise DescendError(f"{self!r} cannot be gone through row by row: it holds no numbers yet")
+
+    def __bool__(self) -> bool:
+        raise DescendError(
+            f"{self!r} holds no numbers yet, so `if` cannot decide by it; use jnp.where in a layer"
+        )
+
     def __repr__(self) -> str:
         origin = self.layer.label if self.layer else f"Input {self.name!r}"
         return f"<Symbol of shape {(None, *self.shape)} from {origin}>"
 
 
 def Input(
-    shape: Sequence[int | None], *, name: str | None = None, dtype: str = "float32"
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    *,
+    name: str | None = None,
+    dtype: str | None = "float32",
+    batch_shape: Sequence[int | None] | None = None,
 ) -> Symbol:
     """Where numbers enter a network.
 
     Args:
         shape: of one row, without the batch axis: (2,) for two features. None is an axis of any
             size: (None, None, 3) for images, (None, 8) for sequences; the rows of one call agree.
-        name: used for a dict of inputs and in `summary()`.
-        dtype: "float32" or "int32".
+        batch_size: rows of a batch, as Keras takes it; here any number of rows is right.
+        name: key in a dict of inputs, and in `summary()`.
+        dtype: type of its numbers: "float32" or "int32"; others are taken as the nearer of them.
+        batch_shape: (rows, *shape), in the place of `shape`.
 
     Raises:
         ShapeError: an axis that is neither a whole number >= 1 nor None.
     """
+    if batch_shape is not None and shape is None:
+        shape = tuple(batch_shape)[1:]
+    whole = str(dtype).startswith(("int", "uint", "bool"))
+    dtype = "int32" if whole else "float32"
     try:
-        shape = tuple(shape)
+        shape = tuple(shape)  # type: ignore[arg-type]
     except TypeError:
         raise ShapeError(f"Input: shape must be a tuple such as (2,), got {shape!r}") from None
     for axis in shape:
@@ -101,8 +187,16 @@ def Input(
     return Symbol(trials, name=name, dtype=dtype)
 
 
-def connect(layer: Layer, inputs: Any) -> Any:
-    """Put `layer` behind one symbol or a list of symbols; the symbol of its output, or a list."""
+def connect(layer: Layer, inputs: Any, training: bool | None = None, origin: Any = None) -> Any:
+    """Put `layer` behind one symbol or a list of symbols; the symbol of its output, or a list.
+
+    Args:
+        layer: layer to call.
+        inputs: symbol, or list of them.
+        training: False where the layer is to work as at prediction, always.
+        origin: network whose layer it is, where a network is called.
+    """
+    training = require_training(training, layer.label)
     several = isinstance(inputs, (list, tuple))
     sources = tuple(inputs) if several else (inputs,)
     for source in sources:
@@ -126,9 +220,33 @@ def connect(layer: Layer, inputs: Any) -> Any:
     _require_one_set_of_weights(layer, sources, [given for given, _ in found])
     parts: list[Any] = [built if gives_several(built) else [built] for _, built in found]
     trials = tuple(tuple(tuple(shape) for shape in part) for part in zip(*parts, strict=True))
-    call = Call(layer, sources, trials)
-    symbols = [Symbol(shapes, call, part) for part, shapes in enumerate(trials)]
-    return symbols if gives_several(found[0][1]) else symbols[0]
+    call = Call(layer, sources, trials, training, origin)
+    if "_graph_calls" not in vars(layer):  # then it is the user's own object
+        vars(layer).setdefault("_calls", []).append(call)
+    return call.symbols if gives_several(found[0][1]) else call.symbols[0]
+
+
+class Undecided:
+    """What `training` is while a network is wired: it is not known yet."""
+
+    def __bool__(self) -> bool:
+        raise DescendError(
+            "`if training:` cannot be decided while a network is wired: hand `training` on to the "
+            "layers, as in self.dropout(x, training=training), or write a class X(Layer), whose "
+            "call(self, x, training) may ask"
+        )
+
+
+def require_training(training: Any, label: str) -> bool | None:
+    """None, or False; raises DescendError for a `training=True`, which nothing here would heed."""
+    if training is None or isinstance(training, Undecided):
+        return None
+    if training is False:
+        return False
+    raise DescendError(
+        f"{label} is called with training={training!r}: random layers are active in fit alone. For "
+        "predictions with dropout use model.monte_carlo(x), or model(x, training=True)."
+    )
 
 
 def _merged(trials: tuple[Shape, ...]) -> OpenShape:

@@ -19,10 +19,7 @@ def outputs_of(graph: Graph, loss: Any, metrics: Any, loss_weights: Any) -> tupl
     Raises:
         DescendError: an unknown name (the nearest one is suggested), a missing loss.
     """
-    if loss is None:
-        raise DescendError(
-            f"compile needs a loss, such as 'mse'; known: {', '.join(losses.BY_NAME)}"
-        )
+    require_loss(loss)
     chosen = _by_output(graph, loss, "loss")
     for name, part in zip(graph.output_names, chosen, strict=True):
         if part is None:
@@ -41,6 +38,14 @@ def outputs_of(graph: Graph, loss: Any, metrics: Any, loss_weights: Any) -> tupl
             graph.output_names, found, wanted, shares, graph.output_shapes, strict=True
         )
     )
+
+
+def require_loss(loss: Any) -> None:
+    """Raise DescendError where there is no loss."""
+    if loss is None:
+        raise DescendError(
+            f"compile needs a loss, such as 'mse'; known: {', '.join(losses.BY_NAME)}"
+        )
 
 
 def _by_output(graph: Graph, value: Any, what: str, lists: bool = False) -> list[Any]:

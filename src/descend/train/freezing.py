@@ -23,11 +23,12 @@ def trained_arrays(graph: Graph) -> Names:
     # too, so that nothing is left behind in a program that is being traced
     key = jax.eval_shape(jax.random.key, 0)
     params, _ = jax.eval_shape(partial(Graph.init, graph), key)
+    layers = graph.layers
     return frozenset(
         (layer, array)
         for layer, arrays in params.items()
         for array in arrays
-        if graph.layers[layer].trains(array)
+        if layers[layer].trains(array)
     )
 
 

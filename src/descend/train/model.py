@@ -10,19 +10,28 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DataError, DescendError
-from descend.nn.graph import Graph
-from descend.nn.symbols import Input, Symbol
-from descend.train import checkpoint, compiling, engine, optimizers, prediction, rows
+from descend.nn.rebuilding import symbols_from_config
+from descend.nn.symbols import Symbol, Undecided, listed, require_training
+from descend.train import (
+    checkpoint,
+    compiling,
+    engine,
+    optimizers,
+    prediction,
+    rows,
+)
+from descend.train.batches import OnBatches
 from descend.train.callbacks import Callback, Progress, show_logs
 from descend.train.feeds import Arrays, Stream
 from descend.train.history import History
 from descend.train.program import evaluation
+from descend.train.rule_view import RuleView
 from descend.train.run import Run, Snapshot
 from descend.train.supervised import Supervised
-from descend.train.weights import Weighted
+from descend.train.wiring import Wired, symbols_like
 
 
-class Model(Weighted):
+class Model(OnBatches, Wired):
     """A network that can be trained.
 
     Args:
@@ -51,16 +60,23 @@ class Model(Weighted):
 
     def __init__(
         self,
-        inputs: Any,
-        outputs: Any,
+        inputs: Any = None,
+        outputs: Any = None,
         name: str = "model",
         seed: int = 0,
         compute_dtype: str | None = None,
     ):
-        super().__init__(inputs, outputs, name, seed, compute_dtype)
+        if (inputs is None or outputs is None) and type(self) is Model:
+            raise DescendError(
+                "Model needs inputs and outputs: i = Input((4,)); Model(i, Dense(1)(i)); or write "
+                "a class X(Model) with call(self, inputs)"
+            )
         self.history: History | None = None
         self.stop_training = False  # a callback may set it, as in Keras
         self._compiled: dict[str, Callable] = {}
+        self._drawn_noise = 0  # calls with training=True
+        self._asked: dict[str, Any] | None = None  # what `compile` was given
+        super().__init__(inputs, outputs, name, seed, compute_dtype)
 
     # -- compile ------------------------------------------------------------------------------
 
@@ -87,8 +103,18 @@ class Model(Weighted):
         Raises:
             DescendError: an unknown name (the nearest one is suggested), a missing loss.
         """
+        rule = optimizer.rule if isinstance(optimizer, RuleView) else optimizers.get(optimizer)
+        self._asked = {
+            "optimizer": rule,
+            "loss": loss,
+            "metrics": metrics,
+            "loss_weights": loss_weights,
+            "mixup": mixup,
+        }
+        if not vars(self).get("_wired"):  # again when it is
+            compiling.require_loss(loss)
+            return
         outputs = compiling.outputs_of(self, loss, metrics, loss_weights)
-        rule = optimizers.get(optimizer)
         mixing = compiling.mixup_of(self, mixup)
         self._set_task(Supervised(self, rule, outputs, mixing))
 
@@ -100,7 +126,7 @@ class Model(Weighted):
         y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: int | bool = 1,
+        verbose: int | bool | str = 1,
         callbacks: Sequence[Any] = (),
         validation_split: float = 0.0,
         validation_data: Any = None,
@@ -120,7 +146,7 @@ class Model(Weighted):
             y: targets, of the outputs' shape; integer labels (n,) for the sparse cross-entropy.
             batch_size: rows an update; 32 by default (all, for full-batch rules).
             epochs: number of the last epoch; with `initial_epoch` e, epochs - e are run.
-            verbose: 0 silent, 1 progress bar, 2 one line an epoch.
+            verbose: 0 silent, 1 ("auto") progress bar, 2 one line an epoch.
             callbacks: see descend.train.callbacks.
             validation_split: share of the last rows kept for validation (Keras's rule); warns where
                 they are unlike the rest.
@@ -146,6 +172,7 @@ class Model(Weighted):
             CheckpointError: `resume` cannot be used.
             KeyboardInterrupt: see `on_interrupt`.
         """
+        self._meet(x)
         task = self.task
         if self._run is not None:
             raise DescendError(f"{self.name} is in training; fit it again when that has ended")
@@ -154,6 +181,7 @@ class Model(Weighted):
         rows.require_epochs(epochs, initial_epoch)
         callbacks = [callbacks] if hasattr(callbacks, "on_epoch_end") else list(callbacks or ())
         self.stop_training = False
+        verbose = 1 if verbose == "auto" else verbose
         if isinstance(x, Stream):
             feed, validation, identity, make_chunk = self._streamed(
                 x, y, batch_size, validation_split, validation_data, class_weight, shuffle, seed
@@ -263,7 +291,7 @@ class Model(Weighted):
         x: Any,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: int | bool = 1,
+        verbose: int | bool | str = 1,
         sample_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
@@ -272,6 +300,8 @@ class Model(Weighted):
         Returns:
             The cost as a float; a list [cost, *metrics] where there are metrics; or a dict.
         """
+        self._meet(x)
+        verbose = 1 if verbose == "auto" else verbose
         task = self.task
         where = "evaluation data"
         data = rows.make_rows(self, task.outputs, x, y, sample_weight, where)
@@ -287,8 +317,9 @@ class Model(Weighted):
             return logs
         return list(logs.values()) if len(logs) > 1 else logs["loss"]
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | bool = 0) -> Any:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | bool | str = 0) -> Any:
         """The outputs on rows x: an array (n, ...), or a list of them for several outputs."""
+        self._meet(x)
         arrays = rows.make_inputs(self, x, "prediction data")
         found = prediction.predict(self, arrays, batch_size)
         return found[0] if self.single_output else found
@@ -326,21 +357,61 @@ class Model(Weighted):
         params, layers = self._present()
         self._adopt(params, self.forget(layers))
 
-    def __call__(self, inputs: Any) -> Any:
-        """On symbols: put this network behind them. On arrays: its output (as JAX arrays)."""
-        first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
-        if isinstance(first, Symbol):
-            return super().__call__(inputs)
-        parts = (inputs,) if self.single_input else inputs
-        x = tuple(jnp.asarray(part) for part in parts)
-        found, _ = prediction.forward(self, self.params, self.layer_state, x)
+    def __call__(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """On symbols: put this network behind them. On arrays: its output (as JAX arrays).
+
+        Args:
+            inputs: symbol or array, or a list (or dict) of them.
+            training: on symbols False fixes the layers as they are at prediction, in whatever
+                network they come to stand; on arrays True turns dropout and batch statistics on,
+                with a new draw at every call (running averages stay as they are).
+            mask: nothing; masks follow by themselves.
+        """
+        parts = list(inputs.values()) if isinstance(inputs, Mapping) else listed(inputs)
+        if mask is not None:
+            raise DescendError(f"{self.name} is called with mask=...: masks follow by themselves")
+        if parts and isinstance(parts[0], Symbol):
+            if not vars(self).get("_wired"):
+                self._wire_for(symbols_like(inputs))
+            fixed = require_training(training, self.label)
+            return super().__call__(parts if len(parts) > 1 else parts[0], fixed)
+        self._meet(inputs)
+        # also in a program that is being traced
+        x = tuple(map(jnp.asarray, [inputs] if self.single_input else parts))
+        params, layers = self._present()
+        if training and not isinstance(training, Undecided):
+            self._drawn_noise += 1
+            key = jax.random.fold_in(jax.random.key(self.seed), self._drawn_noise)
+            whole = x[0] if self.single_input else x
+            y, _ = self.apply(params, layers, whole, key=key, training=True)
+            return y
+        found, _ = prediction.forward(self, params, layers, x)
         return found[0] if self.single_output else found
 
-    def summary(self) -> None:
-        """Print the layers, their output shapes and parameter counts."""
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = True,
+        show_trainable: bool = True,
+        layer_range: Any = None,
+    ) -> None:
+        """Print the layers, their output shapes and parameter counts.
+
+        Args:
+            line_length: width of a line, at least; by default as wide as the longest.
+            print_fn: function that gets each line in the place of `print`.
+            positions, expand_nested, show_trainable, layer_range: Keras's; all is shown always.
+        """
         from descend.train.summary import summary
 
-        print(summary(self))
+        text = summary(self, line_length)
+        if print_fn is None:
+            print(text)
+        else:
+            for line in text.split("\n"):
+                print_fn(line)
 
     # -- on disk ------------------------------------------------------------------------------
 
@@ -348,6 +419,17 @@ class Model(Weighted):
         """The JSON description: graph; optimiser, loss and metrics as far as they have names."""
         described = None if self._task is None else compiling.describe(self._task)
         return {"graph": self.config(), "seed": self.seed, "compile": described}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Model:
+        """The model that `get_config` describes, its weights undrawn.
+
+        Args:
+            config: what `get_config` gave.
+            custom_objects: {class name: class} for layers of the user's own.
+        """
+        symbols = symbols_from_config(config, custom_objects)
+        return Model(*symbols, name=config["name"], seed=config.get("seed", 0))
 
     def save(self, path: str | Path, extra: Mapping[str, Any] | None = None) -> None:
         """Write description and weights to one file (`load_model` reads it).
@@ -366,43 +448,6 @@ class Model(Weighted):
         if history is not None:
             described |= {"history": history.history, "epochs": history.epoch}
         checkpoint.write(path, "model", described, arrays)
-
-
-class Sequential(Model):
-    """Layers one behind the other.
-
-    Args:
-        layers: a list of layers and networks; the first entry is an `Input` or a network of one
-            input, or `input_shape` is given. Networks bring their weights (see `Model`).
-
-    Raises:
-        DescendError: no input, or no layer.
-    """
-
-    def __init__(
-        self,
-        layers: Sequence[Any],
-        name: str = "sequential",
-        *,
-        input_shape: Sequence[int | None] | None = None,
-        seed: int = 0,
-        compute_dtype: str | None = None,
-    ):
-        items = list(layers)
-        if input_shape is not None:
-            items.insert(0, Input(input_shape))
-        if items and isinstance(items[0], Graph) and items[0].single_input:
-            entered = items[0]._inputs[0]
-            items.insert(0, Input(entered.shape, name=entered.name, dtype=entered.dtype))
-        if len(items) < 2 or not isinstance(items[0], Symbol):
-            raise DescendError(
-                "Sequential needs an Input and at least one layer: "
-                "Sequential([Input((4,)), Dense(8, 'relu'), Dense(1)])"
-            )
-        symbol = items[0]
-        for layer in items[1:]:
-            symbol = layer(symbol)
-        super().__init__(items[0], symbol, name, seed, compute_dtype)
 
 
 class _Follow(Callback):

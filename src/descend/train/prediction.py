@@ -56,7 +56,7 @@ def predict(model: Model, arrays: tuple[np.ndarray, ...], batch_size: int | None
 
 def batch_of(model: Model) -> int:
     """The batch that the stateful layers were made for."""
-    return next(layer.batch_size for layer in model.layers.values() if layer.carries)  # type: ignore[attr-defined]
+    return next(layer.batch_size for layer in model.layers.values() if layer.carries)
 
 
 def require_order(model: Model, n: int, batch_size: int, shuffle: Any) -> None:

@@ -55,10 +55,11 @@ def make_rows(
     ):
         sparse = isinstance(output.loss, SparseCategoricalCrossentropy)
         label = "y" if len(outputs) == 1 else f"y[{output.name!r}]"
-        column = hasattr(part, "to_numpy") and getattr(part, "ndim", 0) == 1
         array = _numeric(part, label, where, keep_integers=sparse)
-        if column and shape == (1,) and not sparse:  # a Series is a column, and nothing else
+        if array.ndim == 1 and shape == (1,) and not sparse:  # Keras's rule: (n,) is a column
             array = array[:, None]
+        elif sparse and array.ndim == 2 and array.shape[1] == 1 and len(shape) == 1:
+            array = array[:, 0]
         if len(array) != n:
             raise ShapeError(f"{where}: x has {n} rows, {label} has {len(array)}")
         try:
@@ -81,6 +82,10 @@ def make_inputs(graph: Graph, x: Any, where: str) -> tuple[np.ndarray, ...]:
     arrays = tuple(
         _numeric(part, name, where, keep_integers=keep)
         for part, name, keep in zip(parts, names, integers, strict=True)
+    )
+    arrays = tuple(
+        array[:, None] if array.ndim == 1 and shape == (1,) else array
+        for array, shape in zip(arrays, graph.input_shapes, strict=True)
     )
     check_rows(graph, arrays)
     for node in graph.nodes:
@@ -121,7 +126,8 @@ def _parts(value: Any, names: tuple[str, ...], single: bool, kind: str) -> list[
         if missing:
             raise DataError(f"no data for the {kind} {missing[0]!r}")
         return [value[n] for n in names]
-    if single:
+    alone = len(names) == 1 and not (isinstance(value, (list, tuple)) and len(value) == 1)
+    if single or alone:  # a list of one input takes the array itself too, as in Keras
         return [value]
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
         have = len(value) if isinstance(value, (list, tuple)) else "one array"
@@ -348,9 +354,9 @@ def require_epochs(epochs: Any, initial: Any) -> None:
 
 
 def rows_a_batch(batch_size: int | None, n: int, optimizer: Optimizer) -> int:
-    """The rows of an update; all of them for full-batch rules."""
+    """The rows of an update; all of them for full-batch rules, and where there are fewer."""
     if optimizer.full_batch:
-        if batch_size not in (None, n):
+        if batch_size is not None and batch_size < n:
             raise DataError(
                 f"{optimizer.name!r} uses all {n} rows in each update; leave batch_size out"
             )
@@ -359,9 +365,9 @@ def rows_a_batch(batch_size: int | None, n: int, optimizer: Optimizer) -> int:
         return min(DEFAULT_BATCH, n)
     if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
         raise DataError(f"batch_size must be a whole number, got {batch_size!r}")
-    if not 1 <= batch_size <= n:
-        raise DataError(f"batch_size must be between 1 and the {n} training rows, got {batch_size}")
-    return int(batch_size)
+    if batch_size < 1:
+        raise DataError(f"batch_size must be >= 1, got {batch_size}")
+    return min(int(batch_size), n)
 
 
 def whole(data: Rows | None, batch_size: int) -> Arrays | None:

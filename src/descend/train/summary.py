@@ -10,7 +10,7 @@ import jax
 from descend.train.freezing import part, trained_arrays
 
 
-def summary(model: Any) -> str:
+def summary(model: Any, line_length: int | None = None) -> str:
     """Layer (type, whether frozen), output shape and count of parameters, and the totals."""
     counts = model.parameter_counts()
     rows = [
@@ -34,10 +34,13 @@ def summary(model: Any) -> str:
         seen.add(name)
     head = ("Layer (type)", "Output shape", "Parameters")
     wide = [max(len(r[i]) for r in (head, *rows)) for i in range(3)]
+    wide[1] += max(0, (line_length or 0) - sum(wide) - 4)
     line = "-" * (sum(wide) + 4)
     params, _ = jax.eval_shape(model.init, jax.random.key(0))
     trained = part(params, trained_arrays(model))
     changing = sum(math.prod(a.shape) for a in jax.tree.leaves(trained))
+    stiff = sum(not layer.trainable for layer in model.layers.values())
+    few = f" in {stiff} frozen layer{'s' if stiff > 1 else ''} or running statistics"
     body = [f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in (head, *rows)]
     total = sum(counts.values())
     return "\n".join(
@@ -48,6 +51,8 @@ def summary(model: Any) -> str:
             line,
             *body[1:],
             line,
-            f"Total parameters: {total:,} (trained {changing:,}, not trained {total - changing:,})",
+            f"Total parameters: {total:,} (trained {changing:,}, not trained {total - changing:,}"
+            + (few if stiff else "")
+            + ")",
         ]
     )

@@ -261,7 +261,9 @@ class Supervised:
         value, grads = jax.value_and_grad(cost)(at)
         if not np.isfinite(float(value)):
             return "every layer's output is finite, the loss is not"
-        for name in reversed(list(self.graph.layers)):  # the order in which errors travel back
+        for name in reversed(
+            list(self.graph.layers.keys())
+        ):  # the order in which errors travel back
             for array, grad in grads.get(name, {}).items():
                 if not np.isfinite(np.asarray(grad)).all():
                     return f"the first non-finite array is the gradient of {name}/{array}"

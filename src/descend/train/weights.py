@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from descend.nn.layers.base import Arrays, Layer
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, claim, switch, switches
 from descend.nn.symbols import entered
-from descend.train.optimizers import Optimizer
+from descend.train.rule_view import RuleView
 from descend.train.run import Run
 from descend.train.runtime import prepare, quick_compile
 from descend.train.supervised import Supervised
 from descend.train.task import State
+from descend.train.viewing import Viewed
 
 if TYPE_CHECKING:
     from descend.train.model import Model
@@ -51,7 +53,10 @@ _INSTEAD = {
 }
 
 
-class Weighted(Graph, Guarded):
+_WIRED = ("_layers", "_inputs", "_outputs", "_identities", "_brought")  # what wiring makes
+
+
+class Weighted(Viewed, Graph, Guarded):
     """A Graph whose layers have weights; the base of `Model`, which says what the arguments are.
 
     The weights are the layers' own (`Layer.identity`): a network gathers them where it uses them,
@@ -62,17 +67,37 @@ class Weighted(Graph, Guarded):
         self, inputs: Any, outputs: Any, name: str, seed: int, compute_dtype: str | None
     ) -> None:
         prepare()  # before anything makes an array, after which devices are settled
-        super().__init__(inputs, outputs, name, compute_dtype)
-        self.seed = seed
+        self.name, self.seed = name, seed
+        self._asked_dtype = compute_dtype
         self._task: Supervised | None = None
         self._state: State | None = None  # memory and numbers of the last fit, without weights
         self._run: Run | None = None
         self._sources: dict[str, Any] = {}  # where layers' weights were read before this run
         self._seen = -1  # Identity.switched, when it was last asked who is frozen
         self._switches: tuple[Any, ...] = ()
-        self._identities = {name: layer.identity for name, layer in self.layers.items()}
-        self._brought = self._join()
-        self._claimed = False
+        if inputs is not None:
+            self._wire(inputs, outputs)
+
+    def _wire(self, inputs: Any, outputs: Any) -> None:
+        """Close the network, now or once a shape is known."""
+        closed, vars(self)["_closed"] = vars(self).get("_closed", False), False
+        try:
+            super().__init__(inputs, outputs, self.name, self._asked_dtype)
+            self._identities = {name: one.identity for name, one in self._layers.items()}
+            self._brought = self._join()
+            self._claimed = False
+            self._wired = True
+        finally:
+            vars(self)["_closed"] = closed
+
+    def __getattr__(self, name: str) -> Any:
+        wired = name.startswith("__") or (name not in _WIRED and name.startswith("_"))
+        if wired or vars(self).get("_wired"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise NotFittedError(
+            f"{vars(self).get('name', 'the model')} has no {name.strip('_')} yet, since it has not "
+            "seen a shape: call build((None, ...)) or fit first, or begin with an Input"
+        )
 
     # -- attributes ---------------------------------------------------------------------------
 
@@ -103,6 +128,8 @@ class Weighted(Graph, Guarded):
             if identity.input_shape is None:
                 identity.input_shape = node.input_shape
             require_same_arrays(node.layer, identity.input_shape, node.input_shape)
+            if identity.home is None or identity.home() is None:
+                identity.home = weakref.ref(self)
         return frozenset(name for name, one in self._identities.items() if one.drawn)
 
     def init(self, key: jax.Array) -> Weights:
@@ -116,7 +143,7 @@ class Weighted(Graph, Guarded):
         for name, identity in self._identities.items():
             if not identity.drawn:
                 continue
-            layer, brought = self.layers[name], name in self._brought
+            layer, brought = self._layers[name], name in self._brought
             for fresh, arrays in zip(drawn, identity.present(), strict=True):
                 if fresh is drawn[1] and layer.carries:
                     continue
@@ -127,7 +154,7 @@ class Weighted(Graph, Guarded):
 
     def _claim(self) -> None:
         """Raise DescendError where a layer has its weights inside another one."""
-        for layer in () if self._claimed else self.layers.values():
+        for layer in () if self._claimed else self._layers.values():
             claim(layer, layer.identity, self.name)
         self._claimed = True
 
@@ -182,8 +209,12 @@ class Weighted(Graph, Guarded):
         for name, source in self._sources.items():
             self._identities[name].source = source
         if len(run.history):
-            self._adopt(run.state.params, run.state.layers)
-            self._state = run.state._replace(params=None, layers=None)
+            self._keep(run.state)
+
+    def _keep(self, state: State) -> None:
+        """Keep what training has reached: weights in the layers, the rest here."""
+        self._adopt(state.params, state.layers)
+        self._state = state._replace(params=None, layers=None)
 
     # -- the present weights ------------------------------------------------------------------
 
@@ -260,7 +291,7 @@ class Weighted(Graph, Guarded):
     @property
     def trainable(self) -> bool:
         """Whether training changes any layer; False freezes, True unfreezes all of them."""
-        return any(layer.trainable for layer in self.layers.values())
+        return any(layer.trainable for layer in self._layers.values())
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
@@ -298,43 +329,46 @@ class Weighted(Graph, Guarded):
     def _set_trainable(self, chosen: Sequence[str | Layer], trainable: bool) -> None:
         own = {id(identity): name for name, identity in self._identities.items()}
         names = []
-        for given in chosen or self.layers:
+        for given in chosen or self._layers:
             name = own.get(id(given.identity)) if isinstance(given, Layer) else given
             if not isinstance(given, (str, Layer)):
                 raise DescendError(
                     "freeze and unfreeze take names or layers one by one, as freeze('dense', "
                     f"'dense_1'); got {given!r}"
                 )
-            if name not in self.layers:
-                raise unknown("layer", getattr(given, "name", given), self.layers)
+            if name not in self._layers:
+                raise unknown("layer", getattr(given, "name", given), self._layers)
             names.append(name)
         for name in names:
-            switch(self.layers[name], trainable)
+            switch(self._layers[name], trainable)
 
     @property
     def task(self) -> Supervised:
         """The compiled Task; raises NotFittedError before `compile`."""
         if self._task is None:
+            if not vars(self).get("_wired"):
+                _ = self._layers  # says what is missing
             raise NotFittedError(
                 f"{self.name} has no loss yet: call compile(optimizer=..., loss=...)"
             )
         if self._seen != Identity.switched:  # some layer, somewhere
             self._seen, before = Identity.switched, self._switches
-            self._switches = tuple(map(switches, self.layers.values()))
+            self._switches = tuple(map(switches, self._layers.values()))
             if self._switches != before:
                 task = self._task
                 self._set_task(Supervised(self, task.optimizer, task.outputs, task.mixup))
         return self._task
 
     @property
-    def optimizer(self) -> Optimizer:
-        """The update rule."""
-        return self.task.optimizer
+    def optimizer(self) -> RuleView:
+        """The update rule; its numbers can be read and set (`model.optimizer.learning_rate`)."""
+        _ = self.task  # raises before `compile`
+        return RuleView(self)
 
     def _set_task(self, task: Supervised | None) -> None:
         self._task, self._state = task, None
         self._seen = Identity.switched
-        self._switches = tuple(map(switches, self.layers.values()))
+        self._switches = tuple(map(switches, self._layers.values()))
 
     def features(self, layer: str | None = None) -> Model:
         """What the network has learned: a Model of its own, up to a layer's output.
@@ -364,8 +398,8 @@ class Weighted(Graph, Guarded):
 
         self._present()  # drawn as this network draws them
         target = self._before_output() if layer is None else self._use(layer)
-        inputs = entered(target.symbols, self._inputs)
-        outputs = target.symbols
+        inputs = entered(target.call.symbols, self._inputs)
+        outputs = target.call.symbols
         return Model(
             inputs[0] if len(inputs) == 1 else inputs,
             outputs[0] if len(outputs) == 1 else outputs,
@@ -392,6 +426,6 @@ class Weighted(Graph, Guarded):
         if node is None:
             raise DescendError(
                 f"{self.name}: before its output there is not one layer alone; name one of: "
-                f"{', '.join(self.layers)}"
+                f"{', '.join(self._layers)}"
             )
         return node

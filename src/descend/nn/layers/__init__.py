@@ -1,6 +1,7 @@
 """The layers of the lectures, one family a file."""
 
 from descend.nn.layers.affine import RandomAffine, RandomRotation, RandomTranslation, RandomZoom
+from descend.nn.layers.arithmetic import Arithmetic, Index
 from descend.nn.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
 from descend.nn.layers.augmentation import (
     RandomBrightness,
@@ -94,6 +95,7 @@ __all__ = [
     "Activation",
     "Add",
     "AdditiveAttention",
+    "Arithmetic",
     "Attention",
     "Average",
     "AveragePooling1D",
@@ -130,6 +132,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "Index",
     "LSTMCell",
     "Layer",
     "LayerNormalization",

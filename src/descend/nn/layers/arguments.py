@@ -33,7 +33,6 @@ _KERAS: dict[str, tuple[Any, str]] = {
     ),
     "dynamic": ((None, False), "every step is compiled"),
     "implementation": (..., ""),
-    "input_length": (..., ""),
     "ragged": ((None, False), "pad the sequences and mask the padding (Masking, mask_zero=True)"),
     "renorm": ((None, False), "there is the plain formula alone"),
     "seed": ((None,), "all that is random follows from fit(seed=...)"),
@@ -74,15 +73,34 @@ class LayerType(Open):
             copied_by = given.pop("copied_by", None)
             if copied_by is not None:
                 return copied_by(given)
+            known = inspect.signature(cls.__init__).parameters
+            shape = first_shape({n: given.pop(n) for n in _FIRST if n in given and n not in known})
             arguments, given = checked(cls, cls.__init__, args, given)
             layer = super().__call__(*args, **given)
             vars(layer)["_arguments"] = arguments
+            if shape is not None:
+                vars(layer)["_input_shape"] = shape
             return layer
 
         @property
         def __signature__(cls) -> inspect.Signature:
             """The arguments, for `help` and for editors."""
             return signature_of(cls.__init__)
+
+
+# what a first layer of a Sequential may be told of its input
+_FIRST = ("input_shape", "batch_input_shape", "input_dim", "input_length")
+
+
+def first_shape(given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The shape of a row that `input_shape=`, `input_dim=` and their like say."""
+    if given.get("batch_input_shape") is not None:
+        return tuple(given["batch_input_shape"])[1:]
+    if given.get("input_shape") is not None:
+        shape = given["input_shape"]
+        return tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    sizes = [given[n] for n in ("input_length", "input_dim") if given.get(n) is not None]
+    return tuple(sizes) or None
 
 
 def signature_of(function: Callable) -> inspect.Signature:

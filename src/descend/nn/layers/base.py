@@ -19,6 +19,7 @@ from descend.nn import activations, initializers, regularizers
 from descend.nn.layers.arguments import LayerType
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, identity_of, share, switch
+from descend.nn.layers.variables import Shown
 
 Shape = tuple[int, ...]
 Arrays = dict[str, Any]
@@ -42,8 +43,26 @@ or, as a frozen dataclass, as apply(self, params, state, x, *, key=None, trainin
 returns (output, state)."""
 
 
+# whether the layer that is called is to work as at prediction, always
+_TRAINING: ContextVar[Any] = ContextVar("_TRAINING", default=None)
+
+
+def _with_training(method: Callable) -> Any:
+    """A `__call__` that also takes `training`."""
+
+    @functools.wraps(method)
+    def call(self: Layer, *inputs: Any, training: Any = None, **options: Any) -> Any:
+        before = _TRAINING.set(_TRAINING.get() if training is None else training)
+        try:
+            return method(self, *inputs, **options)
+        finally:
+            _TRAINING.reset(before)
+
+    return call
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layer(Guarded, metaclass=LayerType):
+class Layer(Shown, Guarded, metaclass=LayerType):
     """A frozen description of hyperparameters with three pure functions.
 
         build(input_shape)                                     -> output shape, no batch axis
@@ -104,6 +123,8 @@ class Layer(Guarded, metaclass=LayerType):
         for method in ("apply", "preactivation"):
             if method in vars(cls):
                 setattr(cls, method, _in_compute_dtype(vars(cls)[method]))
+        if "__call__" in vars(cls):
+            setattr(cls, "__call__", _with_training(vars(cls)["__call__"]))  # noqa: B010
         if cls.__module__.startswith(
             "descend."
         ):  # a user's layers are handed to load_model by name
@@ -209,14 +230,19 @@ class Layer(Guarded, metaclass=LayerType):
         inside = self.inner().get(name) if rest else None
         return self.trainable and (inside is None or inside.trains(rest))
 
-    def __call__(self, inputs: Any) -> Any:
-        """Put this layer behind the symbols `inputs`; returns the symbol of its output."""
+    def _put(self, inputs: Any) -> Any:
+        """Put this layer behind the symbols `inputs`; returns the symbol of its output.
+
+        With training=False it works as at prediction, also while the network is trained.
+        """
         from descend.nn.symbols import connect
 
         inside = CALLED_INSIDE.get()
         if inside is not None:
             return inside(self, inputs)
-        return connect(self, inputs)
+        return connect(self, inputs, _TRAINING.get())
+
+    __call__ = _with_training(_put)
 
     # -- numbers that a sweep may vary --------------------------------------------------------
 

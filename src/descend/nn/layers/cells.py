@@ -37,7 +37,7 @@ class Cell(Layer):
         """How a stateful layer names the states it keeps."""
         return tuple(f"state_{i}" for i in range(len(self.state_shapes(step_shape))))
 
-    def weights(self, key: jax.Array, step_shape: Shape) -> Arrays:
+    def draw(self, key: jax.Array, step_shape: Shape) -> Arrays:
         """The parameters for the shape of one step of input."""
         return self.init(key, (tuple(step_shape), *self.state_shapes(step_shape)))[0]
 
@@ -160,9 +160,9 @@ class GatedCell(Cell):
 
     def init(self, key, input_shape):
         """The weights."""
-        return self.weights(key, input_shape[0]), {}
+        return self.draw(key, input_shape[0]), {}
 
-    def weights(self, key, step_shape):
+    def draw(self, key, step_shape):
         """Kernel, recurrent_kernel, bias."""
         width = self.units * self.recurrence.gates
         params = {
@@ -378,7 +378,7 @@ class StackedRNNCells(Cell):
         """The weights of all cells."""
         params: Arrays = {}
         for number, (cell, shape) in enumerate(self._levels(tuple(input_shape[0]))):
-            drawn = cell.weights(jax.random.fold_in(key, number), shape)
+            drawn = cell.draw(jax.random.fold_in(key, number), shape)
             params |= prefixed(f"cell_{number}", drawn)
         return params, {}
 

@@ -25,6 +25,7 @@ class Identity:
         source: while a fit runs, (run, the layer's name there): the arrays are `run.state`'s.
         name: what a graph called the layer first, where it has no name.
         input_shape: what the layer was first built for.
+        home: weak reference to a network that draws the weights when the layer is asked for them.
         owner: the identity of the outermost layer that it stands in, its own where it stands alone.
         descriptions: the layer objects, one for each graph, that are this one layer.
     """
@@ -38,6 +39,7 @@ class Identity:
         self.name: str | None = None
         self.input_shape: Any = None
         self.owner: Identity | None = None
+        self.home: Any = None
         self.descriptions: WeakSet[Layer] = WeakSet()
 
     @property
@@ -51,6 +53,16 @@ class Identity:
             return self.params or {}, self.state
         run, name = self.source
         return run.state.params.get(name, {}), run.state.layers.get(name, {})
+
+    def adopt(self, params: Arrays, state: Arrays) -> None:
+        """Take other arrays; where a fit runs, from its next epoch on."""
+        if self.source is None:
+            self.params, self.state = params, state
+            return
+        run, name = self.source
+        parts = {"params": params, "layers": state}
+        new = {n: {**getattr(run.state, n), name: a} for n, a in parts.items() if a}
+        run.state = run.state._replace(**new)
 
 
 def identity_of(layer: Layer) -> Identity:

@@ -115,7 +115,7 @@ class OverTime(Layer):
                 name: jnp.zeros((self.batch_size, *shape))
                 for name, shape in zip(names, shapes, strict=True)
             }
-        return self.named(self.stepped().weights(key, step)), state
+        return self.named(self.stepped().draw(key, step)), state
 
     def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
         """The output of the last step, or of all, and the last states where they are returned."""

@@ -64,7 +64,7 @@ def from_torch_state(
     present = model._present()
     for name in channels_last:
         if name not in model.layers:
-            raise unknown("layer in channels_last", name, model.layers)
+            raise unknown("layer in channels_last", name, model.layer_names)
     orders = orders_of(model, set(channels_last))
     if mapping is None:
         found = _by_order(model, arrays, present, orders)
@@ -124,7 +124,7 @@ def _target(model: Model, name: str, present: Any) -> tuple[Layer, dict[str, tup
     """(the layer, the shapes of its arrays, how their names begin in the outermost layer)."""
     root, *path = name.split(".")
     if root not in model.layers:
-        holding = [n for n in model.layers if n in present[0] or n in present[1]]
+        holding = [n for n in model.layer_names if n in present[0] or n in present[1]]
         raise unknown("layer of ours in mapping", name, holding)
     layer = model.layers[root]
     held = {**present[0].get(root, {}), **({} if layer.carries else present[1].get(root, {}))}
@@ -171,7 +171,7 @@ def _by_order(
     present: Any,
     orders: Mapping[str, tuple[Order, Order]],
 ) -> dict[tuple[str, str], np.ndarray]:
-    layers = [n for n in model.layers if n in present[0] or n in present[1]]
+    layers = [n for n in model.layer_names if n in present[0] or n in present[1]]
     modules = _modules(arrays)
     try:
         if len(layers) != len(modules):

@@ -1,0 +1,162 @@
+"""Arithmetic and indexing of symbols, as layers: x + y, 1 - x, x ** 2, x @ y, x[:, -1]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError, ShapeError
+from descend.nn.layers.base import Layer
+from descend.nn.layers.merge import Merge
+
+OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": jnp.add,
+    "subtract": jnp.subtract,
+    "multiply": jnp.multiply,
+    "divide": jnp.divide,
+    "power": jnp.power,
+    "matmul": jnp.matmul,
+}
+ROWS = 3  # of the batch on which shapes are worked out
+
+
+@dataclass(frozen=True, eq=False)
+class Arithmetic(Merge):
+    """Two symbols, or a symbol and a number, joined by an operation.
+
+    Args:
+        operation: "add", "subtract", "multiply", "divide", "power" or "matmul".
+        number: constant that stands in for the second operand: a number or a tuple of them, as
+            long as the last axis.
+        reverse: whether the constant comes first, as in 1 - x.
+
+    Axes of size one are broadcast against the other's, as in NumPy, where both have as many axes;
+    "matmul" is the product of each row's matrices.
+
+    Raises:
+        ShapeError: shapes that do not fit.
+    """
+
+    operation: str
+    number: Any = None
+    reverse: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.operation not in OPERATIONS:
+            raise DescendError(f"operation must be one of {list(OPERATIONS)}: {self.operation!r}")
+
+    def build(self, input_shape: Any) -> Any:
+        """The shape of the result."""
+        several = self.number is None
+        shapes = input_shape if several else (input_shape,)
+        if several and len({len(s) for s in shapes}) > 1:
+            raise ShapeError(
+                f"{self.label}: shapes {shapes} have different numbers of axes; Reshape one of them"
+            )
+        xs = [jax.ShapeDtypeStruct((ROWS, *s), jnp.float32) for s in shapes]
+        try:
+            y = jax.eval_shape(self._of, *xs)
+        except (TypeError, ValueError):
+            y = None
+        if y is None or y.shape[:1] != (ROWS,):
+            given = shapes if several else (*shapes, np.shape(self.number))
+            raise ShapeError(f"{self.label}: {self.operation} does not fit shapes {given}")
+        return y.shape[1:]
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """The result."""
+        return self._of(*(x if self.number is None else (x,))), state
+
+    def output_mask(self, x, mask):
+        """Where all inputs are real."""
+        return super().output_mask(x, mask) if isinstance(mask, tuple) else mask
+
+    def _of(self, x: Any, *others: Any) -> Any:
+        if others:
+            y = others[0]
+        else:
+            y = jnp.asarray(self.number, x.dtype)
+            y = jnp.reshape(y, (1,) * (x.ndim - y.ndim) + y.shape)
+        pair = (y, x) if self.reverse else (x, y)
+        return OPERATIONS[self.operation](*pair)
+
+
+@dataclass(frozen=True, eq=False)
+class Index(Layer):
+    """A part of every row: x[:, 0], x[..., 1:3], x[:, None].
+
+    Args:
+        key: an entry for each axis behind the batch's: a whole number, [start, stop, step] of a
+            slice, "..." or "new" (None).
+    """
+
+    key: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        plain = tuple(tuple(e) if isinstance(e, list) else e for e in self.key)  # from JSON
+        object.__setattr__(self, "key", plain)
+
+    @classmethod
+    def of(cls, key: Any) -> Index:
+        """The layer for what stands in brackets; the first entry is the batch axis, all of it."""
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        if first is Ellipsis:
+            rest = [first, *rest]
+        elif first != slice(None):
+            raise DescendError(
+                f"a symbol is indexed behind its batch axis: x[:, ...], got x[{key!r}]. Rows of a "
+                "batch are not picked apart inside a network."
+            )
+        return cls(tuple(map(_written, rest)))
+
+    def build(self, input_shape: Any) -> Any:
+        """The shape of the part."""
+        try:
+            y = jax.eval_shape(self._of, jax.ShapeDtypeStruct((ROWS, *input_shape), jnp.float32))
+        except (IndexError, TypeError, ValueError):
+            raise ShapeError(
+                f"{self.label}: {self.key} is no part of rows of shape {tuple(input_shape)}"
+            ) from None
+        for size, entry in zip(input_shape, self.key, strict=False):
+            if entry == "...":
+                break
+            if isinstance(entry, int) and not -size <= entry < size:
+                raise ShapeError(f"{self.label}: {entry} is not in an axis of {size}")
+        return y.shape[1:]
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """The part."""
+        return self._of(x), state
+
+    def output_mask(self, x, mask):
+        """The input's where all steps stay."""
+        whole = not self.key or self.key[0] in ("...", (None, None, None))
+        return mask if whole else None
+
+    def _of(self, x: Any) -> Any:
+        return x[(slice(None), *map(_read, self.key))]
+
+
+def _written(entry: Any) -> Any:
+    if isinstance(entry, slice):
+        return (entry.start, entry.stop, entry.step)
+    if entry is Ellipsis:
+        return "..."
+    if entry is None:
+        return "new"
+    if isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
+        return int(entry)
+    raise DescendError(f"a symbol is indexed by whole numbers and slices, got {entry!r}")
+
+
+def _read(entry: Any) -> Any:
+    if isinstance(entry, tuple):
+        return slice(*entry)
+    return {"...": Ellipsis, "new": None}.get(entry, entry) if isinstance(entry, str) else entry
