@@ -459,6 +459,8 @@ def _with_rows(mask: Any, rows: jax.Array | None) -> Any:
     """A mask of steps that also leaves out the rows that only fill up a batch."""
     if rows is None:
         return mask
+    if isinstance(mask, tuple):
+        return tuple(_with_rows(one, rows) for one in mask)
     real = rows > 0
     return real if mask is None else mask & real[:, None]
 

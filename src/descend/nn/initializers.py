@@ -72,6 +72,29 @@ class Normal(Initializer):
 
 
 @dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """N(0, stddev^2) without what lies beyond two standard deviations."""
+
+    stddev: float = 0.05
+
+    def __post_init__(self):
+        _positive("TruncatedNormal", "stddev", self.stddev)
+
+    def _draw(self):
+        return jax_initializers.truncated_normal(self.stddev)
+
+
+@dataclass(frozen=True)
+class Identity(Initializer):
+    """gain times the unit matrix: a layer that starts by passing its input on."""
+
+    gain: float = 1.0
+
+    def _draw(self):
+        return lambda key, shape, dtype: self.gain * _unit_matrix(shape, dtype)
+
+
+@dataclass(frozen=True)
 class Uniform(Initializer):
     """U(minval, maxval)."""
 
@@ -146,6 +169,12 @@ class Orthogonal(Initializer):
         return jax_initializers.orthogonal(self.gain)
 
 
+def _unit_matrix(shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    if len(shape) != 2:
+        raise ValueError("a unit matrix has two axes")
+    return jnp.eye(shape[0], shape[1], dtype=dtype)
+
+
 def _positive(owner: str, field: str, value: float) -> None:
     if not value > 0:
         raise DescendError(f"{owner}: {field} must be positive, got {value}")
@@ -155,6 +184,7 @@ BY_NAME: dict[str, type[Initializer]] = {
     "zeros": Zeros,
     "constant": Constant,
     "normal": Normal,
+    "truncated_normal": TruncatedNormal,
     "uniform": Uniform,
     "glorot_uniform": GlorotUniform,
     "glorot_normal": GlorotNormal,
@@ -163,6 +193,13 @@ BY_NAME: dict[str, type[Initializer]] = {
     "lecun_uniform": LecunUniform,
     "lecun_normal": LecunNormal,
     "orthogonal": Orthogonal,
+    "identity": Identity,
+}
+# Keras's other names
+ALIASES: dict[str, list] = {
+    "ones": ["constant", {"value": 1.0}],
+    "random_normal": ["normal", {}],
+    "random_uniform": ["uniform", {}],
 }
 _NAMES = {cls: name for name, cls in BY_NAME.items()}
 
@@ -171,9 +208,10 @@ def get(identifier: str | Initializer | list) -> Initializer:
     """The initialiser meant by a name, an instance, or the [name, fields] of `describe`."""
     if isinstance(identifier, Initializer):
         return identifier
-    name, fields = identifier if isinstance(identifier, list) else (identifier, {})
+    alias = ALIASES.get(identifier) if isinstance(identifier, str) else None
+    name, fields = alias or (identifier if isinstance(identifier, list) else (identifier, {}))
     if name not in BY_NAME:
-        raise unknown("initializer", identifier, BY_NAME)
+        raise unknown("initializer", identifier, [*BY_NAME, *ALIASES])
     return BY_NAME[name](**fields)
 
 

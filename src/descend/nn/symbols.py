@@ -110,7 +110,8 @@ def connect(layer: Layer, inputs: Any) -> Any:
             raise DescendError(
                 f"{layer.label} was called on {type(source).__name__}; a layer is called on the "
                 "symbol of an Input or of another layer. For arrays use "
-                "layer.apply(params, state, x)."
+                "layer.apply(params, state, x). A layer that the `call` of another one calls must "
+                "be an attribute of that, set in its __init__."
             )
     if several and not layer.joins and len(sources) != 1:
         raise ShapeError(

@@ -16,6 +16,7 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
 from descend.nn import activations, initializers, regularizers
+from descend.nn.layers.arguments import LayerType
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, identity_of, share, switch
 
@@ -29,10 +30,20 @@ _CODECS: dict[str, tuple[Callable, Callable]] = {
     "regularizer": (regularizers.describe, regularizers.get),
 }
 REGISTRY: dict[str, type[Layer]] = {}
+# What calling a layer does while the `call` of a layer around it runs (see nn/layers/running.py)
+CALLED_INSIDE: ContextVar[Callable | None] = ContextVar("CALLED_INSIDE", default=None)
+_UNWRITTEN = """{name} says nowhere what it computes. Write it as `call`, in jax.numpy:
+
+    class {name}(Layer):
+        def call(self, x):
+            return 2 * x
+
+or, as a frozen dataclass, as apply(self, params, state, x, *, key=None, training=False), which \
+returns (output, state)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layer(Guarded):
+class Layer(Guarded, metaclass=LayerType):
     """A frozen description of hyperparameters with three pure functions.
 
         build(input_shape)                                     -> output shape, no batch axis
@@ -99,6 +110,8 @@ class Layer(Guarded):
             REGISTRY[cls.__name__] = cls
 
     def __post_init__(self) -> None:
+        if type(self).apply is Layer.apply:
+            raise DescendError(_UNWRITTEN.format(name=type(self).__name__))
         if self.compute_dtype is not None:
             object.__setattr__(self, "compute_dtype", _float_dtype(self, self.compute_dtype))
         for field in dataclasses.fields(self):
@@ -196,6 +209,9 @@ class Layer(Guarded):
         """Put this layer behind the symbols `inputs`; returns the symbol of its output."""
         from descend.nn.symbols import connect
 
+        inside = CALLED_INSIDE.get()
+        if inside is not None:
+            return inside(self, inputs)
         return connect(self, inputs)
 
     # -- numbers that a sweep may vary --------------------------------------------------------
@@ -255,12 +271,13 @@ class Layer(Guarded):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             kind = field.name.rsplit("_", 1)[-1]
-            if isinstance(value, Layer):
-                value = value.described()
-            elif isinstance(value, tuple) and value and isinstance(value[0], Layer):
-                value = [layer.described() for layer in value]
-            result[field.name] = _CODECS[kind][0](value) if kind in _CODECS else value
+            write = _CODECS[kind][0] if kind in _CODECS else write_value
+            result[field.name] = write(value)
         return result
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras's name of `config`."""
+        return self.config()
 
     def described(self) -> dict[str, Any]:
         """Class and `config`, from which `layer_from` makes the layer again."""
@@ -269,7 +286,7 @@ class Layer(Guarded):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """The layer that `config` describes; raises DescendError on unknown or bad fields."""
-        values = {name: _read(value) for name, value in config.items()}
+        values = {name: read_value(value) for name, value in config.items()}
         try:
             return cls(**values)
         except TypeError as error:
@@ -321,12 +338,21 @@ def layer_from(
 _custom: ContextVar[Mapping[str, type[Layer]] | None] = ContextVar("_custom", default=None)
 
 
-def _read(value: Any) -> Any:
+def write_value(value: Any) -> Any:
+    """A field's value for JSON: layers by their description."""
+    if isinstance(value, Layer):
+        return value.described()
+    if isinstance(value, tuple) and value and isinstance(value[0], Layer):
+        return [layer.described() for layer in value]
+    return value
+
+
+def read_value(value: Any) -> Any:
     """A field's value from JSON: layers, and tuples that JSON made lists."""
     if isinstance(value, Mapping) and set(value) == {"class", "config"}:
         return layer_from(value)
     if isinstance(value, list) and all(isinstance(v, (int, float, list, Mapping)) for v in value):
-        return tuple(_read(v) for v in value)  # not [name, fields] of an initializer
+        return tuple(read_value(v) for v in value)  # not [name, fields] of an initializer
     return value
 
 
