@@ -171,6 +171,7 @@ def save_checkpoint(run: Any, path: str | Path) -> None:
         "epoch": run.epoch + 1,
         "history": {k: np.asarray(v).tolist() for k, v in run.history.history.items()},
         "epochs": run.history.epoch,
+        "logged": run.history.logged,
         "stopped": run.history.stopped,
         "identity": run.identity,
     }
@@ -218,6 +219,7 @@ def load_checkpoint(path: str | Path, run: Any, identity: dict[str, Any]) -> Non
     run.state = unflatten(arrays, run.snapshot.state, "state", path)
     run.history.history = description["history"]
     run.history.epoch = description["epochs"]
+    run.history.logged = description.get("logged", {})
     run.history.stopped = description["stopped"]
     run.epoch = description["epoch"] - 1
     if run.members is not None:

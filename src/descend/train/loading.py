@@ -53,4 +53,5 @@ def load_with_extra(
         model.history = History()
         model.history.history = described["history"]
         model.history.epoch = described["epochs"]
+        model.history.logged = described.get("logged", {})
     return model, described.get("extra", {})

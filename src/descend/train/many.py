@@ -102,11 +102,11 @@ class Many:
 
     def best(self, monitor: str | None = None, mode: str = "auto") -> Member:
         """The member whose weights have the best `monitor` (val_loss, else loss); no NaN."""
-        from descend.train.callbacks import _direction
+        from descend.train.callbacks.base import direction
 
         if monitor is None:
             monitor = "val_loss" if "val_loss" in self.members[0].history.history else "loss"
-        sign = _direction(monitor, mode, "best")
+        sign = direction(monitor, mode, "best", self.members[0]._of)
         scores = np.array([sign * m.final(monitor) for m in self.members])
         if np.isnan(scores).all():
             raise DescendError("every member diverged: sweep smaller learning rates")
@@ -428,7 +428,9 @@ def _train(
         validation = Arrays(checks[0], max(map(len, held)), False, 0, held)
 
     from descend.train.callbacks import EarlyStopping, Progress
+    from descend.train.callbacks.base import listed
 
+    callbacks = listed(callbacks)
     stops = [c for c in callbacks if isinstance(c, EarlyStopping)]
     shown = [Progress(verbose)] if verbose else []
     run = engine.train(
@@ -440,6 +442,7 @@ def _train(
         validation=validation,
         members=padded,
         model=model,
+        verbose=verbose,
     )
     final = run.state
     return [

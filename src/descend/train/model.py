@@ -14,9 +14,10 @@ from descend.nn.graph import Graph
 from descend.nn.symbols import Input, Symbol
 from descend.train import checkpoint, compiling, engine, optimizers, prediction, rows
 from descend.train.callbacks import Callback, Progress, show_logs
+from descend.train.callbacks.base import call_all, introduce, listed
 from descend.train.feeds import Arrays, Stream
 from descend.train.history import History
-from descend.train.program import evaluation
+from descend.train.program import evaluation, finished
 from descend.train.run import Run, Snapshot
 from descend.train.supervised import Supervised
 from descend.train.weights import Weighted
@@ -152,7 +153,7 @@ class Model(Weighted):
         anew = seed is not None
         seed = rows.require_seed(self.seed if seed is None else seed)
         rows.require_epochs(epochs, initial_epoch)
-        callbacks = [callbacks] if hasattr(callbacks, "on_epoch_end") else list(callbacks or ())
+        callbacks = listed(callbacks)
         self.stop_training = False
         if isinstance(x, Stream):
             feed, validation, identity, make_chunk = self._streamed(
@@ -193,6 +194,7 @@ class Model(Weighted):
                 resume=resume,
                 make_chunk=make_chunk,
                 on_interrupt=on_interrupt,
+                verbose=verbose,
             )
         except BaseException:  # it diverged, or a callback failed: keep what was reached
             if self._run is not None:
@@ -266,31 +268,59 @@ class Model(Weighted):
         verbose: int | bool = 1,
         sample_weight: Any = None,
         return_dict: bool = False,
+        callbacks: Any = None,
     ) -> Any:
         """The cost, and metrics, on given rows at prediction.
+
+        Args:
+            x, y, sample_weight: as in `fit`.
+            batch_size: rows at a time.
+            verbose: 1 prints the result.
+            return_dict: whether a dict by name is returned.
+            callbacks: their on_test_begin and on_test_end are called.
 
         Returns:
             The cost as a float; a list [cost, *metrics] where there are metrics; or a dict.
         """
-        task = self.task
+        task, callbacks = self.task, listed(callbacks)
         where = "evaluation data"
         data = rows.make_rows(self, task.outputs, x, y, sample_weight, where)
         data = rows.weighted(data, task.outputs, where=where)
         whole = self.whole_feed(data, batch_size or rows.DEFAULT_BATCH, where)
         self._present()
         state = self.start_state(task, self.seed)
-        sums = evaluation(task, whole)(state)
-        logs = {name: float(task.finish(name, s[0] / s[1])) for name, s in sums.items()}
+        introduce(callbacks, self, epochs=1, steps=whole.steps, verbose=verbose)
+        call_all(callbacks, "on_test_begin", {})
+        sums = finished(task, evaluation(task, whole)(state))
+        logs = {name: float(value) for name, value in sums.items()}
+        call_all(callbacks, "on_test_end", logs)
         if verbose:
             print(show_logs(logs))
         if return_dict:
             return logs
         return list(logs.values()) if len(logs) > 1 else logs["loss"]
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | bool = 0) -> Any:
-        """The outputs on rows x: an array (n, ...), or a list of them for several outputs."""
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | bool = 0,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs on rows x: an array (n, ...), or a list of them for several outputs.
+
+        Args:
+            x: as in `fit`.
+            batch_size: rows at a time; the numbers do not depend on it.
+            verbose: has no effect.
+            callbacks: their on_predict_begin and on_predict_end are called.
+        """
+        callbacks = listed(callbacks)
         arrays = rows.make_inputs(self, x, "prediction data")
+        introduce(callbacks, self, epochs=1, steps=None, verbose=verbose)
+        call_all(callbacks, "on_predict_begin", {})
         found = prediction.predict(self, arrays, batch_size)
+        call_all(callbacks, "on_predict_end", {})
         return found[0] if self.single_output else found
 
     def monte_carlo(self, x: Any, samples: int = 100, seed: int = 0) -> prediction.MonteCarlo:
@@ -365,6 +395,7 @@ class Model(Weighted):
         history = self._run.history if self._run is not None else self.history
         if history is not None:
             described |= {"history": history.history, "epochs": history.epoch}
+            described["logged"] = history.logged
         checkpoint.write(path, "model", described, arrays)
 
 
