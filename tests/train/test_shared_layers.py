@@ -145,8 +145,9 @@ def test_what_cannot_be_shared_is_refused():
         Sequential([Input((5,)), layer])
     inner = Dense(3)
     i = Input((5, 4))
+    twice = Model(i, Add()([TimeDistributed(inner)(i), TimeDistributed(inner)(i)]))
     with pytest.raises(DescendError, match="stands in two places"):
-        Model(i, Add()([TimeDistributed(inner)(i), TimeDistributed(inner)(i)]))
+        twice.predict(np.ones((1, 5, 4)))
 
 
 # -- trainable ------------------------------------------------------------------------------------

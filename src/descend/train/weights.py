@@ -72,6 +72,7 @@ class Weighted(Graph, Guarded):
         self._switches: tuple[Any, ...] = ()
         self._identities = {name: layer.identity for name, layer in self.layers.items()}
         self._brought = self._join()
+        self._claimed = False
 
     # -- attributes ---------------------------------------------------------------------------
 
@@ -99,7 +100,6 @@ class Weighted(Graph, Guarded):
         """The layers that have weights already; raises where they cannot be shared."""
         for node in self.nodes:
             identity = node.layer.identity
-            claim(node.layer, identity, self.name)
             if identity.input_shape is None:
                 identity.input_shape = node.input_shape
             require_same_arrays(node.layer, identity.input_shape, node.input_shape)
@@ -125,6 +125,12 @@ class Weighted(Graph, Guarded):
                     fresh[name] = {**fresh[name], **stay}
         return drawn
 
+    def _claim(self) -> None:
+        """Raise DescendError where a layer has its weights inside another one."""
+        for layer in () if self._claimed else self.layers.values():
+            claim(layer, layer.identity, self.name)
+        self._claimed = True
+
     def _draw(self, seed: int) -> None:
         """Draw the weights of layers that have none."""
         prepare()
@@ -143,6 +149,7 @@ class Weighted(Graph, Guarded):
     def start_state(self, task: Supervised, seed: int) -> State:
         """The state to train from, its weights drawn from `seed` where there are none yet."""
         prepare()
+        self._claim()
         new = [n for n, one in self._identities.items() if not one.drawn]
         if new and len(new) == len(self._identities) - len(self._brought):
             draw = jax.jit(
@@ -199,6 +206,7 @@ class Weighted(Graph, Guarded):
         return self._present()[1]
 
     def _present(self) -> tuple[Any, Any]:
+        self._claim()
         if not self._drawn:
             self._draw(self.seed)
         arrays = {name: identity.present() for name, identity in self._identities.items()}

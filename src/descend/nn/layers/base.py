@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -178,6 +178,10 @@ class Layer(Guarded, metaclass=LayerType):
         """The layers that this one's fields hold, by field."""
         fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
         return {name: value for name, value in fields if isinstance(value, Layer)}
+
+    def parts(self) -> Iterator[Layer]:
+        """The layers inside, also those of networks."""
+        yield from self.inner().values()
 
     def with_trainable(self, trainable: bool) -> Layer:
         """This layer and all inside it, trained or frozen."""

@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -38,6 +38,7 @@ from descend.nn.layers.failing import guarded
 from descend.nn.layers.running import (
     Run,
     Weight,
+    another,
     changed,
     default_initializer,
     drawn,
@@ -316,9 +317,18 @@ class Called(Layer):
         """The layers that are attributes."""
         return {name: part for name, part in self._parts.items() if isinstance(part, Layer)}
 
+    def parts(self) -> Iterator[Layer]:
+        """The layers that are attributes, and those of networks that are."""
+        for part in self._parts.values():
+            yield from part.layers.values() if isinstance(part, Graph) else [part]
+
     def with_trainable(self, trainable: bool) -> Layer:
         """This layer, trained or frozen; those inside follow when it is built."""
-        return self.copied({"trainable": trainable})
+        return self.with_fields(trainable=trainable)
+
+    def another(self) -> Layer:
+        """A layer that is described alike, with weights of its own."""
+        return self.copied(changed(vars(self), another))
 
     def trains(self, array: str) -> bool:
         """As in Layer, also for networks inside."""

@@ -36,12 +36,16 @@ class Guarded(metaclass=Open):
 
     def _set(self, name: str, value: Any) -> None:
         """Set an attribute of an object that is made; raises AttributeRefused."""
-        private = name.startswith("_") and name != "_name"
-        if not private and getattr(getattr(type(self), name, None), "fset", None) is None:
+        if not self._takes(name):
             raise AttributeRefused(
                 f"{self.label}: setting {name} would do nothing here. {self._instead(name)}"
             )
         object.__setattr__(self, name, value)
+
+    def _takes(self, name: str) -> bool:
+        """Whether an attribute may be set."""
+        settable = getattr(getattr(type(self), name, None), "fset", None) is not None
+        return settable or (name.startswith("_") and name != "_name")
 
     @property
     def label(self) -> str:

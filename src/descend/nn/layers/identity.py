@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
@@ -69,17 +67,6 @@ def share(identity: Identity, layer: Layer) -> None:
     identity.descriptions.add(layer)
 
 
-def inside(layer: Layer) -> Iterator[Layer]:
-    """The layers that a layer's fields hold."""
-    from descend.nn.layers.base import Layer
-
-    for field in dataclasses.fields(layer):
-        value = getattr(layer, field.name)
-        for one in value if isinstance(value, (tuple, list)) else (value,):
-            if isinstance(one, Layer):
-                yield one
-
-
 def switch(layer: Layer, trainable: bool) -> None:
     """Freeze a layer and all inside it, or let training change them, in every graph."""
     identity = identity_of(layer)
@@ -90,14 +77,14 @@ def switch(layer: Layer, trainable: bool) -> None:
     for one in list(identity.descriptions):
         object.__setattr__(one, "trainable", trainable)
         vars(one).pop("_graphs", None)  # what a block has wired knows of it
-        for inner in inside(one):
+        for inner in one.parts():
             switch(inner, trainable)
     Identity.switched += 1
 
 
 def switches(layer: Layer) -> tuple[bool, ...]:
     """Whether a layer, and each one inside it, is trained."""
-    return (layer.trainable, *(flag for inner in inside(layer) for flag in switches(inner)))
+    return (layer.trainable, *(flag for inner in layer.parts() for flag in switches(inner)))
 
 
 def claim(layer: Layer, owner: Identity, where: str) -> None:
@@ -110,10 +97,10 @@ def claim(layer: Layer, owner: Identity, where: str) -> None:
     if identity.owner is not None and identity.owner is not owner:
         raise DescendError(
             f"{where}: {layer.label} stands in two places, of which one is inside another layer. "
-            "A layer inside another has its weights there, so the two could not share them: make "
-            "two layers, or call the outer layer twice."
+            "A layer inside another has its weights there, so the two cannot share them: make two "
+            "layers, or use it through the outer one alone."
         )
     identity.owner = owner
     if not layer.copies:
-        for inner in inside(layer):
+        for inner in layer.parts():
             claim(inner, owner, where)

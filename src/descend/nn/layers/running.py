@@ -20,6 +20,7 @@ from descend.nn.graph import Graph
 from descend.nn.layers.base import CALLED_INSIDE, Arrays, Layer, prefixed, scoped
 from descend.nn.layers.block import flat, nested
 from descend.nn.layers.tapping import Tap, opened, passed
+from descend.nn.rebuilding import symbols_over
 
 PRIVATE = ("_arguments", "_weights", "_built", "copied_by")  # ours among a layer's attributes
 
@@ -99,6 +100,16 @@ def frozen(held: Any) -> Any:
         inputs = held._inputs[0] if held.single_input else held._inputs
         outputs = held._outputs[0] if held.single_output else held._outputs
         return Graph(inputs, outputs, held.name, held._dtype, trainable=False)
+    return held
+
+
+def another(held: Any) -> Any:
+    """A layer or a network that is described alike, with weights of its own."""
+    if isinstance(held, Layer):
+        return held.another()
+    if isinstance(held, Graph):
+        layers = {name: layer.another() for name, layer in held.layers.items()}
+        return Graph(*symbols_over(held, layers), held.name, held._dtype)
     return held
 
 
