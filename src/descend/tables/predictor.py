@@ -4,23 +4,62 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from descend.data.formula import Design
+from descend.described import conforms
 from descend.errors import CheckpointError, DataError
 from descend.tables.calibrated import Calibrated
-from descend.tables.encoder import Encoder
+from descend.tables.columns import KINDS
+from descend.tables.encoder import PARTS, Encoder
 from descend.tables.encoding import Noted
-from descend.tables.heads import Quantiles
+from descend.tables.heads import Quantiles, Values
 from descend.tables.network import outputs
 from descend.tables.target import Target
+from descend.train.checkpoint import understood
 from descend.train.loading import load_with_extra
 from descend.train.model import Model
 
 FORMAT = 4
+
+
+class Parts(TypedDict):
+    """Rows of each part of a split."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class Source(TypedDict):
+    """The table that was fitted."""
+
+    source: str
+    sha256: str
+    rows: int
+    columns: list[str]
+
+
+class Described(TypedDict):
+    """What a file says of the training, besides its encoder, design and target."""
+
+    encoder: dict[str, Any]
+    design: dict[str, Any] | None
+    target: dict[str, Any]
+    calibrated: dict[str, Any] | None
+    options: dict[str, Any]
+    rows: Parts
+    split: str
+    best_epoch: int
+    seconds: float
+    stopped: str | None
+    data: Source
+    command: str | None
+    when: str
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -49,7 +88,11 @@ class TablePredictor:
             CheckpointError: not a file of descend, damaged, or a model without a table's recipe.
         """
         model, extra = load_with_extra(path)
-        described = extra.get("table")
+        with understood(path, "recipe of a table"):
+            return cls._made(path, model, extra.get("table"))
+
+    @classmethod
+    def _made(cls, path: str | Path, model: Model, described: Any) -> TablePredictor:
         if not isinstance(described, dict):
             raise CheckpointError(
                 f"{path} holds a network without a table's encoder, so columns cannot be put into "
@@ -60,12 +103,43 @@ class TablePredictor:
             by = described.get("versions", {}).get("descend")
             cure = "upgrade descend" if found > FORMAT else "fit the table again"
             raise CheckpointError(f"{path} was saved by another version of descend ({by}); {cure}")
+        conforms(described, Described, "the recipe")
         encoder = Encoder.from_json(described["encoder"])
         saved = described["calibrated"]
         calibrated = None if saved is None else Calibrated.from_json(saved)
         design = None if described["design"] is None else Design.from_json(described["design"])
         target = Target.from_json(described["target"])
-        return cls(model, encoder, target, calibrated, design, described)
+        found = cls(model, encoder, target, calibrated, design, described)
+        conforms(found, cls, "the recipe")
+        found._require_fit()
+        return found
+
+    def _require_fit(self) -> None:
+        """Raise DataError unless the parts belong to one network."""
+        target, head = self.target, self.target.head
+        assert head is not None
+        for column in self.encoder.columns:
+            if column.kind not in KINDS or not set(column.parts) <= {"years", *PARTS}:
+                raise DataError(f"its column {column.name!r} is encoded in an unknown way")
+        inputs = [n for n in (len(self.encoder.names()), len(self.encoder.embedded)) if n]
+        takes = [shape[-1] for shape in self.model.input_shapes]
+        gives = [shape[-1] for shape in self.model.output_shapes]
+        if inputs != takes or [head.outputs] != gives:
+            raise DataError(
+                f"its columns become {inputs} numbers, and its target asks for {head.outputs}; the "
+                f"network takes {takes} and gives {gives}"
+            )
+        sets = None if self.calibrated is None else self.calibrated.sets
+        spans = None if self.calibrated is None else self.calibrated.intervals
+        if (sets and not sets.margins) or (spans and not spans.margins):
+            raise DataError("its intervals or sets have no margin")
+        classes = [len(target.classes)] + ([sets.classes] if sets else [])
+        if target.classifies and set(classes) != {head.outputs}:
+            raise DataError(f"it has {head.outputs} probabilities of {classes} classes")
+        if isinstance(head, Values):
+            sizes = [len(target.names), *map(len, (head.mean, head.sd, head.low, head.high))]
+            if len(set(sizes)) > 1:
+                raise DataError(f"its numbers of {sizes} targets do not go together")
 
     @property
     def finished(self) -> bool:

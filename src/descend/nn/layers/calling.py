@@ -123,11 +123,8 @@ class Called(Layer):
         vars(layer).update(own | dict(changes) | {"copied_by": layer.copied})
         return layer
 
-    def _set(self, name: str, value: Any) -> None:
-        if name in {f.name for f in fields(self)}:
-            super()._set(name, value)
-        else:  # what `build` and `call` read
-            object.__setattr__(self, name, value)
+    def _takes(self, name: str) -> bool:
+        return name not in {f.name for f in fields(self)}
 
     def add_weight(
         self,
