@@ -14,8 +14,8 @@ from descend.described import conforms
 from descend.errors import CheckpointError, DataError
 from descend.tables.calibrated import Calibrated
 from descend.tables.columns import KINDS
-from descend.tables.encoder import PARTS, Encoder
-from descend.tables.encoding import Noted
+from descend.tables.encoder import Encoder
+from descend.tables.encoding import PARTS, Noted
 from descend.tables.heads import Quantiles, Values
 from descend.tables.network import outputs
 from descend.tables.target import Target

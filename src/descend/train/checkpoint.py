@@ -208,7 +208,7 @@ def history_of(description: Mapping[str, Any]) -> History:
     history.history, history.epoch = description["history"], description["epochs"]
     history.logged = logged
     for name, values in history.history.items():
-        epochs = history.epochs_of(name)
+        epochs = logged.get(name, history.epoch)
         made = set(epochs) <= set(history.epoch)  # not in all of them with `validation_freq`
         if not made or len(values) != len(epochs) or np.asarray(values).dtype.kind not in "fiub":
             raise CheckpointError(
