@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 from descend.data.formula import Design
 from descend.errors import CheckpointError, DataError
 from descend.tables.calibrated import Calibrated
+from descend.tables.columns import with_missing
 from descend.tables.encoder import Encoder
 from descend.tables.encoding import Noted
 from descend.tables.heads import Quantiles
@@ -32,6 +34,7 @@ class TablePredictor:
         design: of a formula, or None.
         calibrated: temperature, intervals and sets, or None where there are none.
         described: what a file says of the training; empty before it is saved.
+        na: {column: values} that count as missing.
     """
 
     model: Model
@@ -40,6 +43,7 @@ class TablePredictor:
     calibrated: Calibrated | None
     design: Design | None
     described: dict[str, Any]
+    na: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: str | Path) -> TablePredictor:
@@ -65,12 +69,14 @@ class TablePredictor:
         calibrated = None if saved is None else Calibrated.from_json(saved)
         design = None if described["design"] is None else Design.from_json(described["design"])
         target = Target.from_json(described["target"])
-        return cls(model, encoder, target, calibrated, design, described)
+        na = described["options"]["na"]
+        return cls(model, encoder, target, calibrated, design, described, na)
 
     def outputs(
         self, frame: pd.DataFrame, where: str = "the table"
     ) -> tuple[np.ndarray, dict[str, Noted]]:
         """What the network puts out, (n, members, ...), and what was missing or unknown."""
+        frame = with_missing(frame, self.na)
         if self.design is not None:
             frame = self.design.apply(frame, targets=False)
         x, noted = self.encoder.transform(frame, where)
@@ -88,6 +94,7 @@ class TablePredictor:
                 class that training did not see.
         """
         assert self.target.head is not None
+        frame = with_missing(frame, self.na)
         if self.design is not None:
             frame = self.design.apply(frame)
         x, _ = self.encoder.transform(frame, where)

@@ -162,7 +162,13 @@ def fit_prepared(
         target.head, members["validation"], prepared.y[split.validation], members["train"]
     )
     predictor = TablePredictor(
-        trained.model, prepared.encoder, target, calibrated, prepared.design, {}
+        trained.model,
+        prepared.encoder,
+        target,
+        calibrated,
+        prepared.design,
+        {},
+        prepared.options.na,
     )
     seconds = time.perf_counter() - began
     fitted = FittedTable(
