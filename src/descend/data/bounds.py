@@ -26,7 +26,7 @@ MOST_UNPACKED, UNPACKED_FROM = 300, 10**8  # times, and bytes below which it doe
 SPARSEST, SPARSE_FROM = 100, 10**6  # one in so many, and cells below which it does not matter
 
 
-def require_columns(where: str, names: Collection[str]) -> None:
+def require_few_columns(where: str, names: Collection[str]) -> None:
     """Raises DataError where there are too many columns, or a name is too long to be one."""
     if len(names) > MOST_COLUMNS:
         raise DataError(

@@ -51,7 +51,7 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        size = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        size = self._file.readinto(buffer)
         self._count += size
         require_sane_size(str(self._path), self._packed, self._count)
         return int(size)

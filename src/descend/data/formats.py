@@ -19,15 +19,16 @@ from descend.data.bounds import (
     EXCEL_COLUMNS,
     EXCEL_ROWS,
     MOST_NESTED,
-    require_columns,
+    require_few_columns,
     require_filled,
     require_room,
     require_sane_size,
 )
 from descend.data.encoding import binary
 from descend.data.frames import Pieces, is_text, require_names
-from descend.data.missing import NAMES, note_of_words, require_kept, words_for
+from descend.data.missing import NAMES, note_of_words, words_for
 from descend.data.numerals import find_numerals, is_code, plain_frame
+from descend.data.sources import require_columns
 from descend.errors import DataError, DescendError, MissingExtraError
 
 SAMPLE_ROWS = 1_000  # from which the way of writing numbers is found
@@ -70,8 +71,8 @@ def read_parquet(path: Path) -> Read:
 
     with _whole(path, "Parquet file"), ParquetFile(path) as file:
         require_names(str(path), file.schema_arrow.names)
-        rows, columns = file.metadata.num_rows, len(file.schema_arrow.names)
-        require_room(rows, columns, rows * columns)  # a byte a cell, at the least
+        rows, wide = file.metadata.num_rows, len(file.schema_arrow.names)
+        require_room(rows, wide, rows * wide)  # a byte a cell, at the least
         # pandas keeps its row numbers so
         names = [n for n in file.schema_arrow.names if not n.startswith("__index_level_")]
         # one column at a time: the whole would be held twice
@@ -254,7 +255,7 @@ def _sheet(path: Path, book: Any, wanted: str | None, keep: Collection[str]) -> 
         )
     names = ["" if cell is None else str(cell).strip() for cell in head]
     require_names(where, [n for n in names if n])
-    require_kept(where, keep, names)
+    require_columns(keep, names, where)
     words: dict[str, Counter[str]] = {}
     pieces, filled = Pieces(), 0
     for block in _blocks(rows):
@@ -347,7 +348,7 @@ def read_json_lines(path: Path) -> Read:
                     records.append(_flat(_record(text, where), where))
                     names |= dict.fromkeys(records[-1])
                     filled += len(records[-1])
-                    require_columns(str(path), names)
+                    require_few_columns(str(path), names)
                     require_filled(str(path), pieces.rows + len(records), len(names), filled)
                 if len(records) == LINES:
                     pieces.add(pd.DataFrame.from_records(records))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from descend.data.bounds import require_columns, require_room
+from descend.data.bounds import require_few_columns, require_room
 from descend.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _as_pandas(frame: Any, where: str) -> tuple[pd.DataFrame, str]:
 
 def require_names(where: str, names: Collection[str]) -> None:
     """Raises DataError where two columns have one name, or names are too many or too long."""
-    require_columns(where, names)
+    require_few_columns(where, names)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(f"{where} has more than one column called {twice[0]!r}; rename them in it")
@@ -167,7 +167,10 @@ def _joined(pieces: list[pd.Series | int]) -> pd.Series:
 
 
 def as_text(column: pd.Series) -> pd.Series:
-    """A column as text; 2.0 among whole numbers reads "2", as where nothing is missing."""
+    """A column as text; 2.0 among whole numbers reads "2", as where nothing is missing.
+
+    Blanks around an entry are no part of it: "France " is "France".
+    """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if pd.api.types.is_float_dtype(column.dtype):
@@ -178,4 +181,5 @@ def as_text(column: pd.Series) -> pd.Series:
             and known.abs().max() < 2**53
         ):
             column = column.astype("Int64")
-    return column.astype("string")
+    words = column.astype("string")
+    return words if pd.api.types.is_numeric_dtype(column.dtype) else words.str.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 SHOWN = 4  # columns named in a note
 # Programs' words for nothing (pandas' own list), and Excel's errors
@@ -36,12 +36,3 @@ def note_of_words(counts: dict[str, Counter[str]]) -> str:
         f"read as missing: {'; '.join(told[:SHOWN])}{more} (--keep-na {first} keeps such words as "
         "text)"
     )
-
-
-def require_kept(where: object, keep: Collection[str], names: Sequence[str]) -> None:
-    """Raises DataError where words are to be kept in a column that is not there."""
-    from descend.data.sources import unknown_column
-
-    for name in keep:
-        if name not in names:
-            raise unknown_column(name, names, str(where))

@@ -87,6 +87,13 @@ def unknown_column(name: str, columns: Iterable[str], where: str) -> DataError:
     )
 
 
+def require_columns(names: Iterable[str], columns: list[str], where: str) -> None:
+    """Raises DataError for the first column that is not there."""
+    for name in names:
+        if name not in columns:
+            raise unknown_column(name, columns, where)
+
+
 def nearest(name: str, known: Sequence[str]) -> str | None:
     """The name that is most like another, case aside; None where none is."""
     near = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.5)

@@ -19,8 +19,9 @@ import pandas as pd
 from descend.data.bounds import LONGEST_LINE
 from descend.data.encoding import characters, find_encoding
 from descend.data.frames import Pieces, is_text, require_names
-from descend.data.missing import NAMES, note_of_words, require_kept, words_for
+from descend.data.missing import NAMES, note_of_words, words_for
 from descend.data.numerals import Numerals, find_numerals, is_code, plain_frame
+from descend.data.sources import require_columns
 from descend.errors import DataError
 
 SAMPLE = 2**18  # characters from which the way of writing is found
@@ -83,13 +84,14 @@ def read_text(
     samples = [layout.column(i) for i in range(len(layout.names))]
     codes = {n for n, s in zip(layout.names, samples, strict=True) if is_code(s)}
     written = [s for n, s in zip(layout.names, samples, strict=True) if n not in codes]
-    require_kept(path, keep_na, layout.names)
+    require_columns(keep_na, layout.names, str(path))
     numerals = find_numerals(written, layout.delimiter, decimal, thousands)
     frame = _rows(path, found.name, layout, numerals, codes, keep_na)
     frame, dressed = plain_frame(frame, numerals, codes)
     divided = DIVIDERS.get(layout.delimiter, repr(layout.delimiter))
     parts = [f"text file, columns divided by {divided}", found.note, numerals.describe(), dressed]
-    worded = [n for n in frame if n not in keep_na and is_text(frame[n]) and frame[n].isna().any()]
+    gaps = [str(n) for n in frame if is_text(frame[n]) and frame[n].isna().any()]
+    worded = [name for name in gaps if name not in keep_na]
     if worded or frame.iloc[:, -1].isna().any():
         parts += _gaps(path, found.name, layout, worded)
     return frame, "; ".join(part for part in parts if part)
@@ -259,8 +261,10 @@ def _rows(
     """All rows; a column that is numbers in one piece and words in another is read anew as text."""
     pieces = Pieces()
     as_text: set[str] = set()
-    missing = {"na_values": {name: list(words_for(name, keep_na)) for name in layout.names}}
-    missing["keep_default_na"] = False
+    missing: dict[str, Any] = {
+        "na_values": {name: list(words_for(name, keep_na)) for name in layout.names},
+        "keep_default_na": False,
+    }
     options = {"decimal": numerals.decimal, "dtype": dict.fromkeys(codes, "str"), **missing}
     for piece in _pieces(path, encoding, layout, **options):
         pieces.add(piece.drop(columns=list(as_text)))

@@ -97,13 +97,22 @@ def _numbers(column: Any, what: str, advice: str) -> np.ndarray:
     elif pd.api.types.is_numeric_dtype(series.dtype) and series.dtype.kind != "c":
         values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
-        first = series.dropna().iloc[0] if series.notna().any() else None
-        raise DataError(
-            f"{what} holds {series.dtype}, not numbers (first value {first!r}); {advice}"
-        )
+        held = f"{series.dtype}, not numbers{_first_stranger(series)}"
+        raise DataError(f"{what} holds {held}; {advice}")
     if not np.isfinite(values).all():
         _refuse(values, what)
     return values
+
+
+def _first_stranger(series: pd.Series) -> str:
+    """The first entry that is no number, and its row; the first of all where all could be some."""
+    known = series.dropna()
+    if known.empty:
+        return ""
+    strange = pd.to_numeric(known, errors="coerce").isna().to_numpy(bool)
+    place = int(np.argmax(strange))
+    row = int(np.flatnonzero(series.notna())[place])
+    return f" ({known.iloc[place]!r} in row {row}, counted from 0)"
 
 
 def _refuse(values: np.ndarray, what: str) -> None:

@@ -246,6 +246,12 @@ def _column(y: Any, rows: int) -> np.ndarray:
         raise ValueError("requires y to be passed, but the target y is None")
     y = column_or_1d(y, warn=True)
     check_consistent_length(y, np.empty(rows))
+    lost = np.asarray(pd.isna(y))
+    if lost.any() and y.dtype.kind != "f":  # of floats scikit-learn's words are expected
+        raise DataError(
+            f"y is missing in {int(lost.sum()):,} of {rows:,} rows, the first in row "
+            f"{int(np.argmax(lost))} (counted from 0); leave these rows out of X and y"
+        )
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     check_classification_targets(y)

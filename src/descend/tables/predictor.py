@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -13,7 +14,7 @@ from descend.data.formula import Design
 from descend.described import conforms
 from descend.errors import CheckpointError, DataError
 from descend.tables.calibrated import Calibrated
-from descend.tables.columns import KINDS
+from descend.tables.columns import KINDS, with_missing
 from descend.tables.encoder import Encoder
 from descend.tables.encoding import PARTS, Noted
 from descend.tables.heads import Quantiles, Values
@@ -71,6 +72,7 @@ class TablePredictor:
         design: of a formula, or None.
         calibrated: temperature, intervals and sets, or None where there are none.
         described: what a file says of the training; empty before it is saved.
+        na: {column: values} that count as missing.
     """
 
     model: Model
@@ -79,6 +81,7 @@ class TablePredictor:
     calibrated: Calibrated | None
     design: Design | None
     described: dict[str, Any]
+    na: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: str | Path) -> TablePredictor:
@@ -109,10 +112,11 @@ class TablePredictor:
         calibrated = None if saved is None else Calibrated.from_json(saved)
         design = None if described["design"] is None else Design.from_json(described["design"])
         target = Target.from_json(described["target"])
-        found = cls(model, encoder, target, calibrated, design, described)
-        conforms(found, cls, "the recipe")
-        found._require_fit()
-        return found
+        na = described["options"].get("na", {})
+        predictor = cls(model, encoder, target, calibrated, design, described, na)
+        conforms(predictor, cls, "the recipe")
+        predictor._require_fit()
+        return predictor
 
     def _require_fit(self) -> None:
         """Raise DataError unless the parts belong to one network."""
@@ -150,6 +154,7 @@ class TablePredictor:
         self, frame: pd.DataFrame, where: str = "the table"
     ) -> tuple[np.ndarray, dict[str, Noted]]:
         """What the network puts out, (n, members, ...), and what was missing or unknown."""
+        frame = with_missing(frame, self.na)
         if self.design is not None:
             frame = self.design.apply(frame, targets=False)
         x, noted = self.encoder.transform(frame, where)
@@ -167,6 +172,7 @@ class TablePredictor:
                 class that training did not see.
         """
         assert self.target.head is not None
+        frame = with_missing(frame, self.na)
         if self.design is not None:
             frame = self.design.apply(frame)
         x, _ = self.encoder.transform(frame, where)
