@@ -28,7 +28,7 @@ ALLOWED = {
     "report": BELOW,
     "cli": {*BELOW, "report"},
 }
-COMMON = {"described", "errors", "files", "lazy", "visible", ""}
+COMMON = {"cells", "described", "errors", "files", "lazy", "visible", ""}
 
 
 def imported(file: Path) -> set[str]:

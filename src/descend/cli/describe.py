@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from descend.cli.reading import reading_options
-from descend.cli.rendering import FORMATS, as_csv, as_html, as_latex
+from descend.cli.rendering import FORMATS, as_html, as_latex, echo_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ def command(
     head, rows = list(found.columns), found.astype(object).to_numpy().tolist()
     caption = f"{table.name}: {len(table.frame):,} rows x {len(found)} columns"
     if form == "csv":
-        click.echo(as_csv(head, rows), nl=False)
+        echo_csv(head, rows, quiet)
     elif form == "latex":
         click.echo(as_latex(head, rows, caption), nl=False)
     else:

@@ -200,12 +200,12 @@ def _fit(
     from descend.tables.prepare import prepare_table
 
     if output is not None:
-        writable(output, (data, test))  # now, not after the training
+        writable(output, (data, test), regular=True)  # now, not after the training
     if report is not None:
         report_files(report, (data, test))
     table = read_table(data, quiet, **reading)
     other = None if test is None else read_table(test, quiet)
-    path = writable(output or Path(f"{table.name}.descend"), (data, test))
+    path = writable(output or Path(f"{table.name}.descend"), (data, test), regular=True)
     prepared = prepare_table(table, options, other)
     console = make_console()
     if not quiet:

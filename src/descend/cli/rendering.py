@@ -7,6 +7,10 @@ import html
 import io
 from collections.abc import Sequence
 
+import click
+
+from descend.cells import remark, rows_as_text
+from descend.cli.output import echo_data
 from descend.visible import visible
 
 FORMATS = ("text", "csv", "latex", "html")
@@ -21,11 +25,14 @@ _TEX = {
 }
 
 
-def as_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Comma separated, a line a row."""
+def echo_csv(head: Sequence[str], rows: Sequence[Sequence[object]], quiet: bool) -> None:
+    """Print a table comma separated; cells that a spreadsheet would run are marked as text."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([head, *rows])
-    return out.getvalue()
+    marked, changed = rows_as_text([head, *rows])
+    csv.writer(out, lineterminator="\n").writerows(marked)
+    echo_data(out.getvalue())
+    if changed and not quiet:
+        click.echo(f"note: {remark(changed)}", err=True)
 
 
 def as_latex(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from descend.cells import as_text, frame_as_text
 from descend.errors import unknown
 from descend.files import write_atomically
 from descend.visible import visible
@@ -92,8 +93,12 @@ class RegressionTable:
         return [(a + " " * gap + b).rstrip() for a, b in zip(*cells, strict=True)]
 
     def csv(self) -> str:
-        """The unrounded numbers, comma separated, one line a row."""
-        return self.frame.to_csv(lineterminator="\n")
+        """The unrounded numbers, comma separated, one line a row.
+
+        A label that a spreadsheet would run as a formula has an apostrophe in front.
+        """
+        named = frame_as_text(self.frame.rename(index=as_text))[0]
+        return named.to_csv(lineterminator="\n")
 
     def latex(self) -> str:
         """A LaTeX `table`; it needs the package booktabs."""

@@ -25,7 +25,7 @@ from safetensors import numpy as safetensors
 import descend
 from descend.described import conforms
 from descend.errors import CheckpointError, DescendError
-from descend.files import write_atomically
+from descend.files import writable, write_atomically
 from descend.train.container import (
     begin_digest,
     digest_of,
@@ -119,7 +119,8 @@ def _digest(description: str, arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def write(path: str | Path, kind: str, description: dict, arrays: dict[str, np.ndarray]) -> None:
-    """Write one file, atomically."""
+    """Write one file, atomically; raises DescendError, also for a device or a pipe."""
+    writable(path, regular=True)
     # ascontiguousarray would give a 0-d array an axis
     arrays = {k: a if a.ndim == 0 else np.ascontiguousarray(a) for k, a in arrays.items()}
     text = json.dumps({"kind": kind, **description}, sort_keys=True)
