@@ -10,6 +10,7 @@ from descend.nn.layers import (
     CenterCrop,
     Discretization,
     Identity,
+    IntegerLookup,
     LeakyReLU,
     Normalization,
     ReLU,
@@ -41,6 +42,13 @@ CASES = {
     "normalization back": Case(lambda: Normalization(None, 1.0, 4.0, True), (3, 2), (3, 2)),
     "category multi": Case(lambda: CategoryEncoding(4), (3,), (4,), domain="index:4"),
     "category one": Case(lambda: CategoryEncoding(4, "one_hot"), (3,), (3, 4), domain="index:4"),
+    "integer lookup": Case(lambda: IntegerLookup(vocabulary=[3, 1]), (3,), (3,), domain="index:4"),
+    "integer lookup hot": Case(
+        lambda: IntegerLookup(None, 2, 0, vocabulary=[3, 1], output_mode="count"),
+        (3,),
+        (4,),
+        domain="index:6",
+    ),
     "discretization": Case(lambda: Discretization([0.02, 0.52]), (3,), (3,), kinked=True),
     "discretization hot": Case(
         lambda: Discretization([-0.48, 0.02], output_mode="multi_hot"), (3,), (3,), kinked=True

@@ -23,7 +23,8 @@ from descend.train.runtime import quick_compile
 
 jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
 FOUND = dict.fromkeys(getattr(layers, name) for name in layers.__all__)  # some have two names
-APART = (Layer, Block, layers.Lambda)  # no layers by themselves; code, which cannot be saved
+# no layers by themselves; code, which cannot be saved; texts, which are for arrays alone
+APART = (Layer, Block, layers.Lambda, layers.StringLookup, layers.TextVectorization)
 CLASSES = [cls for cls in FOUND if isinstance(cls, type) and cls not in APART]
 LEAVES = jax.tree.leaves
 

@@ -82,6 +82,79 @@ def test_eager_on_arrays():
     np.testing.assert_allclose(y, 0.2, rtol=1e-6)
 
 
+# -- vocabularies -------------------------------------------------------------------------------
+
+TEXTS = ["The cat, the HAT.", "a cat  on a mat!", "hat & mat; Cat's", ""]
+MORE = ["the dog's hat", "A mat"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"max_tokens": 4, "output_sequence_length": 3},
+        {"standardize": "lower", "ngrams": 2},
+        {"standardize": None, "split": "character"},
+        {"split": None, "standardize": "strip_punctuation"},
+        {"output_mode": "count", "ngrams": (2,)},
+        {"output_mode": "multi_hot", "max_tokens": 20, "pad_to_max_tokens": True},
+        {"output_mode": "tf_idf", "max_tokens": 5},
+    ],
+    ids=str,
+)
+def test_texts_are_vectorised_as_in_keras(keras, options):
+    pytest.importorskip("tensorflow")
+    mine = layers.TextVectorization(**options)
+    theirs = keras.layers.TextVectorization(**options)
+    mine.adapt(TEXTS), theirs.adapt(TEXTS)
+    assert mine.get_vocabulary() == [str(word) for word in theirs.get_vocabulary()]
+    for texts in (TEXTS, MORE, np.array(MORE)[:, None]):
+        np.testing.assert_allclose(mine(texts), np.asarray(theirs(texts)), rtol=1e-6)
+
+
+def test_lookups_are_keras_s(keras):
+    pytest.importorskip("tensorflow")
+    words = np.array([["b", "a"], ["c", "b"], ["d", "b"]])
+    for options in ({}, {"mask_token": "a", "output_mode": "multi_hot"}, {"max_tokens": 3}):
+        mine, theirs = layers.StringLookup(**options), keras.layers.StringLookup(**options)
+        mine.adapt(words), theirs.adapt(words)
+        assert mine.get_vocabulary() == [str(word) for word in theirs.get_vocabulary()]
+        asked = np.array([["a", "b"], ["z", "d"]])
+        np.testing.assert_array_equal(mine(asked), np.asarray(theirs(asked)))
+    back = layers.StringLookup(vocabulary=mine.get_vocabulary(), invert=True)
+    assert back(np.array([0, 1])).tolist() == ["[UNK]", "b"]
+    codes = np.array([[7, 7, 30], [2, 7, 41]])
+    for options in (
+        {"vocabulary": [30, 7]},
+        {"vocabulary": [7], "num_oov_indices": 3, "mask_token": 0},
+        {"vocabulary": [2, 7], "output_mode": "count"},
+    ):
+        mine, theirs = layers.IntegerLookup(**options), keras.layers.IntegerLookup(**options)
+        want = np.asarray(theirs(codes))
+        np.testing.assert_array_equal(mine(codes), want)
+        i = Input((3,), dtype="int32")
+        np.testing.assert_array_equal(Model(i, mine(i)).predict(codes), want)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.StringLookup(vocabulary=["a"])(Input((1,))), "call it on the data before"),
+        (lambda: layers.TextVectorization()(["a"]), "call adapt"),
+        (lambda: layers.StringLookup(vocabulary=["a", "a"]), "'a' twice"),
+        (lambda: layers.StringLookup(vocabulary="words.txt"), "a list of tokens"),
+        (lambda: layers.StringLookup(num_oov_indices=0, vocabulary=["a"])(["b"]), "'b' is not in"),
+        (lambda: layers.StringLookup(num_oov_indices=2), "0 or 1"),
+        (lambda: layers.TextVectorization(standardize="upper"), "standardize must be one of"),
+        (lambda: layers.TextVectorization(split=str.split).config(), "split is a function"),
+        (lambda: layers.TextVectorization(ragged=True), "pad the sequences"),
+    ],
+)
+def test_what_a_lookup_cannot_do(make, message):
+    with pytest.raises(DescendError, match=message):
+        make()
+
+
 # -- Lambda -------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from descend.nn.layers.embedding import (
     SinePositionEncoding,
 )
 from descend.nn.layers.framing import CenterCrop, Resizing
+from descend.nn.layers.lookup import IntegerLookup, StringLookup, TextVectorization
 from descend.nn.layers.merge import (
     Add,
     Average,
@@ -192,6 +193,7 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "Identity",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -247,7 +249,9 @@ __all__ = [
     "SpatialDropout2D",
     "SpatialDropout3D",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "TransformerDecoder",
     "TransformerEncoder",

@@ -26,16 +26,19 @@ class Preparing(Layer):
 
     def __call__(self, inputs: Any) -> Any:
         """On a symbol: put this layer behind it. On an array: its output, an array."""
-        from descend.nn.symbols import Symbol
-
-        symbols = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-        arrays = isinstance(inputs, np.ndarray) or not any(isinstance(s, Symbol) for s in symbols)
-        if not arrays or isinstance(inputs, jax.core.Tracer):
+        if self._symbolic(inputs):
             vars(self)["_placed"] = True
             return super().__call__(inputs)
         x = jnp.asarray(inputs)
         self.build(x.shape[1:])
         return np.asarray(self.apply({}, {}, x)[0])
+
+    def _symbolic(self, inputs: Any) -> bool:
+        """Whether it is called in a network, or in the `call` of a layer, and not on data."""
+        from descend.nn.symbols import Symbol
+
+        first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
+        return isinstance(first, (Symbol, jax.core.Tracer))
 
     def _learn(self, **fields: Any) -> None:
         """Put in what `adapt` has found; a network that has the layer would not see it."""
