@@ -28,7 +28,7 @@ ALLOWED = {
     "report": BELOW,
     "cli": {*BELOW, "report"},
 }
-COMMON = {"errors", "files", "lazy", ""}
+COMMON = {"alignment", "errors", "files", "latex", "lazy", ""}
 
 
 def imported(file: Path) -> set[str]:

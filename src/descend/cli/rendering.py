@@ -7,16 +7,9 @@ import html
 import io
 from collections.abc import Sequence
 
+from descend.latex import escape, table_row
+
 FORMATS = ("text", "csv", "latex", "html")
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-}
 
 
 def as_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -29,9 +22,9 @@ def as_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def as_latex(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> str:
     """A LaTeX `table`; it needs the package booktabs."""
     places = "".join("r" if right else "l" for right in _numeric(rows, len(head)))
-    lines = [r"\begin{table}[htbp]", r"\centering", rf"\caption{{{_tex(caption)}}}"]
-    lines += [rf"\begin{{tabular}}{{{places}}}", r"\toprule", _tex_row(head), r"\midrule"]
-    lines += [_tex_row(row) for row in rows]
+    lines = [r"\begin{table}[htbp]", r"\centering", rf"\caption{{{escape(caption)}}}"]
+    lines += [rf"\begin{{tabular}}{{{places}}}", r"\toprule", table_row(head), r"\midrule"]
+    lines += [table_row(row) for row in rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
@@ -55,11 +48,3 @@ def _numeric(rows: Sequence[Sequence[object]], wide: int) -> list[bool]:
     return [
         bool(rows) and all(isinstance(row[i], (int, float)) for row in rows) for i in range(wide)
     ]
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in text)
-
-
-def _tex_row(cells: Sequence[object]) -> str:
-    return " & ".join(_tex(str(cell)) for cell in cells) + r" \\"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.tables.judging.costs import decide
 from descend.tables.judging.plain import (
     Figures,
@@ -94,6 +95,7 @@ def _parts(groups: Any, rows: int) -> list[tuple[str | None, np.ndarray]]:
     return [(None, np.ones(rows, bool)), *((g, names == g) for g in sorted(set(names)))]
 
 
+@aligned("y", "probability", "groups")
 def event_by_group(y: Any, probability: Any, groups: Any, *, threshold: float = 0.5) -> Groups:
     """Base rate and error rates of an event in each group.
 
@@ -129,6 +131,7 @@ def event_by_group(y: Any, probability: Any, groups: Any, *, threshold: float = 
     return _all(figures, _parts(groups, len(p)))
 
 
+@aligned("y", "probabilities", "groups")
 def classes_by_group(y: Any, probabilities: Any, groups: Any) -> Groups:
     """Error rate and log-loss of a classifier in each group.
 
@@ -155,6 +158,7 @@ def classes_by_group(y: Any, probabilities: Any, groups: Any) -> Groups:
     return _all(figures, _parts(groups, len(p)))
 
 
+@aligned("y", "predicted", "groups")
 def values_by_group(y: Any, predicted: Any, groups: Any) -> Groups:
     """Mean, bias and errors of predicted values in each group.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.plain import (
     Figures,
@@ -73,6 +74,7 @@ class Reliability(Figures):
         }
 
 
+@aligned("y", "probability")
 def reliability(y: Any, probability: Any, *, bins: int = 10, how: str = "quantile") -> Reliability:
     """The reliability curve with counts.
 
@@ -118,6 +120,7 @@ def _binned(p: np.ndarray, bins: int, how: str) -> tuple[np.ndarray, np.ndarray,
     return np.stack([edges[:-1][filled], edges[1:][filled]]), place, count
 
 
+@aligned("y", "probabilities")
 def top_class(y: Any, probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
     """Whether the most probable class is the true one, and its probability; (n,) each.
 
@@ -162,6 +165,7 @@ class Brier(Figures):
         return pd.DataFrame([vars(self)])
 
 
+@aligned("y", "probability")
 def brier(y: Any, probability: Any, *, bins: int = 10, how: str = "quantile") -> Brier:
     """The Brier score of an event, decomposed (Murphy 1973).
 
@@ -228,6 +232,7 @@ class Temperature(Figures):
         return cls(**described)
 
 
+@aligned("y", "probabilities", "weights")
 def fit_temperature(y: Any, probabilities: Any, *, weights: Any = None) -> Temperature:
     """The temperature of least log-loss (Guo et al. 2017).
 

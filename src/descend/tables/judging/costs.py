@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError
 from descend.tables.judging.plain import Figures, chance, distributions, truth, vector
 
@@ -103,6 +104,7 @@ class Decisions(Figures):
         return pd.DataFrame([vars(self)])
 
 
+@aligned("y", "probability")
 def decide(y: Any, probability: Any, threshold: float, costs: Costs | None = None) -> Decisions:
     """The confusion matrix at a threshold and what follows from it.
 
@@ -187,6 +189,7 @@ class Threshold(Figures):
         )
 
 
+@aligned("y", "probability")
 def choose_threshold(y: Any, probability: Any, costs: Costs) -> Threshold:
     """The threshold of least mean cost, beside the closed form.
 

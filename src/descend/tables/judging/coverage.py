@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError
 from descend.tables.judging.plain import Figures, class_numbers, group_names, vector
 
@@ -56,6 +57,7 @@ class Coverage(Figures):
         return pd.DataFrame([vars(part) for part in self.parts])
 
 
+@aligned("y", "lower", "upper", "groups")
 def interval_coverage(y: Any, lower: Any, upper: Any, *, groups: Any = None) -> Coverage:
     """How often [lower, upper] held y.
 
@@ -76,6 +78,7 @@ def interval_coverage(y: Any, lower: Any, upper: Any, *, groups: Any = None) -> 
     return _coverage(inside, ends[1] - ends[0], np.full(len(y), np.nan), groups)
 
 
+@aligned("y", "sets", "groups")
 def set_coverage(y: Any, sets: Any, *, groups: Any = None) -> Coverage:
     """How often the set of a row held its class.
 

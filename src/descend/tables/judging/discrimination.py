@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError
 from descend.tables.judging.plain import Figures, chance, truth
 
@@ -42,6 +43,7 @@ class Discrimination(Figures):
         return pd.DataFrame([vars(self)])
 
 
+@aligned("y", "probability")
 def discrimination(y: Any, probability: Any) -> Discrimination:
     """AUC, Gini, KS and average precision.
 
@@ -90,6 +92,7 @@ class Curve(Figures):
         return pd.DataFrame(list(self.points), columns=[self.x, self.y, "threshold"])
 
 
+@aligned("y", "probability")
 def roc_points(y: Any, probability: Any, *, most: int = 200) -> Curve:
     """The ROC curve: true positive rate over false positive rate.
 
@@ -109,6 +112,7 @@ def roc_points(y: Any, probability: Any, *, most: int = 200) -> Curve:
     return _curve("false positive rate", "true positive rate", false, true, thresholds, most)
 
 
+@aligned("y", "probability")
 def precision_recall_points(y: Any, probability: Any, *, most: int = 200) -> Curve:
     """The precision-recall curve; arguments as in `roc_points`."""
     from sklearn import metrics
@@ -169,6 +173,7 @@ class Gains(Figures):
         return pd.DataFrame(vars(self))
 
 
+@aligned("y", "probability")
 def gains(y: Any, probability: Any, *, parts: int = 10) -> Gains:
     """The table of gains and lift.
 
