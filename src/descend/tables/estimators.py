@@ -19,6 +19,7 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
+from descend.alignment import Scored, aligned
 from descend.errors import DataError
 from descend.tables.estimator_base import TabularEstimator
 from descend.tables.heads import HEADS, Classes, Quantiles
@@ -26,7 +27,7 @@ from descend.tables.heads import HEADS, Classes, Quantiles
 TASKS = tuple(task for task in HEADS if task != Classes.task)
 
 
-class TabularClassifier(ClassifierMixin, TabularEstimator):
+class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
     """Probabilities of classes from a table of numbers, categories and dates.
 
     Args:
@@ -80,6 +81,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
         )
         self.class_weight = class_weight
 
+    @aligned("X", "y", "sample_weight")
+    @aligned("validation")
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Any:
         """Train on rows X, (n, columns), with labels y (n,).
 
@@ -188,6 +191,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         self.task = task
         self.levels = levels
 
+    @aligned("X", "y", "sample_weight")
+    @aligned("validation")
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Any:
         """Train on rows X, (n, columns), with targets y, (n,) or (n, targets).
 
@@ -217,6 +222,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         outputs = self._outputs(X)
         return self.head_.predict(outputs)
 
+    @aligned("X", "y", "sample_weight")
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R2; of quantiles the mean over levels of D2, the share of the pinball loss explained.
 

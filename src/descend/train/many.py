@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, DescendError, unknown
 from descend.nn.rebuilding import symbols_over
 from descend.train import engine, prediction, rows
@@ -225,6 +226,7 @@ def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) ->
     return Ensemble(many.members, many.groups)
 
 
+@aligned("x", "y", "sample_weight", "stratify")
 def cross_validate(
     model: Model,
     x: Any,
