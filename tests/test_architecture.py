@@ -28,7 +28,7 @@ ALLOWED = {
     "report": BELOW,
     "cli": {*BELOW, "report"},
 }
-COMMON = {"errors", "files", "lazy", "visible", ""}
+COMMON = {"alignment", "cells", "described", "errors", "files", "latex", "lazy", "visible", ""}
 
 
 def imported(file: Path) -> set[str]:

@@ -118,7 +118,7 @@ def test_no_escape_sequence_of_a_file_reaches_the_terminal(capsys):
     frame["species"] = [f"{s}\x1b]0;owned\x07" for s in frame["species"]]
     frame.columns = ["a\x1b[31m", "b\u202e", "c\x9b2J", "d", "species\x1b[8m"]
     frame.to_csv("odd\x1b[5m.csv", index=False)
-    for form in ("text", "csv", "html", "latex"):
+    for form in ("text", "html", "latex"):
         assert run(["describe", "odd\x1b[5m.csv", "--format", form]) == 0
     assert run(["describe", "missing\x1b[5m.csv"]) == 1
     shown = capsys.readouterr()
@@ -126,6 +126,29 @@ def test_no_escape_sequence_of_a_file_reaches_the_terminal(capsys):
         assert not set(text) & set("\x1b\x07\x9b\u202e")
     assert r"a\x1b[31m" in shown.out
     assert r"missing\x1b[5m.csv" in shown.err
+
+
+def test_a_spreadsheet_runs_no_cell_of_ours(capsys):
+    frame = load("iris").frame.iloc[::3].copy()
+    names = {"setosa": "=1+2", "versicolor": "@SUM(A1)", "virginica": "-3.5"}
+    frame["species"] = frame["species"].map(names)
+    frame.columns = ["+a", "b", "c", "d", "-kind"]
+    frame.to_csv("odd.csv", index=False)
+    assert run(["describe", "odd.csv", "--format", "csv"]) == 0
+    shown = capsys.readouterr()
+    assert "'+a,number" in shown.out
+    assert shown.err.startswith("note: 4 cells begin with = + - or @")
+    fit = ["fit", "odd.csv", "--recipe", "mlp", "--hidden", "4", "--epochs", "60", "-q"]
+    assert run([*fit, "-o", "a.descend"]) == 0
+    capsys.readouterr()
+    assert run(["predict", "a.descend", "odd.csv", "-o", "p.csv"]) == 0
+    assert "cells begin with = + - or @" in capsys.readouterr().err
+    found = pd.read_csv("p.csv", dtype=str)
+    assert set(found["predicted_-kind"]) == {"'=1+2", "'@SUM(A1)", "-3.5"}  # a number stays
+    assert run(["predict", "a.descend", "odd.csv", "-o", "-", "-q"]) == 0
+    with open("p.csv") as file:
+        assert capsys.readouterr().out == file.read()
+    assert not os.path.exists("-")
 
 
 def test_what_columns_says_is_believed_in_reason(monkeypatch, capsys):

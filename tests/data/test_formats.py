@@ -198,7 +198,7 @@ def test_a_workbook_in_pieces_is_as_if_read_whole(tmp_path, monkeypatch):
     rows = [["a", "b", "c"]] + [[i, f"w{i}", None if i < 50 else i / 2] for i in range(100)]
     path = workbook(tmp_path / "a.xlsx", One=rows)
     whole = load(path).frame
-    monkeypatch.setattr("descend.data.formats.EXCEL_ROWS", 7)
+    monkeypatch.setattr("descend.data.formats.EXCEL_BLOCK", 7)
     pd.testing.assert_frame_equal(load(path).frame, whole)
     pd.testing.assert_frame_equal(whole, pd.read_excel(path))
 
@@ -238,6 +238,28 @@ def test_excel_without_openpyxl_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(MissingExtraError, match=r"'openpyxl'.*descend\[excel\]"):
         load(path)
+
+
+def test_numbers_written_as_text_in_a_workbook_are_numbers(tmp_path):
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "a.xlsx"
+    frame = pd.DataFrame(
+        {
+            "Preis": ["300.000,00", "466.274,99", "1,50"],
+            "Satz": ["1,5 %", "2 %", "NA"],
+            "Ort": ["NA", "Köln", "Ulm"],
+            "x": [1.5, 2.5, 3.5],
+        }
+    )
+    frame.to_excel(path, index=False)
+    table = load(path, keep_na=("Ort",))
+    np.testing.assert_allclose(table.frame["Preis"], [300_000, 466_274.99, 1.5])
+    np.testing.assert_allclose(table.frame["Satz"], [0.015, 0.02, np.nan])
+    assert table.frame["Ort"].tolist() == ["NA", "Köln", "Ulm"]
+    assert table.frame["x"].tolist() == [1.5, 2.5, 3.5]
+    assert "decimal commas, points between thousands; Satz: 9% is read as 0.09" in table.note
+    assert "read as missing: Ort 1 x 'NA'" in load(path).note
+    assert load(path, decimal=".", thousands="").frame["Preis"].iloc[0] == "300.000,00"
 
 
 # -- JSON lines ---------------------------------------------------------------------------------

@@ -291,6 +291,10 @@ def test_polars_frames_and_arrays_in_place_of_frames():
         (lambda x, y: (x[[]], y), r"0 column\(s\)"),
         (lambda x, y: (x.assign(income=1, town="Ulm", owner=True), y), "no column is left"),
         (lambda x, y: (x, np.full(len(y), "paid")), "are of the class 'paid'"),
+        (
+            lambda x, y: (x, np.where(np.arange(len(y)) == 7, None, np.asarray(y, object))),
+            r"y is missing in 1 of 40 rows, the first in row 7",
+        ),
         (lambda x, y: (x, y[:-1]), "inconsistent numbers of samples"),
     ],
 )

@@ -18,6 +18,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import click
+
 from descend.visible import visible
 
 LOST = 1  # the exit status where standard output could not be written
@@ -112,6 +114,11 @@ def exit_status(status: int, lost: OSError | None) -> int:
     if lost is None or status:
         return status
     return READER_GONE if lost.errno == errno.EPIPE else LOST
+
+
+def echo_data(text: str) -> None:
+    """Print data: to a file or a pipe as they are, to a terminal with control characters shown."""
+    click.echo(text if sys.stdout.isatty() else text.encode(), nl=False)
 
 
 def _wrapped(stream: Any) -> tuple[Any, _Raw | None]:

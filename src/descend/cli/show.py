@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from descend.report.terminal import confusion_table, learning_curve, text_table
+from descend.tables.messy import panel, remarks
 from descend.tables.prepare import Prepared
+from descend.tables.target import hints
 from descend.visible import visible
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def prepared(console: Console, found: Prepared) -> None:
             ("", f"--kind {shlex.quote(named[0])}=category (or =number) uses it all the same")
         )
     facts += [("missing", line) for line in _missing(found)]
+    facts += [("look at", f"{name}: {words}") for name, words in _to_look_at(found)]
+    facts += [("hint", words) for words in hints(target, found.y)]
     parts = (split.train, split.validation, split.test)
     sizes = "{:,} training, {:,} validation, {:,} test rows".format(*map(len, parts))
     facts.append(("split", f"{sizes}; {split.how}"))
@@ -59,6 +63,20 @@ def prepared(console: Console, found: Prepared) -> None:
         if again.failed:
             facts.append(("warning", f"{again.words}. {again.advice}"))
     facts_table(console, facts)
+
+
+def _to_look_at(found: Prepared) -> list[tuple[str, str]]:
+    """What `messy` remarks on in the inputs that are used and in the target."""
+    used = [c for c in found.inputs.columns if str(c) not in found.encoder.dropped]
+    rows = found.table.frame
+    targets = [n for n in found.target.names if n in rows]
+    told: list[tuple[str, str]] = [*remarks(found.inputs[used]), *remarks(rows[targets])]
+    more = len(told) - MOST_LISTED
+    told = told[:MOST_LISTED] + ([("...", f"and {more} more remarks")] if more > 0 else [])
+    if found.options.group is None and found.options.time is None and not found.split.own_test:
+        units = panel(found.inputs)
+        told += [units] if units else []
+    return told
 
 
 def _repeated(found: Prepared) -> Check:

@@ -287,7 +287,8 @@ class Solving:
     def _stage_of(self, path: Any) -> str:
         """The stage that a checkpoint was written in."""
         described, _ = read(path)
-        identity = described.get("identity", {})
+        identity = described.get("identity")
+        identity = identity if isinstance(identity, dict) else {}
         if described["kind"] != "checkpoint" or "stage" not in identity:
             raise CheckpointError(f"{path} is not a checkpoint of `solve`")
         return identity["stage"]

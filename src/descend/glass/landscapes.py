@@ -27,7 +27,7 @@ from descend.glass.paths import Path, main_directions, on_plane
 from descend.glass.reading import require_model, require_points
 from descend.train import rows
 from descend.train.model import Model
-from descend.train.program import scan_evaluate
+from descend.train.program import Names, scan_evaluate
 from descend.train.runtime import quick_compile
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def _costs(model: Model, data: rows.Rows, build: Any) -> Any:
         def evaluate(state: Any, centre: Any, directions: Any, grid: Any, data: Any, order: Any):
             def at(point: Any) -> Any:
                 moved = state._replace(params=build(centre + point @ directions))
-                names: list[str] = []
+                names: Names = []
                 sums = scan_evaluate(task, moved, data, order, whole.padded, names)
                 return sums[0] / sums[1]  # the cost comes first
 

@@ -25,7 +25,7 @@ from descend.train.curves import COLOURS
 from descend.train.feeds import Arrays
 from descend.train.model import Model
 from descend.train.optimizers import OptaxOptimizer, Optimizer
-from descend.train.program import all_finite, evaluation
+from descend.train.program import all_finite, evaluation, finished
 from descend.train.supervised import Supervised
 from descend.train.task import Batch, Logs, State
 
@@ -87,17 +87,17 @@ class Heat:
                     # no weight where it stopped: the mean is then NaN, and the sum stays finite
                     on = running[i]
                     found[f"{name}/{i}/{log}"] = (
-                        jnp.where(on, total[i], 0.0),
+                        jnp.where(on, total[i], 0.0),  # a number, or a metric's vector of sums
                         jnp.where(on, weights[i], 0.0),
                     )
         return found
 
-    def finish(self, log: str, mean: Any) -> Any:
+    def finish(self, log: str, total: Any, weight: Any) -> Any:
         """As the rule's own task."""
         if "/" not in log:
-            return mean
+            return total / weight
         name, _, rest = log.partition("/")
-        return self.tasks[name].finish(rest.partition("/")[2], mean)
+        return self.tasks[name].finish(rest.partition("/")[2], total, weight)
 
 
 @dataclass(frozen=True)
@@ -309,9 +309,7 @@ def race(
     field = _Field(jnp.zeros(1), {}, lanes)
     heat: Any = Heat(tasks)
     assert judged is not None
-    first = {
-        f"val_{k}": heat.finish(k, v[0] / v[1]) for k, v in evaluation(heat, judged)(field).items()
-    }
+    first = {f"val_{k}": v for k, v in finished(heat, evaluation(heat, judged)(field)).items()}
     run = engine.train(
         heat,
         Arrays(data, size, True, seed),

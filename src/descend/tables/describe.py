@@ -60,7 +60,10 @@ def judge(name: str, column: pd.Series, kind: str | None = None, *, row: str = "
     if found == "number":
         return _judged_number(name, column, distinct)
     if found == "boolean":
-        return Judgement(found, "holds true and false")
+        if pd.api.types.is_bool_dtype(column.dtype) or distinct == 2:
+            return Judgement(found, "holds true and false")
+        spelled = ", ".join(map(repr, sorted(text(known).unique())[:6]))
+        return Judgement(found, f"true and false in {distinct} spellings: {spelled}", True)
     if found == "ordered":
         return Judgement(found, f"{len(column.cat.categories)} levels that have an order")
     if found == "date":
@@ -85,6 +88,8 @@ def _judged_number(name: str, column: pd.Series, distinct: int) -> Judgement:
         )
     if not whole:
         return Judgement("number", "numbers")
+    if distinct == 2:  # one 0/1 number, whatever the two mean
+        return Judgement("number", f"two whole numbers, {known.min():g} and {known.max():g}")
     if distinct <= FEW_VALUES:
         return Judgement("number", f"whole numbers, only {distinct} different ones: codes?", True)
     return Judgement("number", "whole numbers")
@@ -293,7 +298,7 @@ def _duplicates(frame: pd.DataFrame) -> int:
 
 
 def parse_kinds(given: Sequence[str]) -> dict[str, Kind]:
-    """["zip=category"] -> {"zip": "category"}.
+    """["zip=category"] -> {"zip": "category"}; also for `FitOptions.kinds`.
 
     Raises:
         DataError: no "=", a column named twice. DescendError: a kind that there is not.
@@ -309,3 +314,18 @@ def parse_kinds(given: Sequence[str]) -> dict[str, Kind]:
             raise DataError(f"the column {name!r} is given two kinds")
         kinds[name] = kind
     return kinds
+
+
+def parse_na(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """["income=-9999", "income=999999"] -> {"income": ("-9999", "999999")}.
+
+    Raises:
+        DataError: no "=".
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for one in given:
+        name, mark, value = one.rpartition("=")
+        if not mark or not name or not value:
+            raise DataError(f"expected COLUMN=VALUE, such as income=-9999; got {one!r}")
+        found[name] = (*found.get(name, ()), value)
+    return found

@@ -149,15 +149,16 @@ def _fill_unused_vectors(model: Model, codes: np.ndarray) -> None:
     for layer in (node.layer for node in model.nodes):
         if not isinstance(layer, CategoryEmbedding):
             continue
-        params = {name: dict(arrays) for name, arrays in model.params.items()}
-        vectors = np.array(params[layer.name]["embeddings"])
+        name = str(layer.name)
+        params = {layer: dict(arrays) for layer, arrays in model.params.items()}
+        vectors = np.array(params[name]["embeddings"])
         first = 0
         for size, column in zip(layer.sizes, codes.T, strict=True):
             own = vectors[first : first + size]
             unused = np.setdiff1d(np.arange(size), column)
             own[unused] = own[column].mean(axis=0)
             first += size
-        params[layer.name]["embeddings"] = vectors
+        params[name]["embeddings"] = vectors
         model.params = params
 
 

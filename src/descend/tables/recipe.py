@@ -163,7 +163,9 @@ def fit_prepared(
         verbose=verbose,
     )
     seconds = time.perf_counter() - began
-    predictor = TablePredictor(trained.model, prepared.encoder, target, None, prepared.design, {})
+    predictor = TablePredictor(
+        trained.model, prepared.encoder, target, None, prepared.design, {}, prepared.options.na
+    )
     fitted = FittedTable(
         *(prepared, predictor, trained, None, prepared.seal, seconds, command, search, ablation),
         finished=False,

@@ -10,6 +10,7 @@ import numpy as np
 
 from descend.errors import DescendError
 from descend.train import rows
+from descend.train.program import finished
 from descend.train.supervised import Rows
 from descend.train.task import Batch
 
@@ -28,10 +29,11 @@ def step(model: Model, data: Rows) -> dict[str, float]:
         programs["one step"] = jax.jit(task.step)
     state, logs = programs["one step"](state, Batch(data, None))
     model._keep(state)
-    return {
-        name: float(task.finish(name, np.asarray(total) / np.asarray(weight)))
+    sums = {
+        name: np.concatenate([np.ravel(total), np.ravel(weight)])
         for name, (total, weight) in logs.items()
     }
+    return {name: float(value) for name, value in finished(task, sums).items()}
 
 
 def shown(logs: dict[str, float], as_dict: bool) -> Any:

@@ -23,10 +23,13 @@ def plot_history(history: Any, ax: Any = None) -> Any:
 
     if ax is None:
         ax = plt.figure(figsize=(7, 4), layout="constrained").add_subplot()
-    epochs = [e + 1 for e in history.epoch]
-    ax.plot(epochs, history.history["loss"], color=BLUE, label="training")
+
+    def draw(name: str, **look: Any) -> None:
+        ax.plot([e + 1 for e in history.epochs_of(name)], history.history[name], **look)
+
+    draw("loss", color=BLUE, label="training")
     if "val_loss" in history.history:
-        ax.plot(epochs, history.history["val_loss"], color=VERMILION, ls="--", label="validation")
+        draw("val_loss", color=VERMILION, ls="--", label="validation")
     ax.set_xlabel("epoch")
     ax.set_ylabel("cost")
     ax.legend(frameon=False)

@@ -26,6 +26,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from descend.errors import DataError, DivergenceError, unknown
+from descend.train.callbacks.base import call_all, introduce
 from descend.train.feeds import Arrays, Steps, Stream, gather
 from descend.train.history import INTERRUPTED
 from descend.train.program import (
@@ -33,6 +34,7 @@ from descend.train.program import (
     all_finite,
     epoch_program,
     evaluation,
+    finished,
     member_mesh,
 )
 from descend.train.run import Run, Snapshot
@@ -67,6 +69,8 @@ def train(
     resume: str | Path | None = None,
     make_chunk: Callable[[Any, int], Arrays] | None = None,
     on_interrupt: str = "return",
+    due: Callable[[int], bool] = lambda epoch: True,
+    verbose: int = 0,
 ) -> Run:
     """Train a task.
 
@@ -75,8 +79,8 @@ def train(
         feed: what an epoch is made of.
         epochs: number of the last epoch, exclusive.
         state: as `task.init` (or a checkpoint) gave it; with a leading axis for members.
-        callbacks: objects with any of `set_run(run)`, `on_train_begin(logs)`,
-            `on_epoch_end(epoch, logs)`, `on_train_end(logs)`.
+        callbacks: objects with any of the hooks of `descend.train.callbacks.Callback`, and of
+            `set_run(run)`.
         validation: rows for `task.evaluate` after every epoch.
         initial_epoch: number of the first epoch.
         members: how many runs the state holds, None for one.
@@ -86,6 +90,8 @@ def train(
         make_chunk: turns a piece of a Stream into Arrays (checked and weighted).
         on_interrupt: what Ctrl-C does: "return" what was reached, with an InterruptedWarning, or
             "raise". A second Ctrl-C raises at once.
+        due: epoch -> whether its validation is made.
+        verbose: what callbacks see in `self.params`.
 
     Returns:
         The Run, with its state and history.
@@ -102,9 +108,12 @@ def train(
     run.epoch, run.model, run.identity = initial_epoch - 1, model, identity or {}
     # a checkpoint must see what the other callbacks made of the epoch
     run.callbacks = sorted(callbacks, key=lambda c: getattr(c, "comes_last", False))
-    _call_all(run.callbacks, "set_run", run)
+    run.due = None if validation is None else due
+    call_all(run.callbacks, "set_run", run)
+    steps = getattr(feed, "steps", None)
+    introduce(run.callbacks, model, epochs=epochs, steps=steps, verbose=verbose)
     try:
-        _call_all(run.callbacks, "on_train_begin", {})
+        call_all(run.callbacks, "on_train_begin", {})
         if resume is not None:
             from descend.train.checkpoint import load_checkpoint
 
@@ -142,17 +151,10 @@ def _say_interrupted(run: Run, on_interrupt: str) -> None:
 
 def _end(run: Run) -> None:
     last = {name: values[-1] for name, values in run.history.history.items()}
-    _call_all(run.callbacks, "on_train_end", last)
-
-
-def _call_all(callbacks: Sequence[Any], method: str, *arguments: Any) -> None:
-    for callback in callbacks:
-        if hasattr(callback, method):
-            getattr(callback, method)(*arguments)
+    call_all(run.callbacks, "on_train_end", last)
 
 
 def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | None) -> None:
-    program = epoch_program(task, feed, validation, run.members)
     data = feed.data if isinstance(feed, Arrays) else None
     checks = (validation.data, validation.order(0)) if validation is not None else None
     mesh = member_mesh(run.members)
@@ -167,16 +169,27 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
         spread = jax.device_put(run.state, jax.tree.map(cut, run.state))
         run.snapshot = Snapshot.of(spread)
     room = _room(feed)
-    at_once, calls = 1, 0
+    at_once = 1
+    programs: dict[bool, Any] = {}  # with validation, and without
     drawn: dict[int, np.ndarray] = {}  # orders of epochs to come
+    _begin_epoch(run)
     while run.epoch + 1 < run.epochs and not run.stopped:
         start, first, active = run.state, run.epoch + 1, run.active
         run.settings = start.hyper
+        judge = run.due is not None and run.due(first)
         count = min(at_once, run.epochs - first)
+        if run.due is not None:
+            changes = (n for n in range(1, count) if run.due(first + n) is not judge)
+            count = next(changes, count)
         orders = _orders(feed, first, count, room, drawn)
+        new = judge not in programs
+        if new:
+            programs[judge] = epoch_program(task, feed, validation if judge else None, run.members)
 
-        def call(n: int, start=start, orders=orders, active=active, **options: Any) -> Any:
-            return program(start, data, orders, checks, np.int32(n), active, **options)
+        fixed = (data, orders, checks if judge else None)
+
+        def call(n: int, run=programs[judge], start=start, fixed=fixed, active=active, **more: Any):
+            return run(start, *fixed, np.int32(n), active, **more)
 
         def draw_ahead(begin: int = first + count, end: int = first + 2 * count) -> None:
             if isinstance(feed, Arrays):
@@ -185,7 +198,7 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
         began = time.perf_counter()
         state, logs, checked, finite = call(count, meanwhile=draw_ahead)
         took = time.perf_counter() - began
-        means = _means(task, logs, checked)
+        results = _results(task, logs, checked)
         run.touched = run.changed = False
         for i in range(count):
             last = i == count - 1
@@ -196,13 +209,14 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
             elif not finite[i]:
                 run.snapshot = Snapshot.of(start if i == 0 else _replay(call, i))
                 _fail(task, feed, run)
-            _end_epoch(run, {name: values[..., i] for name, values in means.items()})
+                break
+            _end_epoch(run, {name: values[..., i] for name, values in results.items()})
+            _begin_epoch(run)
             if run.stopped or run.changed:
                 break
-        calls += 1
         # the first call compiled; and where somebody wants every epoch's state, replays would cost
         # more than calls do
-        if calls > 1 and not run.touched:
+        if not new and not run.touched:
             at_once = int(np.clip(SECONDS_PER_CALL * count / max(took, 1e-9), 1, room))
         else:
             at_once = 1
@@ -233,6 +247,7 @@ def _stream(
     make_chunk: Callable[[Any, int], Arrays],
 ) -> None:
     evaluate = None
+    _begin_epoch(run)
     while run.epoch + 1 < run.epochs and not run.stopped:
         epoch, state = run.epoch + 1, run.state
         totals: dict[str, np.ndarray] = {}
@@ -241,32 +256,36 @@ def _stream(
             program = epoch_program(task, chunk, None, None)
             orders = chunk.order(epoch)[None]
             state, logs, _, finite = program(state, chunk.data, orders, None, np.int32(1), None)
-            for name, pair in logs.items():
-                totals[name] = totals.get(name, 0) + pair
+            for name, sums in logs.items():
+                totals[name] = totals.get(name, 0) + sums
             if not finite.all():
                 run.epoch = epoch  # the run's state is still that of the epoch's start
                 _fail(task, chunk, run, before)
+                return
         if not totals:
             raise DataError("the stream gave no chunk of rows in this epoch")
         checked = {}
-        if validation is not None:
+        if run.due is not None and run.due(epoch):
+            assert validation is not None
             if evaluate is None:
                 evaluate = evaluation(task, validation)
-            checked = {name: pair[None] for name, pair in evaluate(state).items()}
+            checked = {name: sums[None] for name, sums in evaluate(state).items()}
         run.epoch, run.snapshot = epoch, Snapshot.of(state)
-        means = _means(task, totals, checked)
-        _end_epoch(run, {name: values[..., 0] for name, values in means.items()})
+        results = _results(task, totals, checked)
+        _end_epoch(run, {name: values[..., 0] for name, values in results.items()})
+        _begin_epoch(run)
 
 
-def _means(task: Task, logs: Any, checked: Any) -> dict[str, np.ndarray]:
-    """Each log's mean in each epoch of a call: arrays (..., epochs)."""
-    finish = getattr(task, "finish", lambda name, mean: mean)
-    result: dict[str, np.ndarray] = {}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for prefix, sums in (("", logs), ("val_", checked)):
-            for name, pair in sums.items():
-                result[prefix + name] = finish(name, pair[..., 0] / pair[..., 1])
-    return result
+def _results(task: Task, logs: Any, checked: Any) -> dict[str, np.ndarray]:
+    """Each log's number in each epoch of a call: arrays (..., epochs)."""
+    judged = {f"val_{name}": value for name, value in finished(task, checked).items()}
+    return finished(task, logs) | judged
+
+
+def _begin_epoch(run: Run) -> None:
+    """The hook before the next epoch, if there is one."""
+    if run.epoch + 1 < run.epochs and not run.stopped:
+        call_all(run.callbacks, "on_epoch_begin", run.epoch + 1, {})
 
 
 def _end_epoch(run: Run, logs: dict[str, Any]) -> None:
@@ -275,7 +294,13 @@ def _end_epoch(run: Run, logs: dict[str, Any]) -> None:
     else:  # what a stopped member would have done is not its history
         logs = {k: np.where(run.active, v, np.nan) for k, v in logs.items()}
     run.history.append(run.epoch, logs)
-    _call_all(run.callbacks, "on_epoch_end", run.epoch, logs)
+    judged = {n.removeprefix("val_"): v for n, v in logs.items() if n.startswith("val_")}
+    if judged:
+        call_all(run.callbacks, "on_test_begin", {})
+        call_all(run.callbacks, "on_test_end", judged)
+    for callback in run.callbacks:
+        call_all([callback], "on_epoch_end", run.epoch, logs)
+        run.history.amend(logs)
     if getattr(run.model, "stop_training", False):  # how a callback written for Keras says it
         run.stop("a callback set stop_training")
 
@@ -292,6 +317,9 @@ def _freeze(run: Run, finite: np.ndarray) -> None:
 def _fail(task: Task, feed: Any, run: Run, before: Any = None) -> None:
     where, run.failing = _locate(task, feed, run.state if before is None else before, run.epoch)
     run.history.stopped = f"diverged in epoch {run.epoch + 1}"
+    if any(getattr(callback, "ends_on_nan", False) for callback in run.callbacks):
+        run.history.stopped += f"{where}; the weights from before that epoch are kept"
+        return
     rate = run.settings.get("learning_rate")
     raise DivergenceError(
         f"training diverged in epoch {run.epoch + 1}{where}. The weights from before that epoch "

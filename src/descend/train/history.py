@@ -16,6 +16,7 @@ class History:
     Attributes:
         history: {"loss": [...], "val_loss": [...], ...}, one entry an epoch.
         epoch: the epochs' numbers, from 0.
+        logged: the epochs in which each log was made.
         stopped: in words, why training ended before the last epoch; None if it did not.
         interrupted: whether that was Ctrl-C.
     """
@@ -24,6 +25,7 @@ class History:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self.stopped: str | None = None
+        self.logged: dict[str, list[int]] = {}
 
     @property
     def interrupted(self) -> bool:
@@ -34,13 +36,31 @@ class History:
         """Add one epoch."""
         self.epoch.append(epoch)
         for name, value in logs.items():
-            self.history.setdefault(name, []).append(value)
+            self._log(name, value)
+
+    def amend(self, logs: dict[str, Any]) -> None:
+        """Take over what callbacks changed in the logs of the last epoch, or added to them."""
+        for name, value in logs.items():
+            if name in self.history and self.epochs_of(name)[-1] == self.epoch[-1]:
+                self.history[name][-1] = value
+            else:
+                self._log(name, value)
+
+    def _log(self, name: str, value: Any) -> None:
+        before = self.epochs_of(name) if name in self.history else []
+        self.logged[name] = [*before, self.epoch[-1]]
+        self.history.setdefault(name, []).append(value)
+
+    def epochs_of(self, name: str) -> list[int]:
+        """The epochs in which a log was made: not all of them with `validation_freq`."""
+        return self.logged.get(name, self.epoch[: len(self.history[name])])
 
     def to_frame(self) -> pd.DataFrame:
-        """A DataFrame with one row an epoch."""
+        """A DataFrame with one row an epoch; NaN where a log was not made."""
         import pandas as pd
 
-        return pd.DataFrame(self.history, index=pd.Index(self.epoch, name="epoch"))
+        columns = {n: pd.Series(v, self.epochs_of(n)) for n, v in self.history.items()}
+        return pd.DataFrame(columns, index=pd.Index(self.epoch, name="epoch"))
 
     def plot(self, ax: Any = None) -> Any:
         """The learning curve: cost against epoch, training and validation; a matplotlib Axes."""

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, DescendError, unknown
 from descend.nn.rebuilding import symbols_over
 from descend.train import engine, prediction, rows
@@ -102,11 +103,11 @@ class Many:
 
     def best(self, monitor: str | None = None, mode: str = "auto") -> Member:
         """The member whose weights have the best `monitor` (val_loss, else loss); no NaN."""
-        from descend.train.callbacks import _direction
+        from descend.train.callbacks.base import direction
 
         if monitor is None:
             monitor = "val_loss" if "val_loss" in self.members[0].history.history else "loss"
-        sign = _direction(monitor, mode, "best")
+        sign = direction(monitor, mode, "best", self.members[0]._of)
         scores = np.array([sign * m.final(monitor) for m in self.members])
         if np.isnan(scores).all():
             raise DescendError("every member diverged: sweep smaller learning rates")
@@ -225,6 +226,7 @@ def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) ->
     return Ensemble(many.members, many.groups)
 
 
+@aligned("x", "y", "sample_weight", "stratify")
 def cross_validate(
     model: Model,
     x: Any,
@@ -429,7 +431,9 @@ def _train(
         validation = Arrays(checks[0], max(map(len, held)), False, 0, held)
 
     from descend.train.callbacks import EarlyStopping, Progress
+    from descend.train.callbacks.base import listed
 
+    callbacks = listed(callbacks)
     stops = [c for c in callbacks if isinstance(c, EarlyStopping)]
     shown = [Progress(verbose)] if verbose else []
     run = engine.train(
@@ -441,6 +445,7 @@ def _train(
         validation=validation,
         members=padded,
         model=model,
+        verbose=verbose,
     )
     final = run.state
     return [
@@ -490,7 +495,6 @@ def _member_model(model: Model, states: Any, i: int) -> Model:
     copy = Model(*symbols_over(model, own), name=model.name, seed=model.seed)
     copy._adopt(state.params, state.layers)
     rule = {n: swept[n] for n in task.optimizer.numbers() if n in swept}
-    optimizer = task.optimizer.with_numbers(rule)
-    mixup = swept.get("mixup", task.mixup)
-    copy._set_task(Supervised(copy, optimizer, task.outputs, mixup))
+    rules = task.optimizer.with_numbers(rule), task.outputs, swept.get("mixup", task.mixup)
+    copy._set_task(Supervised(copy, *rules))
     return copy

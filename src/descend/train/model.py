@@ -22,9 +22,11 @@ from descend.train import (
 )
 from descend.train.batches import OnBatches
 from descend.train.callbacks import Callback, Progress, show_logs
+from descend.train.callbacks.base import call_all, introduce
+from descend.train.callbacks.base import listed as listed_callbacks
 from descend.train.feeds import Arrays, Stream
 from descend.train.history import History
-from descend.train.program import evaluation
+from descend.train.program import evaluation, finished
 from descend.train.rule_view import RuleView
 from descend.train.run import Run, Snapshot
 from descend.train.supervised import Supervised
@@ -179,9 +181,9 @@ class Model(OnBatches, Wired):
         anew = seed is not None
         seed = rows.require_seed(self.seed if seed is None else seed)
         rows.require_epochs(epochs, initial_epoch)
-        callbacks = [callbacks] if hasattr(callbacks, "on_epoch_end") else list(callbacks or ())
+        callbacks = listed_callbacks(callbacks)
         self.stop_training = False
-        verbose = 1 if verbose == "auto" else verbose
+        verbose = 1 if verbose == "auto" else int(verbose)
         if isinstance(x, Stream):
             feed, validation, identity, make_chunk = self._streamed(
                 x, y, batch_size, validation_split, validation_data, class_weight, shuffle, seed
@@ -221,6 +223,7 @@ class Model(OnBatches, Wired):
                 resume=resume,
                 make_chunk=make_chunk,
                 on_interrupt=on_interrupt,
+                verbose=verbose,
             )
         except BaseException:  # it diverged, or a callback failed: keep what was reached
             if self._run is not None:
@@ -294,34 +297,62 @@ class Model(OnBatches, Wired):
         verbose: int | bool | str = 1,
         sample_weight: Any = None,
         return_dict: bool = False,
+        callbacks: Any = None,
     ) -> Any:
         """The cost, and metrics, on given rows at prediction.
+
+        Args:
+            x, y, sample_weight: as in `fit`.
+            batch_size: rows at a time.
+            verbose: 1 prints the result.
+            return_dict: whether a dict by name is returned.
+            callbacks: their on_test_begin and on_test_end are called.
 
         Returns:
             The cost as a float; a list [cost, *metrics] where there are metrics; or a dict.
         """
         self._meet(x)
-        verbose = 1 if verbose == "auto" else verbose
-        task = self.task
+        verbose = 1 if verbose == "auto" else int(verbose)
+        task, callbacks = self.task, listed_callbacks(callbacks)
         where = "evaluation data"
         data = rows.make_rows(self, task.outputs, x, y, sample_weight, where)
         data = rows.weighted(data, task.outputs, where=where)
         whole = self.whole_feed(data, batch_size or rows.DEFAULT_BATCH, where)
         self._present()
         state = self.start_state(task, self.seed)
-        sums = evaluation(task, whole)(state)
-        logs = {name: float(task.finish(name, s[0] / s[1])) for name, s in sums.items()}
+        introduce(callbacks, self, epochs=1, steps=whole.steps, verbose=verbose)
+        call_all(callbacks, "on_test_begin", {})
+        sums = finished(task, evaluation(task, whole)(state))
+        logs = {name: float(value) for name, value in sums.items()}
+        call_all(callbacks, "on_test_end", logs)
         if verbose:
             print(show_logs(logs))
         if return_dict:
             return logs
         return list(logs.values()) if len(logs) > 1 else logs["loss"]
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | bool | str = 0) -> Any:
-        """The outputs on rows x: an array (n, ...), or a list of them for several outputs."""
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | bool | str = 0,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs on rows x: an array (n, ...), or a list of them for several outputs.
+
+        Args:
+            x: as in `fit`.
+            batch_size: rows at a time; the numbers do not depend on it.
+            verbose: has no effect.
+            callbacks: their on_predict_begin and on_predict_end are called.
+        """
+        callbacks = listed_callbacks(callbacks)
         self._meet(x)
         arrays = rows.make_inputs(self, x, "prediction data")
+        introduce(callbacks, self, epochs=1, steps=None, verbose=verbose)
+        call_all(callbacks, "on_predict_begin", {})
         found = prediction.predict(self, arrays, batch_size)
+        call_all(callbacks, "on_predict_end", {})
         return found[0] if self.single_output else found
 
     def monte_carlo(self, x: Any, samples: int = 100, seed: int = 0) -> prediction.MonteCarlo:
@@ -447,6 +478,7 @@ class Model(OnBatches, Wired):
         history = self._run.history if self._run is not None else self.history
         if history is not None:
             described |= {"history": history.history, "epochs": history.epoch}
+            described["logged"] = history.logged
         checkpoint.write(path, "model", described, arrays)
 
 

@@ -6,7 +6,7 @@ the axis of members and its spread over devices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -33,17 +33,37 @@ def all_finite(tree: Any) -> jax.Array:
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in leaves]))
 
 
-def _sums(logs: Any, names: list[str]) -> jax.Array:
-    """Logs as one vector (2 x names): a scan stacks one array, not two a name."""
-    names[:] = list(logs)
-    return jnp.stack([jnp.asarray(v, jnp.result_type(float)) for p in logs.values() for v in p])
+Names = list[tuple[str, int]]  # of the logs, filled while tracing: (name, numbers it is made of)
 
 
-def _pairs(sums: Any, names: list[str]) -> dict[str, np.ndarray]:
-    """What `_sums` stacked, (..., 2 x names), by name: {name: (..., 2)}; on the host."""
-    sums = np.asarray(sums)
-    parts = sums.reshape(*sums.shape[:-1], len(names), 2)
-    return {name: parts[..., i, :] for i, name in enumerate(names)}
+def _sums(logs: Any, names: Names) -> jax.Array:
+    """Logs as one vector: a scan stacks one array, not two a name."""
+    parts: list[jax.Array] = []
+    names.clear()
+    for name, pair in logs.items():
+        total, weight = (jnp.asarray(part, jnp.result_type(float)) for part in pair)
+        parts += [jnp.atleast_1d(total), weight[None]]
+        names.append((name, total.size + 1))
+    return jnp.concatenate(parts)
+
+
+def _pairs(sums: Any, names: Names) -> dict[str, np.ndarray]:
+    """What `_sums` joined, by name: {name: (..., numbers)}, the weight last; on the host."""
+    sums, parts, at = np.asarray(sums), {}, 0
+    for name, size in names:
+        parts[name] = sums[..., at : at + size]
+        at += size
+    return parts
+
+
+def finished(task: Task, sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The number that each log's sums (..., numbers) come to: {name: (...)}; see `Task.finish`."""
+    finish = getattr(task, "finish", lambda name, total, weight: total / weight)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            name: finish(name, s[..., 0] if s.shape[-1] == 2 else s[..., :-1], s[..., -1])
+            for name, s in sums.items()
+        }
 
 
 def scan_evaluate(
@@ -52,10 +72,10 @@ def scan_evaluate(
     data: Any,
     order: Any,
     padded: bool,
-    names: list,
+    names: Names,
     spread: Callable = lambda rows: rows,
 ) -> Any:
-    """The sums of `Task.evaluate` over batches, inside a program: (names, 2)."""
+    """The sums of `Task.evaluate` over batches, inside a program, as `_sums` joins them."""
     carries = getattr(task, "carries", False)
 
     def body(held: Any, rows: Any) -> Any:
@@ -72,11 +92,11 @@ def scan_evaluate(
 
 
 def evaluation(task: Task, rows: Arrays) -> Callable[[Any], dict[str, np.ndarray]]:
-    """A function state -> {name: (sum, weight)} over all rows."""
+    """A function state -> {name: (numbers,)} over all rows, as `finished` takes them."""
     programs = _programs(task)
     key = ("evaluate", rows.padded)
     if key not in programs:
-        names: list[str] = []
+        names: Names = []
         whole = lambda s, d, o: scan_evaluate(task, s, d, o, rows.padded, names)  # noqa: E731
         programs[key] = jax.jit(whole), names
     program, names = programs[key]
@@ -91,8 +111,8 @@ def epoch_program(
         (state, data, orders, checks, count, active) -> (state, logs, validation logs, finite)
 
     that runs the first `count` of the epochs in `orders` (epochs, steps, batch). Logs are dicts of
-    arrays (epochs, 2), the sum and the weight of each epoch; `finite` has shape (epochs,). With
-    members every result has a leading axis.
+    arrays (epochs, numbers), the sums of each epoch and their weight; `finite` has shape (epochs,).
+    With members every result has a leading axis.
     """
     own = feed.steps if isinstance(feed, Steps) else None
     padded = isinstance(feed, Arrays) and feed.padded
@@ -116,8 +136,8 @@ def epoch_program(
     programs = _programs(task)
     if key in programs:
         return programs[key]
-    names: list[str] = []  # of the logs, filled while tracing
-    checked: list[str] = []
+    names: Names = []
+    checked: Names = []
 
     def spread(tree: Any) -> Any:
         if rows_over is None or jax.tree.leaves(tree)[0].shape[0] % rows_over.size:
@@ -202,8 +222,8 @@ class Program:
     def __init__(
         self,
         whole: Callable,
-        names: list[str],
-        checked: list[str],
+        names: Names,
+        checked: Names,
         care: bool,
         rows_over: Mesh | None,
     ):

@@ -49,6 +49,7 @@ class Run:
         diverged: {member: epoch} of members stopped by a NaN.
         model: the Model in training, or None.
         identity: what tells this run from another in a checkpoint.
+        due: epoch -> whether its validation is made; None where there is no validation.
         failing: of a run that diverged, (task, state, batch) of the step that did it; `glass` runs
             that step again.
     """
@@ -63,6 +64,7 @@ class Run:
         self.model: Any = None
         self.callbacks: list[Any] = []
         self.identity: dict[str, Any] = {}
+        self.due: Callable[[int], bool] | None = None
         self.failing: Any = None
         self.snapshot = Snapshot.of(state)
         self.settings = state.hyper  # as of this call of the program; only callbacks change them
@@ -95,7 +97,7 @@ class Run:
         return float(value) if value.ndim == 0 else value
 
     def set_hyper(self, name: str, value: Any) -> None:
-        """Set a hyperparameter from the next epoch on (no recompilation)."""
+        """Set a hyperparameter for the epochs to come (no recompilation)."""
         old = np.asarray(self.hyper(name), np.asarray(self.settings[name]).dtype)
         new = np.broadcast_to(np.asarray(value, old.dtype), old.shape)
         if not np.array_equal(new, old):

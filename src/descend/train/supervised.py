@@ -168,7 +168,7 @@ class Supervised:
             prediction = _activate(raws[i], self.links[i])
             for metric in output.metrics:
                 values = _per_row(metric.rows, y, prediction, steps)
-                logs[prefix + metric.name] = (_weighted_sum(values, None, real), count)
+                logs[prefix + metric.name] = (_total(values, real), count)
         penalty = self.graph.penalty(self.trained(params), numbers)
         if penalty is not None:
             cost = cost + penalty
@@ -176,7 +176,8 @@ class Supervised:
         _, count = _real(batch.mask, None, rows.x[0].shape[0])
         if len(self.outputs) == 1:
             count = parts["loss"][1]
-        return cost, (layers, {**parts, "loss": (cost * count, count), **logs})
+        whole = {**parts, "loss": (cost * count, count)}
+        return cost, (layers, {"loss": whole.pop("loss"), **whole, **logs})
 
     def step(self, state: State, batch: Batch) -> tuple[State, Logs]:
         """Forward pass, gradient, update."""
@@ -223,14 +224,14 @@ class Supervised:
         """The state at the head of a pass over the rows: what layers carry over is forgotten."""
         return state._replace(layers=self.graph.forget(state.layers))
 
-    def finish(self, name: str, mean: Any) -> Any:
-        """The root of an `rmse`, and the like."""
+    def finish(self, name: str, total: Any, weight: Any) -> Any:
+        """The mean over the rows, or what the metric of that name makes of its sums."""
         for output in self.outputs:
             prefix = f"{output.name}_" if len(self.outputs) > 1 else ""
             for metric in output.metrics:
                 if name == prefix + metric.name:
-                    return metric.finish(mean)
-        return mean
+                    return metric.finish(total, weight)
+        return total / weight
 
     @property
     def _newton(self) -> bool:
@@ -317,7 +318,20 @@ def _per_row(function: Callable, y: jax.Array, prediction: jax.Array, steps: Any
         return function(y, prediction)
     n, time = steps.shape
     fold = lambda a: a.reshape(n * time, *a.shape[2:])  # noqa: E731
-    return function(fold(y), fold(prediction)).reshape(n, time)
+    values = function(fold(y), fold(prediction))
+    return values.reshape(n, time, *values.shape[1:])
+
+
+def _total(values: jax.Array, real: jax.Array | None) -> jax.Array:
+    """Sums over the real rows and steps of a metric's values (n, ...) or (n, time, ...).
+
+    Returns:
+        () or, where a row gives several numbers, (k,).
+    """
+    axes = (0,) if real is None else tuple(range(real.ndim))
+    if real is not None:
+        values = values * real.reshape(real.shape + (1,) * (values.ndim - real.ndim))
+    return jnp.sum(values, axis=axes)
 
 
 def _weighted_sum(values: jax.Array, weight: jax.Array | None, real: jax.Array | None) -> jax.Array:

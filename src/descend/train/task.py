@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 
-Logs = Mapping[str, tuple[Any, Any]]  # name -> (weighted sum, weight), scalars
+# name -> (sum, weight): the weight a scalar, the sum a scalar or a vector of sums
+Logs = Mapping[str, tuple[Any, Any]]
 
 
 class State(NamedTuple):
@@ -57,5 +58,6 @@ class Task(Protocol):
     #       `carry` is an `evaluate` that hands its state on, `fresh` begins a pass over the rows
     #   heavy     much work for its count of parameters: compiled with care, and the rows of a batch
     #       are spread over the devices
-    #   finish(name, mean) -> number                what is done to a mean at the end (a root)
+    #   finish(name, total, weight) -> number       what the sums over all rows come to, by default
+    #       total / weight; in NumPy, arrays (...) or for vectors of sums (..., size), and (...)
     #   diagnose(state, batch) -> str               the first array that became non-finite

@@ -24,7 +24,7 @@ def guarded(layer: Any, method: str, function: Callable, *args: Any, **options: 
     except DescendError:
         raise
     except Exception as error:
-        where = _line_of(error, getattr(type(layer), method))
+        where = _line_of(error, function)
         raise DescendError(
             f"{layer.label}: its `{method}` failed{where}: {_first_line(error)}\n{_advice(error)}"
         ) from None
@@ -32,7 +32,10 @@ def guarded(layer: Any, method: str, function: Callable, *args: Any, **options: 
 
 def _line_of(error: Exception, method: Callable) -> str:
     """Where in the file of a method an error came from."""
-    code = inspect.unwrap(method).__code__
+    method = inspect.unwrap(getattr(method, "func", method))
+    if not hasattr(method, "__code__"):
+        return ""
+    code = method.__code__
     frames = [
         f for f in traceback.extract_tb(error.__traceback__) if f.filename == code.co_filename
     ]

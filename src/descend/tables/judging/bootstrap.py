@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.measures import Better, Counted, Measure, measure
 from descend.tables.judging.plain import Figures, same_rows, share
@@ -261,6 +262,7 @@ def _bca(of: Counted, draws: Draws, level: float) -> np.ndarray:
     return np.asarray([found.confidence_interval.low, found.confidence_interval.high])
 
 
+@aligned("y", "predicted", "weights", "clusters")
 def bootstrap(
     what: str | Measure | Callable[[Any, Any], float],
     y: Any,
@@ -297,6 +299,7 @@ def bootstrap(
     return interval(chosen.name, chosen.prepare(y, predicted), draws, level=level, method=method)
 
 
+@aligned("y", "first", "second", "weights", "clusters")
 def compare(
     what: str | Measure | Callable[[Any, Any], float],
     y: Any,

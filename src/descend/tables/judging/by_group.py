@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.tables.judging.plain import (
     Figures,
     chance,
@@ -89,6 +90,7 @@ def _parts(groups: Any, rows: int) -> list[tuple[str | None, np.ndarray]]:
     return [(None, np.ones(rows, bool)), *((g, names == g) for g in sorted(set(names)))]
 
 
+@aligned("y", "probability", "groups", "weights")
 def event_by_group(
     y: Any, probability: Any, groups: Any, *, threshold: float = 0.5, weights: Any = None
 ) -> Groups:
@@ -125,6 +127,7 @@ def event_by_group(
     return _all(figures, _parts(groups, len(p)))
 
 
+@aligned("y", "probabilities", "groups", "weights")
 def classes_by_group(y: Any, probabilities: Any, groups: Any, *, weights: Any = None) -> Groups:
     """Error rate and log-loss of a classifier in each group.
 
@@ -152,6 +155,7 @@ def classes_by_group(y: Any, probabilities: Any, groups: Any, *, weights: Any = 
     return _all(figures, _parts(groups, len(p)))
 
 
+@aligned("y", "predicted", "groups", "weights")
 def values_by_group(y: Any, predicted: Any, groups: Any, *, weights: Any = None) -> Groups:
     """Mean, bias and errors of predicted values in each group.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.plain import (
     Figures,
@@ -74,6 +75,7 @@ class Reliability(Figures):
         }
 
 
+@aligned("y", "probability", "weights")
 def reliability(
     y: Any, probability: Any, *, bins: int = 10, how: str = "quantile", weights: Any = None
 ) -> Reliability:
@@ -129,6 +131,7 @@ def _binned(
     return np.stack([edges[:-1][filled], edges[1:][filled]]), place, np.bincount(place, w)
 
 
+@aligned("y", "probabilities")
 def top_class(y: Any, probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
     """Whether the most probable class is the true one, and its probability; (n,) each.
 
@@ -173,6 +176,7 @@ class Brier(Figures):
         return pd.DataFrame([vars(self)])
 
 
+@aligned("y", "probability", "weights")
 def brier(
     y: Any, probability: Any, *, bins: int = 10, how: str = "quantile", weights: Any = None
 ) -> Brier:
@@ -243,6 +247,7 @@ class Temperature(Figures):
         return cls(**described)
 
 
+@aligned("y", "probabilities", "weights")
 def fit_temperature(y: Any, probabilities: Any, *, weights: Any = None) -> Temperature:
     """The temperature of least log-loss (Guo et al. 2017).
 

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.plain import (
     Figures,
@@ -241,6 +242,7 @@ def _restored(cls: Callable[..., Any], described: Mapping[str, Any]) -> Any:
     return cls(**{**described, "margins": tuple(map(Margin.from_json, described["margins"]))})
 
 
+@aligned("y", "predicted", "spread", "groups")
 def calibrate_intervals(
     y: Any,
     predicted: Any,
@@ -308,6 +310,7 @@ def _ends(method: str, predicted: Any, spread: Any, floor: float) -> tuple[np.nd
     return m, m, scale
 
 
+@aligned("y", "probabilities", "groups")
 def calibrate_sets(
     y: Any,
     probabilities: Any,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError
 from descend.tables.judging.plain import Figures, chance, distributions, truth, vector
 from descend.tables.judging.weighted import row_weights
@@ -104,6 +105,7 @@ class Decisions(Figures):
         return pd.DataFrame([vars(self)])
 
 
+@aligned("y", "probability", "weights")
 def decide(
     y: Any,
     probability: Any,
@@ -200,6 +202,7 @@ class Threshold(Figures):
         )
 
 
+@aligned("y", "probability", "weights")
 def choose_threshold(y: Any, probability: Any, costs: Costs, *, weights: Any = None) -> Threshold:
     """The threshold of least mean cost, beside the closed form.
 

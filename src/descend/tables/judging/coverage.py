@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError
 from descend.tables.judging.plain import Figures, class_numbers, group_names, vector
 from descend.tables.judging.weighted import row_weights, share_interval
@@ -57,6 +58,7 @@ class Coverage(Figures):
         return pd.DataFrame([vars(part) for part in self.parts])
 
 
+@aligned("y", "lower", "upper", "groups", "weights")
 def interval_coverage(
     y: Any, lower: Any, upper: Any, *, groups: Any = None, weights: Any = None
 ) -> Coverage:
@@ -80,6 +82,7 @@ def interval_coverage(
     return _coverage(inside, ends[1] - ends[0], np.full(len(y), np.nan), groups, weights)
 
 
+@aligned("y", "sets", "groups", "weights")
 def set_coverage(y: Any, sets: Any, *, groups: Any = None, weights: Any = None) -> Coverage:
     """How often the set of a row held its class.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError
 from descend.tables.judging.plain import Figures, chance, truth
 from descend.tables.judging.weighted import row_weights
@@ -45,6 +46,7 @@ class Discrimination(Figures):
         return pd.DataFrame([vars(self)])
 
 
+@aligned("y", "probability", "weights")
 def discrimination(y: Any, probability: Any, *, weights: Any = None) -> Discrimination:
     """AUC, Gini, KS and average precision.
 
@@ -104,6 +106,7 @@ class Curve(Figures):
         return pd.DataFrame(list(self.points), columns=[self.x, self.y, "threshold"])
 
 
+@aligned("y", "probability", "weights")
 def roc_points(y: Any, probability: Any, *, most: int = 200, weights: Any = None) -> Curve:
     """The ROC curve: true positive rate over false positive rate.
 
@@ -123,6 +126,7 @@ def roc_points(y: Any, probability: Any, *, most: int = 200, weights: Any = None
     return _curve("false positive rate", "true positive rate", false, true, thresholds, most)
 
 
+@aligned("y", "probability", "weights")
 def precision_recall_points(
     y: Any, probability: Any, *, most: int = 200, weights: Any = None
 ) -> Curve:
@@ -186,6 +190,7 @@ class Gains(Figures):
         return pd.DataFrame(vars(self))
 
 
+@aligned("y", "probability", "weights")
 def gains(y: Any, probability: Any, *, parts: int = 10, weights: Any = None) -> Gains:
     """The table of gains and lift.
 

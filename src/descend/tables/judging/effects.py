@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.bootstrap import Draws, interval
 from descend.tables.judging.plain import Figures, share, vector
@@ -130,6 +131,7 @@ class MarginalEffects(Figures):
         return f"bootstrap over {units}" + (" and members" if self.members > 1 else "")
 
 
+@aligned("frame", "weights", "clusters")
 def average_marginal_effects(
     predict: Callable[[pd.DataFrame], Any],
     frame: pd.DataFrame,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.bootstrap import Draws, Interval, interval
 from descend.tables.judging.measures import Better, Counted, Measure, measure
@@ -72,6 +73,7 @@ class Importance(Figures):
         )
 
 
+@aligned("frame", "y", "clusters")
 def permutation_importance(
     predict: Predict,
     frame: pd.DataFrame,

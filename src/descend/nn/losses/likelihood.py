@@ -1,0 +1,97 @@
+"""Losses that are minus a log likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError, ShapeError
+from descend.nn.losses.base import PROBABILITY_FLOOR, Formula, per_row, shown
+
+
+@dataclass(frozen=True)
+class Poisson(Formula):
+    """L = mean_k mu_k - y_k log mu_k, counts y >= 0; from logits z = log mu: e^z - y z.
+
+    Minus the log likelihood of a Poisson distribution without log y!, which no weight changes.
+
+    Args:
+        from_logits: predictions are z.
+    """
+
+    from_logits: bool = False
+    link: ClassVar[str | None] = "exponential"
+
+    def _rows(self, y, prediction):
+        if self.from_logits:
+            return per_row(jnp.exp(prediction) - y * prediction)
+        log_mu = jnp.log(jnp.maximum(prediction, PROBABILITY_FLOOR))
+        return per_row(prediction - y * log_mu)
+
+
+@dataclass(frozen=True)
+class Tobit(Formula):
+    """Minus the log likelihood of y = max(y*, limit), y* ~ N(mu, sigma^2).
+
+        y > limit:   log sigma + ((y - mu) / sigma)^2 / 2 + log(2 pi) / 2
+        y <= limit:  -log Phi((limit - mu) / sigma)
+
+    Args:
+        limit: where y is censored from below. Targets (n, 1), predictions (n, 2): mu, log sigma.
+
+    Source: Tobin 1958.
+    """
+
+    limit: float = 0.0
+
+    def check_shapes(self, y, prediction):
+        """(n, 1) against (n, 2)."""
+        if y != (*prediction[:1], 1) or prediction[1:] != (2,):
+            raise ShapeError(
+                f"{self.name}: expected targets (n, 1) and predictions (n, 2), mu and log sigma; "
+                f"got {shown(y)} and {shown(prediction)}"
+            )
+
+    def _rows(self, y, prediction):
+        mean, log_sd = prediction[:, 0], prediction[:, 1]
+        seen = (y[:, 0] - mean) * jnp.exp(-log_sd)
+        limit = (self.limit - mean) * jnp.exp(-log_sd)
+        density = log_sd + 0.5 * jnp.square(seen) + 0.5 * np.log(2 * np.pi)
+        return jnp.where(y[:, 0] > self.limit, density, -jax.scipy.stats.norm.logcdf(limit))
+
+
+@dataclass(frozen=True)
+class NegativeLogLikelihood(Formula):
+    """L = -log p(y | prediction), a log density of the user's (scheidegger-2020, max. likelihood).
+
+    Args:
+        log_density: f(y, prediction) -> (n,), a function in jax.numpy. It is code, so a saved model
+            does not carry it: compile again after `load_model`.
+    """
+
+    log_density: Callable[[jax.Array, jax.Array], jax.Array] = None  # type: ignore[assignment]
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not callable(self.log_density):
+            raise DescendError(
+                "NegativeLogLikelihood needs log_density, a function (y, prediction) -> (n,)"
+            )
+
+    def check_shapes(self, y, prediction):
+        """Rows must agree; the density decides what a row is."""
+        if y[:1] != prediction[:1]:
+            raise ShapeError(f"{self.name}: {y[0]} targets against {prediction[0]} predictions")
+
+    def _rows(self, y, prediction):
+        rows = -self.log_density(y, prediction)
+        if rows.shape != y.shape[:1]:
+            raise ShapeError(
+                f"log_density returned shape {rows.shape}, expected one number a row: {y.shape[:1]}"
+            )
+        return rows

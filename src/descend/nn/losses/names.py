@@ -1,0 +1,145 @@
+"""Losses by name, and in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from descend.errors import unknown
+from descend.nn.losses.base import Formula, Loss, snake
+from descend.nn.losses.classification import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    Hinge,
+    KLDivergence,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from descend.nn.losses.likelihood import NegativeLogLikelihood, Poisson, Tobit
+from descend.nn.losses.members import MemberLoss
+from descend.nn.losses.regression import (
+    CosineSimilarity,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Quantile,
+    SquaredError,
+)
+from descend.nn.losses.user import rows_of
+
+BY_NAME: dict[str, type[Loss]] = {
+    "squared_error": SquaredError,
+    "mse": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "huber": Huber,
+    "binary_crossentropy": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "kl_divergence": KLDivergence,
+    "poisson": Poisson,
+    "quantile": Quantile,
+    "tobit": Tobit,
+    "members": MemberLoss,
+    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
+    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
+    "log_cosh": LogCosh,
+    "cosine_similarity": CosineSimilarity,
+    "binary_focal_crossentropy": BinaryFocalCrossentropy,
+    "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "categorical_hinge": CategoricalHinge,
+}
+ALIASES = {
+    "mean_squared_error": "mse",
+    "mean_absolute_error": "mae",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "kldivergence": "kl_divergence",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "logcosh": "log_cosh",
+}
+_NAMES: dict[type[Loss], str] = {cls: name for name, cls in BY_NAME.items()}
+_NAMES[NegativeLogLikelihood] = "negative_log_likelihood"
+
+
+@dataclass(frozen=True)
+class FunctionLoss(Formula):
+    """A user's f(y, prediction), one number a row or their mean."""
+
+    function: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
+
+    def check_shapes(self, y, prediction):
+        """The function decides."""
+
+    def _rows(self, y, prediction):
+        return rows_of(self.function, y, prediction, f"the loss {self.name!r}")
+
+
+def get(identifier: Any) -> Loss:
+    """The loss meant by a name, an instance, its JSON, or a function.
+
+    Args:
+        identifier: a name of this package or of Keras's ("mse", "MeanSquaredError"); a Loss; what
+            `describe` gave; a function (y, prediction) -> (n,), or to the mean over the rows.
+    """
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, dict):
+        options = dict(identifier)
+        name = options.pop("name", None)
+        if name not in BY_NAME:
+            raise unknown("loss", name, BY_NAME)
+        return BY_NAME[name](**options)
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        return identifier()
+    if hasattr(identifier, "loss"):  # mean_squared_error and its like
+        return identifier.loss()
+    if callable(identifier):
+        name = getattr(identifier, "__name__", "loss")
+        return FunctionLoss(identifier, name="loss" if name == "<lambda>" else name)
+    name = _known(identifier) if isinstance(identifier, str) else None
+    if name is None:
+        raise unknown("loss", identifier, [*BY_NAME, *ALIASES])
+    return BY_NAME[name]()
+
+
+def _known(name: str) -> str | None:
+    """The key in BY_NAME of a name in any of its forms."""
+    for form in (name, name.lower(), snake(name)):
+        form = ALIASES.get(form, form)
+        if form in BY_NAME:
+            return form
+    return None
+
+
+def describe(loss: Loss) -> dict | None:
+    """The JSON form, or None for a loss that is code of the user's."""
+    if type(loss) not in BY_NAME.values():
+        return None
+    if isinstance(loss, MemberLoss):
+        inner = describe(loss.loss)
+        return inner and {"name": _NAMES[MemberLoss], "loss": inner}
+    assert isinstance(loss, Formula)
+    options = {f.name: getattr(loss, f.name) for f in fields(loss) if not f.kw_only}
+    return {"name": _NAMES[type(loss)], **options}
+
+
+def with_logits(loss: Loss) -> Loss | None:
+    """The same loss taking logits, or None if it has no such form or takes them already."""
+    if isinstance(loss, MemberLoss):
+        inner = with_logits(loss.loss)
+        return inner and MemberLoss(inner)
+    if loss.link is None or getattr(loss, "from_logits", True):
+        return None
+    assert isinstance(loss, Formula)
+    values: dict[str, Any] = {f.name: getattr(loss, f.name) for f in fields(loss)}
+    return type(loss)(**(values | {"from_logits": True}))

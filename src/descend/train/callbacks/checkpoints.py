@@ -1,0 +1,177 @@
+"""Callbacks that write the run to files, to go on from or to keep the best of."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from descend.errors import CheckpointError, DescendError, unknown
+from descend.files import writable
+from descend.train.callbacks.base import Callback, direction, watched
+
+
+class ModelCheckpoint(Callback):
+    """Write a checkpoint that `fit(resume=path)` continues from, bit-equal; `load_model` reads it.
+
+    Args:
+        filepath: the file. "{epoch}" and the names of logs in it are replaced as in Keras,
+            "run-{epoch:02d}-{val_loss:.2f}.descend", epochs counting from 1; without them each
+            checkpoint overwrites the last (by renaming a complete temporary file, so that a kill
+            leaves the old or the new one whole).
+        monitor, mode: with `save_best_only`, write only when this has improved.
+        verbose: 1 prints each file's name.
+        save_best_only: see `monitor`.
+        save_weights_only: write what `model.save_weights` writes: nothing can be resumed from it.
+        save_freq: "epoch"; Keras's number of batches is refused, an epoch being one program.
+        initial_value_threshold: the monitored quantity must improve on it.
+        every: epochs between checkpoints; the last epoch is always written.
+
+    Raises:
+        DescendError: a name in `filepath` that is no log's, a format that does not suit numbers.
+    """
+
+    comes_last = True  # of the callbacks, in whatever order they are given
+
+    def __init__(
+        self,
+        filepath: str | Path,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str = "epoch",
+        initial_value_threshold: float | None = None,
+        *,
+        every: int = 1,
+    ):
+        if every < 1:
+            raise DescendError(f"ModelCheckpoint: every must be >= 1, got {every}")
+        if save_freq != "epoch":
+            raise DescendError(
+                f"ModelCheckpoint: save_freq must be 'epoch', got {save_freq!r}: an epoch is one "
+                "compiled program. every=k writes each k-th epoch; fit(steps_per_epoch=k) makes an "
+                "epoch of k batches."
+            )
+        self.filepath, self.every, self.monitor = str(filepath), every, monitor
+        self.verbose, self.mode = verbose, mode
+        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        self.threshold = initial_value_threshold
+        self.sign = direction(monitor, mode, "ModelCheckpoint")
+        self._names = _names_in(self.filepath)
+
+    def on_train_begin(self, logs=None):
+        """Find out now, not after an hour, whether the file can be written."""
+        if self.run.members is not None:
+            raise DescendError("ModelCheckpoint writes single runs, not the members of a sweep")
+        writable(self.filepath.format_map(dict.fromkeys(self._names, 0.0) | {"epoch": 0}))
+        self.sign = direction(self.monitor, self.mode, "ModelCheckpoint", self.run.model)
+        self.best = -np.inf if self.threshold is None else self.sign * self.threshold
+
+    def file(self, epoch: int, logs: dict[str, Any]) -> str:
+        """The file of an epoch, counted from 1; raises DescendError."""
+        for name in self._names - {"epoch"}:
+            if name not in logs:
+                raise unknown("name in ModelCheckpoint's filepath", name, ["epoch", *logs])
+        return self.filepath.format_map({**logs, "epoch": epoch})
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write when it is time."""
+        if self.save_best_only:
+            value = watched(self.run, logs, self.monitor, "ModelCheckpoint")
+            if value is None or not self.sign * value > self.best:
+                return
+            self.best = float(self.sign * value)
+        elif (epoch + 1) % self.every and epoch + 1 < self.run.epochs:
+            return
+        file = self.file(epoch + 1, logs)
+        if self.save_weights_only:
+            self.run.model.save_weights(file)
+        else:
+            from descend.train.checkpoint import save_checkpoint
+
+            save_checkpoint(self.run, file)
+        if self.verbose:
+            print(f"epoch {epoch + 1}: {file} written")
+
+    def saved(self):
+        """The best value, where it decides."""
+        return {"best": np.asarray(self.best)} if self.save_best_only else {}
+
+    def restore(self, saved):
+        """Continue."""
+        self.best = float(saved["best"])
+
+
+class BackupAndRestore(Callback):
+    """Go on where a killed run stood: a checkpoint after every epoch, taken up by the next `fit`.
+
+    The run that goes on is bit-equal to the uninterrupted one. The same call must be made again:
+    another model, other data, another seed are refused.
+
+    Args:
+        backup_dir: the folder of the checkpoint; made if it is not there.
+        save_freq: "epoch".
+        delete_checkpoint: whether the checkpoint goes away when training has reached its end.
+    """
+
+    comes_last = True
+
+    def __init__(
+        self, backup_dir: str | Path, save_freq: str = "epoch", delete_checkpoint: bool = True
+    ):
+        if save_freq != "epoch":
+            raise DescendError(
+                f"BackupAndRestore: save_freq must be 'epoch', got {save_freq!r}: an epoch is one "
+                "compiled program"
+            )
+        self.file = Path(backup_dir) / "backup.descend"
+        self.delete_checkpoint = delete_checkpoint
+        self._ended = False
+
+    def on_train_begin(self, logs=None):
+        """Take up what an earlier run left."""
+        from descend.train.checkpoint import load_checkpoint
+
+        if self.run.members is not None:
+            raise DescendError("BackupAndRestore follows single runs, not the members of a sweep")
+        self._ended = False
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(
+                f"BackupAndRestore: {self.file.parent} cannot be made: {error.strerror or error}"
+            ) from None
+        writable(self.file)
+        if self.file.exists():
+            load_checkpoint(self.file, self.run, self.run.identity)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write."""
+        from descend.train.checkpoint import save_checkpoint
+
+        save_checkpoint(self.run, self.file)
+        self._ended = epoch + 1 >= self.run.epochs or self.run.stopped is not None
+
+    def on_train_end(self, logs=None):
+        """Delete, if training came to its end; an interrupted run is to go on."""
+        if self._ended and self.delete_checkpoint:
+            self.file.unlink(missing_ok=True)
+
+
+def _names_in(filepath: str) -> set[str]:
+    """The names in braces; raises DescendError unless numbers can be put there."""
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(filepath) if name is not None}
+        if not all(name.isidentifier() for name in names):
+            raise ValueError("a name in braces must be 'epoch' or that of a log")
+        filepath.format_map(dict.fromkeys(names, 0.5) | {"epoch": 1})
+    except ValueError as error:
+        raise DescendError(
+            f"ModelCheckpoint: filepath {filepath!r} cannot be filled in: {error}. Expected: "
+            "'run-{epoch:02d}-{val_loss:.2f}.descend'; a brace of its own is written twice."
+        ) from None
+    return names

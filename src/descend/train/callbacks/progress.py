@@ -1,0 +1,64 @@
+"""What `fit(verbose=...)` shows."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from descend.train.callbacks.base import Callback
+
+
+class Progress(Callback):
+    """What `fit(verbose=...)` shows: 1 a bar (terminal) or ten lines (piped), 2 a line an epoch."""
+
+    def __init__(self, verbose: int = 1):
+        self.verbose = verbose
+        self._bar: Any = None
+
+    def on_train_begin(self, logs=None):
+        """Start the bar."""
+        self._shown = -1
+        if self.verbose == 1 and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self._bar = Progress(
+                TextColumn("epoch {task.completed}/{task.total}"),
+                BarColumn(bar_width=12),
+                TextColumn("{task.fields[logs]}"),
+                console=Console(stderr=True),
+            )
+            self._line = self._bar.add_task(
+                "", total=self.run.epochs, completed=self.run.epoch + 1, logs=""
+            )
+            self._bar.start()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Show the epoch."""
+        total = self.run.epochs
+        if self._bar is not None:
+            self._bar.update(self._line, completed=epoch + 1, logs=show_logs(logs))
+            return
+        tenth = (epoch + 1) * 10 // total
+        if self.verbose == 2 or tenth > self._shown or epoch + 1 == total:
+            self._shown = tenth
+            print(f"epoch {epoch + 1}/{total}  {show_logs(logs)}", flush=self.verbose != 2)
+
+    def on_train_end(self, logs=None):
+        """Close the bar; say why training ended early."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        if self.run.stopped:
+            print(f"stopped: {self.run.stopped}", flush=True)
+
+
+def show_logs(logs: dict[str, Any]) -> str:
+    """The logs on one line; for members, the median over them."""
+    parts = []
+    for name, value in logs.items():
+        median = np.nanmedian(value) if np.ndim(value) and not np.isnan(value).all() else value
+        parts.append(f"{name} {float(np.ravel(median)[0]):.4g}")
+    return "  ".join(parts)

@@ -1,0 +1,115 @@
+"""Callbacks that set the learning rate between epochs; schedules by the step are of the rule."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+
+from descend.errors import DescendError
+from descend.train.callbacks.base import Callback, direction, watched
+
+
+class LearningRateScheduler(Callback):
+    """Set the learning rate before each epoch; it enters the logs as "learning_rate".
+
+    Args:
+        schedule: a function (epoch) -> rate or (epoch, rate) -> rate, the second argument being the
+            present rate.
+        verbose: 1 prints each epoch's rate.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0):
+        self.schedule, self.verbose = schedule, verbose
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """The epoch's rate."""
+        takes_rate = len(inspect.signature(self.schedule).parameters) > 1
+        rate = self.run.hyper("learning_rate")
+        rate = self.schedule(epoch, rate) if takes_rate else self.schedule(epoch)
+        if not np.all(np.asarray(rate) >= 0):
+            raise DescendError(
+                f"LearningRateScheduler: epoch {epoch} got the rate {rate!r}, not >= 0"
+            )
+        self.run.set_hyper("learning_rate", rate)
+        if self.verbose:
+            print(f"epoch {epoch + 1}: learning rate {rate}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Log the rate."""
+        logs["learning_rate"] = self.run.hyper("learning_rate")
+
+
+class ReduceLROnPlateau(Callback):
+    """Multiply the learning rate by `factor` after `patience` epochs without improvement.
+
+    Args:
+        monitor: a name in the logs.
+        factor: what the rate is multiplied by, in (0, 1).
+        patience: epochs without improvement that are waited out.
+        verbose: 1 prints each reduction.
+        mode: "min", "max", or "auto", as in `EarlyStopping`.
+        min_delta: an improvement must exceed it.
+        cooldown: epochs after a reduction that do not count.
+        min_lr: the rate does not fall below it.
+
+    The rate of each epoch enters the logs as "learning_rate".
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ):
+        if not 0 < factor < 1:
+            raise DescendError(f"ReduceLROnPlateau: factor must be in (0, 1), got {factor}")
+        if cooldown < 0 or min_lr < 0:
+            raise DescendError(
+                f"ReduceLROnPlateau: cooldown and min_lr must be >= 0, got {cooldown}, {min_lr}"
+            )
+        self.monitor, self.factor, self.patience = monitor, factor, patience
+        self.verbose, self.mode = verbose, mode
+        self.min_delta, self.cooldown, self.min_lr = min_delta, cooldown, min_lr
+        self.sign = direction(monitor, mode, "ReduceLROnPlateau")
+
+    def on_train_begin(self, logs=None):
+        """Forget an earlier run."""
+        self.sign = direction(self.monitor, self.mode, "ReduceLROnPlateau", self.run.model)
+        self.best, self.wait, self.resting = np.asarray(-np.inf), np.asarray(0), np.asarray(0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Compare; reduce when it is time."""
+        rate = np.asarray(self.run.hyper("learning_rate"))
+        value = watched(self.run, logs, self.monitor, "ReduceLROnPlateau")
+        logs["learning_rate"] = self.run.hyper("learning_rate")
+        if value is None:
+            return
+        score = self.sign * value
+        self.resting = np.maximum(self.resting - 1, 0)
+        better = score > self.best + self.min_delta
+        self.best = np.where(better, score, self.best)
+        self.wait = np.where(better | (self.resting > 0), 0, self.wait + 1)
+        due = (self.wait >= self.patience) & ~better & (self.resting == 0) & (rate > self.min_lr)
+        if due.any():
+            lower = np.maximum(rate * self.factor, self.min_lr)
+            self.run.set_hyper("learning_rate", np.where(due, lower, rate))
+            self.wait = np.where(due, 0, self.wait)
+            self.resting = np.where(due, self.cooldown, self.resting)
+            if self.verbose:
+                print(f"epoch {epoch + 1}: learning rate reduced to {lower}")
+
+    def saved(self):
+        """Best value, wait, and what is left of the cooldown."""
+        return {"best": self.best, "wait": self.wait, "resting": self.resting}
+
+    def restore(self, saved):
+        """Continue."""
+        self.best, self.wait = np.asarray(saved["best"]), np.asarray(saved["wait"])
+        self.resting = np.asarray(saved.get("resting", 0))

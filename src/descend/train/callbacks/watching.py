@@ -1,0 +1,141 @@
+"""Callbacks that end a run: when nothing improves any more, when a number is not finite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError
+from descend.train.callbacks.base import Callback, direction, watched
+from descend.train.run import Snapshot
+
+
+class EarlyStopping(Callback):
+    """Stop when the monitored quantity has not improved for `patience` epochs; best weights return.
+
+    Other than in Keras the weights of the best epoch are put back unless that is switched off, also
+    when training runs to its last epoch or is interrupted (itam-2023, 1.7: "returning to the
+    parameters ... where the validation accuracy last improved"; scheidegger-2020, "Early
+    stopping").
+
+    Args:
+        monitor: a name in the logs.
+        min_delta: an improvement must exceed it.
+        patience: epochs without improvement that are waited out.
+        verbose: 1 prints why training ended and which epoch's weights it left.
+        mode: "min", "max", or "auto": what the metric says of itself (`direction`).
+        baseline: a value that must be beaten, too, for an epoch to count as an improvement.
+        restore_best_weights: False leaves the last epoch's weights.
+        start_from_epoch: epochs before it do not count.
+
+    With members (a sweep) each member is judged alone. In epochs without validation
+    (`validation_freq`) a quantity of the validation is neither better nor worse.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0.0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = True,
+        start_from_epoch: int = 0,
+    ):
+        if patience < 0 or min_delta < 0:
+            raise DescendError(
+                f"EarlyStopping: patience and min_delta must be >= 0, got {patience}, {min_delta}"
+            )
+        self.monitor, self.min_delta, self.patience = monitor, min_delta, patience
+        self.verbose, self.mode, self.baseline = verbose, mode, baseline
+        self.sign = direction(monitor, mode, "EarlyStopping")
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self.best_epoch: Any = None
+        self._best: Snapshot | None = None
+
+    def on_train_begin(self, logs=None):
+        """Forget an earlier run."""
+        self.sign = direction(self.monitor, self.mode, "EarlyStopping", self.run.model)
+        shape = () if self.run.members is None else (self.run.members,)
+        self.best = np.full(shape, -np.inf)  # of sign * value
+        self.wait = np.zeros(shape, int)
+        self.best_epoch = np.full(shape, -1)
+        self._best = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Compare, remember, stop."""
+        value = watched(self.run, logs, self.monitor, "EarlyStopping")
+        if value is None or epoch < self.start_from_epoch:
+            return
+        score = self.sign * value
+        with np.errstate(invalid="ignore"):
+            better = score > self.best + self.min_delta
+            counts = better
+            if self.baseline is not None:
+                counts = better & (score > self.sign * self.baseline + self.min_delta)
+        if better.any() and self.restore_best_weights:
+            self._remember(better)
+        self.best = np.where(better, score, self.best)
+        self.best_epoch = np.where(better, epoch, self.best_epoch)
+        self.wait = np.where(counts, 0, self.wait + 1)
+        done = ~better & (self.wait >= max(self.patience, 1))
+        if done.any():
+            self.run.stop(
+                f"{self.monitor} did not improve for {self.patience} epochs",
+                None if self.run.members is None else done,
+            )
+            if self.verbose and self.run.members is None:
+                print(f"epoch {epoch + 1}: early stopping, {self.run.stopped}")
+
+    def _remember(self, better: np.ndarray) -> None:
+        if self.run.members is None or self._best is None:
+            self._best = self.run.snapshot  # computed only if it is still the best at the end
+            return
+        mask = jnp.asarray(better)
+
+        def pick(new: Any, old: Any) -> Any:
+            return jnp.where(mask.reshape(mask.shape + (1,) * (new.ndim - 1)), new, old)
+
+        self._best = Snapshot.of(jax.tree.map(pick, self.run.state, self._best.state))
+
+    def on_train_end(self, logs=None):
+        """Put the best weights back."""
+        if self._best is not None:
+            best = self._best.state
+            now = self.run.state
+            self.run.state = now._replace(params=best.params, layers=best.layers)
+            if self.verbose and self.run.members is None:
+                print(f"the weights of epoch {int(self.best_epoch) + 1}, the best, are put back")
+
+    def saved(self):
+        """Best value, wait and best weights."""
+        memory = {"best": self.best, "wait": self.wait, "best_epoch": self.best_epoch}
+        if self._best is not None:
+            memory |= {"params": self._best.state.params, "layers": self._best.state.layers}
+        return memory
+
+    def restore(self, saved):
+        """Continue where the checkpoint stood."""
+        self.best, self.wait = np.asarray(saved["best"]), np.asarray(saved["wait"])
+        self.best_epoch = np.asarray(saved["best_epoch"])
+        self._best = None
+        if "params" in saved:
+            state = self.run.snapshot.state
+            self._best = Snapshot.of(
+                state._replace(params=saved["params"], layers=saved.get("layers", {}))
+            )
+
+
+class TerminateOnNaN(Callback):
+    """A run that becomes non-finite ends without an error, as in Keras.
+
+    Without it `fit` raises DivergenceError. The weights are those from before the epoch of the
+    first NaN; `history.stopped` says what happened.
+    """
+
+    ends_on_nan = True

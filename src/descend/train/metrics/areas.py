@@ -1,0 +1,122 @@
+"""The area under a curve over thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError
+from descend.train.metrics.base import Metric, ratio, same_shapes
+from descend.train.metrics.counting import confusion, even
+
+METHODS = ("interpolation", "minoring", "majoring")
+
+
+class AUC(Metric):
+    """The area under the ROC or the precision-recall curve, by Keras's approximation.
+
+    The curve is known at `num_thresholds` points; the exact area: `sklearn.metrics.roc_auc_score`.
+
+    Args:
+        num_thresholds: how many thresholds, in even steps from 0 to 1.
+        curve: "ROC" (true against false positive rate) or "PR" (precision against recall).
+        summation_method: "interpolation", "minoring" or "majoring": the height of the curve between
+            two thresholds. For PR, interpolation is that of Davis and Goadrich (2006).
+        name: in the logs.
+        dtype: has no effect.
+        thresholds: thresholds of one's own in [0, 1].
+        multi_label: whether each column has its curve, and the areas are averaged.
+        num_labels: has no effect; the columns are counted.
+        label_weights: weights of the columns in that average.
+        from_logits: predictions are logits.
+    """
+
+    larger_is_better = True
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Any = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Sequence[float] | None = None,
+        from_logits: bool = False,
+    ):
+        super().__init__(name)
+        if str(curve).upper() not in ("ROC", "PR"):
+            raise DescendError(f"{self.name}: curve must be 'ROC' or 'PR', got {curve!r}")
+        if str(summation_method).lower() not in METHODS:
+            raise DescendError(
+                f"{self.name}: summation_method must be one of {METHODS}, got {summation_method!r}"
+            )
+        if thresholds is None and num_thresholds < 2:
+            raise DescendError(f"{self.name}: num_thresholds must be >= 2, got {num_thresholds}")
+        self.curve, self.method = str(curve).upper(), str(summation_method).lower()
+        own = even(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds)
+        if not all(0 <= t <= 1 for t in own):
+            raise DescendError(
+                f"{self.name}: thresholds must lie between 0 and 1, got {thresholds}"
+            )
+        self.thresholds = [-1e-7, *map(float, own), 1 + 1e-7]
+        self.multi_label, self.from_logits = multi_label, from_logits
+        self.label_weights = None if label_weights is None else list(label_weights)
+
+    def rows(self, y, prediction):
+        """(n, 2 labels thresholds): true and false positives."""
+        same_shapes(self.name, y, prediction)
+        p = jax.nn.sigmoid(prediction) if self.from_logits else prediction
+        if not self.multi_label:
+            return confusion(y, p, self.thresholds, ("tp", "fp"))
+        n, labels = p.shape
+        one = lambda y, p: confusion(y, p, self.thresholds, ("tp", "fp"))  # noqa: E731
+        each = one(y.reshape(-1, 1), p.reshape(-1, 1)).reshape(n, labels, 2, -1)
+        return jnp.moveaxis(each, 2, 1).reshape(n, -1)
+
+    def finish(self, total, weight):
+        """The area."""
+        counts = np.asarray(total, np.float64)
+        counts = counts.reshape(*counts.shape[:-1], 2, -1, len(self.thresholds))
+        tp, fp = counts[..., 0, :, :], counts[..., 1, :, :]
+        # below the first threshold there is nothing: all ones, all zeros
+        ones, zeros = tp[..., :1], fp[..., :1]
+        if self.curve == "PR" and self.method == "interpolation":
+            areas = _interpolated(tp, fp, ones)
+        else:
+            recall = ratio(tp, tp * 0 + ones)
+            if self.curve == "ROC":
+                x, height = ratio(fp, fp * 0 + zeros), recall
+            else:
+                x, height = recall, ratio(tp, tp + fp)
+            left, right = height[..., :-1], height[..., 1:]
+            between = {
+                "interpolation": (left + right) / 2,
+                "minoring": np.minimum(left, right),
+                "majoring": np.maximum(left, right),
+            }[self.method]
+            areas = ((x[..., :-1] - x[..., 1:]) * between).sum(axis=-1)
+        if self.label_weights is not None:
+            return np.average(areas, axis=-1, weights=self.label_weights)
+        return areas.mean(axis=-1)
+
+
+def _interpolated(tp: np.ndarray, fp: np.ndarray, ones: np.ndarray) -> np.ndarray:
+    """Davis and Goadrich (2006): precision is no straight line between two points of the PR curve.
+
+    sum slope (dTP + c log(P_a / P_b)) / ones, P = TP + FP, slope = dTP / dP, c = TP_b - slope P_b
+    """
+    positive = tp + fp
+    d_tp, d_p = tp[..., :-1] - tp[..., 1:], positive[..., :-1] - positive[..., 1:]
+    before, after = positive[..., :-1], positive[..., 1:]
+    slope = ratio(d_tp, np.maximum(d_p, 0))
+    constant = tp[..., 1:] - slope * after
+    both = (before > 0) & (after > 0)
+    logs = np.log(np.where(both, before, 1) / np.where(both, after, 1))
+    return ratio(slope * (d_tp + constant * logs), d_tp * 0 + ones).sum(axis=-1)

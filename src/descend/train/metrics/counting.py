@@ -1,0 +1,363 @@
+"""Metrics of hits and misses at a threshold: counts, precision, recall, F.
+
+A prediction above the threshold says yes. With several columns every column is a yes or no of its
+own. Source: scheidegger-2020, "Evaluating a classifier" (confusion matrix).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError
+from descend.train.metrics.base import Metric, ratio, same_shapes
+
+KINDS = ("tp", "fp", "fn", "tn")
+
+
+def confusion(
+    y: jax.Array, prediction: jax.Array, thresholds: Sequence[float], kinds: Sequence[str]
+) -> jax.Array:
+    """Counts of each row, (n, kinds * thresholds): hits and misses summed over the columns."""
+    n = len(prediction)
+    p = prediction.reshape(n, -1, 1)
+    yes = (y.reshape(n, -1, 1) != 0).astype(p.dtype)
+    says = (p > jnp.asarray(thresholds, p.dtype)[None, None, :]).astype(p.dtype)
+    of = {
+        "tp": lambda: yes * says,
+        "fp": lambda: (1 - yes) * says,
+        "fn": lambda: yes * (1 - says),
+        "tn": lambda: (1 - yes) * (1 - says),
+    }
+    return jnp.concatenate([of[kind]().sum(axis=1) for kind in kinds], axis=-1)
+
+
+class Counting(Metric):
+    """Base: counts at thresholds, and what they come to.
+
+    Args:
+        thresholds: one in [0, 1], or several (by hand: several numbers); .5 by default.
+        name: in the logs.
+        dtype: has no effect.
+    """
+
+    larger_is_better = True
+    kinds: tuple[str, ...] = ()
+
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None):
+        super().__init__(name)
+        self._several = isinstance(thresholds, (list, tuple, np.ndarray))
+        chosen = [0.5 if thresholds is None else thresholds]
+        self.thresholds = [float(t) for t in (thresholds if self._several else chosen)]
+        if not self.thresholds or not all(0 <= t <= 1 for t in self.thresholds):
+            raise DescendError(
+                f"{self.name}: thresholds must lie between 0 and 1, got {thresholds!r}"
+            )
+
+    def require(self, classes):
+        """One number an epoch."""
+        if len(self.thresholds) > 1:
+            raise DescendError(
+                f"{self.name}: one threshold gives one number an epoch, got "
+                f"{len(self.thresholds)}; compile with a metric for each, under names of their own"
+            )
+
+    def rows(self, y, prediction):
+        """(n, kinds * thresholds)."""
+        same_shapes(self.name, y, prediction)
+        return confusion(y, prediction, self.thresholds, self.kinds)
+
+    def finish(self, total, weight):
+        """What `value` makes of the counts."""
+        total = np.asarray(total)
+        total = total[..., None] if len(self.kinds) * len(self.thresholds) == 1 else total
+        counts = np.split(total, len(self.kinds), axis=-1)
+        value = self.value(*counts)
+        return value if self._several else value[..., 0]
+
+    def value(self, *counts: np.ndarray) -> np.ndarray:
+        """The number for each threshold, (..., thresholds)."""
+        return counts[0]
+
+
+class TruePositives(Counting):
+    """How many y = 1 are above the threshold."""
+
+    kinds = ("tp",)
+
+
+class FalsePositives(Counting):
+    """How many y = 0 are above the threshold."""
+
+    kinds = ("fp",)
+    larger_is_better = False
+
+
+class FalseNegatives(Counting):
+    """How many y = 1 are not above the threshold."""
+
+    kinds = ("fn",)
+    larger_is_better = False
+
+
+class TrueNegatives(Counting):
+    """How many y = 0 are not above the threshold."""
+
+    kinds = ("tn",)
+
+
+class Precision(Counting):
+    """TP / (TP + FP): which share of what is above the threshold is a one; 0 where nothing is.
+
+    Args:
+        thresholds: as of `Counting`; with `top_k` by default none.
+        top_k: only the k largest columns of a row say yes.
+        class_id: only this column counts.
+        name: in the logs.
+        dtype: has no effect.
+    """
+
+    kinds = ("tp", "fp")
+
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(thresholds, name)
+        self.top_k, self.class_id = top_k, class_id
+        if top_k is not None and thresholds is None:
+            self.thresholds = [-np.inf]
+
+    def rows(self, y, prediction):
+        """(n, 2 thresholds)."""
+        same_shapes(self.name, y, prediction)
+        if self.top_k is not None:
+            least = jax.lax.top_k(prediction, self.top_k)[0][..., -1:]
+            prediction = jnp.where(prediction >= least, prediction, -jnp.inf)
+        if self.class_id is not None:
+            y, prediction = (_column(a, self.class_id, self.name) for a in (y, prediction))
+        return confusion(y, prediction, self.thresholds, self.kinds)
+
+    def value(self, hits, others):
+        """The ratio."""
+        return ratio(hits, hits + others)
+
+
+class Recall(Precision):
+    """TP / (TP + FN): which share of the ones is above the threshold. Arguments of Precision."""
+
+    kinds = ("tp", "fn")
+
+
+class _AtValue(Metric):
+    """Base: the largest of one share among the thresholds where another is large enough."""
+
+    larger_is_better = True
+    share, constraint = "", ""  # of _SHARES
+
+    def __init__(
+        self,
+        value: float,
+        num_thresholds: int,
+        class_id: int | None,
+        name: str | None,
+    ):
+        super().__init__(name)
+        if not 0 <= value <= 1:
+            raise DescendError(f"{self.name}: {self.constraint} must be in [0, 1], got {value}")
+        if num_thresholds < 1:
+            raise DescendError(f"{self.name}: num_thresholds must be >= 1, got {num_thresholds}")
+        self.at, self.class_id = value, class_id
+        self.thresholds = even(num_thresholds)
+
+    def rows(self, y, prediction):
+        """(n, 4 thresholds)."""
+        same_shapes(self.name, y, prediction)
+        if self.class_id is not None:
+            y, prediction = (_column(a, self.class_id, self.name) for a in (y, prediction))
+        return confusion(y, prediction, self.thresholds, KINDS)
+
+    def finish(self, total, weight):
+        """The largest share."""
+        counts = dict(zip(KINDS, np.split(np.asarray(total), 4, axis=-1), strict=True))
+        share, other = (_SHARES[name](**counts) for name in (self.share, self.constraint))
+        return np.where(other >= self.at, share, 0.0).max(axis=-1)
+
+
+_SHARES: dict[str, Any] = {
+    "sensitivity": lambda tp, fn, **_: ratio(tp, tp + fn),
+    "specificity": lambda tn, fp, **_: ratio(tn, tn + fp),
+    "precision": lambda tp, fp, **_: ratio(tp, tp + fp),
+}
+_SHARES["recall"] = _SHARES["sensitivity"]
+
+
+class SensitivityAtSpecificity(_AtValue):
+    """The largest TP / (TP + FN) among thresholds where TN / (TN + FP) >= specificity."""
+
+    share, constraint = "sensitivity", "specificity"
+
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(specificity, num_thresholds, class_id, name)
+
+
+class SpecificityAtSensitivity(_AtValue):
+    """The largest TN / (TN + FP) among thresholds where TP / (TP + FN) >= sensitivity."""
+
+    share, constraint = "specificity", "sensitivity"
+
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(sensitivity, num_thresholds, class_id, name)
+
+
+class PrecisionAtRecall(_AtValue):
+    """The largest TP / (TP + FP) among thresholds where TP / (TP + FN) >= recall."""
+
+    share, constraint = "precision", "recall"
+
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(recall, num_thresholds, class_id, name)
+
+
+class RecallAtPrecision(_AtValue):
+    """The largest TP / (TP + FN) among thresholds where TP / (TP + FP) >= precision."""
+
+    share, constraint = "recall", "precision"
+
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(precision, num_thresholds, class_id, name)
+
+
+def even(count: int) -> list[float]:
+    """Thresholds from just below 0 to 1 in even steps; [.5] for one."""
+    if count == 1:
+        return [0.5]
+    return [-1e-7, *(i / (count - 1) for i in range(1, count - 1)), 1.0]
+
+
+def _column(array: jax.Array, number: int, name: str) -> jax.Array:
+    if array.ndim < 2 or not 0 <= number < array.shape[-1]:
+        raise DescendError(f"{name}: there is no column {number} in an array of {array.shape}")
+    return array[..., number]
+
+
+class FBetaScore(Metric):
+    """(1 + beta^2) P R / (beta^2 P + R) of each column; P precision, R recall.
+
+    Args:
+        average: "macro" the mean over the columns, "weighted" that by their ones, "micro" of all
+            columns' counts together, or None for each column's (by hand only).
+        beta: how much more recall counts than precision.
+        threshold: above it a column says yes; None: only the largest column of a row does.
+        name: in the logs.
+        dtype: has no effect.
+    """
+
+    larger_is_better = True
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str = "fbeta_score",
+        dtype: Any = None,
+    ):
+        super().__init__(name)
+        if average not in (None, "micro", "macro", "weighted"):
+            raise DescendError(
+                f"{name}: average must be None, 'micro', 'macro' or 'weighted', got {average!r}"
+            )
+        if not beta > 0:
+            raise DescendError(f"{name}: beta must be > 0, got {beta}")
+        if threshold is not None and not 0 < threshold <= 1:
+            raise DescendError(f"{name}: threshold must be in (0, 1], got {threshold}")
+        self.average, self.beta, self.threshold = average, beta, threshold
+
+    def require(self, classes):
+        """One number an epoch; something to choose from."""
+        if self.average is None and classes > 1:
+            raise DescendError(
+                f"{self.name} of {classes} columns is {classes} numbers: give average='macro', "
+                "'weighted' or 'micro'"
+            )
+        if self.threshold is None and classes == 1:
+            raise DescendError(
+                f"{self.name} of one column: give threshold=0.5, else its largest column, which is "
+                "the only one, always says yes"
+            )
+
+    def rows(self, y, prediction):
+        """(n, 3 columns): TP, FP, FN of each column."""
+        same_shapes(self.name, y, prediction)
+        p, y = prediction, y.astype(prediction.dtype)
+        if self.threshold is None:
+            says = (p >= p.max(axis=-1, keepdims=True)) & (jnp.abs(p) > 1e-9)
+        else:
+            says = p > self.threshold
+        says = says.astype(p.dtype)
+        counts = (says * y, says * (1 - y), (1 - says) * y)
+        return jnp.concatenate([c.reshape(-1, *c.shape[-1:]) for c in counts], axis=-1)
+
+    def finish(self, total, weight):
+        """F."""
+        hits, false, missed = np.split(np.asarray(total, np.float64), 3, axis=-1)
+        ones = hits + missed
+        if self.average == "micro":
+            hits, false, missed = (c.sum(axis=-1, keepdims=True) for c in (hits, false, missed))
+        tiny = 1e-7
+        precision, recall = hits / (hits + false + tiny), hits / (hits + missed + tiny)
+        square = self.beta**2
+        f = (1 + square) * precision * recall / (square * precision + recall + tiny)
+        if self.average == "weighted":
+            return (f * ones / (ones.sum(axis=-1, keepdims=True) + tiny)).sum(axis=-1)
+        return f if self.average is None and f.shape[-1] > 1 else f.mean(axis=-1)
+
+
+class F1Score(FBetaScore):
+    """2 P R / (P + R) of each column; arguments as of FBetaScore, without beta."""
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str = "f1_score",
+        dtype: Any = None,
+    ):
+        super().__init__(average, 1.0, threshold, name)

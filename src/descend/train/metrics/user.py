@@ -1,0 +1,178 @@
+"""Metrics that are code of the user's: functions, and classes written for Keras."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.errors import DescendError
+from descend.nn import initializers
+from descend.nn.losses import user
+from descend.train.metrics.base import Metric
+
+
+class FunctionMetric(Metric):
+    """A function (y, prediction) -> (n,), or to the mean over the rows."""
+
+    def __init__(self, function: Callable, name: str | None = None, dtype: Any = None):
+        own = getattr(function, "__name__", "metric")
+        super().__init__(name or ("metric" if own == "<lambda>" else own))
+        self.function = function
+
+    def rows(self, y, prediction):
+        """(n,)."""
+        return user.rows_of(self.function, y, prediction, f"the metric {self.name!r}")
+
+
+class Variable:
+    """A number or array that a metric written for Keras adds to.
+
+    Attributes:
+        value: the present array.
+        initial: what it starts from.
+    """
+
+    def __init__(self, shape: Any, initializer: Any, dtype: Any, name: str):
+        given = initializer if initializer is not None else "zeros"
+        form = (shape,) if isinstance(shape, int) else tuple(shape)
+        if callable(given) and not isinstance(given, initializers.Initializer):
+            self.initial = jnp.asarray(given(form))
+        else:
+            made = initializers.get(given)(jax.random.key(0), form)
+            self.initial = jnp.asarray(made, jnp.result_type(float))
+        self.value, self.name = self.initial, name
+
+    def assign(self, value: Any) -> None:
+        """Replace the value."""
+        self.value = jnp.asarray(value, jnp.result_type(float)).reshape(self.initial.shape)
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the value."""
+        self.assign(self.value + jnp.asarray(value))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the value."""
+        self.assign(self.value - jnp.asarray(value))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape."""
+        return self.initial.shape
+
+    def numpy(self) -> np.ndarray:
+        """The value."""
+        return np.asarray(self.value)
+
+    def __jax_array__(self) -> jax.Array:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.asarray(self.value, dtype)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __getitem__(self, index: Any) -> jax.Array:
+        return self.value[index]
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Variable) else value
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow", "lt", "le", "gt", "ge"):
+    _of = getattr(operator, _name)
+    setattr(Variable, f"__{_name}__", lambda a, b, f=_of: f(a.value, _plain(b)))
+    if _name in ("add", "sub", "mul", "truediv", "pow"):
+        setattr(Variable, f"__r{_name}__", lambda a, b, f=_of: f(b, a.value))
+Variable.__neg__ = lambda a: -a.value  # type: ignore[attr-defined]
+
+
+class KerasMetric(Metric):
+    """A metric with `update_state` and `result`, inside a compiled program.
+
+    What one row adds to the metric's variables is what the row gives; the sums are put back into
+    the variables for `result`.
+    """
+
+    def __init__(self, metric: Metric):
+        super().__init__(metric.name)
+        self.metric = metric
+        self.larger_is_better = metric.larger_is_better
+        if not metric._variables:
+            raise DescendError(
+                f"{_who(metric)} has update_state but no variable (add_weight): {HOW}"
+            )
+
+    def rows(self, y, prediction):
+        """(n, numbers in the variables)."""
+        return jax.vmap(lambda a, b: self._added(a[None], b[None]))(
+            jnp.asarray(y), jnp.asarray(prediction)
+        )
+
+    def finish(self, total, weight):
+        """`result()` with the sums in the variables."""
+        numbers = sum(v.initial.size for v in self.metric._variables)
+        total = np.asarray(total)
+        total = total[..., None] if numbers == 1 else total
+        places = np.ndindex(total.shape[:-1])
+        values = [self._held(total[at], lambda: float(self.metric.result())) for at in places]
+        return np.asarray(values).reshape(total.shape[:-1])
+
+    def _added(self, y: Any, prediction: Any, start: Any = 0.0) -> jax.Array:
+        """What a batch adds to the variables, from their first values plus `start`."""
+
+        def update() -> jax.Array:
+            self.metric.update_state(y, prediction)
+            return _flat([v.value for v in self.metric._variables]) - before
+
+        first = _flat([v.initial for v in self.metric._variables])
+        before = first + start
+        what = _who(self.metric)
+        return user.call(lambda *_: self._held(before - first, update), y, prediction, what)
+
+    def _held(self, numbers: Any, function: Callable[[], Any]) -> Any:
+        """What the function returns while the variables are their first values plus `numbers`."""
+        variables = self.metric._variables
+        kept, at = [v.value for v in variables], 0
+        try:
+            for v in variables:
+                size = v.initial.size
+                v.assign(v.initial + jnp.asarray(numbers)[at : at + size].reshape(v.initial.shape))
+                at += size
+            return function()
+        finally:  # no traced array stays behind
+            for v, value in zip(variables, kept, strict=True):
+                v.value = value
+
+    def require_sums(self, y: np.ndarray, prediction: np.ndarray) -> None:
+        """Raise DescendError unless a batch adds what its rows add, from any first values."""
+        apart = np.asarray(self.rows(y, prediction)).sum(axis=0)
+        for start in (0.0, 2.5):
+            together = np.asarray(self._added(jnp.asarray(y), jnp.asarray(prediction), start))
+            if not np.allclose(together, apart, rtol=1e-3, atol=1e-5, equal_nan=True):
+                raise DescendError(
+                    f"{_who(self.metric)}.update_state does not add up over rows: a batch gives "
+                    f"{together.tolist()}, its rows one by one {apart.tolist()}. Batches run "
+                    f"in one compiled program and their sums are put together. {HOW}"
+                )
+
+
+HOW = (
+    "Use assign_add with sums over the batch (not means, not assign), or write: "
+    "def rows(self, y, prediction): one number a row, or several; "
+    "def finish(self, total, weight): the number that their sums come to."
+)
+
+
+def _who(metric: Metric) -> str:
+    return f"the metric {type(metric).__name__}"
+
+
+def _flat(arrays: list[Any]) -> jax.Array:
+    return jnp.concatenate([jnp.ravel(a).astype(jnp.result_type(float)) for a in arrays])

@@ -1,0 +1,90 @@
+"""Rules by name, and in JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import optax
+
+from descend.errors import unknown
+from descend.train import schedules
+from descend.train.optimizers.base import Optimizer
+from descend.train.optimizers.first_order import (
+    SGD,
+    Adadelta,
+    AdaGrad,
+    Adam,
+    Adamax,
+    AdamW,
+    GradientDescent,
+    Lion,
+    Momentum,
+    Nadam,
+    Nesterov,
+    RMSProp,
+)
+from descend.train.optimizers.second_order import LBFGS, NewtonRaphson
+
+
+@dataclass(frozen=True)
+class OptaxOptimizer(Optimizer):
+    """Any Optax transformation as it is; it is code, so a saved model does not carry it."""
+
+    transformation: Any = None
+    swept: ClassVar[tuple[str, ...]] = ()
+
+    def _transform(self, numbers):
+        return self.transformation
+
+    def numbers(self) -> dict[str, float]:
+        """None: they are inside the transformation."""
+        return {}
+
+
+BY_NAME: dict[str, type[Optimizer]] = {
+    "gd": GradientDescent,
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adagrad": AdaGrad,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "adamw": AdamW,
+    "adamax": Adamax,
+    "nadam": Nadam,
+    "adadelta": Adadelta,
+    "lion": Lion,
+    "newton": NewtonRaphson,
+    "lbfgs": LBFGS,
+}
+NAMES: dict[type, str] = {cls: name for name, cls in BY_NAME.items()} | {OptaxOptimizer: "optax"}
+
+
+def get(identifier: Any) -> Optimizer:
+    """The rule meant by a name, an instance, its JSON form, or an Optax transformation."""
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, dict):
+        options = dict(identifier)
+        name = options.pop("name", None)
+        if name not in BY_NAME:
+            raise unknown("optimizer", name, BY_NAME)
+        return BY_NAME[name](**options)
+    if isinstance(identifier, optax.GradientTransformation):
+        return OptaxOptimizer(transformation=identifier)
+    if isinstance(identifier, str) and identifier.lower() in BY_NAME:
+        return BY_NAME[identifier.lower()]()
+    raise unknown("optimizer", identifier, BY_NAME)
+
+
+def describe(optimizer: Optimizer) -> dict | None:
+    """The JSON form, or None for an Optax transformation of the user's."""
+    if isinstance(optimizer, OptaxOptimizer):
+        return None
+    values = {f.name: getattr(optimizer, f.name) for f in fields(optimizer)}
+    if optimizer.schedule is not None:
+        values["learning_rate"] = schedules.describe(optimizer.schedule)
+        if values["learning_rate"] is None:
+            return None
+    return {"name": optimizer.name, **values}
