@@ -20,7 +20,7 @@ from descend.train import (
     prediction,
     rows,
 )
-from descend.train.batches import OnBatches
+from descend.train.on_batch import OnBatches
 from descend.train.callbacks import Callback, Progress, show_logs
 from descend.train.callbacks.base import call_all, introduce
 from descend.train.callbacks.base import listed as listed_callbacks
