@@ -320,7 +320,8 @@ def _load_checkpoint(
 def _require_like(arrays: Mapping[str, np.ndarray], place: str, callback: Any, state: Any) -> None:
     """Raise CheckpointError unless a callback's arrays are shaped as its own, or as the weights."""
     own = flatten(callback.saved(), place)
-    weights = flatten({"params": state.params, "layers": state.layers}, place)
+    trained = {part: getattr(state, part, {}) for part in ("params", "layers")}
+    weights = flatten(trained, place)  # not every task has layers
     for name, array in {**weights, **own}.items():
         held = arrays.get(name)
         if held is None and name not in own:
