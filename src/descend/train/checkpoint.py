@@ -37,7 +37,7 @@ from descend.train.container import (
 )
 from descend.train.history import History
 
-FORMAT = 1
+FORMAT = 2  # in 1 a layer's axes were counted without the batch axis
 SHOWN = 200  # characters of an error that came from inside
 
 
@@ -162,11 +162,14 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def _require_version(path: Path, header: Mapping[str, str]) -> None:
     version = header.get("format", "")
-    if not re.fullmatch("[0-9]{1,6}", version) or int(version) > FORMAT:
-        raise CheckpointError(
-            f"{path} was written by descend {header.get('version')} in format {version}; this is "
-            f"descend {descend.__version__}, which reads formats up to {FORMAT}. Upgrade descend."
-        )
+    if version == str(FORMAT):
+        return
+    newer = re.fullmatch("[0-9]{1,6}", version) and int(version) > FORMAT
+    remedy = "Upgrade descend" if newer else "Train it again"
+    raise CheckpointError(
+        f"{path} was written by descend {header.get('version')} in format {version}; this is "
+        f"descend {descend.__version__}, which reads format {FORMAT}. {remedy}."
+    )
 
 
 @contextlib.contextmanager
