@@ -100,8 +100,8 @@ class Ground:
         with author(economy, "states"):
             boxes = named(economy, "states", economy.states())
         self.outputs = outputs_of(economy)
-        for ends in itertools.product(*self.over.values()):
-            at = dict(zip(self.over, ends, strict=True))
+        for corner in itertools.product(*self.over.values()):
+            at = dict(zip(self.over, corner, strict=True))
             try:
                 outputs_of(economy.with_parameters(at))
             except StatementError as error:
