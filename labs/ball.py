@@ -220,9 +220,7 @@ def shorter(model: Model, seen: int) -> Model:
     h = i
     for name, layer in model.layers.items():
         h = h if name == "what_was_seen" else layer(h)
-    twin = Model(i, h)
-    twin.params = model.params
-    return twin
+    return Model(i, h)
 
 
 if __name__ == "__main__":

@@ -66,8 +66,9 @@ def data_sets(moved: bool):
 
 # %% [markdown]
 # ## Four ways to begin
-# `features` is the network up to a layer, with its weights; `freeze` keeps them as they are. Put at
-# the beginning of a new network, the weights come along. "From scratch" has the same layers.
+# `features` is the network up to a layer; `trainable = False` keeps its weights as they are. Put at
+# the beginning of a new network, it brings its layers, and so its weights, along: each member of
+# `cross_validate` starts from them. "From scratch" has layers of the same sizes.
 
 
 # %%
@@ -101,8 +102,7 @@ def learned(moved: bool, seed: int) -> Sequential:
 
 def with_new_output(base: Sequential, frozen: bool, seed: int) -> Sequential:
     features = base.features("hidden2")
-    if frozen:
-        features.freeze()
+    features.trainable = not frozen
     return compiled(Sequential([features, Dense(5, "softmax", name="new_digit")], seed=seed))
 
 

@@ -29,7 +29,7 @@ ALLOWED = {
     "report": BELOW,
     "cli": {*BELOW, "report"},
 }
-COMMON = {"errors", "files", "lazy", ""}
+COMMON = {"alignment", "cells", "described", "errors", "files", "latex", "lazy", "visible", ""}
 
 
 def imported(file: Path) -> set[str]:

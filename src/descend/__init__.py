@@ -47,6 +47,7 @@ _HOMES = {
     "SimpleRNN": "descend.nn.layers",
     "TimeDistributed": "descend.nn.layers",
     "TransformerEncoder": "descend.nn.layers",
+    "clone_model": "descend.train.cloning",
     "cross_validate": "descend.train.many",
     "ensemble": "descend.train.many",
     "from_keras": "descend.train.carry",
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     from descend.train.callbacks import ModelCheckpoint as ModelCheckpoint
     from descend.train.carry import from_keras as from_keras
     from descend.train.carry import from_torch_state as from_torch_state
+    from descend.train.cloning import clone_model as clone_model
     from descend.train.loading import load_model as load_model
     from descend.train.many import cross_validate as cross_validate
     from descend.train.many import ensemble as ensemble

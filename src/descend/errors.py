@@ -22,6 +22,14 @@ class DataError(DescendError, ValueError):
     """
 
 
+class AttributeRefused(DescendError, AttributeError):
+    """An attribute was set that nothing would read; the message names what does it here."""
+
+
+class DataWarning(UserWarning):
+    """Rows can be used, but not as they may be meant: the message says what was done with them."""
+
+
 class NotFittedError(DescendError):
     """Something that needs a compiled or trained model came too early."""
 

@@ -75,7 +75,7 @@ BAD = [
     ("fit one_number.csv", "the target 't' is constant: 3 in all 60 rows"),
     ("fit one_group.csv --target t --group g", "there is one group in 60 rows"),
     ("fit lonely.csv", "the class 'maybe' has 1 row(s)"),
-    ("fit missing.csv", "e: empty: missing in all 36 rows"),
+    ("fit missing.csv", "e: empty: missing in all 36 training rows"),
     ("fit no_target.csv", "the target 't' is missing in all 60 rows"),
     ("fit word.csv --kind x=number", "holds 'abc'"),
     ("fit names_only.csv", "key: identifier"),

@@ -11,6 +11,8 @@ from data_files import peak_of, write_loans
 
 from descend.data.sources import load
 from descend.errors import DataError, MissingExtraError
+from descend.tables.describe import judge
+from descend.tables.encoder import Encoder
 
 # -- Stata --------------------------------------------------------------------------------------
 
@@ -42,9 +44,12 @@ def test_stata_labels_types_and_dates(tmp_path, version):
     table = load(path)
     frame = table.frame
     assert table.labels == LABELS
-    assert table.note == "Stata file, 'a survey'"
+    assert table.note == (
+        "Stata file, 'a survey'; value labels as categories without an order: health (--kind "
+        "health=ordered takes the order of its codes)"
+    )
     assert table.name == "people"
-    assert frame["health"].cat.ordered
+    assert not frame["health"].cat.ordered
     assert frame["health"].cat.categories.tolist() == ["poor", "fair", "good"]
     assert frame["health"].astype("object").tolist()[:2] == ["good", "poor"]
     assert frame["health"].isna().tolist() == [False, False, True, False]
@@ -55,13 +60,22 @@ def test_stata_labels_types_and_dates(tmp_path, version):
     assert frame["born"].isna().tolist() == [False, False, True, False]
 
 
-def test_the_order_of_value_labels_is_that_of_their_codes(tmp_path):
+def test_value_labels_have_no_order_unless_asked_for_and_then_that_of_their_codes(tmp_path):
     path = tmp_path / "a.dta"
     frame = pd.DataFrame({"grade": np.array([3, 1, 2, 1], np.int8)})
     frame.to_stata(path, write_index=False, value_labels={"grade": {3: "A", 1: "C", 2: "B"}})
     column = load(path).frame["grade"]
     assert column.cat.categories.tolist() == ["C", "B", "A"]
-    assert (column < "A").tolist() == [False, True, True, True]
+    assert judge("grade", column).kind == "category"
+    asked = judge("grade", column, "ordered")
+    assert (asked.kind, asked.why) == ("ordered", "as asked for: C < B < A")
+    encoder = Encoder.fit(column.to_frame(), kinds={"grade": "ordered"})
+    assert encoder.names() == ["grade>=B", "grade>=A"]
+    asked = judge("grade", pd.Series(["mid", "low", "high", "low"]), "ordered")
+    assert (asked.why, asked.doubt) == (
+        "as asked for: high < low < mid, the order of the alphabet",
+        True,
+    )
 
 
 def test_labels_of_some_values_leave_a_number(tmp_path):
@@ -100,7 +114,7 @@ def test_two_codes_of_one_label_leave_a_number(tmp_path):
 
 def test_stata_in_pieces_is_as_if_read_whole(tmp_path, monkeypatch):
     path = tmp_path / "a.dta"
-    grades = pd.Categorical.from_codes(np.arange(90) % 3, ["C", "B", "A"], ordered=True)
+    grades = pd.Categorical.from_codes(np.arange(90) % 3, ["C", "B", "A"])
     frame = pd.DataFrame({"grade": grades, "n": np.arange(90, dtype=np.int16)})
     frame = frame.sort_values("grade", ascending=False).reset_index(drop=True)
     frame.loc[5, "grade"] = None
@@ -184,7 +198,7 @@ def test_a_workbook_in_pieces_is_as_if_read_whole(tmp_path, monkeypatch):
     rows = [["a", "b", "c"]] + [[i, f"w{i}", None if i < 50 else i / 2] for i in range(100)]
     path = workbook(tmp_path / "a.xlsx", One=rows)
     whole = load(path).frame
-    monkeypatch.setattr("descend.data.formats.EXCEL_ROWS", 7)
+    monkeypatch.setattr("descend.data.formats.EXCEL_BLOCK", 7)
     pd.testing.assert_frame_equal(load(path).frame, whole)
     pd.testing.assert_frame_equal(whole, pd.read_excel(path))
 
@@ -224,6 +238,28 @@ def test_excel_without_openpyxl_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(MissingExtraError, match=r"'openpyxl'.*descend\[excel\]"):
         load(path)
+
+
+def test_numbers_written_as_text_in_a_workbook_are_numbers(tmp_path):
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "a.xlsx"
+    frame = pd.DataFrame(
+        {
+            "Preis": ["300.000,00", "466.274,99", "1,50"],
+            "Satz": ["1,5 %", "2 %", "NA"],
+            "Ort": ["NA", "Köln", "Ulm"],
+            "x": [1.5, 2.5, 3.5],
+        }
+    )
+    frame.to_excel(path, index=False)
+    table = load(path, keep_na=("Ort",))
+    np.testing.assert_allclose(table.frame["Preis"], [300_000, 466_274.99, 1.5])
+    np.testing.assert_allclose(table.frame["Satz"], [0.015, 0.02, np.nan])
+    assert table.frame["Ort"].tolist() == ["NA", "Köln", "Ulm"]
+    assert table.frame["x"].tolist() == [1.5, 2.5, 3.5]
+    assert "decimal commas, points between thousands; Satz: 9% is read as 0.09" in table.note
+    assert "read as missing: Ort 1 x 'NA'" in load(path).note
+    assert load(path, decimal=".", thousands="").frame["Preis"].iloc[0] == "300.000,00"
 
 
 # -- JSON lines ---------------------------------------------------------------------------------

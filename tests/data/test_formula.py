@@ -111,8 +111,8 @@ def test_new_rows_get_the_columns_of_the_first(frame):
     few.loc[few.index[0], "region"] = "west"
     found = again.apply(few, targets=False)
     assert list(found) == [c for c in design.apply(frame) if c != "default"]
-    assert found["region[east]:income"].tolist() == [0, 0, 0]
-    np.testing.assert_array_equal(found["region[south]:income"], [0, *few["income"].iloc[1:]])
+    np.testing.assert_array_equal(found["region[east]:income"], [np.nan, 0, 0])  # west: not known
+    np.testing.assert_array_equal(found["region[south]:income"], [np.nan, *few["income"].iloc[1:]])
 
 
 def test_what_is_missing_stays_missing(frame):
@@ -219,6 +219,13 @@ def test_a_saved_design_is_read_by_the_same_rules():
 def test_a_bad_formula_is_one_clear_error(frame, formula, message):
     with pytest.raises(DescendError, match=message):
         apply(formula, frame)
+
+
+def test_a_level_that_was_not_there_makes_products_missing_not_zero():
+    train = pd.DataFrame({"town": ["u", "v", "u"], "x": [1.0, 2.0, 3.0]})
+    design = Design.fit("town:x", train)
+    assert design.apply(train)["town[u]:x"].tolist() == [1, 0, 3]
+    assert design.apply(pd.DataFrame({"town": ["z", None], "x": [1.0, 1.0]})).isna().all(axis=None)
 
 
 def test_a_category_of_many_levels_is_not_multiplied(frame):

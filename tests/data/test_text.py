@@ -213,7 +213,7 @@ def test_numbers_written_with_marks_are_read_back(values, marks):
     swap = str.maketrans({",": thousands, ".": decimal})
     words = [None if v is None else f"{v:,.3f}".translate(swap) for v in values]
     found = find_numerals([[w or "" for w in words]], ";", decimal, thousands)
-    column = plain_numbers(pd.Series(words, dtype="str"), found)
+    column, _ = plain_numbers(pd.Series(words, dtype="str"), found)
     np.testing.assert_array_equal(
         column.to_numpy(float), np.array([np.nan if v is None else v for v in values])
     )

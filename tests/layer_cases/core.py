@@ -6,14 +6,18 @@ from descend.nn import activations, initializers
 from descend.nn.layers import (
     Activation,
     Add,
+    AlphaDropout,
     Average,
     Concatenate,
     Dense,
+    Dot,
     DropConnect,
     Dropout,
     Flatten,
+    GaussianDropout,
     GaussianNoise,
     Maximum,
+    Minimum,
     Multiply,
     Permute,
     PReLU,
@@ -22,6 +26,7 @@ from descend.nn.layers import (
     SpatialDropout1D,
     SpatialDropout2D,
     SpatialDropout3D,
+    Subtract,
 )
 from descend.nn.regularizers import L1L2
 from layer_cases.case import Case, Peer
@@ -50,9 +55,16 @@ CASES = {
     "activation softmax": Case(lambda: Activation("softmax"), (5,), (5,)),
     "activation partial": Case(lambda: Activation(SIGMOID_2), (2, 3), (2, 3)),
     "prelu": Case(lambda: PReLU(), (5,), (5,), 5, kinked=True),
+    "prelu shared": Case(lambda: PReLU(shared_axes=[1]), (2, 3), (2, 3), 3, kinked=True),
     "prelu two axes": Case(lambda: PReLU(initializers.Normal(0.3)), (2, 3), (2, 3), 6, kinked=True),
     "dropout": Case(lambda: Dropout(0.4), (5,), (5,)),
     "dropout zero": Case(lambda: Dropout(0.0), (2, 5), (2, 5)),
+    "alpha dropout": Case(lambda: AlphaDropout(0.3), (5,), (5,)),
+    "alpha dropout shaped": Case(
+        lambda: AlphaDropout(noise_shape=(None, 1, 5), seed=3), (2, 5), (2, 5)
+    ),
+    "gaussian dropout": Case(lambda: GaussianDropout(0.3), (5,), (5,)),
+    "gaussian dropout sequence": Case(lambda: GaussianDropout(seed=1), (2, 5), (2, 5)),
     "dropconnect": Case(lambda: DropConnect(4), (3,), (4,), 16),
     "dropconnect tanh": Case(
         lambda: DropConnect(4, "tanh", rate=0.2, use_bias=False), (3,), (4,), 12
@@ -81,8 +93,14 @@ CASES = {
     "average three": Case(lambda: Average(), ((2, 3), (2, 3), (2, 3)), (2, 3)),
     "maximum": Case(lambda: Maximum(), ((4,), (4,)), (4,)),
     "maximum three": Case(lambda: Maximum(), ((2, 3), (2, 3), (2, 3)), (2, 3)),
+    "minimum": Case(lambda: Minimum(), ((4,), (4,)), (4,)),
+    "minimum three": Case(lambda: Minimum(), ((2, 3), (2, 3), (2, 3)), (2, 3)),
+    "subtract": Case(lambda: Subtract(), ((4,), (4,)), (4,)),
+    "subtract sequences": Case(lambda: Subtract(), ((2, 3), (2, 3)), (2, 3)),
+    "dot": Case(lambda: Dot(1), ((4,), (4,)), (1,)),
+    "dot sequences": Case(lambda: Dot((2, 1), normalize=True), ((2, 4), (4, 3)), (2, 3)),
     "concatenate": Case(lambda: Concatenate(), ((4,), (2,)), (6,)),
-    "concatenate first": Case(lambda: Concatenate(axis=0), ((2, 3), (1, 3), (4, 3)), (7, 3)),
+    "concatenate first": Case(lambda: Concatenate(axis=1), ((2, 3), (1, 3), (4, 3)), (7, 3)),
     "concatenate -2": Case(lambda: Concatenate(axis=-2), ((2, 3), (5, 3)), (7, 3)),
 }
 FORMS = ["linear", "tanh", "relu", "elu", "gelu", "softplus", "softmax", "sigmoid", "selu"]
@@ -113,7 +131,27 @@ def activation(rng):
 def prelu(rng):
     import keras
 
-    return Peer(PReLU(initializers.Normal(0.4)), shape(rng, 1), lambda: keras.layers.PReLU())
+    shared = [None, [1], [1, 2]][int(rng.integers(3))]
+    return Peer(
+        PReLU(initializers.Normal(0.4), shared_axes=shared),
+        shape(rng, 3),
+        lambda: keras.layers.PReLU(shared_axes=shared),
+    )
+
+
+def dot(rng):
+    import keras
+
+    a, b, c, d = shape(rng, 4)
+    axes, shapes = [
+        (1, ((a,), (a,))),
+        (-1, ((b, a), (c, a))),
+        ((2, 1), ((b, a), (a, c))),
+        ([1, 2], ((a, b, d), (c, a))),
+        ((1, 1), ((a,), (a, c))),
+    ][int(rng.integers(5))]
+    normal = bool(rng.integers(2))
+    return Peer(Dot(axes, normal), shapes, lambda: keras.layers.Dot(axes, normalize=normal))
 
 
 def reshape(rng):
@@ -127,17 +165,17 @@ def concatenate(rng):
     import keras
 
     a, b, c, d = shape(rng, 4)
-    axis = int(rng.choice([0, 1, -1, -2]))
-    shapes = ((a, c), (b, c)) if axis in (0, -2) else ((c, a), (c, b), (c, d))
-    place = axis + 1 if axis >= 0 else axis
-    return Peer(Concatenate(axis), shapes, lambda: keras.layers.Concatenate(axis=place))
+    axis = int(rng.choice([1, 2, -1, -2]))
+    shapes = ((a, c), (b, c)) if axis in (1, -2) else ((c, a), (c, b), (c, d))
+    return Peer(Concatenate(axis), shapes, lambda: keras.layers.Concatenate(axis=axis))
 
 
 def alike(make):
     def peer(rng):
         import keras
 
-        shapes = (shape(rng, 2),) * int(rng.integers(2, 5))
+        count = 2 if make is Subtract else int(rng.integers(2, 5))
+        shapes = (shape(rng, 2),) * count
         return Peer(make(), shapes, lambda: getattr(keras.layers, make.__name__)())
 
     return peer
@@ -193,8 +231,13 @@ PEERS = {
     Multiply: alike(Multiply),
     Average: alike(Average),
     Maximum: alike(Maximum),
+    Minimum: alike(Minimum),
+    Subtract: alike(Subtract),
+    Dot: dot,
     Concatenate: concatenate,
     Dropout: dropping(Dropout, "Dropout", 2),
+    AlphaDropout: dropping(AlphaDropout, "AlphaDropout", 2),
+    GaussianDropout: dropping(GaussianDropout, "GaussianDropout", 2),
     SpatialDropout1D: dropping(SpatialDropout1D, "SpatialDropout1D", 2),
     SpatialDropout2D: dropping(SpatialDropout2D, "SpatialDropout2D", 3),
     SpatialDropout3D: dropping(SpatialDropout3D, "SpatialDropout3D", 4),

@@ -36,7 +36,7 @@ CASES = {
         masked=True,
     ),
     "batch norm first axis": Case(
-        lambda: BatchNormalization(0, center=False),
+        lambda: BatchNormalization(1, center=False),
         (4, 3),
         (4, 3),
         4,
@@ -52,23 +52,23 @@ CASES = {
         masked=True,
     ),
     "layer norm axes": Case(
-        lambda: LayerNormalization((-1, 0), beta_regularizer=PENALTY),
+        lambda: LayerNormalization((-1, 1), beta_regularizer=PENALTY),
         (4, 3),
         (4, 3),
         24,
         masked=True,
     ),
     "layer norm plain": Case(
-        lambda: LayerNormalization(0, center=False, scale=False), (4, 3), (4, 3), masked=True
+        lambda: LayerNormalization(1, center=False, scale=False), (4, 3), (4, 3), masked=True
     ),
     "group norm": Case(lambda: GroupNormalization(2), (3, 4), (3, 4), 8, masked=True),
     "group norm instance": Case(
         lambda: GroupNormalization(-1, scale=False), (3, 3, 2), (3, 3, 2), 2, masked=True
     ),
-    "group norm first axis": Case(lambda: GroupNormalization(2, 0), (4, 3), (4, 3), 8),
+    "group norm first axis": Case(lambda: GroupNormalization(2, 1), (4, 3), (4, 3), 8),
     "rms norm": Case(lambda: RMSNormalization(), (5,), (5,), 5),
     "rms norm axes": Case(
-        lambda: RMSNormalization((0, 1), 1e-3), (4, 3, 2), (4, 3, 2), 12, masked=True
+        lambda: RMSNormalization((1, 2), 1e-3), (4, 3, 2), (4, 3, 2), 12, masked=True
     ),
 }
 
@@ -86,10 +86,10 @@ def shape(rng, axes):
     return tuple(int(n) for n in rng.integers(2, 9, axes))
 
 
-def counted(axis):
-    """Keras counts the batch axis."""
+def placed(axis):
+    """An axis of the input as Keras counts it, with the batch."""
     if isinstance(axis, tuple):
-        return [counted(a) for a in axis]
+        return tuple(map(placed, axis))
     return axis if axis < 0 else axis + 1
 
 
@@ -97,11 +97,11 @@ def batch(rng):
     import keras
 
     axes = int(rng.integers(1, 4))
-    axis, given = int(rng.integers(-axes, axes)), options(rng)
+    axis, given = placed(int(rng.integers(-axes, axes))), options(rng)
     return Peer(
         BatchNormalization(axis, **given),
         shape(rng, axes),
-        lambda: keras.layers.BatchNormalization(counted(axis), **given),
+        lambda: keras.layers.BatchNormalization(axis, **given),
     )
 
 
@@ -109,8 +109,8 @@ def axis_or_axes(rng):
     axes = int(rng.integers(1, 4))
     if rng.integers(2):
         count = int(rng.integers(1, axes + 1))
-        return axes, tuple(sorted(int(a) for a in rng.permutation(axes)[:count]))
-    return axes, int(rng.integers(-axes, axes))
+        return axes, placed(tuple(sorted(int(a) for a in rng.permutation(axes)[:count])))
+    return axes, placed(int(rng.integers(-axes, axes)))
 
 
 def layer(rng):
@@ -120,7 +120,7 @@ def layer(rng):
     return Peer(
         LayerNormalization(axis, **given),
         shape(rng, axes),
-        lambda: keras.layers.LayerNormalization(counted(axis), **given),
+        lambda: keras.layers.LayerNormalization(axis, **given),
     )
 
 
@@ -150,7 +150,7 @@ def rms(rng):
     return Peer(
         RMSNormalization(axis, epsilon),
         shape(rng, axes),
-        lambda: keras.layers.RMSNormalization(counted(axis), epsilon=epsilon),
+        lambda: keras.layers.RMSNormalization(axis, epsilon=epsilon),
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from neurons import real_tables
 
 from descend.errors import DescendError
+from descend.latex import table_row
 from descend.neurons import (
     LinearUnit,
     LogisticUnit,
@@ -92,6 +93,16 @@ def test_latex_is_escaped_and_balanced():
     assert r"\begin{tabular}{lrrrrrr}" in tex
     assert tex.count(r"\begin{") == tex.count(r"\end{") == 2
     assert tex.count("{") - tex.count(r"\{") == tex.count("}") - tex.count(r"\}")
+
+
+def test_a_row_label_is_no_option_of_the_row_before():
+    """LaTeX reads [x] or * behind the end of a row, or a rule, as its option; {} stands between."""
+    real = real_tables.spector()
+    names = {"GPA": "[GPA]", "TUCE": "*TUCE", "PSI": "C(PSI)[T.1]"}
+    lines = LinearUnit().fit(real.x.rename(columns=names), real.y).summary().latex().splitlines()
+    starts = [line.partition(" & ")[0] for line in lines if line.endswith(r"\\")]
+    assert starts == ["", "Intercept", "{}[GPA]", "{}*TUCE", "C(PSI)[T.1]"]
+    assert table_row(["a\n\nb", "[x]"]) == r"a  b & [x] \\"
 
 
 def test_html_is_well_formed_and_escaped():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from formulaic import model_matrix
 from neurons import real_tables
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor
@@ -250,3 +251,49 @@ def test_frame_types_of_all_kinds():
     ):
         unit = LinearUnit().fit(convert(data[["value", "capital"]]), data["invest"])
         np.testing.assert_allclose(unit.estimates_.values, plain.estimates_.values, rtol=1e-12)
+
+
+def test_a_formula_says_itself_whether_there_is_a_constant():
+    """No intercept where it leaves it out; all dummies then, and statsmodels' coefficients."""
+    draw = np.random.default_rng(0)
+    data = pd.DataFrame({"a": draw.normal(size=60), "f": np.tile(["x", "y", "z"], 20)})
+    data["y"] = 1 + data.a + draw.normal(size=60)
+    for formula, names in (
+        ("y ~ 0 + a", ["a"]),
+        ("y ~ 0 + C(f)", ["C(f)[x]", "C(f)[y]", "C(f)[z]"]),
+        ("y ~ a", ["Intercept", "a"]),
+    ):
+        made = model_matrix(formula, data)
+        unit = LinearUnit().fit(made.rhs, made.lhs)
+        found = unit.to_frame()
+        assert [name.replace("[T.", "[") for name in found.index] == names
+        theirs = sm.OLS(made.lhs, made.rhs).fit()
+        np.testing.assert_allclose(found.coefficient, theirs.params, rtol=1e-10)
+        np.testing.assert_allclose(found.std_error, theirs.bse, rtol=1e-10)
+        assert unit.statistics_["r2"] == pytest.approx(theirs.rsquared, rel=1e-10)
+        np.testing.assert_allclose(unit.predict(made.rhs), theirs.fittedvalues, rtol=1e-9)
+    bare = pd.DataFrame(np.asarray(model_matrix("y ~ 0 + a", data).rhs), columns=["a"])
+    assert list(LinearUnit().fit(bare, data.y).to_frame().index) == ["Intercept", "a"]
+
+
+def test_groups_that_no_error_looks_at_are_refused():
+    x, y, groups = np.arange(8.0)[:, None], np.arange(8.0) ** 2, np.repeat([0, 1, 2, 3], 2)
+    for kind in ("classical", "HC1"):
+        with pytest.raises(DataError, match='groups are given.*take covariance="cluster"'):
+            LinearUnit(covariance=kind).fit(x, y, groups=groups)
+        with pytest.raises(DataError, match="groups are given"):
+            LinearUnit().fit(x, y).with_covariance(kind, groups=groups)
+
+
+def test_a_score_needs_the_exposure_that_the_fit_had():
+    draw = np.random.default_rng(1)
+    x, watched = draw.normal(size=(200, 1)), draw.uniform(0.1, 20, 200)
+    y = draw.poisson(watched * np.exp(0.2 + 0.3 * x[:, 0]))
+    unit = PoissonUnit().fit(x, y, exposure=watched)
+    with pytest.raises(DataError, match=r"fitted with an offset or an exposure; .*exposure=\.\.\."):
+        unit.score(x, y)
+    theirs = sm.GLM(y, sm.add_constant(x), sm.families.Poisson(), exposure=watched).fit()
+    score = 1 - theirs.deviance / sm.GLM(y, np.ones(200), sm.families.Poisson()).fit().deviance
+    assert unit.score(x, y, exposure=watched) == pytest.approx(score, rel=1e-9)
+    assert unit.score(x, y, offset=np.log(watched)) == pytest.approx(score, rel=1e-9)
+    assert PoissonUnit().fit(x, y).score(x, y) < score

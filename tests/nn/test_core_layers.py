@@ -14,15 +14,21 @@ from descend.nn import activations, initializers, layers
 from descend.nn.graph import Graph
 from descend.nn.layers import (
     Add,
+    AlphaDropout,
     Concatenate,
     Dense,
+    Dot,
     DropConnect,
     Dropout,
+    GaussianDropout,
     Layer,
+    Normalization,
     Permute,
     PReLU,
     RepeatVector,
     Reshape,
+    Softmax,
+    Subtract,
 )
 from descend.nn.symbols import Input
 from descend.train.runtime import quick_compile
@@ -67,6 +73,34 @@ def test_dropconnect_is_dense_on_average(rate, seed):
     variance = rate / (1 - rate) * np.square(x) @ np.square(params["kernel"])
     assert (np.abs(drawn.mean(axis=0) - want) < 4.5 * np.sqrt(variance / count)).all()
     np.testing.assert_allclose(drawn.var(axis=0), variance, rtol=0.3)
+
+
+def test_dropout_along_an_axis_with_a_seed_of_its_own():
+    """noise_shape: a feature goes at all steps of a row or at none; seed: other draws."""
+    x, key = jnp.ones((40, 5, 7)), jax.random.key(0)
+    y = [
+        Dropout(0.5, (None, 1, None), seed).apply({}, {}, x, key=key, training=True)[0]
+        for seed in (None, 1, 1)
+    ]
+    assert (y[0] == y[0][:, :1]).all()
+    assert 0.3 < float(jnp.mean(y[0] == 0)) < 0.7
+    assert not np.array_equal(y[0], y[1])
+    np.testing.assert_array_equal(y[1], y[2])
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_other_dropouts_keep_mean_and_variance(rate):
+    """Of a standard normal x: AlphaDropout gives mean 0, variance 1 (Klambauer et al. 2017, eq.
+    11); GaussianDropout's factor has mean 1 and variance rate / (1 - rate). 4.5 standard errors."""
+    x, key = jax.random.normal(jax.random.key(1), (1000, 100)), jax.random.key(2)
+    y = np.asarray(AlphaDropout(rate).apply({}, {}, x, key=key, training=True)[0])
+    assert abs(y.mean()) < 4.5 / np.sqrt(y.size)
+    assert abs(y.var() - 1) < 4.5 * np.sqrt(((y**2 - 1) ** 2).mean() / y.size)
+    ones = jnp.ones((1000, 100))
+    factor = np.asarray(GaussianDropout(rate).apply({}, {}, ones, key=key, training=True)[0])
+    variance = rate / (1 - rate)
+    assert abs(factor.mean() - 1) < 4.5 * np.sqrt(variance / factor.size)
+    assert abs(factor.var() - variance) < 4.5 * variance * np.sqrt(2 / factor.size)
 
 
 def test_dropconnect_drops_weights_not_outputs():
@@ -151,14 +185,21 @@ def test_bad_descriptions(make, message):
         (lambda: Add(), [(4,), (3,)], "must have one shape"),
         (lambda: Add(), [(4,)], "two or more inputs"),
         (lambda: Concatenate(), [(4,)], "two or more inputs"),
-        (lambda: Concatenate(axis=0), [(4, 2), (4, 3)], "must agree in every axis but 0"),
-        (lambda: Concatenate(axis=1), [(4,), (4,)], "axis 1 is not in inputs"),
+        (lambda: Concatenate(axis=1), [(4, 2), (4, 3)], "must agree in every axis but 1"),
+        (lambda: Concatenate(axis=2), [(4,), (4,)], "axis 2 must name axes of the input"),
+        (lambda: Concatenate(axis=0), [(4,), (4,)], "axis 0 must name.*the batch"),
+        (lambda: Subtract(), [(4,)] * 3, "takes two inputs, got 3"),
+        (lambda: Dot(1), [(4,)] * 3, "takes two inputs, got 3"),
+        (lambda: Dot((1, 2)), [(4,), (3, 5)], "must have one length, got 4 and 5"),
+        (lambda: Softmax(3), [(4,)], "axis 3 must name"),
+        (lambda: Dropout(noise_shape=(None, 2)), [(4,)], "must have an entry for every axis"),
+        (lambda: Normalization(), [(4,)], "knows nothing yet"),
         (lambda: Concatenate(), [(4,), (2, 4)], "must agree in every axis"),
     ],
 )
 def test_shapes_that_do_not_fit(make, shapes, message):
     symbols = [Input(s) for s in shapes]
-    with pytest.raises(ShapeError, match=message.replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(DescendError, match=message.replace("(", r"\(").replace(")", r"\)")):
         make()(symbols if len(symbols) > 1 else symbols[0])
     if len(shapes) == 1 and issubclass(type(make()), (Add, Concatenate)):
         with pytest.raises(ShapeError, match=message):

@@ -13,7 +13,7 @@ import pytest
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations
-from descend.nn.graph import Graph, symbols_from_config
+from descend.nn.graph import Graph
 from descend.nn.layers import (
     Activation,
     Add,
@@ -25,6 +25,7 @@ from descend.nn.layers import (
     PReLU,
     Reshape,
 )
+from descend.nn.rebuilding import symbols_from_config
 from descend.nn.symbols import Input
 from descend.train.loading import load_model
 from descend.train.model import Sequential

@@ -135,3 +135,16 @@ def test_bad_initializers():
             init.get(name)(jax.random.key(0), (5,))
     with pytest.raises(DescendError, match="initializer"):
         Dense(3, kernel_initializer=jax.random.normal)
+
+
+def test_keras_names():
+    """ "ones" and the random ones; a truncated normal ends at two standard deviations."""
+    assert init.get("ones") == init.Ones()
+    assert init.get("random_normal") == init.RandomNormal(0.0, 0.05)
+    assert init.get("random_uniform") == init.RandomUniform(-0.05, 0.05)
+    np.testing.assert_array_equal(draw("identity", 0, (3, 2)), np.eye(3, 2))
+    w = draw(init.TruncatedNormal(stddev=0.1), 0, (300, 200))
+    assert 0.199 < np.abs(w).max() <= 0.2
+    assert_moments(w, (0.1 * CUT) ** 2, 3.0)
+    with pytest.raises(DescendError, match="unit matrix"):
+        draw("identity", 0, (3,))

@@ -22,7 +22,10 @@ from descend.train.model import Model
 from descend.train.runtime import quick_compile
 
 jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
-CLASSES = [cls for cls in (getattr(layers, n) for n in layers.__all__) if cls not in (Layer, Block)]
+FOUND = dict.fromkeys(getattr(layers, name) for name in layers.__all__)  # some have two names
+# no layers by themselves; code, which cannot be saved; texts, which are for arrays alone
+APART = (Layer, Block, layers.Lambda, layers.StringLookup, layers.TextVectorization)
+CLASSES = [cls for cls in FOUND if isinstance(cls, type) and cls not in APART]
 LEAVES = jax.tree.leaves
 
 
@@ -148,7 +151,7 @@ def test_dtypes(case, x64):
     for dtype, out in zip(dtypes, found, strict=True):
         want = jnp.promote_types(dtype, jnp.float32) if params or state else dtype
         for a in parts(out):
-            if case.smooth:
+            if case.smooth and a.dtype.kind != "i":  # which interval is a whole number
                 assert a.dtype == want
             assert np.isfinite(np.asarray(a, float)).all()
     for a, b in zip(LEAVES(after), LEAVES(state), strict=True):

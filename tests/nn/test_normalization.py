@@ -207,10 +207,11 @@ def test_bad_arguments_are_refused(make, message):
 @pytest.mark.parametrize(
     ("layer", "shape", "message"),
     [
-        (BatchNormalization(2), (3, 4), r"axis 2 must name axes of the input.*\(3, 4\)"),
-        (LayerNormalization((0, -2)), (3, 4), "each once"),
+        (BatchNormalization(3), (3, 4), r"axis 3 must name axes of the input.*\(3, 4\)"),
+        (LayerNormalization((1, -2)), (3, 4), "each once"),
         (GroupNormalization(3), (5, 4), "groups=3 must divide the channels, got 4"),
         (RMSNormalization(-3), (3, 4), "axis -3"),
+        (LayerNormalization(0), (3, 4), "axis 0 must name.*the batch, which is 0"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(layer, shape, message):

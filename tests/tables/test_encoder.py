@@ -9,7 +9,8 @@ import pytest
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from descend.errors import DataError
-from descend.tables.encoder import MOST_LEVELS, Encoder
+from descend.tables.encoder import Encoder
+from descend.tables.encoding import MOST_LEVELS
 
 
 def transform(encoder, frame):
@@ -52,8 +53,10 @@ def test_categories_are_one_hot_as_scikit_learn_does():
     later = pd.DataFrame({"town": ["a", "z", "c"], "size": ["s", "l", "xl"]})
     expected = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     expected = expected.fit(train.astype(str)).transform(later)
+    # the levels' shares stand in for one that training did not see
+    expected[1, :3], expected[2, 3:] = [2 / 6, 3 / 6, 1 / 6], [3 / 6, 2 / 6, 1 / 6]
     x, noted = transform(Encoder.fit(train), later)
-    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_allclose(x, expected, rtol=1e-6)
     assert (noted["town"].unseen, noted["town"].example) == (1, "z")
     assert (noted["size"].unseen, noted["size"].example) == (1, "xl")
     assert Encoder.fit(train).names()[:3] == ["town=a", "town=b", "town=c"]
@@ -61,7 +64,8 @@ def test_categories_are_one_hot_as_scikit_learn_does():
 
 def test_missing_categories_are_marked():
     x = encode(pd.DataFrame({"town": ["a", None, "b", "a"]}))
-    assert x.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    expected = [[1, 0, 0], [2 / 3, 1 / 3, 1], [0, 1, 0], [1, 0, 0]]
+    np.testing.assert_allclose(x, expected, rtol=1e-6)
 
 
 def test_codes_that_lose_their_neighbours_are_still_the_same_level():
@@ -75,7 +79,9 @@ def test_codes_that_lose_their_neighbours_are_still_the_same_level():
 @pytest.mark.parametrize("later", [[True, False], ["true", "False"], [1, 0], [1.0, None]])
 def test_booleans_are_zero_and_one(later):
     encoder = Encoder.fit(pd.DataFrame({"a": [True, False, False]}))
-    assert transform(encoder, pd.DataFrame({"a": later}))[0].tolist() == [[1], [0]]
+    second = 1 / 3 if later[1] is None else 0  # the share of true stands in for a missing one
+    x = transform(encoder, pd.DataFrame({"a": later}))[0]
+    np.testing.assert_allclose(x, [[1], [second]], rtol=1e-6)
 
 
 def test_rare_levels_beyond_the_limit_are_all_zeros():
@@ -102,12 +108,12 @@ def test_what_says_nothing_is_dropped_with_its_reason():
     )
     encoder = Encoder.fit(frame)
     assert [c.name for c in encoder.columns] == ["good"]
-    assert encoder.dropped["one"] == "constant: '3.5' in every row"
-    assert encoder.dropped["same"] == "constant: 'yes' in every row"
+    assert encoder.dropped["one"] == "constant: '3.5' in every training row"
+    assert encoder.dropped["same"] == "constant: 'yes' in every training row"
     assert "identifier" in encoder.dropped["name"]
     assert "numbers the rows" in encoder.dropped["row"]
     assert encoder.dropped["day"].startswith("constant: '2020-01-01")
-    assert encoder.dropped["none"] == "empty: missing in all 12 rows"
+    assert encoder.dropped["none"] == "empty: missing in all 12 training rows"
     assert encoder.dropped["lists"] == "other: holds list, no numbers or text"
 
 
@@ -177,8 +183,9 @@ def test_categories_of_many_levels_are_looked_up():
     gaps = pd.DataFrame({"town": [*frame["town"], None]})
     encoder = Encoder.fit(gaps, one_hot=9)
     assert encoder.names() == ["town missing"]
+    assert encoder.embedded == {"town": 14}  # rare, twelve levels, missing
     x, _ = encoder.transform(gaps)
-    assert (x.codes[-1, 0], x.numbers[-1, 0], x.numbers[0, 0]) == (0, 1, 0)
+    assert (x.codes[-1, 0], x.numbers[-1, 0], x.numbers[0, 0]) == (13, 1, 0)
 
 
 def test_ordered_levels_say_whether_they_are_reached():
@@ -188,8 +195,62 @@ def test_ordered_levels_say_whether_they_are_reached():
     )
     encoder = Encoder.fit(frame)
     assert encoder.names() == ["a>=middle", "a>=high", "a missing"]
-    expected = [[1, 1, 0], [0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0]]
-    assert transform(encoder, frame)[0].tolist() == expected
+    # missing: the shares that reach each level, and the mark
+    expected = [[1, 1, 0], [0, 0, 0], [1, 0, 0], [1 / 2, 1 / 4, 1], [0, 0, 0]]
+    np.testing.assert_allclose(transform(encoder, frame)[0], expected, rtol=1e-6)
+    later, noted = transform(encoder, pd.DataFrame({"a": ["never", "low", None]}))
+    # there, but not known: neither the lowest level nor missing
+    np.testing.assert_allclose(later, [[1 / 2, 1 / 4, 0], [0, 0, 0], [1 / 2, 1 / 4, 1]], rtol=1e-6)
+    assert (noted["a"].unseen, noted["a"].missing, noted["a"].example) == (1, 1, "never")
+
+
+def test_the_order_of_levels_that_have_none_of_their_own_is_by_size_or_name():
+    frame = pd.DataFrame({"a": ["10", "2", "9", "2"], "b": ["mid", "low", "high", "low"]})
+    encoder = Encoder.fit(frame, kinds={"a": "ordered", "b": "ordered"})
+    assert [c.levels for c in encoder.columns] == [("2", "9", "10"), ("high", "low", "mid")]
+
+
+MISSING_LATER = {
+    "number": ([1.0, 2.0, 6.0, 7.0], "median, 4"),
+    "boolean": ([True, False, False, False], "average"),
+    "category": (["a", "b", "b", "b"], "average"),
+    "ordered": (pd.Categorical(["a", "b", "c", "c"], ordered=True), "average"),
+    "date": (pd.to_datetime(["2020-01-01", "2020-05-01", "2020-07-02", "2021-01-01"]), "average"),
+}
+
+
+@pytest.mark.parametrize("kind", MISSING_LATER)
+@pytest.mark.parametrize("scaling", ["standard", "robust"])
+def test_what_training_never_misses_is_told_as_the_middle_and_said(kind, scaling):
+    """In the middle of the training rows' own inputs, whatever the kind: no extreme, no level."""
+    values, told = MISSING_LATER[kind]
+    train = pd.DataFrame({"a": values})
+    encoder = Encoder.fit(train, scaling=scaling)
+    assert encoder.columns[0].kind == kind
+    x, noted = transform(encoder, train.reindex([0, 99]))
+    known = transform(encoder, train)[0]
+    middle = known.mean(axis=0)
+    if kind == "number":
+        middle = transform(encoder, pd.DataFrame({"a": [4.0]}))[0][0]
+    np.testing.assert_allclose(x[1], middle, rtol=1e-5, atol=1e-6)
+    (line,) = encoder.remarks(noted)
+    assert "1 missing, which no training row is" in line
+    assert told in line
+
+
+def test_numbers_far_outside_of_training_are_remarked_on():
+    train = pd.DataFrame({"age": [18.0, 40, 90], "day": pd.date_range("2020-01-01", periods=3)})
+    encoder = Encoder.fit(train)
+    later = pd.DataFrame(
+        {"age": [20, 125, 127, -1e6, None], "day": ["2020-01-02"] * 4 + ["2031-01-01"]}
+    )
+    lines = encoder.remarks(encoder.transform(later)[1])
+    assert lines[1:] == [
+        "age: 2 far outside of the training rows' 18 to 90, such as 127.0 in row 3; a prediction "
+        "there is a guess",
+        "day: 1 far outside of the training rows' 2020-01-01 to 2020-01-03, such as 2031-01-01 in "
+        "row 5; a prediction there is a guess",
+    ]
 
 
 @pytest.mark.parametrize("written", [False, True])
@@ -243,7 +304,10 @@ def test_kinds_can_be_told():
     ("later", "message"),
     [
         ({"A": [1.0], "b": ["x"]}, "Did you mean 'A'"),
-        ({"c": [1.0]}, "lacks 2 columns that the model needs: 'a', 'b'"),
+        (
+            {"C": [1.0], "B": [1.0]},
+            r"lacks 2 columns that the model needs: 'a', 'b' \(is 'B' meant",
+        ),
         ({"a": [np.inf], "b": ["x"]}, "1 infinite"),
         ({"a": ["red", "green"], "b": ["x", "y"]}, "should hold numbers"),
         ({"a": [], "b": []}, "no rows"),

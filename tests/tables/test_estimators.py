@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from descend.errors import DataError, DescendError
+from descend.errors import DataError, DataWarning, DescendError
 from descend.tables.estimators import TabularClassifier, TabularRegressor
 from descend.tables.heads import HEADS
 
@@ -233,6 +233,40 @@ def test_validation_rows_of_the_users_own():
     assert model.best_epoch_ == int(np.argmin(costs)) + 1
 
 
+def test_levels_and_gaps_that_training_had_none_of_are_neither_extreme_nor_noise():
+    """A missing rating once was told as the best; the vector of a new town was never trained."""
+    rng = np.random.default_rng(0)
+    grades = pd.CategoricalDtype(["AAA", "A", "B"], ordered=True)
+    rating = pd.Series(rng.choice(["AAA", "A", "B"], 120)).astype(grades)
+    town = rng.choice([f"t{i:02}" for i in range(12)], 120)
+    frame = pd.DataFrame({"rating": rating, "town": town, "x": rng.normal(size=120)})
+    y = rating.cat.codes + 0.1 * frame["x"]
+    options = {"hidden": (8,), "members": 1, "epochs": 40, "periodic": False, "batch_size": 30}
+    model = TabularRegressor(**options).fit(frame, y, validation=(frame, y))
+
+    (vectors,) = [w["embeddings"] for w in model.model_.params.values() if "embeddings" in w]
+    every = model.encoder_.transform(frame)[0].codes[:, 0]
+    np.testing.assert_allclose(vectors[0], vectors[every].mean(axis=0), rtol=1e-5, atol=1e-6)
+
+    of = {
+        g: model.predict(frame.assign(rating=pd.Categorical([g] * 120, dtype=grades))).mean()
+        for g in grades.categories
+    }
+    lost = frame.assign(rating=None, town="t99")
+    with pytest.warns(DataWarning) as told:
+        missing = model.predict(lost)
+    assert of["AAA"] + 0.3 < missing.mean() < of["B"] - 0.3, of
+    lines = str(told[0].message).splitlines()[1:]
+    # one place makes the remarks, for the command line too
+    assert [line.strip() for line in lines] == model.encoder_.remarks(
+        model.encoder_.transform(lost)[1]
+    )
+    assert "rating: 120 missing, which no training row is" in lines[0]
+    assert "town: 120 of a level that training did not see" in lines[1]
+    with pytest.warns(DataWarning, match="told as the average"):
+        np.testing.assert_array_equal(model.predict(lost.assign(rating="CCC")), missing)
+
+
 def test_polars_frames_and_arrays_in_place_of_frames():
     polars = pytest.importorskip("polars")
     frame, label, _ = mixed()
@@ -257,6 +291,10 @@ def test_polars_frames_and_arrays_in_place_of_frames():
         (lambda x, y: (x[[]], y), r"0 column\(s\)"),
         (lambda x, y: (x.assign(income=1, town="Ulm", owner=True), y), "no column is left"),
         (lambda x, y: (x, np.full(len(y), "paid")), "are of the class 'paid'"),
+        (
+            lambda x, y: (x, np.where(np.arange(len(y)) == 7, None, np.asarray(y, object))),
+            r"y is missing in 1 of 40 rows, the first in row 7",
+        ),
         (lambda x, y: (x, y[:-1]), "inconsistent numbers of samples"),
     ],
 )

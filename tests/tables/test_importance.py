@@ -163,7 +163,7 @@ def test_partial_dependence_is_scikit_learns(diabetes, tree, column):
     np.testing.assert_allclose(ours.mean, theirs["average"][0], rtol=1e-12)
     np.testing.assert_allclose(ours.curves, theirs["individual"][0], rtol=1e-12)
     np.testing.assert_allclose(
-        ours.error, theirs["individual"][0].std(axis=0, ddof=1) / np.sqrt(len(x)), rtol=1e-9
+        ours.spread, theirs["individual"][0].std(axis=0) / np.sqrt(len(x)), rtol=1e-9
     )
     assert set(ours.values) <= set(x[column])
     assert len(ours.values) == (2 if column == "sex" else 20)

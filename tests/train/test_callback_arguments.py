@@ -182,6 +182,18 @@ def test_bad_arguments(make, message):
         make()
 
 
+@pytest.mark.skipif(not hasattr(Sequential, "save_weights"), reason="comes with the Model API")
+def test_weights_alone_can_be_saved(tmp_path):
+    path = tmp_path / "{epoch}.weights"
+    model = network()
+    keep = ModelCheckpoint(path, save_weights_only=True)
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[keep])
+    again = network()
+    again.load_weights(tmp_path / "2.weights")
+    for a, b in zip(again.get_weights(), model.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
 def test_a_log_that_is_not_there_is_named(tmp_path):
     keep = ModelCheckpoint(tmp_path / "a-{val_los:.2f}.descend")
     with pytest.raises(DescendError, match="Did you mean 'val_loss'"):

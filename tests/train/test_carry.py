@@ -369,14 +369,11 @@ Own = type("Dense", (L.Dense,), {})
         (lambda: Own(2), (3,), "class of the user's own"),
         (lambda: L.Dense(2, relu), (3,), "activation='.*relu' is not an activation"),
         (lambda: L.Dense(2, "hard_sigmoid"), (3,), "activation='hard_sigmoid'"),
-        (lambda: L.ReLU(max_value=6.0), (3,), "max_value=6.0 of ReLU"),
         (lambda: L.Dense(2, kernel_constraint="max_norm"), (3,), "kernel_constraint.*leave it"),
         (lambda: L.Dense(2, kernel_regularizer="orthogonal_regularizer"), (3,), "Orthogonal"),
         (lambda: L.Dense(2, dtype="float64"), (3,), "dtype='float64'"),
         (lambda: L.Flatten(data_format="channels_first"), (2, 3), "data_format='channels_first'"),
-        (lambda: L.Dropout(0.5, noise_shape=(None, 1)), (3,), r"noise_shape=\(None, 1\)"),
         (lambda: L.LSTM(2, activity_regularizer="l2"), (3, 2), "activity_regularizer"),
-        (lambda: L.Softmax(axis=1), (3, 2), "axis=1 of Softmax"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -404,6 +401,27 @@ def test_graphs_that_are_refused():
         from_keras(keras.Model(x, x + 1.0))
     with pytest.raises(DescendError, match="training=.*not carried over"):
         from_keras(keras.Model(x, L.Dropout(0.5)(x, training=True)))
+
+
+def test_layers_that_prepare_data():
+    """Their numbers are in their description, or, where they were adapted, in their weights."""
+    x = numbers(6, 4, 3)
+    scale = L.Normalization()
+    scale.adapt(x)
+    network = keras.Sequential(
+        [
+            keras.Input((4, 3)),
+            scale,
+            L.Rescaling(0.5, 1.0),
+            L.ReLU(max_value=0.7, threshold=0.2),
+            L.Softmax(axis=1),
+            L.Dropout(0.5, noise_shape=(None, 1, None)),
+            L.UnitNormalization(axis=[1, 2]),
+            L.Flatten(),
+            L.Dense(2),
+        ]
+    )
+    agree(moved(network), x)
 
 
 def test_masks_that_are_refused():

@@ -22,9 +22,10 @@ from descend import (
     Model,
     Sequential,
 )
-from descend.errors import DataError, DivergenceError
+from descend.errors import DataError, DescendError, DivergenceError
 from descend.train import engine, program
 from descend.train.callbacks import Callback, LearningRateScheduler, ReduceLROnPlateau
+from descend.train.engine import InterruptedWarning
 from descend.train.feeds import Arrays, Steps, Stream
 from descend.train.optimizers import SGD
 
@@ -385,12 +386,21 @@ def test_ctrl_c_stops_cleanly():
 
     x, y = data()
     model = network()
-    history = model.fit(x, y, epochs=50, verbose=0, callbacks=[Interrupt()])
+    with pytest.warns(InterruptedWarning, match="after epoch 4 of 50"):
+        history = model.fit(x, y, epochs=50, verbose=0, callbacks=[Interrupt()])
     assert history.stopped == "interrupted after epoch 4"
+    assert history.interrupted
     assert len(history) == 4
     other = network()
-    other.fit(x, y, epochs=4, verbose=0)
+    assert not other.fit(x, y, epochs=4, verbose=0).interrupted
     assert same(model.get_weights(), other.get_weights())
+    # told to raise, it keeps the same weights
+    third = network()
+    with pytest.raises(KeyboardInterrupt):
+        third.fit(x, y, epochs=50, verbose=0, callbacks=[Interrupt()], on_interrupt="raise")
+    assert same(model.get_weights(), third.get_weights())
+    with pytest.raises(DescendError, match="on_interrupt"):
+        third.fit(x, y, on_interrupt="ignore")
 
 
 def test_a_failing_callback_leaves_the_weights_reached():

@@ -92,7 +92,7 @@ SLOW = {"gd", "momentum", "nesterov", "rmsprop", "adagrad", "adam"}  # close kin
 )
 def test_a_head_on_frozen_layers_is_trained_as_if_it_were_alone(trained, rule):
     """A second answer, without anything frozen: the head alone, on the features as its inputs."""
-    features = trained.features("hidden2")
+    features = load(trained).features("hidden2")
     features.freeze()
     whole = Sequential([features, Dense(1, name="head")])
     alone = Sequential([Input((5,)), Dense(1, name="head")])
@@ -209,7 +209,7 @@ def test_frozen_dropout_stays_random():
 
 def load(model):
     """A model of its own with the same weights."""
-    from descend.nn.graph import symbols_from_config
+    from descend.nn.rebuilding import symbols_from_config
 
     copy = Model(*symbols_from_config(model.config()))
     copy.params = model.params
@@ -355,12 +355,11 @@ def test_resumed_as_if_never_interrupted(trained, tmp_path):
 
 @pytest.mark.slow
 def test_members_share_what_is_frozen_and_draw_the_rest(trained):
-    features = trained.features("hidden2")
+    features = load(trained).features("hidden2")
+    features.freeze()
 
     def network():
-        frozen = trained.features("hidden2")
-        frozen.freeze()
-        model = Sequential([frozen, Dense(3, "tanh", name="top"), Dense(1, name="head")])
+        model = Sequential([features, Dense(3, "tanh", name="top"), Dense(1, name="head")])
         model.compile("adam", "mse")
         return model
 
@@ -425,35 +424,6 @@ def test_features_of_a_graph_take_the_inputs_they_need():
     two = Model([i, j], Add(name="sum")([left, right]))
     with pytest.raises(DescendError, match="not one layer alone; name one of: left, right, sum"):
         two.features()
-
-
-def test_trained_weights_come_along(trained):
-    features = trained.features("hidden2")
-    i = Input((4,))
-    new = Model(i, Dense(2, name="head")(features(i)))
-    np.testing.assert_array_equal(new.features("hidden2").predict(X), features.predict(X))
-    # through a network whose own weights nobody has asked for yet
-    outer = Sequential([Sequential([features, Dense(3, name="mid")]), Dense(1, name="head")])
-    assert held(outer, features.layers) == held(features, features.layers)
-    # a copy: both go their own way
-    new.compile("sgd", "mse")
-    new.fit(X, np.concatenate([Y, Y], 1), verbose=0)
-    assert held(new, ["hidden1"]) != held(trained, ["hidden1"])
-    assert held(features, ["hidden1"]) == held(trained, ["hidden1"])
-    # a network without weights is drawn anew, from the new one's seed
-    drawn = Sequential([Sequential([Input((4,)), Dense(3)]), Dense(1, name="head")], seed=5)
-    plain = Sequential([Input((4,)), Dense(3), Dense(1, name="head")], seed=5)
-    assert bits(drawn.params) == bits(plain.params)
-
-
-def test_one_layer_cannot_have_two_sets_of_weights(trained):
-    first, second = trained.features("hidden1"), trained.features("norm")
-    i = Input((4,))
-    joined = Model(i, Add(name="add")([first(i), second(i)]))  # one set
-    assert held(joined, ["hidden1"]) == held(trained, ["hidden1"])
-    second.set_weights([w + 1 for w in second.get_weights()])
-    with pytest.raises(DescendError, match="'hidden1' comes from two networks"):
-        Model(i, Add(name="add")([first(i), second(i)]))
 
 
 # -- how it is said -------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ def test_masks_meet_where_layers_join():
     assert Add().output_mask((x, x), masks).tolist() == [[True, False, False]]
     assert Add().output_mask((x, x), (masks[0], None)).tolist() == masks[0].tolist()
     assert Concatenate().output_mask((x, x), masks).tolist() == [[True, False, False]]
-    joined = Concatenate(axis=0).output_mask((x, x), masks)
+    joined = Concatenate(axis=1).output_mask((x, x), masks)
     assert joined.tolist() == [[True, True, False, True, False, False]]
     late = Concatenate(axis=-2).output_mask((x, x), (None, masks[1]))
     assert late.tolist() == [[True, True, True, True, False, False]]

@@ -11,6 +11,7 @@ from descend.errors import CheckpointError, DescendError, DivergenceError
 from descend.nn.losses import Huber
 from descend.train import checkpoint
 from descend.train.callbacks import Callback, CSVLogger, LearningRateScheduler, ReduceLROnPlateau
+from descend.train.engine import InterruptedWarning
 from descend.train.feeds import Stream
 from descend.train.loading import load_model
 
@@ -248,7 +249,8 @@ def test_ctrl_c_ends_a_whole_sweep(when):
         if epoch == when:
             raise KeyboardInterrupt
 
-    many = sweep(network, {"width": [4, 8, 16]}, x, y, epochs=9, callbacks=[Each(interrupt)])
+    with pytest.warns(InterruptedWarning, match=f"epoch {when + 1} of 9"):
+        many = sweep(network, {"width": [4, 8, 16]}, x, y, epochs=9, callbacks=[Each(interrupt)])
     assert len(many) == 1
     assert len(many[0].history) == when + 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from descend.cli.reading import reading_options
-from descend.cli.rendering import FORMATS, as_csv, as_html, as_latex
+from descend.cli.rendering import FORMATS, as_html, as_latex, echo_csv
 
 
 @click.command("compare")
@@ -71,7 +71,7 @@ def command(
         click.echo(f"warning: {warning}", err=True)
     caption = f"{a.name} (A) and {b.name} (B)"
     if form == "csv":
-        click.echo(as_csv(HEAD, found.rows), nl=False)
+        echo_csv(HEAD, found.rows, quiet)
     elif form == "latex":
         click.echo(as_latex(HEAD, found.rows, caption), nl=False)
     elif form == "html":

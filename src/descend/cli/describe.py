@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from descend.cli.reading import reading_options
-from descend.cli.rendering import FORMATS, as_csv, as_html, as_latex
+from descend.cli.rendering import FORMATS, as_html, as_latex, echo_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     help="Take a column as number, boolean, category, ordered or date; repeatable.",
 )
 @click.option(
+    "--na",
+    metavar="COLUMN=VALUE",
+    multiple=True,
+    help="Value that counts as missing, such as income=-9999; repeatable.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
@@ -34,7 +40,9 @@ if TYPE_CHECKING:
     help="Of the table of columns.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="The table of columns only.")
-def command(data: str | None, kind: tuple[str, ...], form: str, quiet: bool, **how) -> None:
+def command(
+    data: str | None, kind: tuple[str, ...], na: tuple[str, ...], form: str, quiet: bool, **how
+) -> None:
     """Show what DATA holds: one line a column, with its kind, and why it is taken for that.
 
     DATA is a built-in table or a file (.csv, .tsv, .txt, .parquet, .dta, .xlsx, .jsonl); with
@@ -45,35 +53,50 @@ def command(data: str | None, kind: tuple[str, ...], form: str, quiet: bool, **h
     descend describe loans.csv --kind zip=category
     descend describe --sql "SELECT * FROM loans" --db sqlite:///bank.db
     """
-    from descend.cli.reading import read_table
-    from descend.tables.describe import describe, judge_all, parse_kinds
+    from dataclasses import replace
 
-    kinds = parse_kinds(kind)
+    from descend.cli.reading import read_table
+    from descend.data.sources import require_columns
+    from descend.tables.columns import with_missing
+    from descend.tables.describe import describe, judge_all, overview, parse_kinds, parse_na
+    from descend.tables.messy import panel, remarks
+
+    kinds, missing = parse_kinds(kind), parse_na(na)
     table = read_table(data, quiet, **how)
+    require_columns(missing, [str(c) for c in table.frame], table.source)
+    table = replace(table, frame=with_missing(table.frame, missing))
     judged = judge_all(table.frame, kinds)
     found = describe(table.frame, kinds, table.labels, judged)
     if form == "text":
         doubts = [(name, one.why) for name, one in judged.items() if one.doubt]
-        _text(table, found, doubts, quiet)
+        doubts += [] if quiet else remarks(table.frame)
+        units = None if quiet else panel(table.frame)
+        doubts += [units] if units else []
+        _text(table, found, doubts, overview(table.frame, judged), quiet)
         return
     head, rows = list(found.columns), found.astype(object).to_numpy().tolist()
     caption = f"{table.name}: {len(table.frame):,} rows x {len(found)} columns"
     if form == "csv":
-        click.echo(as_csv(head, rows), nl=False)
+        echo_csv(head, rows, quiet)
     elif form == "latex":
         click.echo(as_latex(head, rows, caption), nl=False)
     else:
         click.echo(as_html(head, rows, caption), nl=False)
 
 
-def _text(table: Table, found: pd.DataFrame, doubts: list[tuple[str, str]], quiet: bool) -> None:
+def _text(
+    table: Table,
+    found: pd.DataFrame,
+    doubts: list[tuple[str, str]],
+    whole: Overview,
+    quiet: bool,
+) -> None:
     from descend.cli.show import facts_table
     from descend.report.terminal import make_console, text_table
-    from descend.tables.describe import overview
 
     console = make_console()
     if not quiet:
-        facts_table(console, _facts(table, overview(table.frame)))
+        facts_table(console, _facts(table, whole))
         console.print()
     wide = max(20, console.width)
     rows = [["column", "kind", "values", "missing", "distinct"]]
@@ -104,7 +127,11 @@ def _facts(table: Table, found: Overview) -> list[tuple[str, str]]:
     facts = [("data", f"{table.name}: {table.note}")]
     facts.append(("size", f"{_count(found.rows, 'row')} x {_count(found.columns, 'column')}"))
     facts.append(("memory", f"{found.memory / 1e6:,.1f} MB"))
-    facts.append(("duplicates", f"{_count(found.duplicates, 'row')} equal to an earlier one"))
+    twice = f"{_count(found.duplicates, 'row')} equal to an earlier one"
+    if found.hidden > found.duplicates:
+        named = ", ".join(found.identifiers[:3]) + (", ..." if len(found.identifiers) > 3 else "")
+        twice += f"; {_count(found.hidden, 'row')} but for {named}"
+    facts.append(("duplicates", twice))
     facts.append(("missing", f"{_count(found.missing_rows, 'row')} with some value missing"))
     if table.target:
         facts.append(("target", table.target))

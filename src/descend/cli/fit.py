@@ -62,6 +62,12 @@ def units(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     multiple=True,
     help="Take a column as number, boolean, category, ordered or date; repeatable.",
 )
+@click.option(
+    "--na",
+    metavar="COLUMN=VALUE",
+    multiple=True,
+    help="Value that counts as missing, such as income=-9999; repeatable, kept for `predict`.",
+)
 @click.option("--weight", metavar="COLUMN", help="Weights of the rows.")
 @click.option("--group", metavar="COLUMN", help="Groups that no two parts of the split share.")
 @click.option("--time", metavar="COLUMN", help="Test on the latest rows, by this column.")
@@ -154,7 +160,7 @@ def command(
     descend fit loans.dta --formula "default ~ income + C(region)" --time granted
     """
     # imported here: `descend fit --help` needs none of it
-    from descend.tables.describe import parse_kinds
+    from descend.tables.describe import parse_kinds, parse_na
     from descend.tables.options import FitOptions
 
     reading = {name: chosen.pop(name) for name in READING}
@@ -162,6 +168,7 @@ def command(
     chosen["target"] = target[0] if len(target) == 1 else (target or None)
     chosen["levels"] = chosen["levels"] or FitOptions.levels
     chosen["kinds"] = parse_kinds(chosen["kinds"])
+    chosen["na"] = parse_na(chosen["na"])
     options = FitOptions(**chosen)
     if trials is None and ctx.get_parameter_source("search_method") is not ParameterSource.DEFAULT:
         raise click.UsageError("--search-method needs --search N")
@@ -175,7 +182,7 @@ def command(
 
 def _fit(
     data: str | None,
-    reading: dict[str, str | None],
+    reading: dict[str, Any],
     test: str | None,
     options: FitOptions,
     output: Path | None,
@@ -193,12 +200,12 @@ def _fit(
     from descend.tables.prepare import prepare_table
 
     if output is not None:
-        writable(output, (data, test))  # now, not after the training
+        writable(output, (data, test), regular=True)  # now, not after the training
     if report is not None:
         report_files(report, (data, test))
     table = read_table(data, quiet, **reading)
     other = None if test is None else read_table(test, quiet)
-    path = writable(output or Path(f"{table.name}.descend"), (data, test))
+    path = writable(output or Path(f"{table.name}.descend"), (data, test), regular=True)
     prepared = prepare_table(table, options, other)
     console = make_console()
     if not quiet:
@@ -236,10 +243,10 @@ def _fit(
         command=again,
         search=None if found is None else found.to_json(),
         ablation=None if without is None else without.to_json(),
+        path=path,
     )
     if not quiet:
         show.training(console, fitted)
-    fitted.save(path)
     show.test(console, fitted, quiet)
     show.saved(console, fitted, path, data, quiet)
     if report is not None:

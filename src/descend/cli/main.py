@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -12,8 +13,10 @@ from collections.abc import Sequence
 import click
 
 from descend import __version__
+from descend.cli.output import exit_status, standard
 from descend.errors import DescendError, unknown
 
+LEAST_COLUMNS = 20  # a narrower COLUMNS is not believed
 # verb -> (module, what it does)
 VERBS = {
     "describe": ("descend.cli.describe", "Show what a table holds, column by column."),
@@ -68,16 +71,29 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """The entry point `descend`: every error is one line on standard error.
 
     Returns:
-        The exit status: 0; 1 for an error; 2 for wrong usage; 130 after Ctrl-C.
+        The exit status: 0; 1 for an error; 2 for wrong usage; 130 after Ctrl-C. Where the work is
+        done but could not be printed: 141 if the reader of a pipe had gone (what a shell says of a
+        tool that SIGPIPE ended), without a word; 1 if the device is full or closed, with one.
     """
     args = list(sys.argv[1:] if arguments is None else arguments)
     own = args[: args.index("--")] if "--" in args else args
     debug = "--debug" in own
     if debug:  # accepted anywhere
         args = [a for i, a in enumerate(args) if a != "--debug" or i >= len(own)]
-    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    if os.environ.get("COLUMNS", "").isdigit() and int(os.environ["COLUMNS"]) < LEAST_COLUMNS:
+        del os.environ["COLUMNS"]  # rich would take 0 at its word and print nothing
+    with standard() as lost:
+        status = _run(args, debug)
+        error = lost()
+        if error is not None and error.errno != errno.EPIPE:
+            _error_line(
+                f"standard output: {error.strerror}; what was to be printed is lost, files are not"
+            )
+    return exit_status(status, error)
+
+
+def _run(args: Sequence[str], debug: bool) -> int:
+    """The command between its two streams; its exit status."""
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -85,15 +101,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 warnings.simplefilter("ignore", FutureWarning)
             status = main.main(args or ["--help"], prog_name="descend", standalone_mode=False)
-        sys.stdout.flush()
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, click.exceptions.Abort) as error:
+        _notes(error.__cause__ or error)  # click's Abort has Ctrl-C as its cause
         return 130
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 2
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -114,7 +127,14 @@ def _report(error: Exception, debug: bool) -> int:
     else:
         hint = "" if debug else "; run again with --debug for the traceback"
         _error_line(f"unexpected {type(error).__name__}: {error}{hint}")
+    _notes(error)
     return 1
+
+
+def _notes(error: BaseException) -> None:
+    """What was added to an error on its way, such as where the work so far is."""
+    for note in getattr(error, "__notes__", []):
+        click.echo(f"note: {note}", err=True)
 
 
 def _error_line(message: str) -> None:

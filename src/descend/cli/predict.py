@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from descend.cli.output import echo_data
 from descend.cli.reading import reading_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from descend.tables.encoder import Noted
     from descend.tables.predictor import TablePredictor
 
 MOST_LISTED = 12
@@ -26,7 +26,7 @@ MOST_LISTED = 12
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="Where to write.  [default: standard output]",
+    help="Where to write; - is standard output.  [default: -]",
 )
 @click.option(
     "--intervals",
@@ -42,14 +42,17 @@ def command(
 
     Writes CSV, one line a row of DATA in its order: the predicted number, or the predicted class
     and the probability of each. DATA needs the columns of training; its target, if there, is not
-    used.
+    used. A cell that a spreadsheet would run as a formula gets an apostrophe in front.
 
     \b
     descend predict iris.descend iris
     descend predict houses.descend new_houses.csv -o prices.csv
     """
+    from descend.cells import frame_as_text, remark
     from descend.files import writable, write_atomically
 
+    if str(output) == "-":
+        output = None
     if output is not None:
         writable(output, (model, data))
     from descend.cli.reading import read_table
@@ -61,14 +64,21 @@ def command(
 
     predictor = TablePredictor.load(model)
     found, noted = predictor.predict(table.frame, table.source, intervals=intervals)
-    content = found.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
+    marked, changed = frame_as_text(found)
+    text = marked.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+    if not predictor.finished:
+        click.echo(
+            f"warning: {model} was saved before it was calibrated; descend report does that",
+            err=True,
+        )
     if not quiet:
-        for line in [*_unused(table.frame, predictor), *_remarks(noted)]:
-            click.echo(line, err=True)
+        notes = [*_unused(table.frame, predictor), *predictor.encoder.remarks(noted)]
+        for line in [*notes, *([remark(changed)] if changed else [])]:
+            click.echo(f"note: {line}", err=True)
     if output is None:
-        click.echo(content, nl=False)
+        echo_data(text)
         return
-    write_atomically(output, content)
+    write_atomically(output, text.encode())
     if not quiet:
         click.echo(
             f"wrote {len(found):,} predictions of {predictor.target.name} to {output}", err=True
@@ -83,26 +93,4 @@ def _unused(frame: pd.DataFrame, predictor: TablePredictor) -> list[str]:
         return []
     more = f" and {len(extra) - MOST_LISTED} more" if len(extra) > MOST_LISTED else ""
     shown = ", ".join(extra[:MOST_LISTED])
-    return [f"note: not used, as training had no such column: {shown}{more}"]
-
-
-def _remarks(noted: dict[str, Noted]) -> list[str]:
-    """What was missing or unknown, by column."""
-    lines = []
-    for name, one in noted.items():
-        if one.missing:
-            lines.append(f"{name}: {one.missing:,} missing")
-        if one.unreadable:
-            lines.append(
-                f"{name}: {one.unreadable:,} not readable, the first {one.example!r} in row "
-                f"{one.row:,}; as if missing"
-            )
-        if one.unseen:
-            lines.append(
-                f"{name}: {one.unseen:,} of a level that training did not see or keep, such as "
-                f"{one.example!r}; as if none"
-            )
-    more = len(lines) - MOST_LISTED
-    return [f"note: {line}" for line in lines[:MOST_LISTED]] + (
-        [f"note: and {more} more such"] if more > 0 else []
-    )
+    return [f"not used, as training had no such column: {shown}{more}"]

@@ -26,9 +26,15 @@ _OPTIONS = (
     click.option("--delimiter", help="Between columns of a text file.  [default: found]"),
     click.option("--decimal", metavar="MARK", help="Point or comma: . or ,  [default: found]"),
     click.option("--thousands", metavar="MARK", help="Mark between thousands.  [default: found]"),
+    click.option(
+        "--keep-na",
+        metavar="COLUMN",
+        multiple=True,
+        help="Column in which words such as NA and None are text; repeatable.  [default: missing]",
+    ),
     click.option("--sheet", help="Of a workbook, by name or number.  [default: the first]"),
 )
-READING = ("sql", "db", "encoding", "delimiter", "decimal", "thousands", "sheet")
+READING = ("sql", "db", "encoding", "delimiter", "decimal", "thousands", "keep_na", "sheet")
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,7 +50,7 @@ def read_table(
     *,
     sql: str | None = None,
     db: str | None = None,
-    **how: str | None,
+    **how: Any,
 ) -> Table:
     """`sources.load`, or `sql.load_sql`; says on standard error when a file is large.
 
@@ -52,7 +58,7 @@ def read_table(
         click.UsageError: neither or both of DATA and --sql, or --sql without --db.
         DataError: what `load` and `load_sql` raise.
     """
-    given = {name: value for name, value in how.items() if value is not None}
+    given = {name: value for name, value in how.items() if value not in (None, ())}
     if sql is not None:
         return _read_sql(data, sql, db, given)
     if data is None:
@@ -65,13 +71,15 @@ def read_table(
     return sources.load(data, **given)
 
 
-def _read_sql(data: str | None, sql: str, db: str | None, given: dict[str, str]) -> Table:
+def _read_sql(data: str | None, sql: str, db: str | None, given: dict[str, Any]) -> Table:
     if data is not None:
         raise click.UsageError(f"give either a file ({data}) or --sql, not both")
     if db is None:
         raise click.UsageError("--sql needs --db URL, or the environment's DESCEND_DB")
     if given:
-        raise click.UsageError(f"--{next(iter(given))} is for files, not for --sql")
+        raise click.UsageError(
+            f"--{next(iter(given)).replace('_', '-')} is for files, not for --sql"
+        )
     from descend.data.sql import load_sql
 
     return load_sql(sql, db)

@@ -80,6 +80,7 @@ def command(
 
     from descend.report.table.evidence import refuse
     from descend.report.table.write import table_report  # JAX starts here
+    from descend.tables.recipe import calibrated
     from descend.tables.reopen import reopen
 
     def show(words: str) -> None:
@@ -87,6 +88,9 @@ def command(
             click.echo(f"{words} ...", err=True)
 
     fitted = reopen(model, table, other)
+    if not fitted.finished:  # Ctrl-C came between training and calibration
+        fitted = calibrated(fitted)
+        fitted.save(model)
     refuse(fitted.prepared, options, other)  # what cannot be shown must not open the test
     fitted = _opened(fitted, model, other.source if other is not None else table.source)
     if fitted.seal.warning:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from descend.report.terminal import confusion_table, learning_curve, text_table
+from descend.tables.messy import panel, remarks
 from descend.tables.prepare import Prepared
+from descend.tables.target import hints
+from descend.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +47,14 @@ def prepared(console: Console, found: Prepared) -> None:
         )
     )
     facts += [("dropped", line) for line in _grouped(encoder.dropped)]
+    named = [n for n, why in encoder.dropped.items() if why.startswith("identifier")]
+    if named:
+        facts.append(
+            ("", f"--kind {shlex.quote(named[0])}=category (or =number) uses it all the same")
+        )
     facts += [("missing", line) for line in _missing(found)]
+    facts += [("look at", f"{name}: {words}") for name, words in _to_look_at(found)]
+    facts += [("hint", words) for words in hints(target, found.y)]
     parts = (split.train, split.validation, split.test)
     sizes = "{:,} training, {:,} validation, {:,} test rows".format(*map(len, parts))
     facts.append(("split", f"{sizes}; {split.how}"))
@@ -55,14 +65,29 @@ def prepared(console: Console, found: Prepared) -> None:
     facts_table(console, facts)
 
 
+def _to_look_at(found: Prepared) -> list[tuple[str, str]]:
+    """What `messy` remarks on in the inputs that are used and in the target."""
+    used = [c for c in found.inputs.columns if str(c) not in found.encoder.dropped]
+    rows = found.table.frame
+    targets = [n for n in found.target.names if n in rows]
+    told: list[tuple[str, str]] = [*remarks(found.inputs[used]), *remarks(rows[targets])]
+    more = len(told) - MOST_LISTED
+    told = told[:MOST_LISTED] + ([("...", f"and {more} more remarks")] if more > 0 else [])
+    if found.options.group is None and found.options.time is None and not found.split.own_test:
+        units = panel(found.inputs)
+        told += [units] if units else []
+    return told
+
+
 def _repeated(found: Prepared) -> Check:
     """Whether rows of a test table of its own are also training rows."""
     from descend.tables.checks.leakage import repeated_rows
 
     train, test = found.split.train, found.split.test
+    inputs = found.inputs[list(found.used)]
     return repeated_rows(
-        found.inputs.iloc[train],
-        {"test": found.inputs.iloc[test]},
+        inputs.iloc[train],
+        {"test": inputs.iloc[test]},
         found.y[train],
         {"test": found.y[test]},
     )
@@ -84,7 +109,7 @@ def facts_table(console: Console, facts: list[tuple[str, str]]) -> None:
     grid.add_column(overflow="fold")
     last = None
     for word, remark in facts:
-        grid.add_row(Text("" if word == last else word), Text(remark))
+        grid.add_row(Text("" if word == last else visible(word)), Text(visible(remark)))
         last = word
     _print_stripped(console, grid)
 
@@ -126,8 +151,8 @@ def _missing(found: Prepared) -> list[str]:
     ]
     if lost:
         lines.append(
-            f"rows of {_listed(lost)}; filled with the training median (or no level), and a 0/1 "
-            "input says so where training rows had any"
+            f"rows of {_listed(lost)}; told as the training median (or average), and a 0/1 input "
+            "says so where training rows had any"
         )
     for name, noted in list(found.noted.items())[:MOST_LISTED]:
         if noted.unreadable:
@@ -230,11 +255,21 @@ def test(console: Console, fitted: FittedTable, quiet: bool) -> None:
         console.print(f"{count:,} test rows stay sealed: descend report opens them", soft_wrap=True)
         return
     if not quiet:
+        weight = fitted.prepared.options.weight
+        by = f", weighted by {weight}" if weight else ""
         console.print(
-            f"Test on {scores.rows:,} rows that training never saw", style="bold", soft_wrap=True
+            f"Test on {scores.rows:,} rows that training never saw{by}",
+            style="bold",
+            soft_wrap=True,
         )
         if scores.confusion:
-            matrix = confusion_table(target.classes, scores.confusion, scores.recall, console.width)
+            matrix = confusion_table(
+                target.classes,
+                scores.confusion,
+                scores.recall,
+                console.width,
+                "weight" if weight else "rows",
+            )
             console.print(matrix, soft_wrap=True)
             console.print()
     unit = "" if target.classifies or len(target.names) > 1 else f"in units of {target.name}"

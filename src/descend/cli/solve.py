@@ -114,7 +114,7 @@ def command(
     economy = stated(cls, pairs("-p", parameter))
     ranges = {n: _range(n, text) for n, text in pairs("--over", over).items()}
     how |= {"aim": _aims(aim) or None, "over": ranges or None}
-    output = writable(output or Path(f"{Path(name).stem}.descend"), (name,))
+    output = writable(output or Path(f"{Path(name).stem}.descend"), (name,), regular=True)
     if report is not None:  # now, not after the training
         report_files(report, (name,))
     return _solve(economy, how, output, report, quiet, command_line(ctx))

@@ -7,8 +7,9 @@ import gzip
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
+from descend.data.bounds import require_sane_size
 from descend.errors import DataError
 
 CHUNK = 2**20
@@ -33,8 +34,31 @@ class Encoding:
 def binary(path: Path) -> BinaryIO:
     """A file open for reading bytes, unpacked if its name ends in .gz."""
     if path.name.lower().endswith(".gz"):
-        return cast(BinaryIO, gzip.open(path, "rb"))
+        return cast(BinaryIO, io.BufferedReader(_Unpacked(path), CHUNK))
     return path.open("rb")
+
+
+class _Unpacked(io.RawIOBase):
+    """The bytes of a gzip file, no more of them than a table is packed into."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self._path, self._packed = path, path.stat().st_size
+        self._file = gzip.open(path, "rb")  # noqa: SIM115 - closed by `close`
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = self._file.readinto(buffer)
+        self._count += size
+        require_sane_size(str(self._path), self._packed, self._count)
+        return int(size)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def characters(path: Path, encoding: str) -> TextIO:

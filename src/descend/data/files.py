@@ -7,6 +7,7 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,11 +16,12 @@ from descend.data.frames import require_names
 from descend.data.text import read_text
 from descend.errors import DataError
 
-_TEXT = ("encoding", "delimiter", "decimal", "thousands")
+_TEXT = ("encoding", "delimiter", "decimal", "thousands", "keep_na")
+_EXCEL = ("sheet", "decimal", "thousands", "keep_na")
 _DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)
 
 
-def _read_text(path: Path, **how: str) -> Read:
+def _read_text(path: Path, **how: Any) -> Read:
     return Read(*read_text(path, **how), {})
 
 
@@ -32,8 +34,8 @@ READERS: dict[str, tuple[Callable[..., Read], tuple[str, ...]]] = {
     },
     ".parquet": (read_parquet, ()),
     ".dta": (read_stata, ()),
-    ".xlsx": (read_excel, ("sheet",)),
-    ".xlsm": (read_excel, ("sheet",)),
+    ".xlsx": (read_excel, _EXCEL),
+    ".xlsm": (read_excel, _EXCEL),
     ".jsonl": (read_json_lines, ()),
     ".jsonl.gz": (read_json_lines, ()),
     ".ndjson": (read_json_lines, ()),
@@ -47,13 +49,14 @@ def ending_of(path: Path) -> str | None:
     return max((e for e in ENDINGS if name.endswith(e)), key=len, default=None)
 
 
-def read(path: Path, **how: str | None) -> Read:
+def read(path: Path, **how: Any) -> Read:
     """The rows of a file, one line on how they were read, and its columns' labels.
 
     Args:
         path: a file whose name ends in one of `ENDINGS`; text needs names in its first line.
-        how: encoding, delimiter, decimal, thousands of a text file (see `text.read_text`); sheet
-            of a workbook. None is as if not given.
+        how: encoding, delimiter, decimal, thousands, keep_na of a text file (see
+            `text.read_text`); sheet, decimal, thousands, keep_na of a workbook. None is as if not
+            given.
 
     Raises:
         DataError: a folder, another ending, a setting that does not go with the file, an empty or
@@ -69,7 +72,7 @@ def read(path: Path, **how: str | None) -> Read:
             + _instead(path.suffix.lower())
         )
     reader, takes = READERS[ending]
-    given = {name: value for name, value in how.items() if value is not None}
+    given = {name: value for name, value in how.items() if value not in (None, ())}
     for name in given:
         if name not in takes:
             kinds = [e for e, (_, t) in READERS.items() if name in t]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import warnings
-from collections.abc import Iterator
+import zipfile
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,34 +15,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from descend.data.bounds import (
+    EXCEL_COLUMNS,
+    EXCEL_ROWS,
+    MOST_NESTED,
+    require_few_columns,
+    require_filled,
+    require_room,
+    require_sane_size,
+)
 from descend.data.encoding import binary
-from descend.data.frames import Pieces, require_names
+from descend.data.frames import Pieces, is_text, require_names
+from descend.data.missing import NAMES, note_of_words, words_for
+from descend.data.numerals import find_numerals, is_code, plain_frame
+from descend.data.sources import require_columns
 from descend.errors import DataError, DescendError, MissingExtraError
 
+SAMPLE_ROWS = 1_000  # from which the way of writing numbers is found
 LINES = 20_000  # of JSON made into columns at a time
 STATA_ROWS = 50_000
-EXCEL_ROWS = 5_000
-# in a workbook's cells: nothing, words of programs, Excel's own errors
-MISSING = frozenset(
-    [
-        "",
-        "NA",
-        "N/A",
-        "n/a",
-        "NaN",
-        "nan",
-        "NULL",
-        "null",
-        "None",
-        "#N/A",
-        "#DIV/0!",
-        "#VALUE!",
-        "#REF!",
-        "#NAME?",
-        "#NUM!",
-        "#NULL!",
-    ]
-)
+SHOWN = 5  # columns named in a note
+EXCEL_BLOCK, EXCEL_CELLS = 5_000, 500_000  # rows and cells made into columns at a time
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .xls and workbooks with a password begin
 
 
@@ -77,6 +71,8 @@ def read_parquet(path: Path) -> Read:
 
     with _whole(path, "Parquet file"), ParquetFile(path) as file:
         require_names(str(path), file.schema_arrow.names)
+        rows, wide = file.metadata.num_rows, len(file.schema_arrow.names)
+        require_room(rows, wide, rows * wide)  # a byte a cell, at the least
         # pandas keeps its row numbers so
         names = [n for n in file.schema_arrow.names if not n.startswith("__index_level_")]
         # one column at a time: the whole would be held twice
@@ -94,7 +90,11 @@ def _parquet_column(file: Any, name: str) -> pd.Series:
 
 
 def read_stata(path: Path) -> Read:
-    """A Stata file: value labels become ordered categories, in the order of their codes.
+    """A Stata file: value labels become categories.
+
+    Their levels stand in the order of the codes, but have none: Stata labels regions and grades in
+    the same way, so that no file says which of them have an order. `--kind grade=ordered` takes
+    that of the codes.
 
     A column of which only some values are labelled (a number with codes for refusals) stays a
     number. An empty text is missing, as it is in Stata.
@@ -107,10 +107,17 @@ def read_stata(path: Path) -> Read:
             about = reader.data_label.strip()
             names = list(reader.variable_labels())
         frame, plain = _with_categories(path, names)
+    labelled = [str(n) for n in frame if isinstance(frame[n].dtype, pd.CategoricalDtype)]
     for name in frame.columns:
         if pd.api.types.is_string_dtype(frame[name].dtype) and (frame[name] == "").any():
             frame[name] = frame[name].mask(frame[name] == "")
     note = "Stata file" + (f", {about!r}" if about else "")
+    if labelled:
+        more = f" and {len(labelled) - SHOWN} more" if len(labelled) > SHOWN else ""
+        note += (
+            f"; value labels as categories without an order: {', '.join(labelled[:SHOWN])}{more}"
+        )
+        note += f" (--kind {labelled[0]}=ordered takes the order of its codes)"
     if plain:
         note += f"; labels of some values or of two alike are not used: {', '.join(plain)}"
     return Read(frame, note, labels)
@@ -162,21 +169,31 @@ def _stata_pieces(path: Path, names: list[str], plain: set[str]) -> pd.DataFrame
             plain.add(name)
             continue
         place = np.asarray(pd.Index(order).get_indexer(pd.Index(frame[name])))
-        frame[name] = pd.Categorical.from_codes(place, pd.Index(levels), ordered=True)
+        frame[name] = pd.Categorical.from_codes(place, pd.Index(levels))
     return frame
 
 
 # -- Excel --------------------------------------------------------------------------------------
 
 
-def read_excel(path: Path, sheet: str | None = None) -> Read:
+def read_excel(
+    path: Path,
+    sheet: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    keep_na: Collection[str] = (),
+) -> Read:
     """A sheet of an Excel workbook: names in the first row that holds anything.
+
+    Cells of text that are written numbers ("1.234,50") are numbers, as in a text file.
 
     Args:
         sheet: its name, or its number from 1; the first that holds anything if not given.
+        decimal, thousands, keep_na: as in `text.read_text`.
 
     Raises:
-        DataError: no workbook, one with a password, no such sheet, an empty sheet, no names.
+        DataError: no workbook, one with a password, no such sheet, an empty sheet, no names, a row
+            or a column that Excel does not have.
         MissingExtraError: without openpyxl.
     """
     try:
@@ -191,17 +208,32 @@ def read_excel(path: Path, sheet: str | None = None) -> Read:
     with _whole(path, "Excel workbook"), warnings.catch_warnings():
         # openpyxl tells of styles and drop-down lists that it leaves out
         warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
+        with zipfile.ZipFile(path) as parts:
+            unpacked = sum(part.file_size for part in parts.infolist())
+        require_sane_size(str(path), path.stat().st_size, unpacked)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         try:
-            return _sheet(path, book, sheet)
+            found = _sheet(path, book, sheet, keep_na)
         finally:
             book.close()
+    words = [found.frame[n] for n in found.frame if is_text(found.frame[n])]
+    samples = [column.dropna().iloc[:SAMPLE_ROWS].tolist() for column in words]
+    codes = {str(c.name) for c, s in zip(words, samples, strict=True) if is_code(s)}
+    numerals = find_numerals(
+        [s for c, s in zip(words, samples, strict=True) if c.name not in codes],
+        ",",
+        decimal,
+        thousands,
+    )
+    frame, dressed = plain_frame(found.frame, numerals, codes)
+    note = "; ".join(filter(None, (found.note, numerals.describe(), dressed)))
+    return Read(frame, note, {})
 
 
-def _sheet(path: Path, book: Any, wanted: str | None) -> Read:
+def _sheet(path: Path, book: Any, wanted: str | None, keep: Collection[str]) -> Read:
     sheets = [sheet.title for sheet in book.worksheets]
     if wanted is None:
-        first = next((s for s in sheets if next(_filled_rows(book[s]), None)), None)
+        first = next((s for s in sheets if next(_filled_rows(path, book[s]), None)), None)
         if first is None:
             raise DataError(f"{path} is empty: none of its sheets holds anything")
         name = first
@@ -212,38 +244,80 @@ def _sheet(path: Path, book: Any, wanted: str | None) -> Read:
     else:
         raise DataError(f"{path} has no sheet {wanted!r}; its sheets: {', '.join(sheets)}")
     where = f"{path}, sheet {name!r}"
-    rows = _filled_rows(book[name])
+    rows = _filled_rows(path, book[name])
     head = next(rows, None)
     if head is None:
         raise DataError(f"{where} is empty: it holds no column names and no rows")
-    if all(isinstance(cell, (int, float)) for cell in head if cell is not None):
+    if all(isinstance(cell, (int, float)) for cell in head if cell not in (None, "")):
         raise DataError(
             f"{where}: the first row should hold the columns' names, and holds numbers. Put a row "
             "of names first."
         )
     names = ["" if cell is None else str(cell).strip() for cell in head]
     require_names(where, [n for n in names if n])
-    pieces = Pieces()
-    while block := list(itertools.islice(rows, EXCEL_ROWS)):
+    require_columns(keep, names, where)
+    words: dict[str, Counter[str]] = {}
+    pieces, filled = Pieces(), 0
+    for block in _blocks(rows):
         wide = max(map(len, block))
-        piece = pd.DataFrame([[*row, *[None] * (wide - len(row))] for row in block])
-        piece.columns = [_name(names, i) for i in range(piece.shape[1])]
-        pieces.add(piece.infer_objects())
+        columns = [_name(names, i) for i in range(wide)]
+        cells = [_known(row, columns, keep, words) for row in block]
+        filled += sum(cell is not None for row in cells for cell in row)
+        require_filled(where, pieces.rows + len(block), max(wide, len(names)), filled)
+        piece = pd.DataFrame([[*row, *[None] * (wide - len(row))] for row in cells])
+        pieces.add(piece.set_axis(columns, axis="columns").infer_objects())
     frame = pieces.frame() if pieces.rows else pd.DataFrame(columns=[n for n in names if n])
     nameless = [_name(names, i) for i, n in enumerate(names) if not n]
     # cells that were once used stay in the file, empty
     ghosts = [n for n in frame.columns if n in nameless and frame[n].isna().all()]
     others = [s for s in sheets if s != name]
     note = f"Excel workbook, sheet {name!r}" + (f" (others: {', '.join(others)})" if others else "")
-    return Read(frame.drop(columns=ghosts), note, {})
+    frame = frame.drop(columns=ghosts)
+    # among numbers, a word for nothing is no name
+    told = note_of_words({n: words[n] for n in words if n in frame and is_text(frame[n])})
+    return Read(frame, note + (f"; {told}" if told else ""), {})
 
 
-def _filled_rows(sheet: Any) -> Iterator[list[Any]]:
-    """The cells of each row that holds anything; None where a cell is empty or an error."""
+def _filled_rows(path: Path, sheet: Any) -> Iterator[list[Any]]:
+    """The cells of each row that holds anything, up to the last that does."""
     sheet.reset_dimensions()  # what a file says of its size is often wrong
-    for row in sheet.iter_rows(values_only=True):
-        if any(cell not in (None, "") for cell in row):
-            yield [None if isinstance(c, str) and c.strip() in MISSING else c for c in row]
+    # a row further on makes openpyxl give one more than there can be
+    for number, row in enumerate(sheet.iter_rows(max_row=EXCEL_ROWS + 1, values_only=True), 1):
+        if number > EXCEL_ROWS or len(row) > EXCEL_COLUMNS:
+            raise DataError(
+                f"{path}, sheet {sheet.title!r} has a cell beyond Excel's own last row "
+                f"{EXCEL_ROWS:,} or column {EXCEL_COLUMNS:,}; it is damaged"
+            )
+        last = next((i for i in range(len(row), 0, -1) if row[i - 1] not in (None, "")), 0)
+        if last:
+            yield list(row[:last])
+
+
+def _blocks(rows: Iterator[list[Any]]) -> Iterator[list[list[Any]]]:
+    """Rows at a time, so many that their cells fit into little memory."""
+    block: list[list[Any]] = []
+    wide = 0
+    for row in rows:
+        block.append(row)
+        wide = max(wide, len(row))
+        if len(block) == EXCEL_BLOCK or len(block) * wide >= EXCEL_CELLS:
+            yield block
+            block, wide = [], 0
+    if block:
+        yield block
+
+
+def _known(
+    row: list[Any], columns: list[str], keep: Collection[str], words: dict[str, Counter[str]]
+) -> list[Any]:
+    """The cells of a row, None where one is empty, an error or a word for nothing."""
+    cells = list(row)
+    for i, cell in enumerate(row):
+        if isinstance(cell, str) and (word := cell.strip()) in words_for(columns[i], keep):
+            cells[i] = None
+            if word in NAMES:
+                words.setdefault(columns[i], Counter())[word] += 1
+    return cells
 
 
 def _name(names: list[str], place: int) -> str:
@@ -260,21 +334,29 @@ def read_json_lines(path: Path) -> Read:
 
     Raises:
         DataError: a line that is not JSON, not an object or names something twice; with its number.
+            More names than `bounds.MOST_COLUMNS`, or so many that differ from line to line that
+            nearly nothing is filled.
     """
-    pieces, records = Pieces(), []
+    pieces, records, filled = Pieces(), [], 0
+    names: dict[str, None] = {}
     try:
         with binary(path) as file:
             for number, line in enumerate(file, 1):
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                 if text.strip():
-                    records.append(_record(text, f"{path}, line {number}"))
+                    where = f"{path}, line {number}"
+                    records.append(_flat(_record(text, where), where))
+                    names |= dict.fromkeys(records[-1])
+                    filled += len(records[-1])
+                    require_few_columns(str(path), names)
+                    require_filled(str(path), pieces.rows + len(records), len(names), filled)
                 if len(records) == LINES:
-                    pieces.add(_columns(records))
+                    pieces.add(pd.DataFrame.from_records(records))
                     records = []
     except UnicodeDecodeError:
         raise DataError(f"{path}, line {number} is not UTF-8; JSON has to be") from None
     if records:
-        pieces.add(_columns(records))
+        pieces.add(pd.DataFrame.from_records(records))
     if not pieces.rows:
         raise DataError(f"{path} is empty: it holds no JSON objects")
     return Read(pieces.frame(), "JSON lines", {})
@@ -291,6 +373,10 @@ def _record(text: str, where: str) -> dict[str, Any]:
         raise DataError(f"{where} is not JSON: {error.msg}, character {error.colno}") from None
     except RecursionError:
         raise DataError(f"{where}: objects within objects too deep to be a table") from None
+    except DataError:
+        raise
+    except ValueError as error:  # a whole number of thousands of digits
+        raise DataError(f"{where} is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise DataError(
             f'{where}: expected an object, such as {{"age": 41}}, got {type(found).__name__}. '
@@ -299,7 +385,20 @@ def _record(text: str, where: str) -> dict[str, Any]:
     return found
 
 
-def _columns(records: list[dict[str, Any]]) -> pd.DataFrame:
-    if any(isinstance(value, dict) for record in records for value in record.values()):
-        return pd.json_normalize(records)
-    return pd.DataFrame.from_records(records)
+def _flat(record: dict[str, Any], where: str) -> dict[str, Any]:
+    """Without objects within: {"a": {"b": 1}} is {"a.b": 1}."""
+    found: dict[str, Any] = {}
+    waiting: list[tuple[str, Any, int]] = [(name, value, 1) for name, value in record.items()]
+    for name, value, depth in waiting:
+        if isinstance(value, dict) and value:
+            if depth == MOST_NESTED:
+                raise DataError(f"{where}: objects within objects too deep to be a table")
+            waiting += [(f"{name}.{inner}", v, depth + 1) for inner, v in value.items()]
+        elif name in found:
+            raise DataError(
+                f"{where}: {name!r} is there twice, as a name and as an object within an object; "
+                "rename one of them"
+            )
+        else:
+            found[name] = value
+    return found

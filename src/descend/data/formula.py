@@ -6,6 +6,7 @@ columns, numbers and named functions: no text that a user or a file gives is eve
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ from descend.errors import DataError
 
 LONGEST = 10_000  # characters of a formula
 MOST_TERMS = 5_000
+MOST_PRODUCTS = 50_000  # multiplied out on the way there, in about a second
+MOST_POWER = 100  # (a + b)**3 is worth what its count of terms is; beyond, nothing is added
 MOST_LEVELS = 50  # levels of a category that a number is multiplied with
 
 
@@ -149,7 +152,11 @@ def parse(formula: str, columns: Iterable[str]) -> tuple[list[Term], list[Term]]
     parser = DefaultFormulaParser(feature_flags={"twosided"})
     try:
         context: dict[str, Any] = {"__formulaic_variables_available__": list(columns)}
+        tree = parser.get_ast(formula, context=context)
+        _require_few_products(formula, tree, len(context["__formulaic_variables_available__"]))
         found = parser.get_terms(formula, context=context)
+    except DataError:
+        raise
     except (FormulaicError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise DataError(f"the formula {_short(formula)} cannot be read: {_said(error)}") from None
     one_side = getattr(found, "root", found)
@@ -167,6 +174,42 @@ def parse(formula: str, columns: Iterable[str]) -> tuple[list[Term], list[Term]]
     if both := [name_of(term) for term in left if name_of(term) in inputs]:
         raise DataError(f"the formula has {both[0]} on both sides of the tilde")
     return left, right
+
+
+def _require_few_products(formula: str, tree: Any, columns: int) -> None:
+    """Raises DataError where multiplying out would take too long, before anything is."""
+    counts: dict[int, int] = {}
+    waiting = [tree]
+    while waiting:  # a sum of a thousand terms is a thousand nodes deep
+        node = waiting[-1]
+        args = getattr(node, "args", None)
+        if args is not None and any(id(arg) not in counts for arg in args):
+            waiting += [arg for arg in args if id(arg) not in counts]
+            continue
+        waiting.pop()
+        counts[id(node)] = 1 if args is None else _products(node, counts, columns)
+        if counts[id(node)] > MOST_PRODUCTS:
+            raise DataError(
+                f"the formula {_short(formula)} multiplies out to more than {MOST_PRODUCTS:,} "
+                f"terms; at most {MOST_TERMS:,} are made. Name the products that are needed"
+            )
+
+
+def _products(node: Any, counts: Mapping[int, int], columns: int) -> int:
+    """How many terms an operator makes at most, from those of what it joins."""
+    symbol, sizes = node.operator.symbol, [counts[id(arg)] for arg in node.args]
+    if symbol == ".":
+        return columns
+    if symbol in ("**", "^"):
+        power = str(node.args[1])
+        if not power.isdigit():
+            return sizes[0]  # formulaic says what is wrong with it
+        if len(power) > len(str(MOST_POWER)) or int(power) > MOST_POWER:
+            raise DataError(f"a formula's power is at most {MOST_POWER}; got {power[:20]}")
+        return int(sizes[0] ** int(power))
+    if symbol in ("~", "+", "-", "|"):
+        return sum(sizes)
+    return math.prod(sizes) + sum(sizes)
 
 
 def _term(term: Any) -> Term:
@@ -212,7 +255,8 @@ def _columns(
     if not groups:
         return {name: product}
     crossed = _crossed(list(groups.values()))
-    lost = crossed.isna() | product.isna()
+    # a level that the fitted rows did not have is not known: zeros would say "none of them"
+    lost = ~crossed.isin(levels[name]) | product.isna()
     head, tail = ":".join(groups), ":".join(values)
     return {
         f"{head}[{level}]:{tail}": product.where(crossed == level, 0.0).mask(lost)

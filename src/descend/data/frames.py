@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from descend.data.bounds import require_few_columns, require_room
 from descend.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -83,8 +84,9 @@ def _as_pandas(frame: Any, where: str) -> tuple[pd.DataFrame, str]:
     return found, f"{kind} frame"
 
 
-def require_names(where: str, names: Iterable[str]) -> None:
-    """Raises DataError where two columns have one name."""
+def require_names(where: str, names: Collection[str]) -> None:
+    """Raises DataError where two columns have one name, or names are too many or too long."""
+    require_few_columns(where, names)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(f"{where} has more than one column called {twice[0]!r}; rename them in it")
@@ -105,6 +107,11 @@ def family(column: pd.Series) -> str | None:
     return {"string": "text", "boolean": "truth"}.get(inferred, "other")
 
 
+def is_text(column: pd.Series) -> bool:
+    """Whether a column holds text and nothing else, but for what is missing."""
+    return not pd.api.types.is_numeric_dtype(column.dtype) and family(column) == "text"
+
+
 class Pieces:
     """Columns that arrive in pieces, put together with little more memory than they take.
 
@@ -114,6 +121,7 @@ class Pieces:
 
     def __init__(self) -> None:
         self.rows = 0
+        self.bytes = 0
         self.mixed: set[str] = set()  # columns whose pieces are of two families
         self._pieces: dict[str, list[pd.Series | int]] = {}  # a number: so many missing ones
         self._families: dict[str, str] = {}
@@ -128,9 +136,11 @@ class Pieces:
             pieces = self._pieces.setdefault(name, [self.rows] if self.rows else [])
             # copied: a column of a frame keeps the whole block alive that it is part of
             pieces.append(len(column) if kind is None else column.copy(deep=True))
+            self.bytes += int(column.memory_usage(index=False))
         for name in self._pieces.keys() - set(frame.columns):
             self._pieces[name].append(len(frame))
         self.rows += len(frame)
+        require_room(self.rows, len(self._pieces), self.bytes)
 
     def forget(self, name: str) -> None:
         """Give up what is there of a column, to save memory where it is read anew."""
@@ -144,6 +154,8 @@ class Pieces:
 
 def _joined(pieces: list[pd.Series | int]) -> pd.Series:
     """One column; what is missing throughout a piece takes the type of the others."""
+    if len(pieces) == 1 and isinstance(pieces[0], pd.Series):
+        return pieces[0].reset_index(drop=True)
     known = [piece.dtype for piece in pieces if isinstance(piece, pd.Series)]
     dtype = known[0] if known and not pd.api.types.is_numeric_dtype(known[0]) else np.dtype(float)
     series = [
@@ -155,7 +167,10 @@ def _joined(pieces: list[pd.Series | int]) -> pd.Series:
 
 
 def as_text(column: pd.Series) -> pd.Series:
-    """A column as text; 2.0 among whole numbers reads "2", as where nothing is missing."""
+    """A column as text; 2.0 among whole numbers reads "2", as where nothing is missing.
+
+    Blanks around an entry are no part of it: "France " is "France".
+    """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if pd.api.types.is_float_dtype(column.dtype):
@@ -166,4 +181,5 @@ def as_text(column: pd.Series) -> pd.Series:
             and known.abs().max() < 2**53
         ):
             column = column.astype("Int64")
-    return column.astype("string")
+    words = column.astype("string")
+    return words if pd.api.types.is_numeric_dtype(column.dtype) else words.str.strip()

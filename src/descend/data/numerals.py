@@ -1,15 +1,17 @@
-"""How a text file writes its numbers: the decimal mark, and marks between thousands."""
+"""How numbers are written: the decimal mark, marks between thousands, currencies, %, brackets."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from descend.data.frames import is_text
 from descend.errors import DataError
 
+SHOWN = 4  # columns named in a remark
 NUMERIC_SHARE = 0.9  # of a column's entries must be numbers in the file's way of writing
 BLANKS = " \u00a0\u202f\u2009"  # a blank, and those that keep a number on one line
 APOSTROPHES = "'\u2019"
@@ -25,6 +27,17 @@ _GROUPS = re.compile(
 )
 _WITHOUT_GAPS = str.maketrans("", "", BLANKS + APOSTROPHES)
 _CODE = re.compile(r"0\d+")
+# what may stand around a number: the currency, a percent sign, an accountant's brackets for minus
+_CURRENCY = (
+    r"[$\u20ac\u00a3\u00a5\u20b9]|US\$|R\$|kr|"
+    r"AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HUF|INR|JPY|KRW|MXN|NOK|PLN|SEK|TRY|USD|ZAR"
+)
+_DRESSED = re.compile(
+    r"(?P<open>\()?(?P<sign>[+\u2212-])?\s*"
+    rf"(?P<before>{_CURRENCY})?\s*"
+    rf"(?P<inner>[+\u2212-]?[.,]?\d[\d.,{BLANKS}{APOSTROPHES}]*?(?:[eE][+-]?\d+)?)"
+    rf"\s*(?P<after>%|{_CURRENCY})?(?P<close>\))?"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,11 @@ class Numerals:
     decimal: str = "."
     thousands: str | None = None
     note: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether numbers are written as Python writes them."""
+        return self.decimal == "." and not self.thousands
 
     def describe(self) -> str:
         """In words; "" for the plain way."""
@@ -76,7 +94,7 @@ def find_numerals(
     doubtful: dict[str, str] = {}
     grouped: dict[str, int] = {}
     for column in columns:
-        known = [entry.strip() for entry in column if entry.strip()]
+        known = [undressed(entry) for entry in column if entry.strip()]
         likely = [entry for entry in known if _LIKE_A_NUMBER.fullmatch(entry)]
         if len(likely) < NUMERIC_SHARE * len(known):
             continue
@@ -127,23 +145,96 @@ def is_code(entries: Sequence[str]) -> bool:
     return any(_CODE.fullmatch(e) for e in known) and all(e.isdigit() for e in known)
 
 
-def plain_numbers(column: pd.Series, numerals: Numerals) -> pd.Series:
-    """A text column as numbers, where it holds numbers written so; else as it is.
+def undressed(entry: str) -> str:
+    """An entry without currency, percent sign and brackets around its number; else as it is."""
+    whole = _DRESSED.fullmatch(entry.strip())
+    return whole["inner"] if whole else entry.strip()
 
-    Entries that are none stay as they are, so that they can be counted and shown; the column then
-    stays text with its numbers written plainly.
+
+def plain_frame(
+    frame: pd.DataFrame, numerals: Numerals, codes: Collection[str] = ()
+) -> tuple[pd.DataFrame, str]:
+    """A table with its text columns of written numbers as numbers, and a remark on them.
+
+    Args:
+        codes: columns that stay as they are.
+    """
+    remarks = []
+    for name in frame.columns:
+        if name in codes or not is_text(frame[name]):
+            continue
+        plain, remark = plain_numbers(frame[name], numerals)
+        frame[name] = plain
+        if remark:
+            remarks.append(f"{name}: {remark}")
+    more = f" and {len(remarks) - SHOWN} more such" if len(remarks) > SHOWN else ""
+    return frame, "; ".join(remarks[:SHOWN]) + more
+
+
+def plain_numbers(column: pd.Series, numerals: Numerals) -> tuple[pd.Series, str]:
+    """A text column as numbers, where it holds numbers written so; else as it is; and a remark.
+
+    "$1,234.50" loses its currency where all have the same one, "9%" becomes 0.09 and "(1.2)" in a
+    column where others stand without brackets -1.2. Entries that are no numbers stay as they are,
+    so that they can be counted and shown; the column then stays text with its numbers written
+    plainly.
+    """
+    words = column.str.strip()
+    if not _mostly(words.dropna().iloc[:1000], _DRESSED.pattern):
+        return column, ""
+    parts = words.str.extract(rf"^(?:{_DRESSED.pattern})$")
+    known = int(words.notna().sum())
+    percent = parts["after"] == "%"
+    brackets = parts["open"].notna() & parts["close"].notna()
+    unit = parts["before"].fillna(parts["after"].mask(percent))
+    units = unit.dropna().unique()
+    share = percent.fillna(False).sum() / known
+    if not len(units) and not share and not brackets.any():
+        found = words if numerals.plain else _undivided(words, words, numerals)
+        return (column if found is words else found), ""
+    if len(units) > 1 or 0 < share < NUMERIC_SHARE or (len(units) and share):
+        return column, ""  # of two currencies or measures
+    if brackets.any() and brackets.sum() == known:
+        return column, ""  # (1), (2): labels
+    minus = brackets | parts["sign"].isin(["-", "\u2212"])
+    inner = parts["inner"].str.replace("\u2212", "-")
+    inner = inner.where(~minus, "-" + inner.str.lstrip("+-"))
+    inner = inner.where(parts["open"].notna() == parts["close"].notna())
+    if share:
+        inner = inner.where(percent)
+    found = _undivided(inner, words, numerals)
+    if found is words:
+        return column, ""
+    if share:
+        found = _hundredth(found)
+    remarks = [f"{units[0]} is left out"] if len(units) else []
+    remarks += ["9% is read as 0.09"] if share else []
+    remarks += ["brackets are a minus"] if brackets.any() else []
+    return found, ", ".join(remarks)
+
+
+def _hundredth(found: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(found.dtype):
+        return found / 100
+    values = pd.to_numeric(found, errors="coerce")
+    return found.where(values.isna(), (values / 100).astype("str"))
+
+
+def _undivided(inner: pd.Series, words: pd.Series, numerals: Numerals) -> pd.Series:
+    """Numbers written with the file's marks as numbers; `words` where too few are.
+
+    Args:
+        inner: the numbers without what stands around them.
+        words: the entries whole, for those that are none.
     """
     decimal = re.escape(numerals.decimal)
     marks = {" ": BLANKS, "'": APOSTROPHES}.get(numerals.thousands or "", numerals.thousands or "")
     whole = rf"(?:\d{{1,3}}(?:[{marks}]\d{{3}})+|\d+)" if marks else r"\d+"
     pattern = rf"[+-]?(?:{whole}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?"
-    words = column.str.strip()
-    if not _mostly(words.dropna().iloc[:1000], pattern):
-        return column
-    fits = words.str.fullmatch(pattern).fillna(False).astype(bool)
+    fits = inner.str.fullmatch(pattern).fillna(False).astype(bool)
     if fits.sum() < NUMERIC_SHARE * words.notna().sum():
-        return column
-    plain = words.str.replace(f"[{marks}]", "", regex=True) if marks else words
+        return words
+    plain = inner.str.replace(f"[{marks}]", "", regex=True) if marks else inner
     result = words.where(~fits, plain.str.replace(numerals.decimal, ".", regex=False))
     try:
         return pd.to_numeric(result)

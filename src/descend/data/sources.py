@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from descend.errors import DataError
 
@@ -40,7 +40,7 @@ class Table:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def load(name_or_path: str | Path, **how: str | None) -> Table:
+def load(name_or_path: str | Path, **how: Any) -> Table:
     """The table of a built-in name (see `BUILT_IN`), or of a file.
 
     A file in the current folder that is called exactly like a built-in name is read as `./name`.
@@ -48,14 +48,14 @@ def load(name_or_path: str | Path, **how: str | None) -> Table:
     Args:
         name_or_path: text (.csv, .tsv, .txt, also .gz), .parquet, .dta, .xlsx or .jsonl.
         how: encoding, delimiter, decimal, thousands of a text file, in place of what is found in
-            it; sheet of a workbook.
+            it; keep_na, columns in which words such as "NA" are text; sheet of a workbook.
 
     Raises:
         DataError: neither; or a file that cannot be read (see `descend.data.files.read`).
     """
     given = str(name_or_path)
     if given in BUILT_IN:
-        if told := [name for name, value in how.items() if value is not None]:
+        if told := [name for name, value in how.items() if value not in (None, ())]:
             raise DataError(f"{given} is a built-in table; {told[0]} is for files (./{given})")
         note, make = BUILT_IN[given]
         frame, target = make()
@@ -79,14 +79,25 @@ def load(name_or_path: str | Path, **how: str | None) -> Table:
 def unknown_column(name: str, columns: Iterable[str], where: str) -> DataError:
     """The error for a column that is not there; wide tables are not listed whole."""
     known = [str(c) for c in columns]
-    near = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.5)
-    hint = ""
-    if near:
-        hint = f" Did you mean {next(k for k in known if k.lower() == near[0])!r}?"
+    near = nearest(name, known)
+    hint = f" Did you mean {near!r}?" if near else ""
     more = f", ... ({len(known)} in all)" if len(known) > SHOWN else ""
     return DataError(
         f"{where} has no column {name!r}.{hint} Its columns: {', '.join(known[:SHOWN])}{more}."
     )
+
+
+def require_columns(names: Iterable[str], columns: list[str], where: str) -> None:
+    """Raises DataError for the first column that is not there."""
+    for name in names:
+        if name not in columns:
+            raise unknown_column(name, columns, where)
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The name that is most like another, case aside; None where none is."""
+    near = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.5)
+    return next(k for k in known if k.lower() == near[0]) if near else None
 
 
 def _files_beside(path: Path) -> list[str]:

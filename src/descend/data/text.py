@@ -5,17 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sys
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from descend.data.bounds import LONGEST_LINE
 from descend.data.encoding import characters, find_encoding
-from descend.data.frames import Pieces, family, require_names
-from descend.data.numerals import Numerals, find_numerals, is_code, plain_numbers
+from descend.data.frames import Pieces, is_text, require_names
+from descend.data.missing import NAMES, note_of_words, words_for
+from descend.data.numerals import Numerals, find_numerals, is_code, plain_frame
+from descend.data.sources import require_columns
 from descend.errors import DataError
 
 SAMPLE = 2**18  # characters from which the way of writing is found
@@ -32,14 +38,14 @@ class Layout:
         delimiter: one character; " " stands for any number of blanks.
         names: of the columns.
         rows: a sample of the entries, without the names.
-        announced: whether a line "sep=;" stands before the names, as Excel writes it.
+        skipped: lines before the names: blank ones, and "sep=;" as Excel writes it.
         width: characters a row.
     """
 
     delimiter: str
     names: list[str]
     rows: list[list[str]]
-    announced: bool
+    skipped: int
     width: int
 
     def column(self, place: int) -> list[str]:
@@ -54,6 +60,7 @@ def read_text(
     delimiter: str | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
+    keep_na: Collection[str] = (),
 ) -> tuple[pd.DataFrame, str]:
     """The rows of a text file and one line on how it was read.
 
@@ -66,6 +73,7 @@ def read_text(
         delimiter: what divides columns; "blanks" or " " for any number of blanks.
         decimal: "." or ",".
         thousands: mark between thousands; "" for none.
+        keep_na: columns in which words such as "NA" are text; an empty entry stays missing.
 
     Raises:
         DataError: bytes that do not fit the encoding, no names, two columns of one name, a
@@ -76,15 +84,16 @@ def read_text(
     samples = [layout.column(i) for i in range(len(layout.names))]
     codes = {n for n, s in zip(layout.names, samples, strict=True) if is_code(s)}
     written = [s for n, s in zip(layout.names, samples, strict=True) if n not in codes]
+    require_columns(keep_na, layout.names, str(path))
     numerals = find_numerals(written, layout.delimiter, decimal, thousands)
-    frame = _rows(path, found.name, layout, numerals, codes)
-    if numerals.decimal == "," or numerals.thousands:
-        for name in frame.columns:
-            if name not in codes and family(frame[name]) == "text":
-                frame[name] = plain_numbers(frame[name], numerals)
+    frame = _rows(path, found.name, layout, numerals, codes, keep_na)
+    frame, dressed = plain_frame(frame, numerals, codes)
     divided = DIVIDERS.get(layout.delimiter, repr(layout.delimiter))
-    short = _short_rows(path, found.name, layout) if frame.iloc[:, -1].isna().any() else ""
-    parts = [f"text file, columns divided by {divided}", found.note, numerals.describe(), short]
+    parts = [f"text file, columns divided by {divided}", found.note, numerals.describe(), dressed]
+    gaps = [str(n) for n in frame if is_text(frame[n]) and frame[n].isna().any()]
+    worded = [name for name in gaps if name not in keep_na]
+    if worded or frame.iloc[:, -1].isna().any():
+        parts += _gaps(path, found.name, layout, worded)
     return frame, "; ".join(part for part in parts if part)
 
 
@@ -105,21 +114,24 @@ def _delimiter_given(delimiter: str | None) -> str | None:
 
 
 def _layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
-    with characters(path, encoding) as file:
-        sample = file.read(SAMPLE)
-        whole = not file.read(1)
-    if not whole and "\n" in sample:
-        sample = sample[: sample.rindex("\n") + 1]
-    if not sample.strip():
-        raise DataError(f"{path} is empty: it holds no column names and no rows")
+    sample = _sample(path, encoding)
     announced = re.match(r"sep=(.)\r?\n", sample)
     if announced:
         sample = sample[announced.end() :]
         delimiter = delimiter or announced[1]
+    blank = re.match(r"(?:[ \t]*\r?\n)*", sample)
+    assert blank is not None  # of any length
+    skipped = bool(announced) + blank[0].count("\n")
+    sample = sample[blank.end() :]
     if delimiter is None and re.search(r"\.(tsv|tab)(\.gz)?$", path.name.lower()):
         delimiter = "\t"
     delimiter = delimiter or _found_delimiter(sample)
     header, *rows = _entries(sample, delimiter) or [[]]
+    if not any(name.strip() for name in header):
+        raise DataError(
+            f"{path}, line {skipped + 1}: the first line should hold the columns' names, and holds "
+            "none. Put the names there, or take the line out"
+        )
     names = [name.strip() for name in header]
     if names and all(_is_number(name) for name in names):
         shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
@@ -130,9 +142,31 @@ def _layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
     require_names(str(path), [name for name in names if name])
     # a nameless first column is what R and pandas write for row numbers
     names = [name or f"(column {i + 1})" for i, name in enumerate(names)]
-    return Layout(
-        delimiter, names, rows, bool(announced), len(sample) // (sample.count("\n") + 1) + 1
-    )
+    width = len(sample) // (sample.count("\n") + 1) + 1
+    return Layout(delimiter, names, rows, skipped, width)
+
+
+def _sample(path: Path, encoding: str) -> str:
+    """The first lines, the first of them whole."""
+    with characters(path, encoding) as file:
+        sample = file.read(SAMPLE)
+        if not sample.strip():
+            raise DataError(f"{path} is empty: it holds no column names and no rows")
+        while "\n" not in sample.lstrip() and len(sample) < LONGEST_LINE:
+            more = file.read(SAMPLE)
+            if not more:
+                return sample
+            sample += more
+        whole = not file.read(1)
+    last = sample.rfind("\n")
+    if whole:
+        return sample
+    if "\n" not in sample.lstrip():
+        raise DataError(
+            f"{path}: the first line, which should hold the columns' names, is longer than "
+            f"{LONGEST_LINE:,} characters"
+        )
+    return sample[: last + 1]
 
 
 def _found_delimiter(sample: str) -> str:
@@ -170,17 +204,25 @@ def _entries(sample: str, delimiter: str) -> list[list[str]]:
         lines = sample.splitlines(keepends=True)
         source = io.StringIO("".join(f"{line.strip()}\n" for line in lines if line.strip()))
     rows: list[list[str]] = []
-    try:
+    with _entries_of_any_length():
         for row in csv.reader(source, delimiter=delimiter, skipinitialspace=True):
-            if any(entry.strip() for entry in row):
+            if not rows or any(entry.strip() for entry in row):
                 rows.append(row)
             if len(rows) > SAMPLE_ROWS:
                 break
-    except csv.Error:  # an entry of more than 131,072 characters: a quote that is never closed
-        pass
     if _names_its_rows(rows):
         rows[0] = ["", *rows[0]]
     return rows
+
+
+@contextmanager
+def _entries_of_any_length() -> Iterator[None]:
+    """Without the csv module's bound of 131,072 characters; what it reads is bounded elsewhere."""
+    usual = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _names_its_rows(rows: list[list[str]]) -> bool:
@@ -209,12 +251,21 @@ def _is_number(text: str) -> bool:
 
 
 def _rows(
-    path: Path, encoding: str, layout: Layout, numerals: Numerals, codes: set[str]
+    path: Path,
+    encoding: str,
+    layout: Layout,
+    numerals: Numerals,
+    codes: set[str],
+    keep_na: Collection[str],
 ) -> pd.DataFrame:
     """All rows; a column that is numbers in one piece and words in another is read anew as text."""
     pieces = Pieces()
     as_text: set[str] = set()
-    options = {"decimal": numerals.decimal, "dtype": dict.fromkeys(codes, "str")}
+    missing: dict[str, Any] = {
+        "na_values": {name: list(words_for(name, keep_na)) for name in layout.names},
+        "keep_default_na": False,
+    }
+    options = {"decimal": numerals.decimal, "dtype": dict.fromkeys(codes, "str"), **missing}
     for piece in _pieces(path, encoding, layout, **options):
         pieces.add(piece.drop(columns=list(as_text)))
         for name in pieces.mixed - as_text:
@@ -223,7 +274,7 @@ def _rows(
     frame = pieces.frame()
     if as_text:
         words = Pieces()
-        for piece in _pieces(path, encoding, layout, usecols=list(as_text), dtype="str"):
+        for piece in _pieces(path, encoding, layout, usecols=list(as_text), dtype="str", **missing):
             words.add(piece)
         again = words.frame()
         for name in as_text:
@@ -243,7 +294,8 @@ def _pieces(path: Path, encoding: str, layout: Layout, **options: Any) -> Iterat
                 names=layout.names,
                 index_col=False,
                 skipinitialspace=True,
-                skiprows=int(layout.announced),
+                skiprows=layout.skipped,
+                skip_blank_lines=len(layout.names) > 1,  # of one column, they are its entries
                 low_memory=False,  # one type a column of a piece
                 chunksize=rows,
                 **options,
@@ -263,24 +315,42 @@ def _pieces(path: Path, encoding: str, layout: Layout, **options: Any) -> Iterat
         raise DataError(f"{path} cannot be read as CSV: {_first_line(error)}") from None
 
 
-def _short_rows(path: Path, encoding: str, layout: Layout) -> str:
-    """What to say of rows with fewer entries than names, which pandas fills without a word."""
-    count, first = 0, 0
-    with characters(path, encoding) as file:
+def _gaps(path: Path, encoding: str, layout: Layout, worded: Sequence[str]) -> list[str]:
+    """What to say of rows with fewer entries than names, of blank lines that are entries, and of
+    words in the columns `worded` that were read as missing: pandas fills them without a word.
+    """
+    short, blank, first = 0, 0, 0
+    words: dict[str, Counter[str]] = {name: Counter() for name in worded}
+    places = {name: layout.names.index(name) for name in worded}
+    with characters(path, encoding) as file, _entries_of_any_length():
         if layout.delimiter == " ":
             reader: Any = (line.split() for line in file)
         else:
             reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
         for number, row in enumerate(reader, 1):
-            if 0 < len(row) < len(layout.names) and number > 1 + layout.announced:
-                count, first = count + 1, first or getattr(reader, "line_num", number)
-    if not count:
-        return ""
-    rows = "1 row has" if count == 1 else f"{count:,} rows have"
-    return (
-        f"{rows} fewer than {len(layout.names)} entries (the first in line {first:,}); what is "
-        "not there counts as missing"
-    )
+            if number <= 1 + layout.skipped:
+                continue
+            if len(layout.names) == 1 and not any(map(str.strip, row)):
+                blank += 1
+            elif 0 < len(row) < len(layout.names):
+                short, first = short + 1, first or getattr(reader, "line_num", number)
+            for name, place in places.items():
+                if place < len(row) and row[place] in NAMES:
+                    words[name][row[place]] += 1
+    told = [note_of_words(words)]
+    if blank:
+        told.append(f"{blank:,} blank line(s) are rows of this one column, with a missing entry")
+    if short:
+        told.append(
+            f"{_counted(short, 'row')} fewer than {len(layout.names)} entries (the first in line "
+            f"{first:,}); what is not there counts as missing"
+        )
+    return told
+
+
+def _counted(count: int, what: str) -> str:
+    """ "1 row has", "3 rows have"."""
+    return f"1 {what} has" if count == 1 else f"{count:,} {what}s have"
 
 
 def _next(reader: Any) -> pd.DataFrame | None:

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.described import conforms
 from descend.economies.accuracy import Accuracy
 from descend.economies.network import Shape, function
 from descend.economies.points import Ground, Position
@@ -238,8 +239,18 @@ def load_solution(path: str | Path, economy: type[Economy] | Economy | None = No
     """
     prepare()
     described, arrays = checkpoint.read(path)
-    if described.get("kind") != "economy":
-        raise CheckpointError(f"{path} holds a {described.get('kind')}, not a solved economy")
+    if described["kind"] != "economy":
+        raise CheckpointError(f"{path} holds a {described['kind']}, not a solved economy")
+    with checkpoint.understood(path, "description"):
+        return _made(path, described, arrays, economy)
+
+
+def _made(
+    path: str | Path,
+    described: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    economy: type[Economy] | Economy | None,
+) -> Solution:
     cls = type(economy) if isinstance(economy, Economy) else economy
     if cls is None:
         cls = _class_of(described["economy"], path)
@@ -255,8 +266,9 @@ def load_solution(path: str | Path, economy: type[Economy] | Economy | None = No
         like = jax.eval_shape(network.graph(ground).init, jax.random.key(0))[0]
         params = checkpoint.unflatten(arrays, like, "params", path)
         params = jax.tree.map(np.asarray, params)
+    checkpoint.require_numbers(arrays, "params", path)
     accuracy = Accuracy(**{**kept, "aims": {k: tuple(v) for k, v in kept["aims"].items()}})
-    return Solution(
+    found = Solution(
         economy=stated,
         network=network,
         params=params,
@@ -269,6 +281,9 @@ def load_solution(path: str | Path, economy: type[Economy] | Economy | None = No
         log=described["log"],
         seconds=described["seconds"],
     )
+    conforms(found, Solution, "the solution")
+    conforms(found.status, str, "the status")  # its words need every figure they name
+    return found
 
 
 def _class_of(name: str, path: Any) -> type[Economy]:

@@ -208,7 +208,7 @@ class Solving:
 
     def _interrupted(self, run: Any) -> None:
         """Ctrl-C ends the training; what is best so far is still judged."""
-        if (run.history.stopped or "").startswith("interrupted"):
+        if run.history.interrupted:
             self.say("interrupted: the best policies so far are judged")
             self.stopped = True
 
@@ -255,7 +255,15 @@ class Solving:
             return state
         epochs = max(1, updates // _steps(learner))
         feed = Steps(_steps(learner))
-        return train(learner, feed, epochs, state=state, members=self.plan.seeds).state
+        run = train(  # half of a way is no solution: Ctrl-C ends the call
+            learner,
+            feed,
+            epochs,
+            state=state,
+            members=self.plan.seeds,
+            on_interrupt="raise",
+        )
+        return run.state
 
     def _residuals(self, state: Living) -> list[float]:
         """Every seed's mean residual under its own parameters; infinite where it is not finite."""
@@ -279,7 +287,8 @@ class Solving:
     def _stage_of(self, path: Any) -> str:
         """The stage that a checkpoint was written in."""
         described, _ = read(path)
-        identity = described.get("identity", {})
+        identity = described.get("identity")
+        identity = identity if isinstance(identity, dict) else {}
         if described["kind"] != "checkpoint" or "stage" not in identity:
             raise CheckpointError(f"{path} is not a checkpoint of `solve`")
         return identity["stage"]

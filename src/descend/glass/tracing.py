@@ -227,7 +227,7 @@ def trace(model: Model, x: Any, y: Any, sample_weight: Any = None) -> Trace:
     record = jax.tree.map(_host, record)
     after, failed, cost = state, None, float(record.cost)
     try:
-        run = engine.train(task, feed, 1, state=state)
+        run = engine.train(task, feed, 1, state=state, on_interrupt="raise")
         after, cost = run.state, run.history.history["loss"][0]
     except DivergenceError as error:
         failed = str(error)

@@ -17,7 +17,6 @@ def _each(names: str, note: str) -> dict[str, str]:
 
 _COLOUR = "colours are not changed here; RandomBrightness and RandomContrast are"
 _BOXES = "object detection is not here"
-_TEXT = "text is turned into numbers before the network, in pandas or scikit-learn"
 _SHAPE = "a penalty of outputs is an output with a loss of its own; of weights: kernel_regularizer"
 _ARRAY = "it needs code of another library inside the network; from_keras, from_torch carry weights"
 _FILES = "files are read with descend.data.load, pandas or PIL into arrays"
@@ -30,18 +29,6 @@ _IOU = "segmentation masks are not judged here; write a Metric with rows and fin
 _OPTAX = "give Optax's own to compile(optimizer=optax.{})"
 _GLOBAL = "nothing is global here"
 
-# built at this moment in a branch of its own; gone when that is merged
-_COMING = _each(
-    "AlphaDropout AvgPool1D AvgPool2D AvgPool3D CategoryEncoding CenterCrop Convolution1D "
-    "Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D "
-    "Convolution3DTranspose Discretization Dot ELU GaussianDropout GlobalAvgPool1D "
-    "GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D "
-    "Identity Lambda LeakyReLU MaxPool1D MaxPool2D MaxPool3D Minimum Normalization ReLU "
-    "Rescaling Resizing SeparableConvolution1D SeparableConvolution2D Softmax Subtract "
-    "UnitNormalization add average concatenate dot maximum minimum multiply subtract",
-    "it is not built yet",
-)
-
 TABLE: dict[str, Names] = {
     "layers": Names(
         ("descend.nn.layers", "descend.nn.symbols"),
@@ -52,7 +39,6 @@ TABLE: dict[str, Names] = {
             "MultiHeadAttention": "key_dim and num_heads as in Keras; no flash attention",
         },
         absent={
-            **_COMING,
             "ActivityRegularization": _SHAPE,
             **dict.fromkeys(
                 [f"Adaptive{kind}Pooling{d}D" for kind in ("Average", "Max") for d in (1, 2, 3)],
@@ -74,11 +60,10 @@ TABLE: dict[str, Names] = {
             "RandomShear": "RandomAffine shears",
             "MaxNumBoundingBoxes": _BOXES,
             **dict.fromkeys(
-                ("HashedCrossing", "Hashing", "IntegerLookup", "StringLookup"),
+                ("HashedCrossing", "Hashing"),
                 "columns of a table are encoded by `descend fit`; levels of an "
                 "array by pandas.Categorical",
             ),
-            **dict.fromkeys(("TextVectorization",), _TEXT),
             **dict.fromkeys(("FlaxLayer", "JaxLayer"), "write a class X(Layer) with jax.numpy"),
             **dict.fromkeys(("TFSMLayer", "TorchModuleWrapper"), _ARRAY),
             **dict.fromkeys(
@@ -365,7 +350,6 @@ TABLE: dict[str, Names] = {
         ("descend.train.model", "descend.train.loading", "descend"),
         renamed={"save_model": "descend.keras.sets:save_model"},
         absent={
-            "clone_model": "build the network again, or descend.ensemble",
             "model_from_json": "model.save(path) and load_model(path)",
         },
         differs={

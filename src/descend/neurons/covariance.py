@@ -2,7 +2,7 @@
 
     classical:  A            A = H^-1 (for the linear unit s2 (X'WX)^-1)
     HC0:        A S A        S = sum_i s_i s_i', s_i the score of row i
-    HC1:        n / (n - k) times HC0
+    HC1:        n / (n - k) times HC0 for the linear unit; HC0 for the others, as statsmodels has it
     HC2, HC3:   HC0 with s_i / sqrt(1 - h_i) and s_i / (1 - h_i); linear units only
     cluster:    G/(G-1) (n-1)/(n-k) A S_G A, S_G of the scores' sums over each of G groups
 
@@ -56,7 +56,7 @@ def sandwich(
         bread: A, (p, p).
         scores: s_i, (n, p).
         groups: number of each row's group, (n,), for "cluster".
-        leverage: h_i, (n,), for HC2 and HC3.
+        leverage: h_i, (n,), of a linear unit, for HC2 and HC3.
 
     Returns:
         (p, p).
@@ -66,7 +66,7 @@ def sandwich(
     """
     n, p = scores.shape
     factor = 1.0
-    if kind in ("HC1", "cluster") and n <= p:
+    if (kind == "cluster" or (kind == "HC1" and leverage is not None)) and n <= p:
         raise DataError(f"{LABELS[kind]} errors need more than {p} rows, one a coefficient: {n}")
     if kind in ("HC2", "HC3"):
         assert leverage is not None
@@ -77,7 +77,7 @@ def sandwich(
                 f"target (leverage one): {kind} divides by zero there; take HC1"
             )
         scores = scores / (np.sqrt(left) if kind == "HC2" else left)[:, None]
-    elif kind == "HC1":
+    elif kind == "HC1" and leverage is not None:
         factor = n / (n - p)
     elif kind == "cluster":
         assert groups is not None

@@ -35,11 +35,14 @@ class Inputs:
         matrix: (n, k) float64, finite.
         names: of the columns.
         named: whether the names are the user's, not x1, x2, ...
+        formula: whether a formula made them (formulaic or patsy), its constant among them if it has
+            one.
     """
 
     matrix: np.ndarray
     names: tuple[str, ...]
     named: bool
+    formula: bool = False
 
 
 def read_inputs(x: Any, where: str = "X") -> Inputs:
@@ -55,7 +58,7 @@ def read_inputs(x: Any, where: str = "X") -> Inputs:
     if not hasattr(x, "columns"):
         matrix = _plain(x, where)
         if info is not None:
-            return Inputs(matrix, tuple(map(str, info.column_names)), True)
+            return Inputs(matrix, tuple(map(str, info.column_names)), True, formula=True)
         return Inputs(matrix, tuple(f"x{j + 1}" for j in range(matrix.shape[1])), False)
     names = tuple(str(column) for column in x.columns)
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -67,7 +70,8 @@ def read_inputs(x: Any, where: str = "X") -> Inputs:
         _numbers(x[c], f"{where}: the column {name!r}", MAKE_DUMMIES)
         for c, name in zip(x.columns, names, strict=True)
     ]
-    return Inputs(np.column_stack(columns), names, True)
+    made = info is not None or hasattr(x, "model_spec")
+    return Inputs(np.column_stack(columns), names, True, formula=made)
 
 
 def _plain(x: Any, where: str) -> np.ndarray:
@@ -97,13 +101,22 @@ def _numbers(column: Any, what: str, advice: str) -> np.ndarray:
     elif pd.api.types.is_numeric_dtype(series.dtype) and series.dtype.kind != "c":
         values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
-        first = series.dropna().iloc[0] if series.notna().any() else None
-        raise DataError(
-            f"{what} holds {series.dtype}, not numbers (first value {first!r}); {advice}"
-        )
+        held = f"{series.dtype}, not numbers{_first_stranger(series)}"
+        raise DataError(f"{what} holds {held}; {advice}")
     if not np.isfinite(values).all():
         _refuse(values, what)
     return values
+
+
+def _first_stranger(series: pd.Series) -> str:
+    """The first entry that is no number, and its row; the first of all where all could be some."""
+    known = series.dropna()
+    if known.empty:
+        return ""
+    strange = pd.to_numeric(known, errors="coerce").isna().to_numpy(bool)
+    place = int(np.argmax(strange))
+    row = int(np.flatnonzero(series.notna())[place])
+    return f" ({known.iloc[place]!r} in row {row}, counted from 0)"
 
 
 def _refuse(values: np.ndarray, what: str) -> None:
@@ -135,15 +148,15 @@ class Design:
 def make_design(inputs: Inputs, fit_intercept: bool) -> tuple[Design, bool]:
     """The design of an estimation, and whether a column of ones was put in front.
 
-    A frame that a formula or `statsmodels.add_constant` has made holds its constant already; then
-    that one is used.
+    A frame that holds a constant already (`statsmodels.add_constant`) keeps that one; one that a
+    formula has made has a constant where the formula says so.
 
     Raises:
         DataError: fewer rows than columns, or a column that is a combination of others.
     """
     matrix, names = inputs.matrix, inputs.names
     flat = np.flatnonzero((np.ptp(matrix, axis=0) == 0) & (matrix[0] != 0))
-    added = fit_intercept and not len(flat)
+    added = fit_intercept and not len(flat) and not inputs.formula
     if added:
         matrix = np.column_stack([np.ones(len(matrix)), matrix])
         names = (INTERCEPT, *names)

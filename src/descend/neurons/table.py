@@ -9,24 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from descend.cells import as_text, frame_as_text
 from descend.errors import unknown
 from descend.files import write_atomically
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-}
+from descend.latex import escape, table_row
+from descend.visible import visible
 
 
 @dataclass(frozen=True)
@@ -70,7 +57,7 @@ class RegressionTable:
         for place, row in enumerate(self.rows):
             body += [thin] if place in self.rules else []
             body.append(_align(row, wide))
-        return "\n".join([self.title, *self._facts(total), line, *body, line, *self.notes])
+        return visible("\n".join([self.title, *self._facts(total), line, *body, line, *self.notes]))
 
     def _facts(self, total: int) -> list[str]:
         """The facts in two columns as wide as the table, or one below the other."""
@@ -91,21 +78,30 @@ class RegressionTable:
         return [(a + " " * gap + b).rstrip() for a, b in zip(*cells, strict=True)]
 
     def csv(self) -> str:
-        """The unrounded numbers, comma separated, one line a row."""
-        return self.frame.to_csv(lineterminator="\n")
+        """The unrounded numbers, comma separated, one line a row.
+
+        A label that a spreadsheet would run as a formula has an apostrophe in front.
+        """
+        named = frame_as_text(self.frame.rename(index=as_text))[0]
+        return named.to_csv(lineterminator="\n")
 
     def latex(self) -> str:
         """A LaTeX `table`; it needs the package booktabs."""
         columns = "l" + "r" * (len(self.head) - 1)
-        lines = [r"\begin{table}[htbp]", r"\centering", rf"\caption{{{_tex(self.title)}}}"]
-        lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _tex_row(self.head), r"\midrule"]
+        lines = [r"\begin{table}[htbp]", r"\centering", rf"\caption{{{escape(self.title)}}}"]
+        lines += [
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            table_row(self.head),
+            r"\midrule",
+        ]
         for place, row in enumerate(self.rows):
             lines += [r"\midrule"] if place in self.rules else []
-            lines.append(_tex_row(row))
+            lines.append(table_row(row))
         lines += [r"\bottomrule", r"\end{tabular}"]
         below = [f"{name}: {value}." for name, value in self.facts] + list(self.notes)
         if below:
-            text = " ".join(map(_tex, below))
+            text = " ".join(map(escape, below))
             lines.append(rf"\par\smallskip\parbox{{\linewidth}}{{\footnotesize {text}}}")
         return "\n".join([*lines, r"\end{table}", ""])
 
@@ -123,7 +119,7 @@ class RegressionTable:
         if below:
             text = "<br>".join(map(html.escape, below))
             lines.append(f'<tfoot><tr><td colspan="{len(self.head)}">{text}</td></tr></tfoot>')
-        return "\n".join(['<table class="regression">', *lines, "</table>", ""])
+        return visible("\n".join(['<table class="regression">', *lines, "</table>", ""]))
 
     def save(self, path: str | Path) -> None:
         """Write to a file; its ending says as what: .txt, .csv, .tex or .html.
@@ -142,14 +138,6 @@ class RegressionTable:
 def _align(cells: tuple[str, ...], wide: list[int]) -> str:
     numbers = (f"{cell:>{w}}" for cell, w in zip(cells[1:], wide[1:], strict=True))
     return "  ".join([f"{cells[0]:<{wide[0]}}", *numbers]).rstrip()
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in text)
-
-
-def _tex_row(cells: tuple[str, ...]) -> str:
-    return " & ".join(map(_tex, cells)) + r" \\"
 
 
 def number(value: float, digits: int = 4) -> str:

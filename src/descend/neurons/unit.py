@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+from descend.alignment import aligned, require_aligned
 from descend.errors import DataError, NotFittedError, ShapeError, unknown
 from descend.neurons.covariance import LABELS, read_groups, require_kind, sandwich
 from descend.neurons.design import (
-    Inputs,
     make_design,
     read_inputs,
     read_vector,
@@ -37,10 +38,11 @@ class Unit(BaseEstimator):
     """One layer with an output activation, fitted by maximum likelihood.
 
     Args:
-        fit_intercept: put a column of ones in front, unless the data hold a constant already (as
-            frames made by a formula do).
+        fit_intercept: put a column of ones in front, unless the data hold a constant already, or a
+            formula has made them, which says itself whether there is one (not in `y ~ 0 + a`).
         covariance: of the coefficients: "classical", "HC0", "HC1", "cluster"; for the linear unit
-            also "HC2" and "HC3".
+            also "HC2" and "HC3". Each is statsmodels' of that name; see
+            `descend.neurons.covariance`.
         level: of the confidence intervals.
         max_iter: Newton steps at most.
 
@@ -68,6 +70,7 @@ class Unit(BaseEstimator):
         self.level = level
         self.max_iter = max_iter
 
+    @aligned("X", "y", "sample_weight", "groups")
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Find the coefficients.
 
@@ -77,7 +80,7 @@ class Unit(BaseEstimator):
             sample_weight: (n,) not negative; scaled to mean one, so that they say how much a row
                 counts beside another, not how many rows it stands for. Rows of weight zero are
                 left out.
-            groups: (n,) labels, needed where covariance is "cluster".
+            groups: (n,) labels, where covariance is "cluster", and only there.
 
         Raises:
             DataError: text, missing values, collinear columns, a target of the wrong kind,
@@ -91,6 +94,8 @@ class Unit(BaseEstimator):
         require_kind(self.covariance, linear=self.linear)
         require_level(self.level)
         inputs = read_inputs(x)
+        self._require_use_of(groups)
+        self._index = getattr(x, "index", None)
         rows = len(inputs.matrix)
         self.target_name_ = target_name(y)
         numbers = self._read_target(y, rows)
@@ -101,7 +106,7 @@ class Unit(BaseEstimator):
         self._offset = (np.zeros(rows) if offset is None else offset)[keep]
         self._y = numbers[keep]
         self._check_target()
-        seen = Inputs(inputs.matrix[keep], inputs.names, inputs.named)
+        seen = replace(inputs, matrix=inputs.matrix[keep])
         self._design, self._added = make_design(seen, self.fit_intercept)
         self._input_names = inputs.names
         self.n_features_in_ = len(inputs.names)
@@ -155,6 +160,8 @@ class Unit(BaseEstimator):
         other = copy.copy(self)
         other.covariance = covariance
         require_kind(covariance, linear=self.linear)
+        other._require_use_of(groups)
+        require_aligned(X=self._index, groups=groups)
         other._set_errors(groups)
         return other
 
@@ -182,6 +189,13 @@ class Unit(BaseEstimator):
             None if outcomes is None else tuple(np.repeat(outcomes, k).tolist()),
         )
         self.statistics_ = self._statistics(count)
+
+    def _require_use_of(self, groups: Any) -> None:
+        if groups is not None and self.covariance != "cluster":
+            raise DataError(
+                f"groups are given, but the errors are {LABELS[self.covariance]}, which do not "
+                'look at them: take covariance="cluster", or leave groups out'
+            )
 
     def _group_numbers(self, groups: Any) -> np.ndarray:
         if groups is None:

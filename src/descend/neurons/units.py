@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import linalg, special
 from sklearn.base import ClassifierMixin, RegressorMixin
 
+from descend.alignment import Scored, aligned
 from descend.errors import DataError, ShapeError, unknown
 from descend.neurons.design import read_vector
 from descend.neurons.fitting import fit_by_newton
@@ -25,7 +26,7 @@ from descend.neurons.likelihood import BERNOULLI, GAUSSIAN, MULTINOMIAL, POISSON
 from descend.neurons.unit import Unit
 
 
-class LinearUnit(RegressorMixin, Unit):
+class LinearUnit(Scored, RegressorMixin, Unit):
     """A linear unit y = x'b + e: ordinary least squares, with weights weighted least squares.
 
     Solved by a QR decomposition, which does not square the columns' differences as normal
@@ -130,7 +131,7 @@ class _Likelihood(Unit):
         return {"pseudo_r2": ratio, "ll_null": null, "iterations": self.n_iter_}
 
 
-class _Classes(ClassifierMixin, _Likelihood):
+class _Classes(Scored, ClassifierMixin, _Likelihood):
     """A unit whose target is a class."""
 
     def _read_target(self, y: Any, rows: int) -> np.ndarray:
@@ -311,6 +312,7 @@ class PoissonUnit(RegressorMixin, _Likelihood):
     family = POISSON
     label = "Poisson unit"
 
+    @aligned("X", "y", "sample_weight", "groups", "offset", "exposure")
     def fit(
         self,
         X: Any,
@@ -332,6 +334,7 @@ class PoissonUnit(RegressorMixin, _Likelihood):
             DataError, ShapeError, DescendError: see `Unit.fit`.
         """
         rows = X.shape[0] if hasattr(X, "shape") else len(np.asarray(X))
+        self._watched = offset is not None or exposure is not None
         return self._fit(X, y, sample_weight, groups, _offset(offset, exposure, rows))
 
     def _check_target(self) -> None:
@@ -363,17 +366,37 @@ class PoissonUnit(RegressorMixin, _Likelihood):
         coefficients, intercept = self._split(self._params)
         self.coef_, self.intercept_ = coefficients[0], float(intercept[0])
 
+    @aligned("X", "offset", "exposure")
     def predict(self, X: Any, offset: Any = None, exposure: Any = None) -> np.ndarray:
         """The expected count of each row, (n,); without offset and exposure that of exposure 1."""
         raw = self._raw(X)
         added = _offset(offset, exposure, len(raw))
         return responses(self.family, raw + added[:, None])[:, 0]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, **offset: Any) -> float:
-        """The share of the deviance explained, D2, as scikit-learn's PoissonRegressor."""
+    @aligned("X", "y", "sample_weight", "offset", "exposure")
+    def score(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        exposure: Any = None,
+    ) -> float:
+        """The share of the deviance explained, D2, as scikit-learn's PoissonRegressor.
+
+        Raises:
+            DataError: neither offset nor exposure after a fit with one of them: counts of rows that
+                were watched for different times would be held against those of exposure 1.
+        """
         from sklearn.metrics import d2_tweedie_score
 
-        predicted = self.predict(X, **offset)
+        self._require_fitted()
+        if self._watched and offset is None and exposure is None:
+            raise DataError(
+                "this Poisson unit was fitted with an offset or an exposure; its score needs that "
+                "of the rows, too: score(X, y, exposure=...), or exposure=np.ones(len(y))"
+            )
+        predicted = self.predict(X, offset, exposure)
         return float(d2_tweedie_score(y, predicted, sample_weight=sample_weight, power=1))
 
 

@@ -12,16 +12,17 @@ import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations
-from descend.nn.layers.base import Arrays, Layer, Shape, layer_from, plus
+from descend.nn.layers.base import Arrays, Layer, Shape, plus
 from descend.nn.layers.tapping import Tap, opened, passed
 from descend.nn.symbols import (
     Call,
-    Input,
     OpenShape,
     Symbol,
+    alone,
     connect,
     fits,
     input_names,
+    listed,
     numbered,
     unique_names,
 )
@@ -36,6 +37,12 @@ class Node:
     place: int  # of its first output
     input_shape: Any  # where sizes are left open, with one that stands for them
     output_shapes: tuple[OpenShape, ...]
+    call: Call
+
+    @property
+    def symbols(self) -> list[Symbol]:
+        """Its outputs as symbols, to put other layers behind."""
+        return [Symbol(shapes, self.call, part) for part, shapes in enumerate(self.call.trials)]
 
 
 class Graph:
@@ -50,7 +57,7 @@ class Graph:
 
     Raises:
         DescendError: an output that does not depend on the inputs given, an input that nothing
-            uses, or two layers of one name.
+            uses, or two layers to which somebody gave one name.
     """
 
     def __init__(
@@ -116,17 +123,14 @@ class Graph:
         self.input_names = tuple(input_names(self._inputs))
         self.nodes: tuple[Node, ...] = tuple(
             Node(
-                layer=named[id(call.layer)],
+                layer=named[id(call.layer.identity)],
                 sources=tuple(place[id(i)] for i in call.inputs),
                 place=first[id(call)],
-                input_shape=_alone([i.trial(0) for i in call.inputs]),
+                input_shape=alone([i.trial(0) for i in call.inputs]),
                 output_shapes=call.shapes,
+                call=call,
             )
             for call in order
-        )
-        # layers that stood in other graphs before, which may have weights for them
-        self.origins: tuple[tuple[str, Graph], ...] = tuple(
-            (str(named[id(call.layer)].name), call.origin) for call in order if call.origin
         )
         self.outputs_at: tuple[int, ...] = tuple(place[id(s)] for s in self._outputs)
         self.output_names = tuple(numbered([self._name_at(i) for i in self.outputs_at]))
@@ -144,18 +148,7 @@ class Graph:
         first: dict[str, Node] = {}
         for node in self.nodes:
             other = first.setdefault(str(node.layer.name), node)
-            if other.input_shape != node.input_shape:
-                arrays = [
-                    jax.eval_shape(
-                        lambda key, n=n: n.layer.init(key, n.input_shape)[0], jax.random.key(0)
-                    )
-                    for n in (other, node)
-                ]
-                if arrays[0] != arrays[1]:
-                    raise ShapeError(
-                        f"{node.layer.label} is shared between inputs of shape "
-                        f"{other.input_shape} and {node.input_shape}, which need different weights"
-                    )
+            require_same_arrays(node.layer, other.input_shape, node.input_shape)
 
     def _node_at(self, place: int) -> Node | None:
         """The node that gives a value; None for an input."""
@@ -177,8 +170,8 @@ class Graph:
                 )
         values = list(symbols)
         for node in self.nodes:
-            sources = _alone([values[i] for i in node.sources])
-            values += _listed(connect(node.layer, sources, origin=self))
+            sources = alone([values[i] for i in node.sources])
+            values += listed(connect(node.layer, sources))
         outputs = [values[i] for i in self.outputs_at]
         return outputs[0] if self.single_output else outputs
 
@@ -276,8 +269,8 @@ class Graph:
         for number, node in enumerate(self.nodes):
             name = str(node.layer.name)
             layer = layers[name]
-            taken = _alone([values[i] for i in node.sources])
-            mask = _alone([held_masks[i] for i in node.sources])
+            taken = alone([values[i] for i in node.sources])
+            mask = alone([held_masks[i] for i in node.sources])
             options: dict[str, Any] = {}
             if layer.uses_mask:
                 seen = _with_rows(mask, rows) if layer.mixes_rows else mask
@@ -299,10 +292,10 @@ class Graph:
             if held:
                 new_state[name] = held
             y = passed(tap, name, taken, y)
-            values += _listed(y)
+            values += listed(y)
             masked = _any_mask(mask) or layer.gives_mask
             after = layer.output_mask(taken, mask) if masked else (None,) * len(node.output_shapes)
-            held_masks += _listed(after)
+            held_masks += listed(after)
         outputs = tuple(values[i] for i in self.outputs_at)
         found = tuple(held_masks[i] for i in self.outputs_at)
         return (outputs[0] if self.single_output else outputs), found, new_state
@@ -317,7 +310,7 @@ class Graph:
             return self.apply(*self.init(key), rows[0] if self.single_input else rows)[0]
 
         found = jax.eval_shape(run, jax.random.key(0), rows)
-        return tuple(y.shape[1:] for y in _listed(found))
+        return tuple(y.shape[1:] for y in listed(found))
 
     def forget(self, state: Mapping[str, Arrays]) -> dict[str, Arrays]:
         """The state with what layers carry from batch to batch at zero."""
@@ -433,25 +426,19 @@ class Graph:
         return {name: sum(part.get(name, 0) for part in sizes) for name in self.layers}
 
 
-def symbols_from_config(
-    config: Mapping[str, Any], custom: Mapping[str, type[Layer]] | None = None
-) -> tuple[Any, Any]:
-    """The (inputs, outputs) symbols of a graph described by `Graph.config`.
-
-    Raises:
-        DescendError: a layer class that is neither descend's nor in `custom`.
-    """
-    layers = {name: layer_from(entry, custom) for name, entry in config["layers"].items()}
-    inputs = [Input(tuple(i["shape"]), name=i["name"], dtype=i["dtype"]) for i in config["inputs"]]
-    values = list(inputs)
-    for node in config["nodes"]:
-        found = _alone([values[i] for i in node["sources"]])
-        values += _listed(connect(layers[node["layer"]], found))
-    outputs = [values[i] for i in config["outputs"]]
-    return (
-        inputs[0] if config["single_input"] else inputs,
-        outputs[0] if config["single_output"] else outputs,
-    )
+def require_same_arrays(layer: Layer, shape: Any, other: Any) -> None:
+    """Raise ShapeError where two shapes of a layer's input need different weights."""
+    if shape == other:
+        return
+    drawn = [
+        jax.eval_shape(lambda key, s=s: layer.init(key, s)[0], jax.random.key(0))
+        for s in (shape, other)
+    ]
+    if drawn[0] != drawn[1]:
+        raise ShapeError(
+            f"{layer.label} is shared between inputs of shape {shape} and {other}, which need "
+            "different weights. Make a layer for each."
+        )
 
 
 def _raw(layer: Any, params: Arrays, state: Arrays, x: Any) -> tuple[Any, Arrays]:
@@ -464,24 +451,16 @@ def _noisy(layer: Layer) -> bool:
     return layer.stochastic and not layer.mixes_rows and not layer.augments
 
 
-def _listed(y: Any) -> list[Any]:
-    """A layer's output, or outputs, as a list."""
-    return list(y) if isinstance(y, (tuple, list)) else [y]
-
-
-def _alone(found: list[Any]) -> Any:
-    """What a layer is given: one thing, or a tuple of several."""
-    return tuple(found) if len(found) > 1 else found[0]
-
-
 def _any_mask(mask: Any) -> bool:
-    return any(m is not None for m in _listed(mask))
+    return any(m is not None for m in listed(mask))
 
 
 def _with_rows(mask: Any, rows: jax.Array | None) -> Any:
     """A mask of steps that also leaves out the rows that only fill up a batch."""
     if rows is None:
         return mask
+    if isinstance(mask, tuple):
+        return tuple(_with_rows(one, rows) for one in mask)
     real = rows > 0
     return real if mask is None else mask & real[:, None]
 

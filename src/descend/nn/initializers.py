@@ -73,7 +73,7 @@ class Identity(Initializer):
     def _draw(self):
         def eye(key, shape, dtype):
             if len(shape) != 2:
-                raise ValueError("two axes are needed")
+                raise ValueError("a unit matrix has two axes")
             return self.gain * jnp.eye(shape[0], shape[1], dtype=dtype)
 
         return eye
@@ -256,6 +256,7 @@ BY_NAME: dict[str, type[Initializer]] = {
     "zeros": Zeros,
     "constant": Constant,
     "normal": Normal,
+    "truncated_normal": TruncatedNormal,
     "uniform": Uniform,
     "glorot_uniform": GlorotUniform,
     "glorot_normal": GlorotNormal,
@@ -268,7 +269,6 @@ BY_NAME: dict[str, type[Initializer]] = {
     "identity": Identity,
     "random_normal": RandomNormal,
     "random_uniform": RandomUniform,
-    "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling,
 }
 _NAMES = {cls: name for name, cls in BY_NAME.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,6 @@ class Call:
     layer: Layer
     inputs: tuple[Symbol, ...]
     trials: tuple[tuple[Shape, ...], ...]
-    origin: Any = None  # the graph that the layer stood in before, if any
 
     @property
     def shapes(self) -> tuple[OpenShape, ...]:
@@ -102,7 +101,7 @@ def Input(
     return Symbol(trials, name=name, dtype=dtype)
 
 
-def connect(layer: Layer, inputs: Any, origin: Any = None) -> Any:
+def connect(layer: Layer, inputs: Any) -> Any:
     """Put `layer` behind one symbol or a list of symbols; the symbol of its output, or a list."""
     several = isinstance(inputs, (list, tuple))
     sources = tuple(inputs) if several else (inputs,)
@@ -111,7 +110,8 @@ def connect(layer: Layer, inputs: Any, origin: Any = None) -> Any:
             raise DescendError(
                 f"{layer.label} was called on {type(source).__name__}; a layer is called on the "
                 "symbol of an Input or of another layer. For arrays use "
-                "layer.apply(params, state, x)."
+                "layer.apply(params, state, x). A layer that the `call` of another one calls must "
+                "be an attribute of that, set in its __init__."
             )
     if several and not layer.joins and len(sources) != 1:
         raise ShapeError(
@@ -126,7 +126,7 @@ def connect(layer: Layer, inputs: Any, origin: Any = None) -> Any:
     _require_one_set_of_weights(layer, sources, [given for given, _ in found])
     parts: list[Any] = [built if gives_several(built) else [built] for _, built in found]
     trials = tuple(tuple(tuple(shape) for shape in part) for part in zip(*parts, strict=True))
-    call = Call(layer, sources, trials, origin)
+    call = Call(layer, sources, trials)
     symbols = [Symbol(shapes, call, part) for part, shapes in enumerate(trials)]
     return symbols if gives_several(found[0][1]) else symbols[0]
 
@@ -157,39 +157,78 @@ def gives_several(built: Any) -> bool:
 def unique_names(
     layers: Sequence[Layer], compute_dtype: str | None, trainable: bool = True
 ) -> dict[int, Layer]:
-    """Each distinct layer with a name: its own, or its class's with a number where taken.
+    """{id of a layer's identity: the layer as it stands in one graph}, each with a name of its own.
 
-    And with the compute dtype, where it has none of its own; and frozen, unless `trainable`.
+    A layer keeps its name, or the one that its first graph gave it. Where two have one, and it is a
+    name that is given by itself ("dense", "dense_1"), the second gets the next that is free. The
+    layers also get the compute dtype, where they have none of their own; and are frozen, unless
+    `trainable`.
+
+    Raises:
+        DescendError: two layers of one name that somebody chose; a name that cannot be written.
     """
-    distinct = list({id(layer): layer for layer in layers}.values())
-    taken: set[str] = set()
-    for layer in distinct:
-        if layer.name is not None:
-            if not layer.name or "." in layer.name or "/" in layer.name:
-                raise DescendError(
-                    f"a layer's name must be non-empty without '.' or '/': {layer.name!r}"
-                )
-            if layer.name in taken:
-                raise DescendError(f"two layers are named {layer.name!r}; names must be unique")
-            taken.add(layer.name)
-    named = {}
-    for layer in distinct:
-        if layer.name is None:
+    distinct: dict[int, Layer] = {}
+    for layer in layers:  # what the user made, and what stands in another graph, may be one layer
+        if (known := distinct.setdefault(id(layer.identity), layer)).name is None:
+            distinct[id(known.identity)] = layer
+    names: dict[int, str] = {}
+    used: set[str] = set()
+    name: str | None
+    for key, layer in distinct.items():
+        name = layer.name if layer.name is not None else layer.identity.name
+        if name is None:
+            continue
+        if not name or "." in name or "/" in name:
+            raise DescendError(f"a layer's name must be non-empty without '.' or '/': {name!r}")
+        if name not in used:
+            used.add(name)
+            names[key] = name
+        elif not re.fullmatch(rf"{layer.default_name()}(_\d+)?", name):
+            raise DescendError(
+                f"two layers are named {name!r}; names must be unique in a network, also across "
+                "the networks that it is made of. Name one of them differently, or leave the names "
+                "out: those that are given by themselves are made unique."
+            )
+    for key, layer in distinct.items():
+        if key not in names:
             stem, number = layer.default_name(), 0
-            while (name := f"{stem}_{number}" if number else stem) in taken:
+            name = stem
+            while name in used:
                 number += 1
-            taken.add(name)
-            named[id(layer)] = dataclasses.replace(layer, name=name)
-        else:
-            named[id(layer)] = layer
-    if compute_dtype is not None:
-        named = {
-            key: dataclasses.replace(layer, compute_dtype=layer.compute_dtype or compute_dtype)
-            for key, layer in named.items()
-        }
+                name = f"{stem}_{number}"
+            used.add(name)
+            names[key] = name
+            layer.identity.name = layer.identity.name or name
+    named = {
+        key: layer.with_fields(name=names[key], compute_dtype=layer.compute_dtype or compute_dtype)
+        for key, layer in distinct.items()
+    }
     if not trainable:
         named = {key: layer.with_trainable(False) for key, layer in named.items()}
     return named
+
+
+def listed(y: Any) -> list[Any]:
+    """A layer's output, or outputs, as a list."""
+    return list(y) if isinstance(y, (tuple, list)) else [y]
+
+
+def alone(parts: list[Any]) -> Any:
+    """What a layer is given: one thing, or a tuple of several."""
+    return tuple(parts) if len(parts) > 1 else parts[0]
+
+
+def entered(outputs: Sequence[Symbol], inputs: Sequence[Symbol]) -> list[Symbol]:
+    """Those of `inputs` that the outputs depend on, in their order."""
+    seen: set[int] = set()
+    waiting = list(outputs)
+    while waiting:
+        symbol = waiting.pop()
+        key = id(symbol if symbol.call is None else symbol.call)
+        if key not in seen:
+            seen.add(key)
+            waiting += symbol.inputs
+    return [symbol for symbol in inputs if id(symbol) in seen]
 
 
 def numbered(names: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from descend.errors import DescendError
 from descend.files import writable
+from descend.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,8 +87,8 @@ def page(title: str, sections: Sequence[tuple[str, str]], lead: str = "") -> str
 
 
 def escaped(text: Any) -> str:
-    """Text as HTML that shows it."""
-    return html.escape(str(text), quote=True)
+    """Text as HTML that shows it, control characters included."""
+    return html.escape(visible(str(text)), quote=True)
 
 
 def paragraph(text: str, kind: str = "") -> str:

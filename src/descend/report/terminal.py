@@ -7,9 +7,11 @@ Everything is ASCII without boxes, so that it reads alike in a terminal, in a lo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from descend.visible import on_one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,10 +20,14 @@ TRAIN, VALIDATION, BOTH, BEST = "*", "o", "@", "^"
 
 
 def make_console() -> Console:
-    """A console on standard output that changes nothing in what it is given but the colour."""
+    """A console on standard output; of text it changes the colour, and shows control characters."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False)
+    class Plain(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(visible(o) if isinstance(o, str) else o for o in objects), **options)
+
+    return Plain(highlight=False, markup=False, emoji=False)
 
 
 def learning_curve(
@@ -98,6 +104,7 @@ def _in_columns(values: np.ndarray, columns: int) -> np.ndarray:
 
 def text_table(rows: Sequence[Sequence[str]], *, left: int = 1, indent: int = 2) -> str:
     """Rows of cells as aligned columns: the first `left` to the left, numbers to the right."""
+    rows = [[on_one_line(cell) for cell in row] for row in rows]
     wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         (
@@ -113,9 +120,10 @@ def text_table(rows: Sequence[Sequence[str]], *, left: int = 1, indent: int = 2)
 
 def confusion_table(
     classes: Sequence[str],
-    confusion: Sequence[Sequence[int]],
+    confusion: Sequence[Sequence[float]],
     recall: Sequence[float],
     width: int = 80,
+    counted: str = "rows",
 ) -> str:
     """The confusion matrix: rows actual, columns predicted, with each class's rows and recall.
 
@@ -127,21 +135,22 @@ def confusion_table(
         if len(set(short)) < len(short):
             break
         first = [_cut(c, max(most, 24)) for c in classes]
-        text = _matrix(first, short, confusion, recall)
+        text = _matrix(first, short, confusion, recall, counted)
         if max(map(len, text.splitlines())) <= width:
             return text
-    return _mistakes(classes, confusion, recall, width)
+    return _mistakes(classes, confusion, recall, width, counted)
 
 
 def _matrix(
     first: Sequence[str],
     short: Sequence[str],
-    confusion: Sequence[Sequence[int]],
+    confusion: Sequence[Sequence[float]],
     recall: Sequence[float],
+    counted: str,
 ) -> str:
-    rows = [["actual", *short, "rows", "recall"]]
+    rows = [["actual", *short, counted, "recall"]]
     rows += [
-        [name, *map(str, counts), str(sum(counts)), _share(r)]
+        [name, *map(_count, counts), _count(sum(counts)), _share(r)]
         for name, counts, r in zip(first, confusion, recall, strict=True)
     ]
     text = text_table(rows)
@@ -151,18 +160,24 @@ def _matrix(
 
 def _mistakes(
     classes: Sequence[str],
-    confusion: Sequence[Sequence[int]],
+    confusion: Sequence[Sequence[float]],
     recall: Sequence[float],
     width: int,
+    counted: str,
 ) -> str:
-    rows = [["actual", "mistaken for", "rows", "recall"]]
+    rows = [["actual", "mistaken for", counted, "recall"]]
     room = max((width - 22) // 2, 9)
     for i, name in enumerate(classes):
         others = [(c, classes[j]) for j, c in enumerate(confusion[i]) if j != i and c]
         worst = max(others, default=(0, ""))
-        wrong = f"{_cut(worst[1], room - 6)} ({worst[0]})" if others else "-"
-        rows.append([_cut(name, room), wrong, str(sum(confusion[i])), _share(recall[i])])
+        wrong = f"{_cut(worst[1], room - 6)} ({_count(worst[0])})" if others else "-"
+        rows.append([_cut(name, room), wrong, _count(sum(confusion[i])), _share(recall[i])])
     return text_table(rows, left=2)
+
+
+def _count(value: float) -> str:
+    """A number of rows, or a sum of weights to four digits."""
+    return str(int(value)) if value == int(value) else f"{value:.4g}"
 
 
 def _cut(name: str, most: int) -> str:

@@ -40,12 +40,14 @@ class Calibrated:
         temperature: what logits are divided by; None unless classes are predicted, and where
             fewer than 10 rows are wrong.
         sets: of classes, that hold the true one with the stated probability; likewise.
+        class_sets: sets that do so among the rows of each true class; likewise.
         intervals: that hold the target with the stated probability; None for classes.
     """
 
     rows: int
     temperature: Temperature | None = None
     sets: ConformalSets | None = None
+    class_sets: ConformalSets | None = None
     intervals: ConformalIntervals | None = None
 
     @property
@@ -66,10 +68,13 @@ class Calibrated:
         wanted = spread if self.intervals.method == "normalised" else None
         return self.intervals.intervals(centre, spread=wanted)
 
-    def columns(self, head: Head, members: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
+    def columns(
+        self, head: Head, members: np.ndarray, classes: tuple[str, ...], by_class: bool = False
+    ) -> pd.DataFrame:
         """The intervals as columns lower and upper, or the sets as a column of text."""
-        if self.sets is not None:
-            inside = self.sets.sets(self.probabilities(members.mean(axis=1)))
+        sets = self.class_sets if by_class else self.sets
+        if sets is not None:
+            inside = sets.sets(self.probabilities(members.mean(axis=1)))
             named = [
                 " ".join(c for c, yes in zip(classes, row, strict=True) if yes) for row in inside
             ]
@@ -79,27 +84,37 @@ class Calibrated:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        parts = {"temperature": self.temperature, "sets": self.sets, "intervals": self.intervals}
+        parts = {name: getattr(self, name) for name in _PARTS}
         found = {name: None if part is None else part.to_json() for name, part in parts.items()}
         return {"rows": self.rows, **found}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Calibrated:
         """What `to_json` gave."""
-        kinds: dict[str, Any] = {
-            "temperature": Temperature,
-            "sets": ConformalSets,
-            "intervals": ConformalIntervals,
-        }
         found: dict[str, Any] = {
-            name: None if saved[name] is None else kind.from_json(saved[name])
-            for name, kind in kinds.items()
+            name: None if saved.get(name) is None else kind.from_json(saved[name])
+            for name, kind in _PARTS.items()
         }
         return cls(saved["rows"], **found)
 
 
+_PARTS: dict[str, Any] = {
+    "temperature": Temperature,
+    "sets": ConformalSets,
+    "class_sets": ConformalSets,
+    "intervals": ConformalIntervals,
+}
+
+
 def calibrate(
-    head: Head, members: np.ndarray, y: np.ndarray, training: np.ndarray, coverage: float = COVERAGE
+    head: Head,
+    members: np.ndarray,
+    y: np.ndarray,
+    training: np.ndarray,
+    coverage: float = COVERAGE,
+    *,
+    weights: np.ndarray | None = None,
+    training_weights: np.ndarray | None = None,
 ) -> Calibrated | None:
     """Learn from validation rows; None for several targets, or for fewer than 20 rows.
 
@@ -108,26 +123,41 @@ def calibrate(
         y: (n,) true class numbers or values.
         training: the same predictions for training rows, whose mean spread sets the floor.
         coverage: stated probability of intervals and sets.
+        weights, training_weights: (n,) of the rows of both.
     """
     if len(y) < LEAST or (isinstance(head, Values) and head.several):
         return None
     if isinstance(head, Classes):
         p = members.mean(axis=1)
-        mistakes = int((p.argmax(axis=1) != y).sum())
-        temperature = fit_temperature(y, p) if mistakes >= MISTAKES else None
+        temperature = temperature_of(y, p, weights)
         tempered = p if temperature is None else temperature.apply(p)
-        sets = calibrate_sets(y, tempered, coverage=coverage, randomised=False)
-        return Calibrated(len(y), temperature, sets)
+        sets, class_sets = (
+            calibrate_sets(
+                y, tempered, coverage=coverage, randomised=False, by_class=by, weights=weights
+            )
+            for by in (False, True)
+        )
+        return Calibrated(len(y), temperature, sets, class_sets)
     centre, spread = _centre(head, members)
     low, high = BOUNDS.get(head.task, (None, None))
     how: dict[str, Any] = {"method": "absolute"}
-    floor = FLOOR * float(_centre(head, training)[1].mean())
+    floor = FLOOR * float(np.average(_centre(head, training)[1], weights=training_weights))
     if isinstance(head, Quantiles):
         how = {"method": "quantile"}
     elif floor > 0:  # members that agree on every row say nothing
         how = {"method": "normalised", "spread": spread, "floor": floor}
-    found = calibrate_intervals(y, centre, coverage=coverage, low=low, high=high, **how)
-    return Calibrated(len(y), intervals=found)
+    how |= {"low": low, "high": high, "weights": weights}
+    return Calibrated(len(y), intervals=calibrate_intervals(y, centre, coverage=coverage, **how))
+
+
+def temperature_of(
+    y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None
+) -> Temperature | None:
+    """The temperature of least log-loss; None where fewer than 10 rows of weight are wrong."""
+    wrong = p.argmax(axis=1) != y
+    if weights is not None:
+        wrong &= weights > 0
+    return fit_temperature(y, p, weights=weights) if wrong.sum() >= MISTAKES else None
 
 
 def _centre(head: Head, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

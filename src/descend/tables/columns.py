@@ -7,6 +7,7 @@ count what they could not read so that it can be reported.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,7 +23,11 @@ NUMERIC_SHARE = 0.9
 _DATE = r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ].*)?\s*"
 _PARTS = r"^\s*(\d{1,2})([-/.])(\d{1,2})[-/.](\d{2,4})(.*)"
 _CODE = r"\s*0\d+\s*"
-_TRUTH = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}
+_TRUTH = {
+    **dict.fromkeys(("true", "1", "yes", "y"), 1.0),
+    **dict.fromkeys(("false", "0", "no", "n"), 0.0),
+}
+SPELLINGS = 3  # of true and false in one column of text, from which it is taken for that
 _DATES = (datetime.date, datetime.time, datetime.timedelta)
 
 
@@ -63,6 +68,9 @@ def _kind_of_objects(known: pd.Series) -> Kind:
         return "category" if is_code(levels) else "number"
     if levels.str.fullmatch(_DATE).all():
         return "date"
+    if len(levels) >= SPELLINGS and levels.str.lower().isin(_TRUTH).all():
+        sides = levels.str.lower().map(_TRUTH)
+        return "boolean" if sides.nunique() == 2 else "category"
     return "category"
 
 
@@ -86,10 +94,35 @@ def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def truths(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """A column as 0. and 1., NaN where missing; and which entries are there but are neither."""
+    """A column as 0. and 1., NaN where missing; and which entries are there but are neither.
+
+    True, yes, y and 1 in any case are 1; false, no, n and 0 are 0.
+    """
     words = text(column)
     values = words.str.strip().str.lower().map(_TRUTH).to_numpy(dtype=np.float64, na_value=np.nan)
     return values, words.notna().to_numpy(bool) & np.isnan(values)
+
+
+def with_missing(frame: pd.DataFrame, na: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The table with some values of its columns missing, such as {"income": ["-9999"]}.
+
+    A column that is not there is passed over.
+    """
+    changed = {
+        name: frame[name].mask(holds(frame[name], values))
+        for name, values in na.items()
+        if name in frame.columns
+    }
+    return frame.assign(**changed) if changed else frame
+
+
+def holds(column: pd.Series, values: Sequence[str]) -> np.ndarray:
+    """Which entries (n,) are one of some values: equal as numbers, or as text."""
+    sizes = pd.to_numeric(pd.Series(list(values), dtype="string"), errors="coerce").dropna()
+    same = text(column).isin([value.strip() for value in values]).to_numpy(bool)
+    if kind_of(column) == "number" and len(sizes):
+        return same | np.isin(numbers(column)[0], sizes.to_numpy(np.float64))
+    return same
 
 
 def dates(column: pd.Series, day_first: bool | None = None) -> tuple[pd.Series, np.ndarray]:

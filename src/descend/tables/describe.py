@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,12 +11,13 @@ import pandas as pd
 from descend.data.sources import unknown_column
 from descend.errors import DataError, unknown
 from descend.tables.columns import KINDS, Kind, dates, is_code, kind_of, numbers, text, truths
+from descend.tables.encoding import order_of
+from descend.tables.identifiers import names_rows, numbers_rows
 
 NOTHING = ("identifier", "text", "constant", "empty", "other")  # what says nothing of other rows
 LEVELS_SHOWN = 4
 FEW_VALUES = 10  # whole numbers of so few values may be codes
 FREE_TEXT = 30  # characters an entry has on average where people wrote it
-_NAMED_KEY = re.compile(r"(^|[_\W])(id|key|uuid|guid|iban|ssn|nr|no)$|(?<=[a-z])Id$|ID$")
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ class Judgement:
     doubt: bool = False
 
 
-def judge(name: str, column: pd.Series, kind: str | None = None) -> Judgement:
+def judge(name: str, column: pd.Series, kind: str | None = None, *, row: str = "row") -> Judgement:
     """What a column is, and why.
 
     Args:
         kind: the user's word; it is checked against the values.
+        row: what a row is called, such as "training row" where these are some of the table's.
 
     Raises:
         DataError: a kind that the values are not of, with the first row that is not.
@@ -50,16 +51,19 @@ def judge(name: str, column: pd.Series, kind: str | None = None) -> Judgement:
     found = kind_of(column)
     known = column.dropna()
     if found == "empty":
-        return Judgement("empty", f"missing in all {len(column):,} rows")
+        return Judgement("empty", f"missing in all {len(column):,} {row}s")
     if found == "other":
         return Judgement("other", f"holds {type(known.iloc[0]).__name__}, no numbers or text")
     distinct = _distinct(known)
     if distinct == 1 and len(known) == len(column) > 1:
-        return Judgement("constant", f"{text(known[:1]).iloc[0]!r} in every row")
+        return Judgement("constant", f"{text(known[:1]).iloc[0]!r} in every {row}")
     if found == "number":
         return _judged_number(name, column, distinct)
     if found == "boolean":
-        return Judgement(found, "holds true and false")
+        if pd.api.types.is_bool_dtype(column.dtype) or distinct == 2:
+            return Judgement(found, "holds true and false")
+        spelled = ", ".join(map(repr, sorted(text(known).unique())[:6]))
+        return Judgement(found, f"true and false in {distinct} spellings: {spelled}", True)
     if found == "ordered":
         return Judgement(found, f"{len(column.cat.categories)} levels that have an order")
     if found == "date":
@@ -71,14 +75,9 @@ def _judged_number(name: str, column: pd.Series, distinct: int) -> Judgement:
     values, strangers = numbers(column)
     known = values[~np.isnan(values)]
     whole = bool(np.isfinite(known).all() and (known == np.floor(known)).all())
-    if whole and distinct == len(column) > 2:
-        numbered = known.min() in (0, 1) and np.ptp(known) == len(known) - 1  # in any order
-        if numbered or _counts_rows(column, values):
-            return Judgement("identifier", "numbers the rows")
-        if _NAMED_KEY.search(name):
-            return Judgement(
-                "identifier", "every number is different, and its name is of a key", True
-            )
+    names = "" if strangers.any() else numbers_rows(name, values)
+    if names:
+        return Judgement("identifier", names, doubt=names != "numbers the rows")
     if strangers.any():
         row = int(np.argmax(strangers))
         return Judgement(
@@ -89,17 +88,11 @@ def _judged_number(name: str, column: pd.Series, distinct: int) -> Judgement:
         )
     if not whole:
         return Judgement("number", "numbers")
+    if distinct == 2:  # one 0/1 number, whatever the two mean
+        return Judgement("number", f"two whole numbers, {known.min():g} and {known.max():g}")
     if distinct <= FEW_VALUES:
         return Judgement("number", f"whole numbers, only {distinct} different ones: codes?", True)
     return Judgement("number", "whole numbers")
-
-
-def _counts_rows(column: pd.Series, values: np.ndarray) -> bool:
-    """Whether it is 0, 1, 2, ... or 1, 2, 3, ... by row of the file, of which these are some."""
-    if not pd.api.types.is_integer_dtype(column.index.dtype):
-        return False
-    away = values - np.asarray(column.index, np.float64)
-    return bool((away == away[0]).all()) and away[0] in (0.0, 1.0)
 
 
 def _judged_date(column: pd.Series) -> Judgement:
@@ -118,17 +111,15 @@ def _judged_date(column: pd.Series) -> Judgement:
 
 
 def _judged_words(name: str, known: pd.Series, distinct: int) -> Judgement:
-    if isinstance(known.dtype, pd.CategoricalDtype):
-        return Judgement("category", f"{distinct:,} levels")
-    length = float(text(known).str.len().mean())
+    words = text(known)
+    length = float(words.str.len().mean())
     if distinct > len(known) / 2 and len(known) > 2 and length > FREE_TEXT:
         return Judgement("text", f"free text, {length:.0f} characters on average")
-    if distinct == len(known) > 2:
-        return Judgement("identifier", "every value is different, like a name or a key")
-    if distinct > 0.9 * len(known) and _NAMED_KEY.search(name):
-        return Judgement(
-            "identifier", "nearly every value is different, and its name is of a key", True
-        )
+    names = names_rows(name, words)
+    if names:
+        return Judgement("identifier", names, doubt=distinct < len(known))
+    if isinstance(known.dtype, pd.CategoricalDtype):
+        return Judgement("category", f"{distinct:,} levels")
     if is_code(known):
         return Judgement("category", f"digits that begin with 0: {distinct:,} codes", True)
     return Judgement("category", f"text, {distinct:,} levels")
@@ -149,7 +140,20 @@ def _as_told(name: str, column: pd.Series, kind: str) -> Judgement:
             f"the column {name!r} should hold {wanted}, as asked for, and row {row + 1:,} holds "
             f"{held!r}{more}. Correct it, leave it empty, or choose another kind"
         )
+    if kind == "ordered":
+        return _as_ordered(column)
     return Judgement(kind, "as asked for")
+
+
+def _as_ordered(column: pd.Series) -> Judgement:
+    levels = order_of(column)
+    shown = (
+        levels if len(levels) <= LEVELS_SHOWN else [*levels[: LEVELS_SHOWN - 1], "...", levels[-1]]
+    )
+    own = isinstance(column.dtype, pd.CategoricalDtype)
+    by_name = not own and bool(numbers(pd.Series(levels, dtype="string"))[1].any())
+    why = f"as asked for: {' < '.join(shown)}" + (", the order of the alphabet" if by_name else "")
+    return Judgement("ordered", why, by_name)
 
 
 def _distinct(known: pd.Series) -> int:
@@ -246,31 +250,55 @@ def _levels(known: pd.Series, kind: str) -> str:
 
 @dataclass(frozen=True)
 class Overview:
-    """Facts of a table as a whole: rows, columns, rows that are there before, bytes in memory."""
+    """Facts of a table as a whole.
+
+    Attributes:
+        rows, columns: how many.
+        duplicates: rows equal to an earlier one.
+        hidden: rows equal to an earlier one but for identifiers, such as a number of the row.
+        identifiers: the columns left out for that.
+        memory: bytes.
+        missing_rows: rows with something missing.
+    """
 
     rows: int
     columns: int
     duplicates: int
+    hidden: int
+    identifiers: tuple[str, ...]
     memory: int
     missing_rows: int
 
 
-def overview(frame: pd.DataFrame) -> Overview:
-    """Rows, columns, duplicate rows, memory in bytes, rows with something missing."""
-    try:
-        twice = int(frame.duplicated().sum())
-    except TypeError:  # lists and the like
-        twice = int(frame.astype("str").duplicated().sum())
+def overview(frame: pd.DataFrame, judged: Mapping[str, Judgement] | None = None) -> Overview:
+    """Rows, columns, duplicate rows, memory in bytes, rows with something missing.
+
+    Args:
+        judged: what `judge_all` gave, to spare the work.
+    """
+    judged = judged or judge_all(frame)
+    named = tuple(name for name, one in judged.items() if one.kind == "identifier")
+    rest = frame[[c for c in frame.columns if str(c) not in named]]
+    twice = _duplicates(frame)
     return Overview(
         *frame.shape,
         twice,
+        _duplicates(rest) if named and rest.shape[1] else twice,
+        named,
         int(frame.memory_usage(deep=True).sum()),
         int(frame.isna().any(axis=1).sum()),
     )
 
 
+def _duplicates(frame: pd.DataFrame) -> int:
+    try:
+        return int(frame.duplicated().sum())
+    except TypeError:  # lists and the like
+        return int(frame.astype("str").duplicated().sum())
+
+
 def parse_kinds(given: Sequence[str]) -> dict[str, Kind]:
-    """["zip=category"] -> {"zip": "category"}.
+    """["zip=category"] -> {"zip": "category"}; also for `FitOptions.kinds`.
 
     Raises:
         DataError: no "=", a column named twice. DescendError: a kind that there is not.
@@ -286,3 +314,18 @@ def parse_kinds(given: Sequence[str]) -> dict[str, Kind]:
             raise DataError(f"the column {name!r} is given two kinds")
         kinds[name] = kind
     return kinds
+
+
+def parse_na(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """["income=-9999", "income=999999"] -> {"income": ("-9999", "999999")}.
+
+    Raises:
+        DataError: no "=".
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for one in given:
+        name, mark, value = one.rpartition("=")
+        if not mark or not name or not value:
+            raise DataError(f"expected COLUMN=VALUE, such as income=-9999; got {one!r}")
+        found[name] = (*found.get(name, ()), value)
+    return found

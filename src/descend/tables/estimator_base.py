@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from descend.data.frames import load_frame, require_names
 from descend.data.sources import unknown_column
-from descend.errors import DataError, unknown
+from descend.errors import DataError, DataWarning, unknown
 from descend.tables.columns import KINDS
 from descend.tables.encoder import Encoder, Part
 from descend.tables.heads import Head
@@ -160,7 +161,10 @@ class TabularEstimator(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """What the network puts out, (n, members, o)."""
         check_is_fitted(self)
-        x, _ = self.encoder_.transform(self._frame(X, False), "X")
+        x, noted = self.encoder_.transform(self._frame(X, False), "X")
+        if any(noted[c.name].is_news(c) for c in self.encoder_.columns if c.name in noted):
+            lines = "\n  ".join(self.encoder_.remarks(noted))
+            warnings.warn(f"rows unlike those of training:\n  {lines}", DataWarning, stacklevel=3)
         # pieces of one size: a row's last digits do not depend on how many others are asked about
         found = np.asarray(self.model_.predict(x.inputs(), batch_size=PIECE))
         return found if found.ndim == 3 else found[:, None]

@@ -19,6 +19,7 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
+from descend.alignment import Scored, aligned
 from descend.errors import DataError
 from descend.tables.estimator_base import TabularEstimator
 from descend.tables.heads import HEADS, Classes, Quantiles
@@ -26,7 +27,7 @@ from descend.tables.heads import HEADS, Classes, Quantiles
 TASKS = tuple(task for task in HEADS if task != Classes.task)
 
 
-class TabularClassifier(ClassifierMixin, TabularEstimator):
+class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
     """Probabilities of classes from a table of numbers, categories and dates.
 
     Args:
@@ -80,6 +81,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
         )
         self.class_weight = class_weight
 
+    @aligned("X", "y", "sample_weight")
+    @aligned("validation")
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Any:
         """Train on rows X, (n, columns), with labels y (n,).
 
@@ -188,6 +191,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         self.task = task
         self.levels = levels
 
+    @aligned("X", "y", "sample_weight")
+    @aligned("validation")
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Any:
         """Train on rows X, (n, columns), with targets y, (n,) or (n, targets).
 
@@ -217,6 +222,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         outputs = self._outputs(X)
         return self.head_.predict(outputs)
 
+    @aligned("X", "y", "sample_weight")
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R2; of quantiles the mean over levels of D2, the share of the pinball loss explained.
 
@@ -246,6 +252,12 @@ def _column(y: Any, rows: int) -> np.ndarray:
         raise ValueError("requires y to be passed, but the target y is None")
     y = column_or_1d(y, warn=True)
     check_consistent_length(y, np.empty(rows))
+    lost = np.asarray(pd.isna(y))
+    if lost.any() and y.dtype.kind != "f":  # of floats scikit-learn's words are expected
+        raise DataError(
+            f"y is missing in {int(lost.sum()):,} of {rows:,} rows, the first in row "
+            f"{int(np.argmax(lost))} (counted from 0); leave these rows out of X and y"
+        )
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     check_classification_targets(y)

@@ -137,7 +137,29 @@ def train_network(
     )
     if not len(history):
         raise KeyboardInterrupt
+    _fill_unused_vectors(model, train.x.codes)
     return Trained(model, history, int(stop.best_epoch) + 1)
+
+
+def _fill_unused_vectors(model: Model, codes: np.ndarray) -> None:
+    """Put the mean of the vectors looked up in training, rows counted, where none was.
+
+    The untrained vector of a level that only rows to come have would be the noise it was drawn as.
+    """
+    for layer in (node.layer for node in model.nodes):
+        if not isinstance(layer, CategoryEmbedding):
+            continue
+        name = str(layer.name)
+        params = {layer: dict(arrays) for layer, arrays in model.params.items()}
+        vectors = np.array(params[name]["embeddings"])
+        first = 0
+        for size, column in zip(layer.sizes, codes.T, strict=True):
+            own = vectors[first : first + size]
+            unused = np.setdiff1d(np.arange(size), column)
+            own[unused] = own[column].mean(axis=0)
+            first += size
+        params[name]["embeddings"] = vectors
+        model.params = params
 
 
 def compile_for(model: Model, head: Head, options: NetworkOptions, rows: int) -> None:

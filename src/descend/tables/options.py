@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -119,6 +119,8 @@ class FitOptions(NetworkOptions):
             `descend.data.formula.Design`.
         drop: columns to leave out.
         kinds: {column: kind} in place of what its values suggest.
+        na: {column: values} that count as missing, such as {"income": ("-9999",)}; kept in the
+            model, for rows to come.
         weight, group, time: columns of row weights; of groups that no two parts share; of the time
             that test rows come last in. None of them is an input, but the time.
         gap: time before a later part that the earlier one leaves out, such as "30 days".
@@ -133,6 +135,7 @@ class FitOptions(NetworkOptions):
     formula: str | None = None
     drop: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
+    na: Mapping[str, Sequence[str]] = field(default_factory=dict)
     weight: str | None = None
     group: str | None = None
     time: str | None = None

@@ -2,24 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from descend.data.formula import Design
+from descend.described import conforms
 from descend.errors import CheckpointError, DataError
 from descend.tables.calibrated import Calibrated
-from descend.tables.encoder import Encoder, Noted
-from descend.tables.heads import Quantiles
+from descend.tables.columns import KINDS, with_missing
+from descend.tables.encoder import Encoder
+from descend.tables.encoding import PARTS, Noted
+from descend.tables.heads import Quantiles, Values
 from descend.tables.network import outputs
 from descend.tables.target import Target
+from descend.train.checkpoint import understood
 from descend.train.loading import load_with_extra
 from descend.train.model import Model
 
-FORMAT = 3
+FORMAT = 4
+
+
+class Parts(TypedDict):
+    """Rows of each part of a split."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class Source(TypedDict):
+    """The table that was fitted."""
+
+    source: str
+    sha256: str
+    rows: int
+    columns: list[str]
+
+
+class Described(TypedDict):
+    """What a file says of the training, besides its encoder, design and target."""
+
+    encoder: dict[str, Any]
+    design: dict[str, Any] | None
+    target: dict[str, Any]
+    calibrated: dict[str, Any] | None
+    options: dict[str, Any]
+    rows: Parts
+    split: str
+    best_epoch: int
+    seconds: float
+    stopped: str | None
+    data: Source
+    command: str | None
+    when: str
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -31,6 +72,7 @@ class TablePredictor:
         design: of a formula, or None.
         calibrated: temperature, intervals and sets, or None where there are none.
         described: what a file says of the training; empty before it is saved.
+        na: {column: values} that count as missing.
     """
 
     model: Model
@@ -39,6 +81,7 @@ class TablePredictor:
     calibrated: Calibrated | None
     design: Design | None
     described: dict[str, Any]
+    na: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: str | Path) -> TablePredictor:
@@ -48,7 +91,11 @@ class TablePredictor:
             CheckpointError: not a file of descend, damaged, or a model without a table's recipe.
         """
         model, extra = load_with_extra(path)
-        described = extra.get("table")
+        with understood(path, "recipe of a table"):
+            return cls._made(path, model, extra.get("table"))
+
+    @classmethod
+    def _made(cls, path: str | Path, model: Model, described: Any) -> TablePredictor:
         if not isinstance(described, dict):
             raise CheckpointError(
                 f"{path} holds a network without a table's encoder, so columns cannot be put into "
@@ -59,17 +106,55 @@ class TablePredictor:
             by = described.get("versions", {}).get("descend")
             cure = "upgrade descend" if found > FORMAT else "fit the table again"
             raise CheckpointError(f"{path} was saved by another version of descend ({by}); {cure}")
+        conforms(described, Described, "the recipe")
         encoder = Encoder.from_json(described["encoder"])
         saved = described["calibrated"]
         calibrated = None if saved is None else Calibrated.from_json(saved)
         design = None if described["design"] is None else Design.from_json(described["design"])
         target = Target.from_json(described["target"])
-        return cls(model, encoder, target, calibrated, design, described)
+        na = described["options"].get("na", {})
+        predictor = cls(model, encoder, target, calibrated, design, described, na)
+        conforms(predictor, cls, "the recipe")
+        predictor._require_fit()
+        return predictor
+
+    def _require_fit(self) -> None:
+        """Raise DataError unless the parts belong to one network."""
+        target, head = self.target, self.target.head
+        assert head is not None
+        for column in self.encoder.columns:
+            if column.kind not in KINDS or not set(column.parts) <= {"years", *PARTS}:
+                raise DataError(f"its column {column.name!r} is encoded in an unknown way")
+        inputs = [n for n in (len(self.encoder.names()), len(self.encoder.embedded)) if n]
+        takes = [shape[-1] for shape in self.model.input_shapes]
+        gives = [shape[-1] for shape in self.model.output_shapes]
+        if inputs != takes or [head.outputs] != gives:
+            raise DataError(
+                f"its columns become {inputs} numbers, and its target asks for {head.outputs}; the "
+                f"network takes {takes} and gives {gives}"
+            )
+        sets = None if self.calibrated is None else self.calibrated.sets
+        spans = None if self.calibrated is None else self.calibrated.intervals
+        if (sets and not sets.margins) or (spans and not spans.margins):
+            raise DataError("its intervals or sets have no margin")
+        classes = [len(target.classes)] + ([sets.classes] if sets else [])
+        if target.classifies and set(classes) != {head.outputs}:
+            raise DataError(f"it has {head.outputs} probabilities of {classes} classes")
+        if isinstance(head, Values):
+            sizes = [len(target.names), *map(len, (head.mean, head.sd, head.low, head.high))]
+            if len(set(sizes)) > 1:
+                raise DataError(f"its numbers of {sizes} targets do not go together")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the fit came to its end; if not, it is not calibrated."""
+        return bool(self.described.get("finished", True))
 
     def outputs(
         self, frame: pd.DataFrame, where: str = "the table"
     ) -> tuple[np.ndarray, dict[str, Noted]]:
         """What the network puts out, (n, members, ...), and what was missing or unknown."""
+        frame = with_missing(frame, self.na)
         if self.design is not None:
             frame = self.design.apply(frame, targets=False)
         x, noted = self.encoder.transform(frame, where)
@@ -87,6 +172,7 @@ class TablePredictor:
                 class that training did not see.
         """
         assert self.target.head is not None
+        frame = with_missing(frame, self.na)
         if self.design is not None:
             frame = self.design.apply(frame)
         x, _ = self.encoder.transform(frame, where)
@@ -110,7 +196,12 @@ class TablePredictor:
         return self.calibrated.probabilities(found)
 
     def predict(
-        self, frame: pd.DataFrame, where: str = "the table", *, intervals: bool = False
+        self,
+        frame: pd.DataFrame,
+        where: str = "the table",
+        *,
+        intervals: bool = False,
+        by_class: bool = False,
     ) -> tuple[pd.DataFrame, dict[str, Noted]]:
         """Predictions for the rows of a table, in their order.
 
@@ -118,6 +209,8 @@ class TablePredictor:
             frame: the columns of training; the target and others may be there and are not used.
             where: names the table in an error.
             intervals: whether to say how far each prediction can be trusted.
+            by_class: whether sets of classes hold the true one with the stated probability among
+                the rows of each true class, not only on average over all rows.
 
         Returns:
             A frame with `predicted_<target>`, for classes also `p_<class>` for each of them, for
@@ -126,12 +219,21 @@ class TablePredictor:
 
         Raises:
             DataError: columns that are not there, or cannot be read as in training; intervals where
-                the model has none.
+                the model has none; `by_class` where it has no sets by class.
         """
         if intervals and self.calibrated is None:
             raise DataError(
-                "this model has no intervals: it predicts several targets, or was validated on "
-                "fewer than 20 rows"
+                "this model has no intervals: "
+                + (
+                    "it predicts several targets, or was validated on fewer than 20 rows"
+                    if self.finished
+                    else "its fit ended before it was calibrated; `descend report` does that"
+                )
+            )
+        if by_class and (self.calibrated is None or self.calibrated.class_sets is None):
+            raise DataError(
+                "this model has no sets by class: it predicts no classes, was validated on fewer "
+                "than 20 rows, or was saved before there were any (fit it again)"
             )
         target = self.target
         assert target.head is not None
@@ -148,7 +250,7 @@ class TablePredictor:
             found = {f"predicted_{n}": values[:, i] for i, n in enumerate(target.names)}
         else:
             found = {f"predicted_{target.name}": values}
-        if intervals and self.calibrated is not None:
+        if (intervals or by_class) and self.calibrated is not None:
             members = target.head.backward(output)
-            found |= dict(self.calibrated.columns(target.head, members, target.classes))
+            found |= dict(self.calibrated.columns(target.head, members, target.classes, by_class))
         return pd.DataFrame({k: np.asarray(v) for k, v in found.items()}, index=frame.index), noted

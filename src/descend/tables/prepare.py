@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from descend.data.formula import Design
-from descend.data.sources import Table, unknown_column
+from descend.data.sources import Table, require_columns
 from descend.data.splits import Split, require_rows, split_rows
-from descend.errors import DataError
-from descend.tables.columns import numbers
-from descend.tables.encoder import Encoded, Encoder, Noted, Part
+from descend.errors import DataError, DescendError
+from descend.tables.columns import holds, kind_of, numbers, with_missing
+from descend.tables.describe import judge
+from descend.tables.encoder import Encoded, Encoder, Part
+from descend.tables.encoding import Noted
 from descend.tables.options import FitOptions
 from descend.tables.seal import Seal
 from descend.tables.target import Target, read_target
@@ -61,8 +62,26 @@ class Prepared:
     def part(self, rows: np.ndarray) -> Part:
         """Some of the rows, for the network."""
         assert self.target.head is not None
-        weight = None if self.weight is None else self.weight[rows]
-        return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), weight)
+        return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), self.weights(rows))
+
+    def weights(self, rows: np.ndarray) -> np.ndarray | None:
+        """Of some of the rows; None where all weigh the same."""
+        return None if self.weight is None else self.weight[rows]
+
+    @property
+    def used(self) -> dict[str, str]:
+        """{raw column that the network sees: its kind}; of a formula those it cannot do without."""
+        if self.design is None:
+            return {c.name: c.kind for c in self.encoder.columns}
+        few, found = self.inputs.iloc[self.split.train[:5]], {}
+        terms = {c.name for c in self.encoder.columns}
+        for name in few.columns:
+            try:
+                self.design.apply(few.drop(columns=name), targets=False)
+            except DescendError:
+                own = "category" if f"C({name})" in terms else kind_of(self.inputs[name])
+                found[str(name)] = str(own)
+        return found
 
 
 def prepare_table(table: Table, options: FitOptions, test: Table | None = None) -> Prepared:
@@ -76,6 +95,9 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
         DataError: a column that is not there, a target that cannot be predicted, too few rows,
             nothing to predict from.
     """
+    table = _as_told(table, options)
+    if test is not None:
+        test = replace(test, frame=with_missing(test.frame, options.na))
     formula = Design.fit(options.formula, table.frame) if options.formula else None
     table = _with_made_targets(table, formula)
     names, note = _targets(table, options, formula)
@@ -87,7 +109,7 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
         others, more = _with_target(made, names, list(kept.columns))
         kept, lost, own_test = pd.concat([kept, others]), lost + more, len(others)
     require_rows(len(kept) - (own_test or 0))
-    target, y = read_target(kept[names], options.task)
+    target, y = read_target(kept[names], options.task, options.kinds)
     weight = _weights(kept, options.weight)
     own = slice(len(kept) - (own_test or 0))
     if test is not None and target.classifies:
@@ -134,6 +156,25 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
     )
 
 
+def _as_told(table: Table, options: FitOptions) -> Table:
+    """With the values missing that the user calls so, and the kinds checked that the user gave.
+
+    Raises:
+        DataError: a column that is not there, a value that no row holds, entries that are not of
+            the kind.
+    """
+    frame = table.frame.set_axis([str(c) for c in table.frame.columns], axis="columns")
+    require_columns([*options.na, *options.kinds], list(frame.columns), table.source)
+    for name, values in options.na.items():
+        for value in values:
+            if not holds(frame[name], [value]).any():
+                raise DataError(f"{table.source}: no row holds {value!r} in {name!r}")
+    frame = with_missing(frame, options.na)
+    for name, kind in options.kinds.items():
+        judge(name, frame[name], kind)
+    return replace(table, frame=frame)
+
+
 def _require_known(target: Target, y: np.ndarray, y_test: np.ndarray, where: str) -> None:
     """A class of a test table that no other row has could only be missed."""
     strange = np.setdiff1d(y_test, y)
@@ -165,7 +206,7 @@ def _targets(table: Table, options: FitOptions, formula: Design | None) -> tuple
     if given is None:
         return [columns[-1]], "the last column; --target chooses another"
     names = [given] if isinstance(given, str) else list(given)
-    _require_columns(names, columns, table.source)
+    require_columns(names, columns, table.source)
     if len(set(names)) < len(names):
         raise DataError(f"a target is given twice: {', '.join(names)}")
     return names, ""
@@ -176,7 +217,7 @@ def _roles(table: Table, options: FitOptions, names: list[str]) -> list[str]:
     columns = [str(c) for c in table.frame.columns]
     roles = [name for name in (options.weight, options.group) if name is not None]
     used = [*roles, *([options.time] if options.time else [])]
-    _require_columns([*options.drop, *used, *options.kinds], columns, table.source)
+    require_columns([*options.drop, *used, *options.kinds], columns, table.source)
     for name in names:
         if name in options.drop:
             raise DataError(f"the column {name!r} cannot be both dropped and the target")
@@ -185,19 +226,13 @@ def _roles(table: Table, options: FitOptions, names: list[str]) -> list[str]:
     return [name for name in roles if name not in options.drop]
 
 
-def _require_columns(names: Iterable[str], columns: list[str], where: str) -> None:
-    for name in names:
-        if name not in columns:
-            raise unknown_column(name, columns, where)
-
-
 def _with_target(
     table: Table, names: list[str], columns: list[str] | None = None
 ) -> tuple[pd.DataFrame, int]:
     """(the rows with a target, how many were left out); `columns` that the table must have."""
     frame = table.frame.set_axis([str(c) for c in table.frame.columns], axis="columns")
     if columns is not None:
-        _require_columns(columns, list(frame.columns), table.source)
+        require_columns(columns, list(frame.columns), table.source)
         frame = frame[columns]
     lost = _without_target(frame[names])
     if lost.all():

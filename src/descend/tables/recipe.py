@@ -1,7 +1,8 @@
 """The recipe from a prepared table to a tested, saved network.
 
 Stages, each a function that a caller may use alone: `prepare_table` (tables/prepare.py),
-`untrained`, `fit_prepared` (train), `open_test` (once), `FittedTable.save`; `fit_table` does all.
+`untrained`, `fit_prepared` (train, then `calibrated` and `open_test`), `FittedTable.save`;
+`fit_table` does all.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class FittedTable:
         command: that it was asked for by; None from Python.
         search: every trial of the search that chose the options, in JSON; None without one.
         ablation: what the network loses without each column, in JSON; None if it was not asked.
+        finished: False between the end of training and calibration: then there are no intervals,
+            and probabilities are as the network puts them out.
     """
 
     prepared: Prepared
@@ -53,6 +56,7 @@ class FittedTable:
     command: str | None = None
     search: dict[str, Any] | None = None
     ablation: dict[str, Any] | None = None
+    finished: bool = True
 
     @property
     def model(self) -> Model:
@@ -67,7 +71,7 @@ class FittedTable:
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended the training."""
-        return (self.stopped or "").startswith("interrupted")
+        return self.trained.history.interrupted
 
     def describe(self) -> dict[str, Any]:
         """What is saved beside the weights, in JSON."""
@@ -89,6 +93,7 @@ class FittedTable:
             "best_epoch": self.trained.best_epoch,
             "seconds": self.seconds,
             "stopped": self.stopped,
+            "finished": self.finished,
             "data": {
                 "source": prepared.table.source,
                 "sha256": prepared.table.digest,
@@ -126,6 +131,7 @@ def fit_prepared(
     command: str | None = None,
     search: dict[str, Any] | None = None,
     ablation: dict[str, Any] | None = None,
+    path: str | Path | None = None,
 ) -> FittedTable:
     """Train with the best validation epoch put back, then test once (unless it stays sealed).
 
@@ -135,6 +141,8 @@ def fit_prepared(
         callbacks: besides early stopping.
         verbose: as in `Model.fit`.
         command, search, ablation: to be kept in the file; see FittedTable.
+        path: of a file to save to as soon as the network is trained, and again with its calibration
+            and its test: whatever ends the call in between loses no training.
 
     Raises:
         DescendError: an option the optimizer or a layer refuses.
@@ -154,21 +162,52 @@ def fit_prepared(
         callbacks=callbacks,
         verbose=verbose,
     )
+    seconds = time.perf_counter() - began
+    predictor = TablePredictor(
+        trained.model, prepared.encoder, target, None, prepared.design, {}, prepared.options.na
+    )
+    fitted = FittedTable(
+        *(prepared, predictor, trained, None, prepared.seal, seconds, command, search, ablation),
+        finished=False,
+    )
+    if path is not None:
+        fitted.save(path)
+    try:
+        for stage in (calibrated, open_test)[: 1 if prepared.options.sealed else 2]:
+            fitted = stage(fitted)
+            if path is not None:
+                fitted.save(path)
+    except BaseException as error:
+        if path is not None:
+            lacks = "its test" if fitted.finished else "its calibration and its test"
+            error.add_note(f"{path} holds the trained network, without {lacks}")
+        raise
+    return fitted
+
+
+def calibrated(fitted: FittedTable) -> FittedTable:
+    """With what the validation rows teach: temperature, intervals, sets of classes."""
+    prepared, target, split = fitted.prepared, fitted.prepared.target, fitted.prepared.split
+    assert target.head is not None
+    began = time.perf_counter()
     members = {
-        name: target.head.backward(outputs(trained.model, prepared.x.rows(rows)))
+        name: target.head.backward(outputs(fitted.model, prepared.x.rows(rows)))
         for name, rows in (("validation", split.validation), ("train", split.train))
     }
-    calibrated = calibrate(
-        target.head, members["validation"], prepared.y[split.validation], members["train"]
+    learned = calibrate(
+        target.head,
+        members["validation"],
+        prepared.y[split.validation],
+        members["train"],
+        weights=prepared.weights(split.validation),
+        training_weights=prepared.weights(split.train),
     )
-    predictor = TablePredictor(
-        trained.model, prepared.encoder, target, calibrated, prepared.design, {}
+    return replace(
+        fitted,
+        predictor=replace(fitted.predictor, calibrated=learned),
+        seconds=fitted.seconds + time.perf_counter() - began,
+        finished=True,
     )
-    seconds = time.perf_counter() - began
-    fitted = FittedTable(
-        prepared, predictor, trained, None, prepared.seal, seconds, command, search, ablation
-    )
-    return fitted if prepared.options.sealed else open_test(fitted)
 
 
 def open_test(fitted: FittedTable) -> FittedTable:
@@ -184,7 +223,8 @@ def open_test(fitted: FittedTable) -> FittedTable:
         prepared.y[split.train],
         classes=target.classes,
         levels=getattr(target.head, "levels", ()),
-        weight=None if prepared.weight is None else prepared.weight[split.test],
+        weight=prepared.weights(split.test),
+        weight_train=prepared.weights(split.train),
     )
     seal = fitted.seal.open(scores.figures, source=prepared.table.source)
     return replace(fitted, scores=scores, seal=seal)

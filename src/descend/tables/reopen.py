@@ -9,6 +9,7 @@ from typing import Any
 
 from descend.data.sources import Table
 from descend.data.splits import OWN_TEST
+from descend.described import conforms
 from descend.errors import CheckpointError, DataError
 from descend.tables.network import Trained
 from descend.tables.options import FitOptions
@@ -17,6 +18,7 @@ from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.recipe import FittedTable
 from descend.tables.seal import Seal, read_seal
 from descend.tables.target import Target
+from descend.train.checkpoint import understood
 from descend.train.history import History
 
 LISTED = 5  # columns named in an error
@@ -59,7 +61,10 @@ def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedT
     trained = Trained(predictor.model, _history(predictor), int(said["best_epoch"]))
     said = predictor.described
     return FittedTable(
-        prepared, predictor, trained, None, seal, search=said["search"], ablation=said["ablation"]
+        *(prepared, predictor, trained, None, seal, said["seconds"], said["command"]),
+        search=said["search"],
+        ablation=said["ablation"],
+        finished=predictor.finished,
     )
 
 
@@ -92,7 +97,10 @@ def _options(path: Path, saved: Mapping[str, Any], target: Target) -> FitOptions
     given["task"] = target.task
     if not given.get("formula"):
         given["target"] = target.names[0] if len(target.names) == 1 else target.names
-    return FitOptions(**given)
+    with understood(path, "options"):
+        options = FitOptions(**given)
+        conforms(options, FitOptions, "the options")
+    return options
 
 
 def _history(predictor: TablePredictor) -> History:

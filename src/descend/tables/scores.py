@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
+from descend.tables.judging.weighted import quantile, row_weights
+
 # figure -> whether more of it is better
 HIGHER_IS_BETTER = {
     "accuracy": True,
@@ -39,11 +41,12 @@ class Scores:
 
     Attributes:
         task: see `descend.tables.heads`.
-        rows: how many.
+        rows: how many; all figures are weighted where the rows are.
         figures: {figure: value}, in the target's units where it has units.
         baseline: the same of the simplest prediction, learned from the training rows.
         baseline_name: what that is, in words.
-        confusion: confusion[i][j] rows of class i were predicted as class j; () for numbers.
+        confusion: confusion[i][j] rows of class i were predicted as class j, or the sum of their
+            weights; () for numbers.
         recall: for each class the share of its rows that was found; NaN where it has none.
     """
 
@@ -52,7 +55,7 @@ class Scores:
     figures: dict[str, float]
     baseline: dict[str, float]
     baseline_name: str
-    confusion: tuple[tuple[int, ...], ...] = ()
+    confusion: tuple[tuple[float, ...], ...] = ()
     recall: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -124,16 +127,23 @@ def simplest(
     rows: int,
     classes: Sequence[str] = (),
     levels: Sequence[float] = (),
+    weight: np.ndarray | None = None,
 ) -> tuple[np.ndarray, str]:
-    """(prediction, what it is): of `rows` rows, what is best without looking at their inputs."""
+    """(prediction, what it is): of `rows` rows, what is best without looking at their inputs.
+
+    Args:
+        y_train: of the training rows; weight: of them.
+        rows: how many predictions.
+    """
+    w = row_weights(weight, len(y_train))
     if task == "classification":
-        shares = np.bincount(y_train, minlength=len(classes)) / len(y_train)
+        shares = np.bincount(y_train, w, minlength=len(classes)) / w.sum()
         name = f"predicting the most frequent class ({classes[int(shares.argmax())]})"
         return np.broadcast_to(shares, (rows, len(shares))), name
     if task == "quantile":
-        found = np.quantile(y_train, levels)
+        found = quantile(y_train, levels, w)
         return np.broadcast_to(found, (rows, len(found))), "predicting the training quantiles"
-    mean = y_train.mean(axis=0)
+    mean = np.average(y_train, axis=0, weights=w)
     return np.broadcast_to(mean, (rows, *mean.shape)), "predicting the mean"
 
 
@@ -146,25 +156,26 @@ def score(
     classes: Sequence[str] = (),
     levels: Sequence[float] = (),
     weight: np.ndarray | None = None,
+    weight_train: np.ndarray | None = None,
 ) -> Scores:
     """The scores of predictions, with those of the simplest prediction beside them.
 
     Args:
         y, prediction, levels, weight: as in `figures_of`.
-        y_train: the training part's targets, for the baseline.
+        y_train, weight_train: the training part's targets and weights, for the baseline.
         classes: names of the classes.
     """
-    constant, name = simplest(task, y_train, len(y), classes, levels)
-    confusion: tuple[tuple[int, ...], ...] = ()
+    constant, name = simplest(task, y_train, len(y), classes, levels, weight_train)
+    confusion: tuple[tuple[float, ...], ...] = ()
     recall: tuple[float, ...] = ()
     if task == "classification":
         counted = metrics.confusion_matrix(
-            y, prediction.argmax(axis=1), labels=np.arange(len(classes))
+            y, prediction.argmax(axis=1), labels=np.arange(len(classes)), sample_weight=weight
         )
         members = counted.sum(axis=1)
         none = np.full(len(classes), np.nan)
         shares = np.divide(counted.diagonal(), members, out=none, where=members > 0)
-        confusion = tuple(tuple(int(c) for c in row) for row in counted)
+        confusion = tuple(map(tuple, counted.tolist()))
         recall = tuple(float(r) for r in shares)
     return Scores(
         task,

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from descend.described import conforms
 from descend.errors import CheckpointError, DataError, DescendError
 from descend.files import writable
 from descend.train import checkpoint
@@ -134,7 +135,9 @@ class Seal:
         """What `to_json` gave; raises CheckpointError if it is something else."""
         try:
             openings = tuple(Opening(**o) for o in saved["openings"])
-            return cls(str(saved["digest"]), int(saved["rows"]), openings)
+            seal = cls(saved["digest"], saved["rows"], openings)
+            conforms(seal, cls, "the seal")
+            return seal
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"the seal of the test cannot be read ({error!r}); the file is from another "
@@ -239,13 +242,15 @@ def _as_bytes(column: pd.Series) -> np.ndarray:
 
 
 def _seal_in(description: Mapping[str, Any], path: str | Path) -> Seal:
-    saved = (description.get("extra") or {}).get(EXTRA)
+    extra = description.get("extra")
+    saved = extra.get(EXTRA) if isinstance(extra, dict) else None
     if not isinstance(saved, dict):
         raise CheckpointError(
             f"{path} has no seal of a test: it was not made by `descend fit`, or by a version "
             "before seals. Its figures can be computed, but not recorded"
         )
-    return Seal.from_json(saved)
+    with checkpoint.understood(path, "seal"):
+        return Seal.from_json(saved)
 
 
 def _told(opening: Opening) -> str:

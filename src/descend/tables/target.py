@@ -15,6 +15,8 @@ from descend.tables.columns import kind_of, numbers, text, truths
 from descend.tables.heads import HEADS, Head, head_from
 
 MOST_CLASSES = 10  # of a whole-number target that nobody called a class
+SMALL_COUNTS = 20  # a median up to which whole numbers from 0 may be counts
+MAGNITUDES = 1e3  # from the 1st to the 99th percentile, from which a logarithm is thought of
 LEAST_PER_VALUE = 20  # rows a value of such a target must have on average
 
 
@@ -82,6 +84,7 @@ class Target:
             column = held[self.names[0]]
             number = kind_of(column) == "number"
             said = _names(numbers(column)[0]) if number else list(text(column))
+            said = _as_classes(said, self.classes)
             strangers = [s for s in said if s not in self.classes]
             if strangers:
                 raise DataError(
@@ -111,7 +114,19 @@ class Target:
         return cls(names, saved["task"], saved["reason"], classes, head)
 
 
-def read_target(columns: pd.DataFrame, task: str | None = None) -> tuple[Target, np.ndarray]:
+def _as_classes(said: list[str], classes: tuple[str, ...]) -> list[str]:
+    """Other spellings of true and false by the class that means the same."""
+    values = truths(pd.Series(classes, dtype="string"))[0]
+    if np.isnan(values).any() or len(classes) != 2:
+        return said
+    of = dict(zip(values, classes, strict=True))
+    meant = truths(pd.Series(said, dtype="string"))[0]
+    return [s if s in classes else of.get(m, s) for s, m in zip(said, meant, strict=True)]
+
+
+def read_target(
+    columns: pd.DataFrame, task: str | None = None, kinds: Mapping[str, str] | None = None
+) -> tuple[Target, np.ndarray]:
     """The Target of one or several columns without missing values, and its values.
 
     A text, true/false or category column makes a classification, as do two distinct values, or at
@@ -120,6 +135,7 @@ def read_target(columns: pd.DataFrame, task: str | None = None) -> tuple[Target,
     Args:
         columns: (n, targets), nothing missing.
         task: decides in place of the rule.
+        kinds: {column: kind} in place of what its values suggest.
 
     Returns:
         The Target (not yet fitted), and y: class numbers (n,) int64, or values float64, (n,) of one
@@ -128,18 +144,22 @@ def read_target(columns: pd.DataFrame, task: str | None = None) -> tuple[Target,
     Raises:
         DataError: constant, infinite, dates, or values that do not suit the task.
     """
+    kinds = kinds or {}
     if columns.shape[1] == 1:
-        return _read_one(columns.iloc[:, 0], task)
+        column = columns.iloc[:, 0]
+        return _read_one(column, task, kinds.get(str(column.name)))
     if task not in (None, "regression"):
         raise DataError(f"several targets make a regression; the task {task!r} takes one")
-    found = [_read_one(columns[name], "regression") for name in columns]
+    found = [_read_one(columns[name], "regression", kinds.get(str(name))) for name in columns]
     names = tuple(str(name) for name in columns)
     reason = "as asked for" if task else f"there are {len(names)} targets"
     return Target(names, "regression", reason), np.stack([y for _, y in found], axis=1)
 
 
-def _read_one(column: pd.Series, task: str | None) -> tuple[Target, np.ndarray]:
-    name, kind = str(column.name), kind_of(column)
+def _read_one(
+    column: pd.Series, task: str | None, told: str | None = None
+) -> tuple[Target, np.ndarray]:
+    name, kind = str(column.name), told or kind_of(column)
     if kind in ("date", "other"):
         what = "dates" if kind == "date" else "lists or other objects"
         raise DataError(
@@ -167,6 +187,10 @@ def _read_one(column: pd.Series, task: str | None) -> tuple[Target, np.ndarray]:
         order, y = np.unique(values, return_inverse=True)
         classes = _names(order) if len(order) <= len(values) / 2 or len(order) == 1 else []
         distinct, example = len(order), f"{values[0]:g}"
+    elif kind == "boolean":
+        assert values is not None
+        classes, y = _spelled(text(column), values)
+        distinct, example = len(classes), repr(classes[0])
     else:
         words = text(column)
         classes = sorted(words.unique())
@@ -178,6 +202,9 @@ def _read_one(column: pd.Series, task: str | None) -> tuple[Target, np.ndarray]:
             "nothing to predict"
         )
     decided, reason = _decide(kind, values, distinct)
+    if kind == "boolean":
+        spellings = text(column).nunique()
+        reason += f", in {spellings} spellings" if spellings > distinct else ""
     if task is not None:
         decided, reason = task, "as asked for"
     if decided != "classification":
@@ -190,6 +217,46 @@ def _read_one(column: pd.Series, task: str | None) -> tuple[Target, np.ndarray]:
             + (", or use --task regression" if values is not None else "")
         )
     return Target((name,), decided, reason, tuple(classes)), y
+
+
+def _spelled(words: pd.Series, values: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The classes of true and false by their most frequent spelling, and each row's number."""
+    counts = words.value_counts()
+    sides = truths(counts.index.to_series())[0]
+    ranked = sorted(zip(counts.index, counts, sides, strict=True), key=lambda r: (-r[1], r[0]))
+    names = {side: str(word) for word, _, side in reversed(ranked)}
+    classes = sorted(names.values())
+    return classes, np.array([classes.index(names[value]) for value in values])
+
+
+def hints(target: Target, y: np.ndarray) -> list[str]:
+    """What another task or another scale may do better, from the target's values."""
+    if len(target.names) > 1 or target.reason == "as asked for":
+        return []
+    name = target.name if target.name.isidentifier() else f"`{target.name}`"
+    if target.classifies:
+        if _are_counts(target.classes):
+            return ["counts? --task count predicts how many, --task regression an amount"]
+        return []
+    if target.task != "regression":
+        return []
+    whole = bool((y == np.floor(y)).all())
+    if not whole and y.min() >= 0 and y.max() <= 1:
+        return ["shares? --task share keeps predictions and intervals between 0 and 1"]
+    if whole and y.min() in (0, 1) and np.median(y) <= SMALL_COUNTS:
+        return ["counts? --task count fits them as such, and predicts nothing below 0"]
+    low, high = np.quantile(y[y > 0], [0.01, 0.99]) if (y > 0).any() else (1.0, 1.0)
+    if y.min() >= 0 and high > MAGNITUDES * low:
+        scale = "log" if y.min() > 0 else "log1p"
+        return [
+            f"it spans {np.log10(high / low):.0f} orders of magnitude, and squared errors see the "
+            f"largest alone: --formula '{scale}({name}) ~ .' predicts its logarithm"
+        ]
+    return []
+
+
+def _are_counts(classes: tuple[str, ...]) -> bool:
+    return len(classes) > 2 and set(classes) == {str(i) for i in range(len(classes))}
 
 
 def _require_finite(name: str, values: np.ndarray) -> None:

@@ -9,24 +9,36 @@ description and arrays tells an edited file from a whole one.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 import descend
-from descend.errors import CheckpointError
-from descend.files import write_atomically
+from descend.described import conforms
+from descend.errors import CheckpointError, DescendError
+from descend.files import writable, write_atomically
+from descend.train.container import (
+    begin_digest,
+    digest_of,
+    load_arrays,
+    name_in_digest,
+    open_file,
+    parsed,
+    read_header,
+)
+from descend.train.history import History
 
 FORMAT = 1
+SHOWN = 200  # characters of an error that came from inside
 
 
 def flatten(tree: Any, prefix: str) -> dict[str, np.ndarray]:
@@ -57,16 +69,31 @@ def unflatten(arrays: Mapping[str, np.ndarray], like: Any, prefix: str, path: st
     for where, leaf in paths:
         name = prefix + "/".join(["", *(_step(p) for p in where)])
         is_key = _is_key(leaf)
-        shape = jnp.shape(jax.random.key_data(leaf) if is_key else leaf)
-        if name not in arrays or arrays[name].shape != shape:
-            have = arrays[name].shape if name in arrays else "nothing"
+        like_it = jax.random.key_data(leaf) if is_key else leaf
+        shape, dtype = jnp.shape(like_it), getattr(like_it, "dtype", None)
+        held = arrays.get(name)
+        if held is None or held.shape != shape or dtype not in (None, held.dtype):
+            have = "nothing"
+            if held is not None:
+                have = f"{held.dtype} of shape {held.shape}"
             raise CheckpointError(
-                f"{path} does not fit this model: {name} should have shape {shape}, the file holds "
-                f"{have}. Was the model or its optimizer changed?"
+                f"{path} does not fit this model: {name} should be {dtype or 'a number'} of "
+                f"shape {shape}, the "
+                f"file holds {have}. Was the model or its optimizer changed, or jax_enable_x64?"
             )
-        array = jnp.asarray(arrays[name])
+        array = jnp.asarray(held)
         leaves.append(jax.random.wrap_key_data(array) if is_key else array)
     return jax.tree.unflatten(structure, leaves)
+
+
+def require_numbers(arrays: Mapping[str, np.ndarray], prefix: str, path: str | Path) -> None:
+    """Raise CheckpointError where weights of a file are NaN: nothing can be predicted with them."""
+    for name, array in arrays.items():
+        if name.startswith(prefix) and array.dtype.kind in "fV" and np.isnan(array).any():
+            raise CheckpointError(
+                f"{path}: {int(np.isnan(array).sum()):,} of the {array.size:,} numbers in {name} "
+                "are NaN; a network with such weights predicts nothing. Take an earlier copy"
+            )
 
 
 def nested(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, Any]:
@@ -83,16 +110,17 @@ def nested(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, Any]:
 
 
 def _digest(description: str, arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(description.encode())
+    digest = begin_digest(description)
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name}{array.dtype}{array.shape}".encode())
+        digest.update(name_in_digest(name, array.dtype, array.shape))
         digest.update(array.data if array.size else b"")
     return digest.hexdigest()
 
 
 def write(path: str | Path, kind: str, description: dict, arrays: dict[str, np.ndarray]) -> None:
-    """Write one file, atomically."""
+    """Write one file, atomically; raises DescendError, also for a device or a pipe."""
+    writable(path, regular=True)
     # ascontiguousarray would give a 0-d array an axis
     arrays = {k: a if a.ndim == 0 else np.ascontiguousarray(a) for k, a in arrays.items()}
     text = json.dumps({"kind": kind, **description}, sort_keys=True)
@@ -108,58 +136,104 @@ def write(path: str | Path, kind: str, description: dict, arrays: dict[str, np.n
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The description and arrays of a file that `write` made.
 
+    Sizes are checked before anything is read, the digest before an array is.
+
     Raises:
         CheckpointError: no such file; not one of ours; truncated; edited; from a newer version.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from None
-    header = _header(path, content)
-    try:
-        arrays = safetensors.load(content)
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is damaged or truncated ({error}). Take an earlier copy, or train again."
-        ) from None
+    with open_file(path) as file:
+        try:
+            header, stored = read_header(path, file)
+            _require_version(path, header)
+            if header.get("digest") != digest_of(file, header["descend"], stored):
+                raise CheckpointError(
+                    f"{path} was edited or damaged after descend wrote it: its digest does not "
+                    "match"
+                )
+            arrays = load_arrays(file, stored)
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from None
+    with understood(path, "description"):
+        description = parsed(path, header["descend"])
+        conforms(description["kind"], str, "its kind")
+    return description, arrays
+
+
+def _require_version(path: Path, header: Mapping[str, str]) -> None:
     version = header.get("format", "")
-    if not version.isdigit() or int(version) > FORMAT:
+    if not re.fullmatch("[0-9]{1,6}", version) or int(version) > FORMAT:
         raise CheckpointError(
             f"{path} was written by descend {header.get('version')} in format {version}; this is "
             f"descend {descend.__version__}, which reads formats up to {FORMAT}. Upgrade descend."
         )
-    if header.get("digest") != _digest(header["descend"], arrays):
-        raise CheckpointError(
-            f"{path} was edited or damaged after descend wrote it: its digest does not match"
-        )
-    return json.loads(header["descend"]), arrays
 
 
-def _header(path: Path, content: bytes) -> dict[str, str]:
-    """The metadata of a safetensors file, read before its arrays: each fault has its name."""
-    not_ours = CheckpointError(
-        f"{path} is not a file that descend wrote. "
-        "Expected one made by model.save or ModelCheckpoint."
-    )
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > 100_000_000 or content[8:9] != b"{":
-        raise not_ours
-    if len(content) < 8 + length:
-        raise CheckpointError(f"{path} is truncated: its header ends after {len(content)} bytes")
+@contextlib.contextmanager
+def understood(path: str | Path, part: str) -> Iterator[None]:
+    """Whatever goes wrong inside becomes one CheckpointError that names the file and the part.
+
+    A description is JSON that somebody may have edited and signed anew: a name that is missing, a
+    number where a list should be, or a layer that no network can have.
+    """
     try:
-        header = json.loads(content[8 : 8 + length])
-        metadata = header.get("__metadata__", {})
-    except (ValueError, AttributeError):
-        raise not_ours from None
-    if not isinstance(metadata, dict) or "descend" not in metadata:
-        raise not_ours
-    return metadata
+        yield
+    except CheckpointError as error:
+        if str(path) in str(error):
+            raise
+        raise CheckpointError(f"{path}: {error}") from None
+    except DescendError as error:
+        raise CheckpointError(f"{path}: its {part} cannot be used: {error}") from None
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        said = said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
+        raise CheckpointError(
+            f"{path}: its {part} cannot be read ({said}). The file was edited, or comes from "
+            "another version of descend"
+        ) from None
+
+
+class Recorded(TypedDict):
+    """How a description holds a History: its numbers may be NaN, so they are not looked at."""
+
+    history: dict[str, list]
+    epochs: list[int]
+
+
+def history_of(description: Mapping[str, Any]) -> History:
+    """The History in a description; raises TypeError, or CheckpointError where parts do not fit."""
+    conforms(description, Recorded, "the description")
+    logged = description.get("logged", {})
+    conforms(logged, dict[str, list[int]], "the epochs in which logs were made")
+    history = History()
+    history.history, history.epoch = description["history"], description["epochs"]
+    history.logged = logged
+    for name, values in history.history.items():
+        epochs = logged.get(name, history.epoch)
+        made = set(epochs) <= set(history.epoch)  # not in all of them with `validation_freq`
+        if not made or len(values) != len(epochs) or np.asarray(values).dtype.kind not in "fiub":
+            raise CheckpointError(
+                f"its history of {name!r} should be {len(epochs)} numbers, one an epoch"
+            )
+    return history
 
 
 # -- checkpoints ------------------------------------------------------------------------------
+
+
+class Progress(TypedDict):
+    """What the description of a checkpoint must hold."""
+
+    epoch: int
+    stopped: str | None
+    identity: dict[str, Any]
+
+
+class Members(TypedDict):
+    """What it holds besides where a run has members."""
+
+    active: list[bool]
+    diverged: list[tuple[int, int]]
 
 
 def save_checkpoint(run: Any, path: str | Path) -> None:
@@ -190,11 +264,23 @@ def load_checkpoint(path: str | Path, run: Any, identity: dict[str, Any]) -> Non
         CheckpointError: as `read`; or the checkpoint belongs to another model, data or seed.
     """
     description, arrays = read(path)
+    with understood(path, "description"):
+        _load_checkpoint(path, description, arrays, run, identity)
+
+
+def _load_checkpoint(
+    path: str | Path,
+    description: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    run: Any,
+    identity: dict[str, Any],
+) -> None:
     if description["kind"] != "checkpoint":
         raise CheckpointError(
             f"{path} holds a model without optimiser and epoch; to resume, give a file that "
             "ModelCheckpoint wrote. To go on from these weights: load_model(path).fit(...)"
         )
+    conforms(description, Progress, "the description")
     for name, value in identity.items():
         saved = description["identity"].get(name)
         if saved != value:
@@ -217,16 +303,31 @@ def load_checkpoint(path: str | Path, run: Any, identity: dict[str, Any]) -> Non
             f"{', '.join(sorted(kept - set(places)))}. Pass the same callbacks as before."
         )
     run.state = unflatten(arrays, run.snapshot.state, "state", path)
-    run.history.history = description["history"]
-    run.history.epoch = description["epochs"]
-    run.history.logged = description.get("logged", {})
+    run.history = history_of(description)
     run.history.stopped = description["stopped"]
     run.epoch = description["epoch"] - 1
     if run.members is not None:
+        conforms(description, Members, "the description")
         run.active = np.asarray(description["active"])
+        if run.active.shape != (run.members,):
+            raise CheckpointError(f"it is of {run.active.size} members, this run of {run.members}")
         run.diverged = dict(description["diverged"])
     for place in kept:
+        _require_like(arrays, place, places[place], run.snapshot.state)
         places[place].restore(nested(arrays, place))
+
+
+def _require_like(arrays: Mapping[str, np.ndarray], place: str, callback: Any, state: Any) -> None:
+    """Raise CheckpointError unless a callback's arrays are shaped as its own, or as the weights."""
+    own = flatten(callback.saved(), place)
+    weights = flatten({"params": state.params, "layers": state.layers}, place)
+    for name, array in {**weights, **own}.items():
+        held = arrays.get(name)
+        if held is None and name not in own:
+            continue  # early stopping has no best weights before there is a best epoch
+        if held is None or held.shape != array.shape:
+            have = "missing" if held is None else f"of shape {held.shape}"
+            raise CheckpointError(f"{name} should have shape {array.shape}, and is {have}")
 
 
 def _places(callbacks: list[Any]) -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ Python regains control between epochs only. Two things make that cheap and safe:
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,9 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from descend.errors import DataError, DivergenceError
+from descend.errors import DataError, DivergenceError, unknown
 from descend.train.callbacks.base import call_all, introduce
 from descend.train.feeds import Arrays, Steps, Stream, gather
+from descend.train.history import INTERRUPTED
 from descend.train.program import (
     EPOCHS_PER_CALL,
     all_finite,
@@ -41,6 +43,15 @@ from descend.train.task import Task
 
 STEPS_PER_CALL = 2048  # a call holds at most so many steps (or one epoch)
 SECONDS_PER_CALL = 0.02
+ON_INTERRUPT = ("return", "raise")
+
+
+class InterruptedWarning(UserWarning):
+    """Ctrl-C ended a training early, and the program goes on with what was reached.
+
+    `warnings.simplefilter("error", InterruptedWarning)` makes every training raise it instead, also
+    those of a sweep, an ensemble, a search or an estimator.
+    """
 
 
 def train(
@@ -57,6 +68,7 @@ def train(
     identity: dict[str, Any] | None = None,
     resume: str | Path | None = None,
     make_chunk: Callable[[Any, int], Arrays] | None = None,
+    on_interrupt: str = "return",
     due: Callable[[int], bool] = lambda epoch: True,
     verbose: int = 0,
 ) -> Run:
@@ -76,6 +88,8 @@ def train(
         identity: what tells this run from another in a checkpoint (seed, data, batch size).
         resume: a checkpoint to go on from; `state` then only gives the shapes.
         make_chunk: turns a piece of a Stream into Arrays (checked and weighted).
+        on_interrupt: what Ctrl-C does: "return" what was reached, with an InterruptedWarning, or
+            "raise". A second Ctrl-C raises at once.
         due: epoch -> whether its validation is made.
         verbose: what callbacks see in `self.params`.
 
@@ -85,7 +99,10 @@ def train(
     Raises:
         DivergenceError: a single run became non-finite; the error's `run` holds the last finite
             state.
+        KeyboardInterrupt: with on_interrupt="raise", after the callbacks' `on_train_end`.
     """
+    if on_interrupt not in ON_INTERRUPT:
+        raise unknown("on_interrupt", on_interrupt, ON_INTERRUPT)
     prepare()
     run = Run(state, epochs, members)
     run.epoch, run.model, run.identity = initial_epoch - 1, model, identity or {}
@@ -107,12 +124,29 @@ def train(
         else:
             _epochs(task, feed, run, validation)
     except KeyboardInterrupt:
-        run.history.stopped = f"interrupted after epoch {run.epoch + 1}"
+        run.history.stopped = f"{INTERRUPTED} after epoch {run.epoch + 1}"
     except BaseException:
         _end(run)  # files are closed and the best weights put back before the error goes on
         raise
     _end(run)
+    if run.history.interrupted:
+        _say_interrupted(run, on_interrupt)
     return run
+
+
+def _say_interrupted(run: Run, on_interrupt: str) -> None:
+    reached = f"after epoch {run.epoch + 1} of {run.epochs}"
+    if not len(run.history):
+        reached = "before its first epoch ended"
+    if on_interrupt == "raise":
+        raise KeyboardInterrupt(f"training was interrupted {reached}")
+    # not `warn`, which shows a text once: the next Ctrl-C is news again
+    warnings.warn_explicit(
+        f"training was interrupted (Ctrl-C) {reached}; what was reached by then is used",
+        InterruptedWarning,
+        "descend",
+        0,
+    )
 
 
 def _end(run: Run) -> None:

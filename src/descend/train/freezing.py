@@ -6,14 +6,12 @@ memory to keep, no decay and no penalty.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import jax
 
-from descend.errors import DescendError, unknown
 from descend.nn.graph import Graph
 
 Names = frozenset[tuple[str, str]]
@@ -48,25 +46,3 @@ def merged(
 ) -> dict[str, dict[str, Any]]:
     """`params` with the arrays of `changed` in their places."""
     return {layer: {**arrays, **changed.get(layer, {})} for layer, arrays in params.items()}
-
-
-def set_trainable(graph: Graph, names: Iterable[str], trainable: bool) -> None:
-    """Freeze layers of a graph, or let them be trained again; all of them where none is named.
-
-    Raises:
-        DescendError: a layer that is not there; nothing has then been changed.
-    """
-    chosen = list(names) or list(graph.layers)
-    for name in chosen:
-        if not isinstance(name, str):
-            raise DescendError(
-                f"freeze and unfreeze take names one by one, as freeze('dense', 'dense_1'); got "
-                f"{name!r}"
-            )
-        if name not in graph.layers:
-            raise unknown("layer", name, graph.layers)
-    changed = {name: graph.layers[name].with_trainable(trainable) for name in chosen}
-    graph.layers = {**graph.layers, **changed}
-    graph.nodes = tuple(
-        dataclasses.replace(node, layer=graph.layers[str(node.layer.name)]) for node in graph.nodes
-    )

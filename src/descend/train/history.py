@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+INTERRUPTED = "interrupted"  # how `stopped` begins after Ctrl-C
+
 
 class History:
     """What `fit` returns, as in Keras.
@@ -16,6 +18,7 @@ class History:
         epoch: the epochs' numbers, from 0.
         logged: the epochs in which each log was made.
         stopped: in words, why training ended before the last epoch; None if it did not.
+        interrupted: whether that was Ctrl-C.
     """
 
     def __init__(self) -> None:
@@ -23,6 +26,11 @@ class History:
         self.epoch: list[int] = []
         self.stopped: str | None = None
         self.logged: dict[str, list[int]] = {}
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the training."""
+        return (self.stopped or "").startswith(INTERRUPTED)
 
     def append(self, epoch: int, logs: dict[str, Any]) -> None:
         """Add one epoch."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import jax
+import numpy as np
 
+from descend.described import conforms
 from descend.errors import CheckpointError
-from descend.nn.graph import symbols_from_config
 from descend.nn.layers.base import Layer
+from descend.nn.rebuilding import symbols_from_config
 from descend.train import checkpoint
-from descend.train.history import History
 from descend.train.model import Model
 from descend.train.runtime import prepare
 
@@ -39,19 +40,40 @@ def load_with_extra(
     described, arrays = checkpoint.read(path)
     if described.get("model") is None:
         raise CheckpointError(f"{path} holds a run that is not of a model")
+    with checkpoint.understood(path, "description"):
+        return _made(path, described, arrays, custom)
+
+
+class Described(TypedDict):
+    """What a description says of a model."""
+
+    graph: dict[str, Any]
+    seed: int
+    compile: dict[str, Any] | None
+
+
+def _made(
+    path: str | Path,
+    described: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    custom: Mapping[str, type[Layer]] | None,
+) -> tuple[Model, dict[str, Any]]:
     whole = described["model"]
+    conforms(whole, Described, "the model")
     graph = whole["graph"]
+    conforms(graph["name"], str, "its name")
     model = Model(*symbols_from_config(graph, custom), name=graph["name"], seed=whole["seed"])
     prefix = "state/" if described["kind"] == "checkpoint" else ""
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     params = checkpoint.unflatten(arrays, shapes[0], f"{prefix}params", path)
     layers = checkpoint.unflatten(arrays, shapes[1], f"{prefix}layers", path)
-    model._weights = (params, layers)
+    checkpoint.require_numbers(arrays, f"{prefix}params", path)
+    checkpoint.require_numbers(arrays, f"{prefix}layers", path)
+    model._adopt(params, layers)
     if whole["compile"] is not None:
         model.compile(**whole["compile"])
     if "history" in described:
-        model.history = History()
-        model.history.history = described["history"]
-        model.history.epoch = described["epochs"]
-        model.history.logged = described.get("logged", {})
-    return model, described.get("extra", {})
+        model.history = checkpoint.history_of(described)
+    extra = described.get("extra", {})
+    conforms(extra, dict, "what travels along")
+    return model, extra

@@ -18,7 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, DescendError, unknown
+from descend.nn.rebuilding import symbols_over
 from descend.train import engine, prediction, rows
 from descend.train.feeds import Arrays
 from descend.train.history import History
@@ -210,7 +212,7 @@ def sweep(
         for i, member in zip(places, members, strict=True):
             member.settings = settings[i]
             found[i] = member
-        if (members[0].history.stopped or "").startswith("interrupted"):
+        if members[0].history.interrupted:
             break  # Ctrl-C: what has been trained so far is the result
     return Many([m for m in found if m is not None], len(groups))
 
@@ -224,6 +226,7 @@ def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) ->
     return Ensemble(many.members, many.groups)
 
 
+@aligned("x", "y", "sample_weight", "stratify")
 def cross_validate(
     model: Model,
     x: Any,
@@ -483,18 +486,15 @@ def own_history(run: Run, i: int) -> History:
 
 def _member_model(model: Model, states: Any, i: int) -> Model:
     """A model of its own with the weights of member i, and the numbers it was trained with."""
-    from descend.nn.graph import symbols_from_config
-
-    custom = {type(layer).__name__: type(layer) for layer in model.layers.values()}
     state = jax.tree.map(lambda a: a[i], states)
     task, old = model.task, model.task.hyper()
     swept = {n: float(v) for n, v in state.hyper.items() if np.float32(old[n]) != np.float32(v)}
     layers = model.with_numbers({n: swept[n] for n in model.numbers() if n in swept})
-    config = model.config() | {"layers": {n: layer.described() for n, layer in layers.items()}}
-    copy = Model(*symbols_from_config(config, custom), name=model.name, seed=model.seed)
-    copy._weights = (state.params, state.layers)
+    own = {name: layer.another() for name, layer in layers.items()}
+    copy = Model(*symbols_over(model, own), name=model.name, seed=model.seed)
+    copy._adopt(state.params, state.layers)
     rule = {n: swept[n] for n in task.optimizer.numbers() if n in swept}
-    copy.optimizer = task.optimizer.with_numbers(rule)
+    optimizer = task.optimizer.with_numbers(rule)
     mixup = swept.get("mixup", task.mixup)
-    copy._task = Supervised(copy, copy.optimizer, task.outputs, mixup)
+    copy._set_task(Supervised(copy, optimizer, task.outputs, mixup))
     return copy

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from descend.errors import DataError, DescendError, DivergenceError, NotFittedError
+from descend.errors import DataError, DescendError
 from descend.nn.graph import Graph
 from descend.nn.symbols import Input, Symbol
 from descend.train import checkpoint, compiling, engine, fitting, optimizers, prediction, rows
@@ -20,10 +20,8 @@ from descend.train.feeds import Arrays, Stream
 from descend.train.history import History
 from descend.train.program import evaluation, finished
 from descend.train.run import Run, Snapshot
-from descend.train.runtime import prepare, quick_compile
 from descend.train.seeds import default_seed
 from descend.train.supervised import Supervised
-from descend.train.task import State
 from descend.train.weights import Weighted
 
 
@@ -40,13 +38,19 @@ class Model(Weighted):
     `model.params` and `model.layer_state` are the present weights; the functional core
     (`model.init`, `model.apply`) leaves them alone.
 
-    A model called on symbols puts its layers behind them. If it has weights (it was trained, loaded
-    or used), the model that is made of these symbols starts from a copy of them:
+    The weights belong to the layers. Models over the same layers, also a model that was called on
+    symbols or stands in a Sequential, have one set of weights between them: what one of them
+    trains, sets or freezes, all of them have, as in Keras.
 
+        i = Input((784,)); code = Dense(32, "relu")(i); out = Dense(784, "sigmoid")(code)
+        encoder, autoencoder = Model(i, code), Model(i, out)    training one trains the other
         base = model.features("hidden2")
-        base.freeze()
+        base.trainable = False
         new = Sequential([base, Dense(5, "softmax")])
-        i = Input((784,)); new = Model(i, head(base(i)))        the same, with several layers
+
+    The weights are drawn when they are first needed, by the model that needs them, from its seed;
+    layers that have weights keep them. `clone_model` makes a model with weights of its own, and so
+    do sweep, ensemble and cross_validate for each of their members.
     """
 
     def __init__(
@@ -89,18 +93,9 @@ class Model(Weighted):
             DescendError: an unknown name (the nearest one is suggested), a missing loss.
         """
         outputs = compiling.outputs_of(self, loss, metrics, loss_weights)
-        self.optimizer = optimizers.get(optimizer)
-        self._task = Supervised(self, self.optimizer, outputs, compiling.mixup_of(self, mixup))
-        self._state = None
-
-    @property
-    def task(self) -> Supervised:
-        """The compiled Task; raises NotFittedError before `compile`."""
-        if self._task is None:
-            raise NotFittedError(
-                f"{self.name} has no loss yet: call compile(optimizer=..., loss=...)"
-            )
-        return self._task
+        rule = optimizers.get(optimizer)
+        mixing = compiling.mixup_of(self, mixup)
+        self._set_task(Supervised(self, rule, outputs, mixing))
 
     # -- training -----------------------------------------------------------------------------
 
@@ -125,6 +120,7 @@ class Model(Weighted):
         *,
         seed: int | None = None,
         resume: str | Path | None = None,
+        on_interrupt: str = "return",
     ) -> History:
         """Train for `epochs` passes over the rows.
 
@@ -153,16 +149,23 @@ class Model(Weighted):
                 seed by default. Rows are ordered by (seed, epoch): a second fit repeats the order
                 unless it gets another seed or goes on with `initial_epoch`.
             resume: a ModelCheckpoint file to go on from.
+            on_interrupt: what Ctrl-C does: "return" with the weights reached and an
+                `descend.train.engine.InterruptedWarning` (`history.interrupted` says so too), or
+                "raise" KeyboardInterrupt, the model keeping them. A second Ctrl-C raises at once.
 
         Returns:
             The History; also `model.history`.
 
         Raises:
             DataError, ShapeError: the data cannot be used; nothing has been trained.
+            DescendError: the model is in training already (a callback asks for it).
             DivergenceError: a NaN; the model keeps the last finite weights.
             CheckpointError: `resume` cannot be used.
+            KeyboardInterrupt: see `on_interrupt`.
         """
         task = self.task
+        if self._run is not None:
+            raise DescendError(f"{self.name} is in training; fit it again when that has ended")
         anew = seed is not None
         seed = rows.require_seed(self.seed if seed is None else seed)
         rows.require_epochs(epochs, initial_epoch)
@@ -189,7 +192,7 @@ class Model(Weighted):
         if "data" not in identity and (resume is not None or goes_on):
             identity = identity | {"data": rows.fingerprint(fed.feed.data)}
         state = self.start_state(task, seed)
-        if anew and self._state is not None:
+        if anew and self._drawn:
             state = state._replace(key=jax.random.split(jax.random.key(seed))[1])
         shown = [Progress(verbose)] if verbose else []
         try:
@@ -205,44 +208,24 @@ class Model(Weighted):
                 identity=identity,
                 resume=resume,
                 make_chunk=fed.make_chunk,
+                on_interrupt=on_interrupt,
                 verbose=verbose,
                 due=due,
             )
-        except DivergenceError as error:
-            self._take(error.run)
-            raise
-        except BaseException:  # a callback failed: keep what was reached
-            if self._run is not None and len(self._run.history):
+        except BaseException:  # it diverged, or a callback failed: keep what was reached
+            if self._run is not None:
                 self._take(self._run)
-            self._run = None
             raise
         self._take(run)
         return run.history
 
-    def start_state(self, task: Supervised, seed: int) -> State:
-        """The state to train from, its weights drawn from `seed` where there are none yet."""
-        prepare()
-        if self._run is not None:  # a callback evaluates
-            return self._run.state
-        if self._state is not None:
-            return self._state
-        if self._weights is None:
-            draw = jax.jit(
-                lambda s, hyper: task.init(jax.random.key(s), hyper),
-                compiler_options=quick_compile(),
-            )
-            return draw(seed, task.hyper())
-        noise = jax.random.split(jax.random.key(seed))[1]
-        return task.start(*self._weights, noise, task.hyper())
-
     def _take(self, run: Run) -> None:
-        self._run = None
         leaf = jax.tree.leaves(run.state.params)[0]
         if len(leaf.sharding.device_set) > 1:  # one copy where training held one on each device
             run.snapshot = Snapshot.of(jax.device_put(run.state, jax.devices()[0]))
-        self._state = run.state
-        self._weights = (run.state.params, run.state.layers)
-        self.history = run.history
+        self._leave()
+        if len(run.history):
+            self.history = run.history
 
     def whole_feed(self, data: Any, size: int, where: str) -> Any:
         """A feed of all rows for an evaluation; in the stateful layers' batches where there are."""
@@ -282,6 +265,7 @@ class Model(Weighted):
         """
         task, callbacks = self.task, listed(callbacks)
         feeds = fitting.evaluated(self, x, y, sample_weight, batch_size, steps)
+        self._present()
         state = self.start_state(task, self.seed)
         introduce(callbacks, self, epochs=1, steps=steps, verbose=shown_as(verbose))
         call_all(callbacks, "on_test_begin", {})
@@ -445,4 +429,4 @@ class _Follow(Callback):
     def set_run(self, run):
         """Point the model at the run."""
         self.run = run
-        self._model._run = run
+        self._model._enter(run)

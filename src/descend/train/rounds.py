@@ -113,7 +113,7 @@ class Rounds:
             members=len(self._active),
             model=self.model,
         )
-        self.interrupted = (run.history.stopped or "").startswith("interrupted")
+        self.interrupted = run.history.interrupted
         assert run.active is not None
         self._state, self._active = here.state, run.active
         self._held = stop.saved()

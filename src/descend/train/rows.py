@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, ShapeError, unknown
 from descend.nn.graph import Graph
 from descend.nn.losses import SparseCategoricalCrossentropy
@@ -30,6 +31,7 @@ class UnlikeTailWarning(UserWarning):
     """The rows that `validation_split` takes look different from the rest."""
 
 
+@aligned("x", "y", "sample_weight")
 def make_rows(
     graph: Graph,
     outputs: tuple[Output, ...],

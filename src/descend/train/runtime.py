@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from pathlib import Path
 
 import jax
 
-CACHE_BYTES = 512 * 2**20
+from descend.train.program_cache import use_cache
+
 # In programs of less than so many parameters the compiler's care costs more than it gives.
 SMALL = 100_000
 
@@ -23,7 +23,7 @@ def prepare() -> None:
     programs: whoever can write it can run code, so it lies in the user's own folder, mode 700.
     """
     if jax.config.values.get("jax_compilation_cache_dir") is None:
-        _cache(os.environ.get("DESCEND_CACHE", ""))
+        use_cache(os.environ.get("DESCEND_CACHE", ""))
     chosen = "JAX_NUM_CPU_DEVICES" in os.environ or (
         "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     )
@@ -35,25 +35,6 @@ def prepare() -> None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _cache(choice: str) -> None:
-    if choice.lower() == "off":
-        return
-    if choice:
-        folder = Path(choice).expanduser()
-    else:
-        import platformdirs
-
-        folder = Path(platformdirs.user_cache_dir("descend")) / "compiled"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:
-        return  # a read-only home: every run compiles, nothing else changes
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_compilation_cache_max_size", CACHE_BYTES)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @functools.cache

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.errors import DescendError, unknown
-from descend.nn.graph import Graph, Node
-from descend.nn.layers.base import Arrays
-from descend.nn.symbols import Input, connect
-from descend.train import freezing
+from descend.errors import DescendError, NotFittedError, unknown
+from descend.nn.graph import Graph, Node, require_same_arrays
+from descend.nn.layers.base import Arrays, Layer
+from descend.nn.layers.guarded import Guarded
+from descend.nn.layers.identity import Identity, claim, switch, switches
+from descend.nn.symbols import entered
+from descend.train.optimizers import Optimizer
 from descend.train.run import Run
 from descend.train.runtime import prepare, quick_compile
 from descend.train.supervised import Supervised
@@ -25,8 +27,36 @@ if TYPE_CHECKING:
 Weights = tuple[dict[str, Arrays], dict[str, Arrays]]  # parameters, what layers remember
 
 
-class Weighted(Graph):
-    """A Graph that holds weights; the base of `Model`, which says what the arguments are."""
+# what an attribute of Keras's models does here
+_INSTEAD = {
+    **dict.fromkeys(
+        ("loss", "metrics", "loss_weights", "compiled_loss", "compiled_metrics"),
+        "They are chosen by compile(optimizer=..., loss=..., metrics=...).",
+    ),
+    "optimizer": "The rule is chosen by compile(optimizer=...); its rate can be set: "
+    "model.optimizer.learning_rate = .01.",
+    **dict.fromkeys(
+        ("run_eagerly", "jit_compile", "train_function", "test_function", "predict_function"),
+        "Every step is traced and compiled; descend.glass shows its numbers.",
+    ),
+    **dict.fromkeys(
+        ("train_step", "test_step", "call"),
+        "The step is the compiled Task's; a loss, a metric, a layer or a callback of one's own is "
+        "given to compile, to the network or to fit.",
+    ),
+    "weights": "Weights are put in by set_weights([...]) or model.params = {...}.",
+    "dtype": "Mixed precision is chosen when the model is made: compute_dtype='bfloat16'.",
+    "dtype_policy": "Mixed precision is chosen when the model is made: compute_dtype='bfloat16'.",
+    "_name": "It is given when the model is made: name=....",
+}
+
+
+class Weighted(Graph, Guarded):
+    """A Graph whose layers have weights; the base of `Model`, which says what the arguments are.
+
+    The weights are the layers' own (`Layer.identity`): a network gathers them where it uses them,
+    and hands back what it has trained. Networks over the same layers so see one set of weights.
+    """
 
     def __init__(
         self, inputs: Any, outputs: Any, name: str, seed: int, compute_dtype: str | None
@@ -35,60 +65,125 @@ class Weighted(Graph):
         super().__init__(inputs, outputs, name, compute_dtype)
         self.seed = seed
         self._task: Supervised | None = None
-        self._weights: Weights | None = None
-        self._state: State | None = None
+        self._state: State | None = None  # memory and numbers of the last fit, without weights
         self._run: Run | None = None
-        self._given = self._gathered()
+        self._sources: dict[str, Any] = {}  # where layers' weights were read before this run
+        self._seen = -1  # Identity.switched, when it was last asked who is frozen
+        self._switches: tuple[Any, ...] = ()
+        self._identities = {name: layer.identity for name, layer in self.layers.items()}
+        self._brought = self._join()
+        self._claimed = False
+
+    # -- attributes ---------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """How messages call this model."""
+        return f"model {self.name!r}"
+
+    def _set(self, name: str, value: Any) -> None:
+        if name in ("history", "name", "seed", "stop_training"):
+            object.__setattr__(self, name, value)
+        else:
+            super()._set(name, value)
+
+    def _instead(self, name: str) -> str:
+        return _INSTEAD.get(
+            name,
+            "What can be set is trainable, params, name, seed and stop_training, and names that "
+            "begin with an underscore.",
+        )
 
     # -- where weights come from --------------------------------------------------------------
+
+    def _join(self) -> frozenset[str]:
+        """The layers that have weights already; raises where they cannot be shared."""
+        for node in self.nodes:
+            identity = node.layer.identity
+            if identity.input_shape is None:
+                identity.input_shape = node.input_shape
+            require_same_arrays(node.layer, identity.input_shape, node.input_shape)
+        return frozenset(name for name, one in self._identities.items() if one.drawn)
 
     def init(self, key: jax.Array) -> Weights:
         """Draw parameters and layer states, but for those that are not to be drawn.
 
-        These are layers that came with a network that had weights (see `Model`), and the frozen
-        arrays of a network that has weights: every member of a sweep or an ensemble has them.
+        These are layers that had weights when this network was made of them (see `Model`), and the
+        frozen arrays of a network that has weights: every member of a sweep or an ensemble has
+        them.
         """
         drawn = super().init(key)
-        for fresh, given, frozen in zip(drawn, self._given, self._frozen(), strict=True):
-            for held in (given, frozen):
-                for layer, arrays in held.items():
-                    fresh[layer] = {**fresh[layer], **arrays}
+        for name, identity in self._identities.items():
+            if not identity.drawn:
+                continue
+            layer, brought = self.layers[name], name in self._brought
+            for fresh, arrays in zip(drawn, identity.present(), strict=True):
+                if fresh is drawn[1] and layer.carries:
+                    continue
+                stay = {a: v for a, v in arrays.items() if brought or not layer.trains(a)}
+                if stay:
+                    fresh[name] = {**fresh[name], **stay}
         return drawn
 
-    def _gathered(self) -> Weights:
-        """The weights of layers that stood in other networks before."""
-        found: Weights = ({}, {})
-        for layer, origin in self.origins:
-            if not isinstance(origin, Weighted):
-                continue
-            for mine, theirs in zip(found, origin._known(), strict=True):
-                arrays = theirs.get(layer, {})
-                if any(mine.get(layer, arrays)[name] is not a for name, a in arrays.items()):
-                    raise DescendError(
-                        f"{self.name}: layer {layer!r} comes from two networks that have "
-                        "different weights for it. Build one of them from layers of its own."
-                    )
-                if arrays and not (mine is found[1] and self.layers[layer].carries):
-                    mine[layer] = arrays
-        return found
+    def _claim(self) -> None:
+        """Raise DescendError where a layer has its weights inside another one."""
+        for layer in () if self._claimed else self.layers.values():
+            claim(layer, layer.identity, self.name)
+        self._claimed = True
 
-    def _known(self) -> Weights:
-        """The weights that there are: all, or those that came along while nothing is drawn."""
-        drawn = self._run is not None or self._weights is not None
-        return self._present() if drawn else self._given
+    def _draw(self, seed: int) -> None:
+        """Draw the weights of layers that have none."""
+        prepare()
+        drawn = jax.jit(
+            lambda seed: Graph.init(self, jax.random.split(jax.random.key(seed))[0]),
+            compiler_options=quick_compile(),
+        )(seed)
+        for name, identity in self._identities.items():
+            if not identity.drawn:
+                identity.params, identity.state = (part.get(name, {}) for part in drawn)
 
-    def _frozen(self) -> Weights:
-        """The frozen arrays, and states of frozen layers, of the present weights."""
-        found: Weights = ({}, {})
-        if self._run is None and self._weights is None:
-            return found
-        for held, part in zip(self._present(), found, strict=True):
-            for name, arrays in held.items():
-                layer = self.layers[name]
-                kept = {a: value for a, value in arrays.items() if not layer.trains(a)}
-                if kept and not (part is found[1] and layer.carries):
-                    part[name] = kept
-        return found
+    @property
+    def _drawn(self) -> bool:
+        return all(identity.drawn for identity in self._identities.values())
+
+    def start_state(self, task: Supervised, seed: int) -> State:
+        """The state to train from, its weights drawn from `seed` where there are none yet."""
+        prepare()
+        self._claim()
+        new = [n for n, one in self._identities.items() if not one.drawn]
+        if new and len(new) == len(self._identities) - len(self._brought):
+            draw = jax.jit(
+                lambda s, hyper: task.init(jax.random.key(s), hyper),
+                compiler_options=quick_compile(),
+            )
+            return draw(seed, task.hyper())
+        if new:
+            self._draw(seed)
+        params, layers = self._present()
+        state = self._state if self._run is None else self._run.state  # a callback evaluates
+        if state is not None:
+            return state._replace(params=params, layers=layers)
+        noise = jax.random.split(jax.random.key(seed))[1]
+        return task.start(params, layers, noise, task.hyper())
+
+    # -- a fit --------------------------------------------------------------------------------
+
+    def _enter(self, run: Run) -> None:
+        """Let the weights be those of a run, for all networks over these layers."""
+        self._run = run
+        self._sources = {name: one.source for name, one in self._identities.items()}
+        for name, identity in self._identities.items():
+            identity.source = (run, name)
+
+    def _leave(self) -> None:
+        """The run is over; the layers keep what it has reached, if that is an epoch."""
+        assert self._run is not None
+        run, self._run = self._run, None
+        for name, source in self._sources.items():
+            self._identities[name].source = source
+        if len(run.history):
+            self._adopt(run.state.params, run.state.layers)
+            self._state = run.state._replace(params=None, layers=None)
 
     # -- the present weights ------------------------------------------------------------------
 
@@ -111,23 +206,32 @@ class Weighted(Graph):
         return self._present()[1]
 
     def _present(self) -> tuple[Any, Any]:
-        if self._run is not None:
-            return self._run.state.params, self._run.state.layers
-        if self._weights is None:
-            prepare()
-            self._weights = jax.jit(
-                lambda seed: self.init(jax.random.split(jax.random.key(seed))[0]),
-                compiler_options=quick_compile(),
-            )(self.seed)
-        return self._weights
+        self._claim()
+        if not self._drawn:
+            self._draw(self.seed)
+        arrays = {name: identity.present() for name, identity in self._identities.items()}
+        return (
+            {name: params for name, (params, _) in arrays.items() if params},
+            {name: state for name, (_, state) in arrays.items() if state},
+        )
 
     def _adopt(self, params: Any, layers: Any) -> None:
-        if self._run is not None:  # a callback sets weights
-            self._run.state = self._run.state._replace(params=params, layers=layers)
-            return
-        self._weights = (params, layers)
-        if self._state is not None:
-            self._state = self._state._replace(params=params, layers=layers)
+        """Give the layers these arrays, those of a run where one is going on over them."""
+        runs: dict[int, tuple[Any, dict[str, Any], dict[str, Any]]] = {}
+        for name, identity in self._identities.items():
+            mine = params.get(name, {}), layers.get(name, {})
+            if identity.source is None:
+                identity.params, identity.state = mine
+                continue
+            run, there = identity.source
+            parts = runs.setdefault(id(run), (run, {}, {}))[1:]
+            for part, arrays in zip(parts, mine, strict=True):
+                if arrays:
+                    part[there] = arrays
+        for run, own, remembered in runs.values():
+            run.state = run.state._replace(
+                params={**run.state.params, **own}, layers={**run.state.layers, **remembered}
+            )
 
     def get_weights(self) -> list[np.ndarray]:
         """All arrays in the order of the layers, as numpy: parameters, then running statistics."""
@@ -153,21 +257,33 @@ class Weighted(Graph):
 
     # -- frozen layers and learned features ---------------------------------------------------
 
-    def freeze(self, *layers: str) -> None:
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes any layer; False freezes, True unfreezes all of them."""
+        return any(layer.trainable for layer in self.layers.values())
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        if not isinstance(trainable, bool):
+            raise DescendError(f"{self.name}: trainable must be True or False, got {trainable!r}")
+        self._set_trainable((), trainable)
+
+    def freeze(self, *layers: str | Layer) -> None:
         """Let training leave layers as they are: Keras's `trainable = False`.
 
-            model.freeze()                      all layers
+            model.freeze()                      all layers; model.trainable = False is the same
             model.freeze("conv2d", "dense")     these
-            model.freeze(*base.layers)          those that came from another network
+            base.freeze()                       in every network that base is a part of
 
         A frozen layer's arrays get no gradient (it is not computed), no decay, no penalty, and the
         update rule keeps no memory for them; batch normalisation uses its moving statistics and
         keeps them; dropout stays random, as in Keras. A block or a wrapper is frozen with all
-        inside it. It holds at once: a model that is compiled stays compiled (Keras wants another
-        `compile`), and the update rule's memory starts afresh, as after `compile`.
+        inside it. It holds at once, in every network over the layer: a model that is compiled stays
+        compiled (Keras wants another `compile`), and where other arrays are trained than before,
+        the update rule's memory starts afresh, as after `compile`.
 
         Raises:
-            DescendError: no layer of that name (the nearest is suggested); the model is in
+            DescendError: no layer of that name (the nearest is suggested); the layer is in
                 training.
 
         Source: hull-2023, "Deep Learning Representations"; with the feature map phi_beta fixed, as
@@ -175,19 +291,50 @@ class Weighted(Graph):
         """
         self._set_trainable(layers, False)
 
-    def unfreeze(self, *layers: str) -> None:
+    def unfreeze(self, *layers: str | Layer) -> None:
         """Let training change layers again, all of them where none is named; see `freeze`."""
         self._set_trainable(layers, True)
 
-    def _set_trainable(self, names: Iterable[str], trainable: bool) -> None:
-        if self._run is not None:
-            raise DescendError(
-                f"{self.name} is in training; freeze and unfreeze layers between two calls of fit"
+    def _set_trainable(self, chosen: Sequence[str | Layer], trainable: bool) -> None:
+        own = {id(identity): name for name, identity in self._identities.items()}
+        names = []
+        for given in chosen or self.layers:
+            name = own.get(id(given.identity)) if isinstance(given, Layer) else given
+            if not isinstance(given, (str, Layer)):
+                raise DescendError(
+                    "freeze and unfreeze take names or layers one by one, as freeze('dense', "
+                    f"'dense_1'); got {given!r}"
+                )
+            if name not in self.layers:
+                raise unknown("layer", getattr(given, "name", given), self.layers)
+            names.append(name)
+        for name in names:
+            switch(self.layers[name], trainable)
+
+    @property
+    def task(self) -> Supervised:
+        """The compiled Task; raises NotFittedError before `compile`."""
+        if self._task is None:
+            raise NotFittedError(
+                f"{self.name} has no loss yet: call compile(optimizer=..., loss=...)"
             )
-        freezing.set_trainable(self, names, trainable)
-        self._state = None
-        if (task := self._task) is not None:
-            self._task = Supervised(self, task.optimizer, task.outputs, task.mixup)
+        if self._seen != Identity.switched:  # some layer, somewhere
+            self._seen, before = Identity.switched, self._switches
+            self._switches = tuple(map(switches, self.layers.values()))
+            if self._switches != before:
+                task = self._task
+                self._set_task(Supervised(self, task.optimizer, task.outputs, task.mixup))
+        return self._task
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The update rule."""
+        return self.task.optimizer
+
+    def _set_task(self, task: Supervised | None) -> None:
+        self._task, self._state = task, None
+        self._seen = Identity.switched
+        self._switches = tuple(map(switches, self.layers.values()))
 
     def features(self, layer: str | None = None) -> Model:
         """What the network has learned: a Model of its own, up to a layer's output.
@@ -195,10 +342,10 @@ class Weighted(Graph):
             base = model.features("hidden2")
             base.predict(x)                                     the features of rows x
             base.freeze()
-            new = Sequential([base, Dense(5, "softmax")])       the weights come along
+            new = Sequential([base, Dense(5, "softmax")])       over the same layers
 
-        Layers keep their names and are frozen where they are frozen here. The weights are the
-        present ones: what either model is trained to later stays its own.
+        The layers are this network's own: they keep their names, and what either model is trained
+        to, or frozen to, holds for both. `clone_model` copies.
 
         Args:
             layer: whose output; "name@2" at its second use, where a layer is shared. None: what
@@ -215,13 +362,16 @@ class Weighted(Graph):
         """
         from descend.train.model import Model
 
-        present = self._present()
+        self._present()  # drawn as this network draws them
         target = self._before_output() if layer is None else self._use(layer)
-        inputs, outputs = self._up_to(target)
-        found = Model(inputs, outputs, f"{self.name}_{target.layer.name}", self.seed)
-        held = [{n: part[n] for n in found.layers if n in part} for part in present]
-        found._weights = (held[0], held[1])
-        return found
+        inputs = entered(target.symbols, self._inputs)
+        outputs = target.symbols
+        return Model(
+            inputs[0] if len(inputs) == 1 else inputs,
+            outputs[0] if len(outputs) == 1 else outputs,
+            f"{self.name}_{target.layer.name}",
+            self.seed,
+        )
 
     def _use(self, name: str) -> Node:
         """The node of a use of a layer: "name", or "name@2" for the second."""
@@ -245,25 +395,3 @@ class Weighted(Graph):
                 f"{', '.join(self.layers)}"
             )
         return node
-
-    def _up_to(self, target: Node) -> tuple[Any, Any]:
-        """The symbols of what is needed of the inputs, and of the target's output(s)."""
-        values: list[Any] = [
-            Input(s.shape, name=n, dtype=s.dtype)
-            for n, s in zip(self.input_names, self._inputs, strict=True)
-        ]
-        nodes = self.nodes[: self.nodes.index(target) + 1]
-        for node in nodes:
-            given = [values[i] for i in node.sources]
-            made = connect(node.layer, given if len(given) > 1 else given[0])
-            values += made if isinstance(made, list) else [made]
-        needed = set(target.sources)
-        for node in reversed(nodes):
-            if needed & set(range(node.place, node.place + len(node.output_shapes))):
-                needed |= set(node.sources)
-        inputs = [values[i] for i in range(len(self.input_names)) if i in needed]
-        outputs = values[target.place :]
-        return (
-            inputs[0] if len(inputs) == 1 else inputs,
-            outputs[0] if len(outputs) == 1 else outputs,
-        )

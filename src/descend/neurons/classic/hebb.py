@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from descend.alignment import aligned
 from descend.errors import DataError, DescendError, DivergenceError, unknown
 from descend.neurons.classic.progress import progress_bar
 from descend.neurons.classic.reading import read_rows, require_count, require_positive
@@ -148,6 +149,7 @@ class HebbAssociator(BaseEstimator):
         self.decay = decay
         self.threshold = threshold
 
+    @aligned("X", "y")
     def fit(self, X: Any, y: Any, start: Any = None) -> Self:
         """Live through moments, in their order.
 

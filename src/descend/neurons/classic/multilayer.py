@@ -21,6 +21,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from descend.alignment import Scored, aligned
 from descend.errors import DataError, DescendError, DivergenceError, ShapeError, unknown
 from descend.neurons.classic import scratch
 from descend.neurons.classic.progress import progress_bar
@@ -183,7 +184,7 @@ class _Scratch(BaseEstimator):
         return scratch.forwards(x, self.weights_, self.outtype, self.beta)[-1]
 
 
-class ScratchClassifier(ClassifierMixin, _Scratch):
+class ScratchClassifier(Scored, ClassifierMixin, _Scratch):
     """The lecture's multi-layer perceptron for classes, without automatic differentiation.
 
     Args:
@@ -214,6 +215,8 @@ class ScratchClassifier(ClassifierMixin, _Scratch):
     Source: scheidegger-2020, "BUILDING AN MLP FROM SCRATCH" (The Multi-layer Perceptron Algorithm).
     """
 
+    @aligned("X", "y")
+    @aligned("validation")
     def fit(
         self,
         X: Any,
@@ -258,7 +261,7 @@ class ScratchClassifier(ClassifierMixin, _Scratch):
         return y / y.sum(axis=1, keepdims=True)
 
 
-class ScratchRegressor(RegressorMixin, _Scratch):
+class ScratchRegressor(Scored, RegressorMixin, _Scratch):
     """The lecture's multi-layer perceptron for numbers, without automatic differentiation.
 
     Args:
@@ -307,6 +310,8 @@ class ScratchRegressor(RegressorMixin, _Scratch):
             verbose=verbose,
         )
 
+    @aligned("X", "y")
+    @aligned("validation")
     def fit(
         self,
         X: Any,

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from descend.alignment import Scored, aligned
 from descend.errors import DescendError, unknown
 from descend.neurons.classic.planes import InseparableError, Separability, separability
 from descend.neurons.classic.progress import progress_bar
@@ -32,7 +33,7 @@ SMALL = 0.05  # the first weights lie between -SMALL and SMALL
 AT_ONCE = 32  # rows whose sums are computed together; those behind a mistake are computed again
 
 
-class Perceptron(ClassifierMixin, BaseEstimator):
+class Perceptron(Scored, ClassifierMixin, BaseEstimator):
     """One layer of threshold neurons, learned by the perceptron rule.
 
     Args:
@@ -91,6 +92,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @aligned("X", "y")
     def fit(self, X: Any, y: Any) -> Self:
         """Learn.
 

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
+from descend.alignment import aligned
 from descend.errors import DataError
 from descend.neurons.classic.reading import with_bias
 
@@ -109,6 +110,7 @@ class InseparableError(DataError):
         self.certificate = certificate
 
 
+@aligned("X", "t")
 def separability(X: Any, t: Any, bias_input: float | None = 1.0) -> Separability:
     """Whether one threshold neuron can be right on every row.
 

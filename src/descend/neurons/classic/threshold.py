@@ -15,11 +15,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array
 
+from descend.alignment import Scored
 from descend.errors import DataError, ShapeError
 from descend.neurons.classic.reading import read_rows
 
 
-class _Fixed(ClassifierMixin, BaseEstimator):
+class _Fixed(Scored, ClassifierMixin, BaseEstimator):
     """Units whose weights are given, not learned: `fit` only checks that the rows fit them."""
 
     def _inputs(self) -> int:

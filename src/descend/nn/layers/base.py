@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,6 +16,9 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
 from descend.nn import activations, initializers, regularizers
+from descend.nn.layers.arguments import LayerType
+from descend.nn.layers.guarded import Guarded
+from descend.nn.layers.identity import Identity, identity_of, share, switch
 
 Shape = tuple[int, ...]
 Arrays = dict[str, Any]
@@ -27,10 +30,20 @@ _CODECS: dict[str, tuple[Callable, Callable]] = {
     "regularizer": (regularizers.describe, regularizers.get),
 }
 REGISTRY: dict[str, type[Layer]] = {}
+# What calling a layer does while the `call` of a layer around it runs (see nn/layers/running.py)
+CALLED_INSIDE: ContextVar[Callable | None] = ContextVar("CALLED_INSIDE", default=None)
+_UNWRITTEN = """{name} says nowhere what it computes. Write it as `call`, in jax.numpy:
+
+    class {name}(Layer):
+        def call(self, x):
+            return 2 * x
+
+or, as a frozen dataclass, as apply(self, params, state, x, *, key=None, training=False), which \
+returns (output, state)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layer:
+class Layer(Guarded, metaclass=LayerType):
     """A frozen description of hyperparameters with three pure functions.
 
         build(input_shape)                                     -> output shape, no batch axis
@@ -40,7 +53,8 @@ class Layer:
     Shapes leave out the batch axis, which comes first in arrays; channels come last. A layer of
     several inputs takes tuples of shapes and of arrays, one of several outputs returns them. The
     arrays of a layer inside a layer are named "inner.kernel". Calling a layer on the symbol of an
-    `Input` puts it into a graph; the same object called twice shares its weights.
+    `Input` puts it into a graph. One layer object is one set of weights (`identity`), however often
+    it is called and in however many networks it stands: what one of them trains, all have.
 
     A mask says which steps of a sequence are real: booleans (batch, time). A layer with `uses_mask`
     gets it as `apply(..., mask=)`; `output_mask` says what becomes of it.
@@ -51,7 +65,10 @@ class Layer:
             own dtype (mixed precision). None: the dtype of the arrays.
         trainable: False freezes the layer, and all layers inside it: training leaves its arrays as
             they are and computes no gradient for them; batch normalisation uses (and keeps) its
-            moving statistics. Dropout stays random in training, as in Keras.
+            moving statistics. Dropout stays random in training, as in Keras. It may be set later
+            too, `layer.trainable = False`: at once, for every network that the layer stands in.
+
+    No other attribute may be set: a layer's hyperparameters are given when it is made.
     """
 
     name: str | None = None
@@ -77,6 +94,8 @@ class Layer:
     carries: ClassVar[bool] = False
     # True where `apply` takes `tap`, for what lies inside the layer (see nn/layers/tapping.py)
     taps: ClassVar[bool] = False
+    # True where the layers that the fields hold are patterns, which are copied and not used
+    copies: ClassVar[bool] = False
     # fields holding a number that a sweep may vary; they reach `apply` as traced arrays
     swept: ClassVar[tuple[str, ...]] = ()
 
@@ -91,6 +110,8 @@ class Layer:
             REGISTRY[cls.__name__] = cls
 
     def __post_init__(self) -> None:
+        if type(self).apply is Layer.apply:
+            raise DescendError(_UNWRITTEN.format(name=type(self).__name__))
         if self.compute_dtype is not None:
             object.__setattr__(self, "compute_dtype", _float_dtype(self, self.compute_dtype))
         for field in dataclasses.fields(self):
@@ -98,12 +119,8 @@ class Layer:
             if kind in _CODECS:
                 value = _CODECS[kind][1](getattr(self, field.name))
                 object.__setattr__(self, field.name, value)
-        if not isinstance(self.trainable, bool):
-            raise DescendError(
-                f"{type(self).__name__}: trainable must be True or False, got {self.trainable!r}"
-            )
-        if not self.trainable:
-            for name, value in _inside(self, trainable=False).items():
+        if not _whether(self, self.trainable):
+            for name, value in _inside(self, lambda layer: layer.with_trainable(False)).items():
                 object.__setattr__(self, name, value)
 
     # -- the contract -------------------------------------------------------------------------
@@ -162,10 +179,29 @@ class Layer:
         fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
         return {name: value for name, value in fields if isinstance(value, Layer)}
 
+    def parts(self) -> Iterator[Layer]:
+        """The layers inside, also those of networks."""
+        yield from self.inner().values()
+
     def with_trainable(self, trainable: bool) -> Layer:
         """This layer and all inside it, trained or frozen."""
-        changes = {"trainable": trainable, **_inside(self, trainable)}
-        return dataclasses.replace(self, **changes)
+        inside = _inside(self, lambda layer: layer.with_trainable(trainable))
+        return self.with_fields(trainable=trainable, **inside)
+
+    @property
+    def identity(self) -> Identity:
+        """What this layer shares with all networks that it stands in: its weights."""
+        return identity_of(self)
+
+    def another(self) -> Layer:
+        """A layer that is described alike, with weights of its own."""
+        return dataclasses.replace(self, **_inside(self, lambda layer: layer.another()))
+
+    def with_fields(self, **changes: Any) -> Layer:
+        """This layer with other fields, and still the same one: its weights are shared."""
+        layer = dataclasses.replace(self, **changes)
+        share(self.identity, layer)
+        return layer
 
     def trains(self, array: str) -> bool:
         """Whether training changes the parameter of that name; asked after `init`."""
@@ -177,6 +213,9 @@ class Layer:
         """Put this layer behind the symbols `inputs`; returns the symbol of its output."""
         from descend.nn.symbols import connect
 
+        inside = CALLED_INSIDE.get()
+        if inside is not None:
+            return inside(self, inputs)
         return connect(self, inputs)
 
     # -- numbers that a sweep may vary --------------------------------------------------------
@@ -209,6 +248,25 @@ class Layer:
                 changes[field] = value
         return dataclasses.replace(self, **changes) if changes else self
 
+    # -- attributes ---------------------------------------------------------------------------
+
+    def _set(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            switch(self, _whether(self, value))
+        else:
+            super()._set(name, value)
+
+    def _instead(self, name: str) -> str:
+        if name in ("kernel", "bias", "gamma", "beta", "weights", "embeddings"):
+            return "Weights are put in by layer.set_weights([...])."
+        if name in {f.name for f in dataclasses.fields(self)} | {"_name"}:
+            given = name.lstrip("_")
+            return f"It is given when the layer is made: {type(self).__name__}(..., {given}=...)."
+        return (
+            "What a layer does is said when it is made; afterwards `trainable` can be set, and "
+            "names that begin with an underscore."
+        )
+
     # -- description --------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
@@ -217,12 +275,13 @@ class Layer:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             kind = field.name.rsplit("_", 1)[-1]
-            if isinstance(value, Layer):
-                value = value.described()
-            elif isinstance(value, tuple) and value and isinstance(value[0], Layer):
-                value = [layer.described() for layer in value]
-            result[field.name] = _CODECS[kind][0](value) if kind in _CODECS else value
+            write = _CODECS[kind][0] if kind in _CODECS else write_value
+            result[field.name] = write(value)
         return result
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras's name of `config`."""
+        return self.config()
 
     def described(self) -> dict[str, Any]:
         """Class and `config`, from which `layer_from` makes the layer again."""
@@ -231,7 +290,7 @@ class Layer:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """The layer that `config` describes; raises DescendError on unknown or bad fields."""
-        values = {name: _read(value) for name, value in config.items()}
+        values = {name: read_value(value) for name, value in config.items()}
         try:
             return cls(**values)
         except TypeError as error:
@@ -283,26 +342,41 @@ def layer_from(
 _custom: ContextVar[Mapping[str, type[Layer]] | None] = ContextVar("_custom", default=None)
 
 
-def _read(value: Any) -> Any:
+def write_value(value: Any) -> Any:
+    """A field's value for JSON: layers by their description."""
+    if isinstance(value, Layer):
+        return value.described()
+    if isinstance(value, tuple) and value and isinstance(value[0], Layer):
+        return [layer.described() for layer in value]
+    return value
+
+
+def read_value(value: Any) -> Any:
     """A field's value from JSON: layers, and tuples that JSON made lists."""
     if isinstance(value, Mapping) and set(value) == {"class", "config"}:
         return layer_from(value)
     if isinstance(value, list) and all(isinstance(v, (int, float, list, Mapping)) for v in value):
-        return tuple(_read(v) for v in value)  # not [name, fields] of an initializer
+        return tuple(read_value(v) for v in value)  # not [name, fields] of an initializer
     return value
 
 
-def _inside(layer: Layer, trainable: bool) -> dict[str, Any]:
-    """The fields of a layer that hold layers, these trained or frozen."""
+def _whether(layer: Layer, trainable: Any) -> bool:
+    if not isinstance(trainable, bool):
+        raise DescendError(
+            f"{type(layer).__name__}: trainable must be True or False, got {trainable!r}"
+        )
+    return trainable
+
+
+def _inside(layer: Layer, change: Callable[[Layer], Layer]) -> dict[str, Any]:
+    """The fields of a layer that hold layers, these changed."""
     found: dict[str, Any] = {}
     for field in dataclasses.fields(layer):
         value = getattr(layer, field.name)
         if isinstance(value, Layer):
-            found[field.name] = value.with_trainable(trainable)
+            found[field.name] = change(value)
         elif isinstance(value, (tuple, list)) and any(isinstance(v, Layer) for v in value):
-            found[field.name] = tuple(
-                v.with_trainable(trainable) if isinstance(v, Layer) else v for v in value
-            )
+            found[field.name] = tuple(change(v) if isinstance(v, Layer) else v for v in value)
     return found
 
 

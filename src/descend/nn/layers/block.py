@@ -63,7 +63,7 @@ class Block(Layer):
     def init(self, key, input_shape):
         """The arrays of all layers inside, named "layer.array"."""
         params, state = self.graph(input_shape).init(key)
-        return _flat(params), _flat(state)
+        return flat(params), flat(state)
 
     def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
         """The inner graph's output; a mask (batch,) leaves out rows, (batch, time) steps."""
@@ -72,8 +72,8 @@ class Block(Layer):
         rows = mask if getattr(mask, "ndim", 0) == 1 else None
         masks = None if rows is not None or mask is None else mask if several else (mask,)
         y, _, new = graph.apply_masked(
-            _nested(params),
-            _nested(state),
+            nested(params),
+            nested(state),
             x,
             key=key,
             training=training,
@@ -81,7 +81,7 @@ class Block(Layer):
             rows=rows,
             masks=masks,
         )
-        return y, _flat(new)
+        return y, flat(new)
 
     def output_mask(self, x, mask):
         """That of its (first) input."""
@@ -97,10 +97,12 @@ class Block(Layer):
         return total
 
 
-def _flat(arrays: Mapping[str, Arrays]) -> Arrays:
+def flat(arrays: Mapping[str, Arrays]) -> Arrays:
+    """A graph's arrays as those of one layer: "dense.kernel"."""
     return {n: a for layer, held in arrays.items() for n, a in prefixed(layer, held).items()}
 
 
-def _nested(arrays: Arrays) -> dict[str, Arrays]:
+def nested(arrays: Arrays) -> dict[str, Arrays]:
+    """The arrays of one layer as a graph has them: {"dense": {"kernel": ...}}."""
     layers = dict.fromkeys(name.partition(".")[0] for name in arrays)
     return {layer: scoped(arrays, layer) for layer in layers}

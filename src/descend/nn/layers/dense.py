@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from descend.nn import activations
 from descend.nn.initializers import Constant, Initializer
+from descend.nn.layers.axes import axes_in
 from descend.nn.layers.base import Layer, Shape, positive_int
 
 QUARTER = Constant(0.25)
@@ -91,17 +92,29 @@ class Activation(Layer):
 class PReLU(Layer):
     """Parametric ReLU: x if x > 0 else alpha x, alpha learned, one a feature.
 
-    Arrays: alpha, the shape of the input without its batch axis (Keras's). Starts at .25 (He et al.
-    2015). Source: raviv-2022, "Leaky ReLU is a special case of parametric ReLU".
+    Args:
+        shared_axes: axes along which alpha is one number, as (1, 2) for the places of an image.
+
+    Arrays: alpha, the shape of the input without its batch axis (Keras's), 1 along shared axes.
+    Starts at .25 (He et al. 2015; Keras's at 0). Source: raviv-2022, "Leaky ReLU is a special case
+    of parametric ReLU".
     """
 
     alpha_initializer: Any = QUARTER
     alpha_regularizer: Any = None
+    shared_axes: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shared_axes is not None:
+            object.__setattr__(self, "shared_axes", tuple(self.shared_axes))
 
     def init(self, key, input_shape):
         """Alpha of the input's shape."""
+        shared = axes_in(self, input_shape, self.shared_axes or ())
+        shape = tuple(1 if a in shared else n for a, n in enumerate(input_shape, start=1))
         initializer: Initializer = self.alpha_initializer
-        return {"alpha": initializer(key, input_shape)}, {}
+        return {"alpha": initializer(key, shape)}, {}
 
     def apply(self, params, state, x, *, key=None, training=False):
         """max(x, 0) + alpha min(x, 0)."""

@@ -1,15 +1,17 @@
-"""Layers that join several inputs: Add (the residual connection), Concatenate and their kin."""
+"""Layers that join several inputs: Add (the residual connection), Concatenate, Dot, ..."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from descend.errors import ShapeError
+from descend.errors import DescendError, ShapeError
+from descend.nn.layers.axes import axes_in
 from descend.nn.layers.base import Layer, Shape
 
 
@@ -88,20 +90,44 @@ class Maximum(Alike):
 
 
 @dataclass(frozen=True, eq=False)
+class Minimum(Alike):
+    """y = min(x_1, x_2, ...), number by number."""
+
+    def combine(self, x):
+        """The least."""
+        return functools.reduce(jnp.minimum, x)
+
+
+@dataclass(frozen=True, eq=False)
+class Subtract(Alike):
+    """y = x_1 - x_2, of two inputs: what a residual block's path adds, or a difference of pairs."""
+
+    def build(self, input_shape: tuple[Shape, ...]) -> Shape:
+        """Two inputs of one shape."""
+        shape = super().build(input_shape)
+        if len(input_shape) != 2:
+            raise ShapeError(f"{self.label} takes two inputs, got {len(input_shape)}.")
+        return shape
+
+    def combine(self, x):
+        """The difference."""
+        return x[0] - x[1]
+
+
+@dataclass(frozen=True, eq=False)
 class Concatenate(Merge):
-    """Join along one axis: `axis` counts without the batch axis if >= 0, from the end if < 0."""
+    """Join along one axis.
+
+    Args:
+        axis: place of that axis: 1 is the first behind the batch, -1 the last, as in Keras.
+    """
 
     axis: int = -1
 
     def build(self, input_shape: tuple[Shape, ...]) -> Shape:
         """All axes but the joined one must agree."""
         self.require_several(input_shape)
-        rank = len(input_shape[0])
-        if not -rank <= self.axis < rank:
-            raise ShapeError(
-                f"{self.label}: axis {self.axis} is not in inputs of shape {input_shape}."
-            )
-        axis = self.axis % rank
+        axis = axes_in(self, input_shape[0], self.axis)[0] - 1
         rests = {s[:axis] + s[axis + 1 :] for s in input_shape}
         if len(rests) > 1 or len({len(s) for s in input_shape}) > 1:
             raise ShapeError(
@@ -113,14 +139,128 @@ class Concatenate(Merge):
 
     def apply(self, params, state, x, *, key=None, training=False):
         """Concatenation; the batch axis is never the joined one."""
-        axis = self.axis if self.axis < 0 else self.axis + 1
-        return jnp.concatenate(x, axis=axis), state
+        return jnp.concatenate(x, axis=self.axis), state
 
     def output_mask(self, x, mask):
         """Joined along time where that is the axis, else real where all are."""
-        if self.axis % (x[0].ndim - 1) != 0 or all(m is None for m in mask):
+        if self.axis % x[0].ndim != 1 or all(m is None for m in mask):
             return super().output_mask(x, mask)
         full = (
             jnp.ones(a.shape[:2], bool) if m is None else m for a, m in zip(x, mask, strict=True)
         )
         return jnp.concatenate(list(full), axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Dot(Merge):
+    """Products of two inputs, summed along one axis of each: y_ij = sum_k a_ik b_jk.
+
+    The other axes of the first input come first, then those of the second; two vectors give one
+    number, (batch, 1).
+
+    Args:
+        axes: axis of both inputs, or a pair; 1 is the first behind the batch, -1 the last.
+        normalize: whether both are first scaled to length one along it: the cosine of their angle.
+
+    Raises:
+        ShapeError: axes that are not there or of different lengths.
+
+    Source: hull-2023, "Specialized Layer: Attention Mechanisms" (the score q.k).
+    """
+
+    axes: int | tuple[int, int]
+    normalize: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        pair = tuple(self.axes) if isinstance(self.axes, (list, tuple)) else (self.axes,) * 2
+        if len(pair) != 2 or not all(type(a) is int for a in pair):
+            raise DescendError(f"Dot: axes must be a whole number or a pair, got {self.axes!r}")
+        object.__setattr__(self, "axes", pair)
+
+    def _places(self, shapes: tuple[Shape, ...]) -> tuple[int, int]:
+        first, second = (
+            axes_in(self, shape, axis)[0]
+            for shape, axis in zip(shapes, self.axes, strict=True)  # type: ignore[arg-type]
+        )
+        return first, second
+
+    def build(self, input_shape: tuple[Shape, ...]) -> Shape:
+        """The other axes of both; (1,) where there are none."""
+        self.require_several(input_shape)
+        if len(input_shape) != 2:
+            raise ShapeError(f"{self.label} takes two inputs, got {len(input_shape)}.")
+        a, b = input_shape
+        i, j = self._places(input_shape)
+        if a[i - 1] != b[j - 1]:
+            raise ShapeError(
+                f"{self.label}: the inputs' axes {self.axes} must have one length, got "
+                f"{a[i - 1]} and {b[j - 1]} in {input_shape}."
+            )
+        return (*a[: i - 1], *a[i:], *b[: j - 1], *b[j:]) or (1,)
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """The sum of products."""
+        a, b = x
+        i, j = self._places((a.shape[1:], b.shape[1:]))
+        if self.normalize:
+            a, b = of_length_one(a, (i,)), of_length_one(b, (j,))
+        letters = iter("cdefghijklmn")
+        first = ["b" if p == 0 else "a" if p == i else next(letters) for p in range(a.ndim)]
+        second = ["b" if p == 0 else "a" if p == j else next(letters) for p in range(b.ndim)]
+        rest = [n for n in (*first, *second[1:]) if n not in "ab"]
+        y = jnp.einsum(f"{''.join(first)},{''.join(second)}->b{''.join(rest)}", a, b)
+        return (y if rest else y[:, None]), state
+
+    def output_mask(self, x, mask):
+        """None: steps are no longer apart."""
+        return None
+
+
+def of_length_one(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    """x / sqrt(sum x^2) along some axes; zeros stay zeros, their gradient too."""
+    square = jnp.sum(jnp.square(x), axis=axes, keepdims=True)
+    return x * lax.rsqrt(jnp.maximum(square, jnp.asarray(1e-12, x.dtype)))
+
+
+# -- Keras's functions of the same names --------------------------------------------------------
+
+
+def add(inputs: Any, **options: Any) -> Any:
+    """`Add()(inputs)`."""
+    return Add(**options)(inputs)
+
+
+def subtract(inputs: Any, **options: Any) -> Any:
+    """`Subtract()(inputs)`."""
+    return Subtract(**options)(inputs)
+
+
+def multiply(inputs: Any, **options: Any) -> Any:
+    """`Multiply()(inputs)`."""
+    return Multiply(**options)(inputs)
+
+
+def average(inputs: Any, **options: Any) -> Any:
+    """`Average()(inputs)`."""
+    return Average(**options)(inputs)
+
+
+def maximum(inputs: Any, **options: Any) -> Any:
+    """`Maximum()(inputs)`."""
+    return Maximum(**options)(inputs)
+
+
+def minimum(inputs: Any, **options: Any) -> Any:
+    """`Minimum()(inputs)`."""
+    return Minimum(**options)(inputs)
+
+
+def concatenate(inputs: Any, axis: int = -1, **options: Any) -> Any:
+    """`Concatenate(axis)(inputs)`."""
+    return Concatenate(axis, **options)(inputs)
+
+
+def dot(inputs: Any, axes: Any, normalize: bool = False, **options: Any) -> Any:
+    """`Dot(axes, normalize)(inputs)`."""
+    return Dot(axes, normalize, **options)(inputs)

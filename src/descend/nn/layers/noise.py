@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from descend.errors import DescendError
+from descend.errors import DescendError, ShapeError
 from descend.nn.layers.base import Layer, fraction
 from descend.nn.layers.dense import Dense
 
@@ -18,7 +18,8 @@ def _require_key(layer: Layer, key: jax.Array | None) -> jax.Array:
         raise DescendError(
             f"{layer.label} needs a key in training: apply(..., key=jax.random.key(0))"
         )
-    return key
+    seed = getattr(layer, "seed", None)
+    return key if seed is None else jax.random.fold_in(key, seed)
 
 
 def _keep(layer: Layer, key: jax.Array | None, rate: Any, shape: tuple[int, ...]) -> jax.Array:
@@ -26,13 +27,11 @@ def _keep(layer: Layer, key: jax.Array | None, rate: Any, shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Dropout(Layer):
-    """In training each number is set to 0 with probability `rate`, the rest scaled by 1/(1 - rate).
+class Dropping(Layer):
+    """Base of the layers that set numbers to 0, or near it, in training.
 
-    Prediction leaves its input as it is: the mean over all masks of a linear unit.
-    The rate may be swept.
-
-    Source: scheidegger-2020, "Regularization in NN: Dropout"; itam-2023, 1.7.
+    Prediction leaves its input as it is. The rate may be swept. All draws follow from the seed of
+    `fit`, and those of one layer besides from its own `seed`, if it has one.
     """
 
     rate: Any = 0.5
@@ -44,25 +43,116 @@ class Dropout(Layer):
         fraction(self, "rate")
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """X * mask / (1 - rate) in training, else x."""
+        """`dropped` in training, else x."""
         if not training:
             return x, state
-        keep = _keep(self, key, self.rate, self._mask_shape(x))
-        scale = jnp.asarray(1.0 - self.rate, x.dtype)
-        return jnp.where(keep, x / scale, jnp.zeros_like(x)), state
+        return self.dropped(x, _keep(self, key, self.rate, self.mask_shape(x))), state
 
-    def _mask_shape(self, x):
+    def mask_shape(self, x: jax.Array) -> tuple[int, ...]:
+        """The shape of what is drawn."""
         return x.shape
+
+    def dropped(self, x: jax.Array, keep: jax.Array) -> jax.Array:
+        """X / (1 - rate) where `keep`, else 0."""
+        return jnp.where(keep, x / jnp.asarray(1.0 - self.rate, x.dtype), jnp.zeros_like(x))
 
 
 @dataclass(frozen=True, eq=False)
-class SpatialDropout(Dropout):
+class Shaped(Dropping):
+    """Base of those that can drop whole axes together."""
+
+    noise_shape: tuple[int | None, ...] | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.noise_shape is not None:
+            object.__setattr__(self, "noise_shape", tuple(self.noise_shape))
+
+    def build(self, input_shape):
+        """The input's; raises ShapeError where `noise_shape` does not fit it."""
+        wanted = self.noise_shape or (None,) * (len(input_shape) + 1)
+        sizes = zip(wanted[1:], input_shape, strict=False)
+        if len(wanted) != len(input_shape) + 1 or any(n not in (None, 1, m) for n, m in sizes):
+            raise ShapeError(
+                f"{self.label}: noise_shape={self.noise_shape} must have an entry for every axis "
+                f"of the input {(None, *input_shape)}: 1 to drop along it together, else None"
+            )
+        return input_shape
+
+    def mask_shape(self, x):
+        """`noise_shape`, None standing for the input's."""
+        wanted = self.noise_shape or (None,) * x.ndim
+        return tuple(m if n is None else n for n, m in zip(wanted, x.shape, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Dropout(Shaped):
+    """In training each number is set to 0 with probability `rate`, the rest scaled by 1/(1 - rate).
+
+    Prediction leaves its input as it is: the mean over all masks of a linear unit.
+    The rate may be swept.
+
+    Args:
+        rate: share set to 0, in [0, 1).
+        noise_shape: shape of the draw, the batch axis counted: (None, 1, None) drops a feature at
+            all steps of a row or at none.
+        seed: number that this layer's draws depend on besides the seed of `fit`.
+
+    Source: scheidegger-2020, "Regularization in NN: Dropout"; itam-2023, 1.7.
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class AlphaDropout(Shaped):
+    """Dropout for SELU networks: numbers are set to SELU's lower end, mean and variance stay.
+
+        y = a (x keep + p (1 - keep)) + b,   p = -lambda alpha = -1.7581,
+        a = ((1 - rate) (1 + rate p^2))^(-1/2),   b = -a p rate.
+
+    Arguments: those of Dropout. Source: Klambauer et al. 2017.
+    """
+
+    def dropped(self, x, keep):
+        """The formula above."""
+        low = -1.7580993408473766
+        a = ((1.0 - self.rate) * (1.0 + self.rate * low**2)) ** -0.5
+        y = a * jnp.where(keep, x, jnp.asarray(low, x.dtype)) - a * low * self.rate
+        return y.astype(x.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianDropout(Dropping):
+    """In training x times a draw from N(1, rate / (1 - rate)): dropout's mean and variance.
+
+    Args:
+        rate: share that dropout would set to 0, in [0, 1); may be swept.
+        seed: number that this layer's draws depend on besides the seed of `fit`.
+
+    Source: Srivastava et al. 2014, "Multiplicative Gaussian Noise".
+    """
+
+    seed: int | None = None
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """X (1 + e) in training, else x."""
+        if not training:
+            return x, state
+        drawn_in = jnp.promote_types(x.dtype, jnp.float32)  # the same draw in any precision
+        noise = jax.random.normal(_require_key(self, key), x.shape, drawn_in)
+        spread = jnp.sqrt(self.rate / (1.0 - self.rate))
+        return x * (1.0 + spread * noise).astype(x.dtype), state
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialDropout(Dropping):
     """Base of dropout that drops whole channels: one draw a row and channel, shared by all places.
 
     Neighbouring places of a feature map say nearly the same; dropping them one by one would leave
     the map readable (Tompson et al. 2015).
     """
 
+    seed: int | None = None
     rank: ClassVar[int]
 
     def build(self, input_shape):
@@ -71,7 +161,8 @@ class SpatialDropout(Dropout):
         self.require_rank(input_shape, self.rank + 1, f"({places}, channels)")
         return input_shape
 
-    def _mask_shape(self, x):
+    def mask_shape(self, x):
+        """One draw a row and channel."""
         return (x.shape[0], *([1] * self.rank), x.shape[-1])
 
 
@@ -102,12 +193,14 @@ class GaussianNoise(Layer):
 
     Args:
         stddev: standard deviation of the noise, in units of x; may be swept.
+        seed: number that this layer's draws depend on besides the seed of `fit`.
 
     Source: itam-2023, 1.7 "Regularizers" (noise makes the weights more robust); Bishop (1995): for
     small noise the same as an L2 penalty on the network's slope.
     """
 
     stddev: Any
+    seed: int | None = None
     stochastic: ClassVar[bool] = True
     swept: ClassVar[tuple[str, ...]] = ("stddev",)
 

@@ -2,8 +2,8 @@
 
 All take numbers z apart into their mean m and standard deviation s and put a learned one in their
 place, LN(z) = beta + gamma (z - m) / s (hull-2023, "Layer Normalization"). They differ in what the
-mean is over. Statistics are taken in float32 or wider, whatever the input. As everywhere, an axis
->= 0 counts without the batch axis.
+mean is over. Statistics are taken in float32 or wider, whatever the input. As in Keras, an axis > 0
+counts the batch axis, which is 0.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from jax import lax
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.initializers import Constant
+from descend.nn.layers.axes import axes_in, axis_or_axes
 from descend.nn.layers.base import Layer, Shape, fraction, positive_int
 
 ONES = Constant(1.0)
@@ -102,12 +103,13 @@ class BatchNormalization(_Normalization):
 
     def build(self, input_shape: Shape) -> Shape:
         """The input's."""
-        _axes_in(self, input_shape, self.axis)
+        axes_in(self, input_shape, self.axis)
         return input_shape
 
     def init(self, key, input_shape):
         """Gamma and beta; the moving mean and variance."""
-        shape = (input_shape[self.axis],)
+        (axis,) = axes_in(self, input_shape, self.axis)
+        shape = (input_shape[axis - 1],)
         state = {
             "moving_mean": self.moving_mean_initializer(jax.random.fold_in(key, 2), shape),
             "moving_variance": self.moving_variance_initializer(jax.random.fold_in(key, 3), shape),
@@ -117,7 +119,7 @@ class BatchNormalization(_Normalization):
     def apply(self, params, state, x, *, key=None, training=False, mask=None):
         """By the batch's statistics in training, by the moving ones at prediction."""
         dtype = self.compute_dtype or jnp.result_type(x, *params.values(), *state.values())
-        (axis,) = _axes_in(self, x.shape[1:], self.axis)
+        (axis,) = axes_in(self, x.shape[1:], self.axis)
         shape = tuple(n if i == axis else 1 for i, n in enumerate(x.shape))
         x = _wide(x)
         if training and self.trainable:
@@ -158,22 +160,22 @@ class LayerNormalization(_Normalization):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _axis_or_axes(self)
+        axis_or_axes(self)
 
     def build(self, input_shape: Shape) -> Shape:
         """The input's."""
-        _axes_in(self, input_shape, self.axis)
+        axes_in(self, input_shape, self.axis)
         return input_shape
 
     def init(self, key, input_shape):
         """Gamma and beta."""
-        axes = _axes_in(self, input_shape, self.axis)
+        axes = axes_in(self, input_shape, self.axis)
         return self.drawn(key, tuple(input_shape[a - 1] for a in axes)), {}
 
     def apply(self, params, state, x, *, key=None, training=False, mask=None):
         """beta + gamma (x - m) / sqrt(v + epsilon)."""
         dtype = jnp.result_type(x, *params.values())
-        axes = _axes_in(self, x.shape[1:], self.axis)
+        axes = axes_in(self, x.shape[1:], self.axis)
         shape = tuple(n if i in axes else 1 for i, n in enumerate(x.shape))
         x = _wide(x)
         mean, variance = _moments(x, axes, mask if 1 in axes else None)
@@ -212,7 +214,7 @@ class GroupNormalization(_Normalization):
 
     def build(self, input_shape: Shape) -> Shape:
         """The input's."""
-        (axis,) = _axes_in(self, input_shape, self.axis)
+        (axis,) = axes_in(self, input_shape, self.axis)
         channels = input_shape[axis - 1]
         if self.groups != -1 and channels % self.groups:
             raise ShapeError(
@@ -223,12 +225,13 @@ class GroupNormalization(_Normalization):
 
     def init(self, key, input_shape):
         """Gamma and beta."""
-        return self.drawn(key, (input_shape[self.axis],)), {}
+        (axis,) = axes_in(self, input_shape, self.axis)
+        return self.drawn(key, (input_shape[axis - 1],)), {}
 
     def apply(self, params, state, x, *, key=None, training=False, mask=None):
         """The channel axis as (groups, channels of a group), and back."""
         dtype = jnp.result_type(x, *params.values())
-        (axis,) = _axes_in(self, x.shape[1:], self.axis)
+        (axis,) = axes_in(self, x.shape[1:], self.axis)
         channels = x.shape[axis]
         split = (channels if self.groups == -1 else self.groups, -1)
         grouped = jnp.reshape(_wide(x), (*x.shape[:axis], *split, *x.shape[axis + 1 :]))
@@ -262,23 +265,23 @@ class RMSNormalization(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _axis_or_axes(self)
+        axis_or_axes(self)
         _not_negative(self)
 
     def build(self, input_shape: Shape) -> Shape:
         """The input's."""
-        _axes_in(self, input_shape, self.axis)
+        axes_in(self, input_shape, self.axis)
         return input_shape
 
     def init(self, key, input_shape):
         """Scale, of ones."""
-        axes = _axes_in(self, input_shape, self.axis)
+        axes = axes_in(self, input_shape, self.axis)
         return {"scale": ONES(key, tuple(input_shape[a - 1] for a in axes))}, {}
 
     def apply(self, params, state, x, *, key=None, training=False, mask=None):
         """Scale x / sqrt(mean(x^2) + epsilon)."""
         dtype = jnp.result_type(x, params["scale"])
-        axes = _axes_in(self, x.shape[1:], self.axis)
+        axes = axes_in(self, x.shape[1:], self.axis)
         shape = tuple(n if i in axes else 1 for i, n in enumerate(x.shape))
         x = _wide(x)
         average = _average(x.shape, axes, mask if 1 in axes else None)
@@ -335,31 +338,6 @@ def _average(shape: Shape, axes: tuple[int, ...], mask: Any) -> Callable[[jax.Ar
 def _wide(x: jax.Array) -> jax.Array:
     """In float32 or wider."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
-def _axes_in(layer: Layer, input_shape: Shape, axis: int | tuple[int, ...]) -> tuple[int, ...]:
-    """The places of `axis` in an array, in order; raises ShapeError where there is none."""
-    rank = len(input_shape)
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    if any(not -rank <= a < rank for a in axes) or len({a % rank for a in axes}) < len(axes):
-        raise ShapeError(
-            f"{layer.label}: axis {axis} must name axes of the input, each once (0 is the first "
-            f"behind the batch, -1 the last), got an input of shape {tuple(input_shape)}."
-        )
-    return tuple(sorted(a % rank + 1 for a in axes))
-
-
-def _axis_or_axes(layer: Any) -> None:
-    """Make a list of axes a tuple; raise DescendError for anything but whole numbers."""
-    several = isinstance(layer.axis, (list, tuple))
-    axes = tuple(layer.axis) if several else (layer.axis,)
-    if not axes or any(isinstance(a, bool) or not isinstance(a, int) for a in axes):
-        raise DescendError(
-            f"{type(layer).__name__}: axis must be a whole number or a tuple of them, "
-            f"got {layer.axis!r}"
-        )
-    if several:
-        object.__setattr__(layer, "axis", axes)
 
 
 def _not_negative(layer: Any) -> None:

@@ -53,6 +53,7 @@ class Bidirectional(Layer):
     joins: ClassVar[bool] = True
     uses_mask: ClassVar[bool] = True
     taps: ClassVar[bool] = True
+    copies: ClassVar[bool] = True  # as Keras's
 
     def __post_init__(self) -> None:
         super().__post_init__()

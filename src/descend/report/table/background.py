@@ -15,8 +15,9 @@ from descend.data.sources import Table
 from descend.report.table.evidence import PARTS, Evidence
 from descend.tables.checks.of_data import check_data
 from descend.tables.checks.verdicts import Check
-from descend.tables.encoder import Noted
+from descend.tables.encoding import Noted
 from descend.tables.judging.plain import plain
+from descend.tables.judging.weighted import quantile, row_weights, spread
 from descend.tables.network import RATES, batch_size
 from descend.tables.options import FitOptions
 from descend.train.summary import summary
@@ -121,31 +122,31 @@ def _target(evidence: Evidence) -> list[dict[str, Any]]:
     """Rows of each class a part, or the distribution of each target a part."""
     found: list[dict[str, Any]] = []
     if evidence.classes:
-        counts = {
-            p: np.bincount(evidence.y(p), minlength=len(evidence.classes)).tolist() for p in PARTS
-        }
         for i, name in enumerate(evidence.classes):
-            rows = {p: counts[p][i] for p in PARTS}
-            shares = {p: counts[p][i] / sum(counts[p]) for p in PARTS}
+            rows = {p: int((evidence.y(p) == i).sum()) for p in PARTS}
+            shares = {
+                p: float(np.average(evidence.y(p) == i, weights=evidence.weight(p))) for p in PARTS
+            }
             found.append({"class": name, "rows": rows, "share": shares})
         return found
     for view in evidence.views:
         for part in PARTS:
-            y = view.y[part]
-            low, first, middle, third, high = np.quantile(y, [0, 0.25, 0.5, 0.75, 1]).tolist()
+            y, w = view.y[part], row_weights(evidence.weight(part), len(view.y[part]))
+            quartiles = quantile(y, [0, 0.25, 0.5, 0.75, 1], w)
+            low, first, middle, third, high = quartiles.tolist()
             found.append(
                 {
                     "target": view.label,
                     "part": part,
                     "rows": len(y),
-                    "mean": float(y.mean()),
-                    "sd": float(y.std(ddof=1)) if len(y) > 1 else None,
+                    "mean": float(np.average(y, weights=w)),
+                    "sd": spread(y, w),
                     "min": low,
                     "first_quartile": first,
                     "median": middle,
                     "third_quartile": third,
                     "max": high,
-                    "zero": float((y == 0).mean()),
+                    "zero": float(np.average(y == 0, weights=w)),
                 }
             )
     return found

@@ -181,7 +181,7 @@ def _compared(
     if "AUC" in taken and len(set(y.tolist())) < 2:
         del taken["AUC"]
     how: dict[str, Any] = {
-        "weights": None if prepared.weight is None else prepared.weight[split],
+        "weights": prepared.weights(split),
         "clusters": None if prepared.groups is None else prepared.groups.iloc[split].to_numpy(),
         "level": level,
         "resamples": ReportOptions(resamples=resamples).draws(len(y)),

@@ -12,7 +12,6 @@ from descend.data.sources import Table, unknown_column
 from descend.errors import DescendError
 from descend.report.table.measures import measures, several_targets
 from descend.tables.baselines.side_by_side import Baseline, fit_baselines
-from descend.tables.columns import kind_of
 from descend.tables.heads import Head, Quantiles, Values
 from descend.tables.judging.costs import Costs
 from descend.tables.judging.measures import Measure
@@ -188,8 +187,7 @@ class Evidence:
 
     def weight(self, part: str) -> np.ndarray | None:
         """(n,) or None."""
-        weight = self.prepared.weight
-        return None if weight is None else weight[self.rows[part]]
+        return self.prepared.weights(self.rows[part])
 
     def some(self) -> np.ndarray:
         """Places in the test part of the rows that explanations are made on."""
@@ -218,7 +216,9 @@ class Evidence:
         """The main figure of the network and of the simplest prediction, on a part."""
         _, measure = self.main
         y, weight = self.y(part), self.weight(part)
-        simple, _ = simplest(self.task, self.y("train"), len(y), self.classes, self.levels)
+        simple, _ = simplest(
+            self.task, self.y("train"), len(y), self.classes, self.levels, self.weight("train")
+        )
         return measure(y, self.predicted[part], weight), measure(y, simple, weight)
 
     @property
@@ -228,7 +228,7 @@ class Evidence:
         if self.binary:
             return [Explained(f"probability of {self.classes[1]}", 1)]
         if self.classes:
-            counts = np.bincount(self.y("train"), minlength=len(self.classes))
+            counts = np.bincount(self.y("train"), self.weight("train"), minlength=len(self.classes))
             few = len(self.classes) <= MOST_EXPLAINED
             shown = range(len(self.classes)) if few else [int(counts.argmax())]
             return [Explained(f"probability of {self.classes[i]}", i) for i in shown]
@@ -303,24 +303,8 @@ def gather(
         views=_views(prepared, rows, predicted, options),
         clusters=clusters,
         groups=groups,
-        used=_used(prepared),
+        used=prepared.used,
     )
-
-
-def _used(prepared: Prepared) -> dict[str, str]:
-    """{raw column: kind}; of a formula, the columns that it cannot do without."""
-    columns, design = prepared.encoder.columns, prepared.design
-    if design is None:
-        return {c.name: c.kind for c in columns}
-    few, found = prepared.inputs.iloc[prepared.split.train[:5]], {}
-    terms = {c.name for c in columns}
-    for name in few.columns:
-        try:
-            design.apply(few.drop(columns=name), targets=False)
-        except DescendError:
-            own = "category" if f"C({name})" in terms else kind_of(prepared.inputs[name])
-            found[str(name)] = str(own)
-    return found
 
 
 def _views(
@@ -332,7 +316,7 @@ def _views(
     target = prepared.target
     used = prepared.columns[[c.name for c in prepared.encoder.columns]]
     frames = {part: used.iloc[r] for part, r in rows.items()}
-    weights = {p: None if prepared.weight is None else prepared.weight[rows[p]] for p in PARTS}
+    weights = {p: prepared.weights(rows[p]) for p in PARTS}
     views = []
     for i, name in enumerate(target.names):
         several = prepared.y.ndim == 2

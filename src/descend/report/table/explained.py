@@ -11,7 +11,8 @@ import pandas as pd
 from descend.errors import DataError
 from descend.report.table.evidence import Evidence, Explained
 from descend.tables.columns import dates, numbers
-from descend.tables.encoder import Column, Encoded
+from descend.tables.encoder import Encoded
+from descend.tables.encoding import Column
 from descend.tables.judging.by_group import classes_by_group, event_by_group, values_by_group
 from descend.tables.judging.effects import average_marginal_effects
 from descend.tables.judging.importance import Importance, partial_dependence, permutation_importance
@@ -48,7 +49,7 @@ def explain(evidence: Evidence, show: Callable[[str], None]) -> dict[str, Any]:
 def _importance(evidence: Evidence) -> Importance:
     options, rows = evidence.options, evidence.rows["test"][evidence.some()]
     frame, predict, blocks = _to_permute(evidence, rows)
-    clusters = evidence.clusters
+    clusters, weight = evidence.clusters, evidence.weight("test")
     _, measure = evidence.main
     return permutation_importance(
         predict,
@@ -59,6 +60,7 @@ def _importance(evidence: Evidence) -> Importance:
         repeats=5 if len(blocks) <= MANY_COLUMNS else 1,
         most_rows=None,
         clusters=None if clusters is None else clusters[evidence.some()],
+        weights=None if weight is None else weight[evidence.some()],
         level=options.level,
         resamples=options.draws(len(rows)),
         seed=options.seed,
@@ -168,7 +170,7 @@ def _predicting(evidence: Evidence, one: Explained) -> Callable[[pd.DataFrame], 
 
 def _dependence(evidence: Evidence, order: list[str]) -> list[dict[str, Any]]:
     frame = evidence.inputs("test").iloc[evidence.some()].reset_index(drop=True)
-    kinds, found = evidence.used, []
+    kinds, found, weight = evidence.used, [], evidence.weight("test")
     frame = _read(frame, kinds)
     for name in order[:MOST_CURVES]:
         curves = []
@@ -180,6 +182,7 @@ def _dependence(evidence: Evidence, order: list[str]) -> list[dict[str, Any]]:
                     name,
                     most_rows=CURVE_ROWS,
                     curves=0,
+                    weights=None if weight is None else weight[evidence.some()],
                     seed=evidence.options.seed,
                 )
             except DataError:  # a column without a value in the test rows
@@ -225,17 +228,21 @@ def by_group(evidence: Evidence, threshold: float | None) -> dict[str, Any]:
     if groups is None:
         return {"left_out": "no group column was named (--group COLUMN)"}
     labels = group_names(groups, len(groups))
-    p = evidence.predicted["test"]
+    p, w = evidence.predicted["test"], evidence.weight("test")
     if evidence.binary:
         assert threshold is not None
-        found = [event_by_group(evidence.y("test"), p[:, 1], labels, threshold=threshold)]
+        y = evidence.y("test")
+        found = [event_by_group(y, p[:, 1], labels, threshold=threshold, weights=w)]
     elif evidence.classes:
-        found = [classes_by_group(evidence.y("test"), p, labels)]
+        found = [classes_by_group(evidence.y("test"), p, labels, weights=w)]
     elif evidence.levels:
         one = evidence.explained[0]
-        found = [values_by_group(evidence.y("test"), one.take(p), labels)]
+        found = [values_by_group(evidence.y("test"), one.take(p), labels, weights=w)]
     else:
-        found = [values_by_group(v.y["test"], v.predicted["test"], labels) for v in evidence.views]
+        found = [
+            values_by_group(v.y["test"], v.predicted["test"], labels, weights=w)
+            for v in evidence.views
+        ]
     names = (
         [e.label for e in evidence.explained]
         if evidence.levels

@@ -21,6 +21,13 @@ from descend.tables.judging.discrimination import (
     roc_points,
 )
 from descend.tables.judging.plain import plain
+from descend.tables.judging.weighted import (
+    effective_rows,
+    quantile,
+    row_weights,
+    share_interval,
+    spread,
+)
 
 PARTS_OF_GAINS = 10
 BINS = 10
@@ -90,13 +97,15 @@ def _beside(evidence: Evidence, view: View) -> dict[str, Any]:
 
 def discriminate(evidence: Evidence) -> dict[str, Any]:
     """How well predictions part classes, or how far they are from values."""
+    weighted = {"weighted": evidence.weight("test") is not None}
     if evidence.binary:
-        return {"kind": "event", **_event(evidence)}
+        return {"kind": "event", **weighted, **_event(evidence)}
     if evidence.classes:
-        return {"kind": "classes", **_classes(evidence)}
+        return {"kind": "classes", **weighted, **_classes(evidence)}
     if evidence.levels:
         return {"kind": "quantiles", **_quantiles(evidence)}
-    return {"kind": "values", "targets": [_values(view) for view in evidence.views]}
+    w = row_weights(evidence.weight("test"), len(evidence.rows["test"]))
+    return {"kind": "values", "targets": [_values(view, w) for view in evidence.views]}
 
 
 def threshold(evidence: Evidence) -> tuple[float, str, Any]:
@@ -104,7 +113,9 @@ def threshold(evidence: Evidence) -> tuple[float, str, Any]:
     options = evidence.options
     if options.costs is not None:
         p = evidence.predicted["validation"][:, 1]
-        found = choose_threshold(evidence.y("validation"), p, options.costs)
+        found = choose_threshold(
+            evidence.y("validation"), p, options.costs, weights=evidence.weight("validation")
+        )
         return found.chosen, "of least cost on the validation rows", found.to_json()
     if options.threshold is not None:
         return options.threshold, "as asked for", None
@@ -113,6 +124,7 @@ def threshold(evidence: Evidence) -> tuple[float, str, Any]:
 
 def _event(evidence: Evidence) -> dict[str, Any]:
     y, p = evidence.y("test"), evidence.predicted["test"][:, 1]
+    w = evidence.weight("test")
     at, how, chosen = threshold(evidence)
     found: dict[str, Any] = {
         "event": evidence.classes[1],
@@ -120,15 +132,15 @@ def _event(evidence: Evidence) -> dict[str, Any]:
         "threshold": at,
         "threshold_how": how,
         "threshold_choice": chosen,
-        "decisions": decide(y, p, at, evidence.options.costs).to_json(),
+        "decisions": decide(y, p, at, evidence.options.costs, weights=w).to_json(),
     }
     try:
         return {
             **found,
-            "ranking": discrimination(y, p).to_json(),
-            "roc": roc_points(y, p).to_json(),
-            "precision_recall": precision_recall_points(y, p).to_json(),
-            "gains": gains(y, p, parts=min(PARTS_OF_GAINS, len(y))).to_json(),
+            "ranking": discrimination(y, p, weights=w).to_json(),
+            "roc": roc_points(y, p, weights=w).to_json(),
+            "precision_recall": precision_recall_points(y, p, weights=w).to_json(),
+            "gains": gains(y, p, parts=min(PARTS_OF_GAINS, len(y)), weights=w).to_json(),
         }
     except DataError as error:  # a test of one class
         return {**found, "left_out": f"no ranking: {error}"}
@@ -137,11 +149,12 @@ def _event(evidence: Evidence) -> dict[str, Any]:
 def _classes(evidence: Evidence) -> dict[str, Any]:
     scores, y, p = evidence.fitted.scores, evidence.y("test"), evidence.predicted["test"]
     assert scores is not None
-    confusion = np.asarray(scores.confusion)
+    confusion, w = np.asarray(scores.confusion), evidence.weight("test")
     each = []
     for i, name in enumerate(evidence.classes):
         rows, called, right = confusion[i].sum(), confusion[:, i].sum(), confusion[i, i]
-        both = 0 < rows < len(y)
+        both = 0 < rows < confusion.sum()
+        clipped = np.clip(p[:, i], 0, 1)
         each.append(
             {
                 "class": name,
@@ -149,7 +162,7 @@ def _classes(evidence: Evidence) -> dict[str, Any]:
                 "predicted": called,
                 "recall": right / rows if rows else None,
                 "precision": right / called if called else None,
-                "auc": discrimination(y == i, np.clip(p[:, i], 0, 1)).auc if both else None,
+                "auc": discrimination(y == i, clipped, weights=w).auc if both else None,
             }
         )
     return {
@@ -159,20 +172,25 @@ def _classes(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _values(view: View) -> dict[str, Any]:
+def _values(view: View, w: np.ndarray) -> dict[str, Any]:
     off = view.y["test"] - view.predicted["test"]
+    ends = quantile(off, QUANTILES, w).tolist()
     return {
         "target": view.label,
         "rows": len(off),
-        "mean": float(off.mean()),
-        "sd": float(off.std(ddof=1)) if len(off) > 1 else None,
-        "quantiles": {f"{q:g}": float(np.quantile(off, q)) for q in QUANTILES},
-        "correlation": _correlation(view.y["test"], view.predicted["test"]),
+        "mean": float(np.average(off, weights=w)),
+        "sd": spread(off, w),
+        "quantiles": {f"{q:g}": end for q, end in zip(QUANTILES, ends, strict=True)},
+        "correlation": _correlation(view.y["test"], view.predicted["test"], w),
     }
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
-    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else None
+def _correlation(a: np.ndarray, b: np.ndarray, w: np.ndarray) -> float | None:
+    kept = w > 0
+    if np.ptp(a[kept]) == 0 or np.ptp(b[kept]) == 0:
+        return None
+    covariance = np.cov(a, b, aweights=w)
+    return float(covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
 def _quantiles(evidence: Evidence) -> dict[str, Any]:
@@ -198,9 +216,15 @@ def calibrate(evidence: Evidence) -> dict[str, Any]:
         return {"kind": "probabilities", **_probabilities(evidence)}
     if evidence.levels:
         y, q = evidence.y("test"), evidence.predicted["test"]
-        each = [{"level": level, **_share(y <= q[:, i])} for i, level in enumerate(evidence.levels)]
+        w = row_weights(evidence.weight("test"), len(y))
+        names = ("share", "low", "high")
+        each = [
+            {"level": level, **dict(zip(names, share_interval(y <= q[:, i], w), strict=True))}
+            for i, level in enumerate(evidence.levels)
+        ]
         return {"kind": "quantiles", "each": each}
-    return {"kind": "means", "targets": [_means(view) for view in evidence.views]}
+    w = row_weights(evidence.weight("test"), len(evidence.rows["test"]))
+    return {"kind": "means", "targets": [_means(view, w) for view in evidence.views]}
 
 
 def _probabilities(evidence: Evidence) -> dict[str, Any]:
@@ -215,35 +239,34 @@ def _probabilities(evidence: Evidence) -> dict[str, Any]:
     measure, weight = evidence.measures["log-loss"], evidence.weight("test")
     return {
         "event": event,
-        "reliability": calibrated.reliability(happened, chance, bins=BINS).to_json(),
-        "brier": calibrated.brier(happened, chance, bins=BINS).to_json(),
+        "reliability": calibrated.reliability(
+            happened, chance, bins=BINS, weights=weight
+        ).to_json(),
+        "brier": calibrated.brier(happened, chance, bins=BINS, weights=weight).to_json(),
         "temperature": None if found is None else found.to_json(),
         "without_temperature": measure(y, evidence.members.mean(axis=1), weight),
         "log_loss": measure(y, p, weight),
     }
 
 
-def _share(hits: np.ndarray) -> dict[str, Any]:
-    from statsmodels.stats.proportion import proportion_confint
+def _means(view: View, w: np.ndarray) -> dict[str, Any]:
+    """Rows in tenths by their prediction: the mean prediction beside the mean truth.
 
-    low, high = proportion_confint(int(hits.sum()), len(hits), method="wilson")
-    return {"share": float(hits.mean()), "low": float(low), "high": float(high)}
-
-
-def _means(view: View) -> dict[str, Any]:
-    """Rows in tenths by their prediction: the mean prediction beside the mean truth."""
+    The error is that of the mean truth over so many rows, whatever was predicted.
+    """
     y, said = view.y["test"], view.predicted["test"]
-    place = np.searchsorted(np.unique(np.quantile(said, np.linspace(0, 1, BINS + 1)[1:-1])), said)
+    edges = quantile(said, np.linspace(0, 1, BINS + 1)[1:-1], w)
+    place = np.searchsorted(np.unique(edges), said)
     bins = []
-    for i in np.unique(place):
-        rows = place == i
-        n = int(rows.sum())
+    for i in np.unique(place[w > 0]):
+        rows = (place == i) & (w > 0)
+        own, n = w[rows], effective_rows(w[rows])
         bins.append(
             {
-                "rows": n,
-                "predicted": float(said[rows].mean()),
-                "observed": float(y[rows].mean()),
-                "error": float(y[rows].std(ddof=1) / np.sqrt(n)) if n > 1 else None,
+                "rows": int(rows.sum()),
+                "predicted": float(np.average(said[rows], weights=own)),
+                "observed": float(np.average(y[rows], weights=own)),
+                "error": spread(y[rows], own) / np.sqrt(n - 1) if n > 1 else None,
             }
         )
     return {"target": view.label, "bins": bins}
@@ -255,12 +278,15 @@ def _means(view: View) -> dict[str, Any]:
 def uncertainty(evidence: Evidence) -> dict[str, Any]:
     """The network's own intervals or sets, made on the validation rows, and their test coverage."""
     made, members = evidence.fitted.predictor.calibrated, evidence.members.shape[1]
-    spread = evidence.members.std(axis=1, ddof=1) if members > 1 else None
+    w = evidence.weight("test")
     found: dict[str, Any] = {
         "calibrated_on": len(evidence.rows["validation"]),
         "members": members,
-        "spread": None if spread is None else float(spread.mean()),
+        "spread": None,
     }
+    if members > 1:
+        apart = evidence.members.std(axis=1, ddof=1).reshape(len(evidence.members), -1)
+        found["spread"] = float(np.average(apart.mean(axis=1), weights=w))
     if len(evidence.rows["validation"]) < LEAST:
         return {**found, "left_out": f"there are fewer than {LEAST} validation rows"}
     if made is None:
@@ -268,12 +294,14 @@ def uncertainty(evidence: Evidence) -> dict[str, Any]:
         return {**found, "kind": "intervals", "targets": each}
     if made.sets is not None:
         inside = made.sets.sets(evidence.predicted["test"])
-        covered = set_coverage(evidence.y("test"), inside, groups=evidence.groups)
+        covered = set_coverage(evidence.y("test"), inside, groups=evidence.groups, weights=w)
         stated = {"method": made.sets.method, "stated": made.coverage}
         return {**found, "kind": "sets", **stated, **covered.to_json()}
     assert made.intervals is not None
     lower, upper = made.bounds(evidence.head, evidence.members)
-    covered_by = interval_coverage(evidence.y("test"), lower, upper, groups=evidence.groups)
+    covered_by = interval_coverage(
+        evidence.y("test"), lower, upper, groups=evidence.groups, weights=w
+    )
     one = {
         "target": evidence.views[0].label,
         "method": made.intervals.method,
@@ -287,10 +315,15 @@ def uncertainty(evidence: Evidence) -> dict[str, Any]:
 def _intervals(evidence: Evidence, view: View) -> dict[str, Any]:
     """Of one of several targets, for which the network has none of its own."""
     made = calibrate_intervals(
-        view.y["validation"], view.predicted["validation"], coverage=COVERAGE
+        view.y["validation"],
+        view.predicted["validation"],
+        coverage=COVERAGE,
+        weights=evidence.weight("validation"),
     )
     lower, upper = made.intervals(view.predicted["test"])
-    covered = interval_coverage(view.y["test"], lower, upper, groups=evidence.groups)
+    covered = interval_coverage(
+        view.y["test"], lower, upper, groups=evidence.groups, weights=evidence.weight("test")
+    )
     return {
         "target": view.label,
         "method": made.method,

@@ -66,10 +66,16 @@ def _seeds(evidence: Evidence) -> Check:
         return checks.seed_dispersion(None, None)
     target, rows = prepared.target, prepared.split.validation
     levels = getattr(target.head, "levels", ())
+    train = prepared.split.train
     mean, _ = simplest(
-        target.task, prepared.y[prepared.split.train], len(rows), target.classes, levels
+        target.task,
+        prepared.y[train],
+        len(rows),
+        target.classes,
+        levels,
+        prepared.weights(train),
     )
-    weight = None if prepared.weight is None else prepared.weight[rows]
+    weight = prepared.weights(rows)
     figures = figures_of(target.task, prepared.y[rows], mean, levels, weight)
     return checks.seed_dispersion(found["full"], figures[found["figure"]])
 
@@ -174,8 +180,8 @@ def limitations(evidence: Evidence, found: Mapping[str, Any], failed: Sequence[C
         )
     if evidence.weight("test") is not None:
         lines.append(
-            "Figures beside baselines are weighted. Curves, confusion, calibration, coverage, "
-            "importance and figures of groups count each row once."
+            "All figures are weighted as the rows are; what counts rows says rows. The indices of "
+            "stability and the checks of the data count each row once."
         )
     missing = [c["column"] for c in found["data"]["inputs"] if max(c["missing"].values()) > 0]
     if missing:

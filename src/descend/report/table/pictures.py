@@ -47,7 +47,7 @@ def roc_and_precision(found: Mapping[str, Any]) -> Figure:
     """The ROC curve and the precision-recall curve, the stated threshold marked on both."""
     figure, (left, right) = _panels(2)
     d = found["decisions"]
-    rate = d["true_positive"] + d["false_negative"]
+    rate = found["ranking"]["rate"]
     marks = {
         "roc": (None if d["specificity"] is None else 1 - d["specificity"], d["sensitivity"]),
         "precision_recall": (d["sensitivity"], d["precision"]),
@@ -61,7 +61,7 @@ def roc_and_precision(found: Mapping[str, Any]) -> Figure:
         _dress(ax, found[name]["x"], found[name]["y"])
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     left.plot([0, 1], [0, 1], color=PALE, ls=":", label="by chance")
-    right.axhline(rate / d["rows"], color=PALE, ls=":", label="by chance")
+    right.axhline(rate, color=PALE, ls=":", label="by chance")
     left.legend(frameon=False, loc="lower right")
     right.legend(frameon=False, loc="best")
     return figure
@@ -142,7 +142,7 @@ def dependence_curves(found: Sequence[Mapping[str, Any]]) -> Figure:
         for i, one in enumerate([o for o in found if o["column"] == name]):
             look: dict[str, Any] = {"color": COLOURS[i % 6], "label": _short(one["of"])}
             x, mean = _places(one), np.array(one["mean"])
-            off = 1.96 * np.nan_to_num(np.array(one["error"], float))
+            off = 1.96 * np.nan_to_num(np.array(one["spread"], float))
             if x is not None:
                 ax.plot(x, mean, ls=STYLES[i % 6], **look)
                 ax.fill_between(x, mean - off, mean + off, color=look["color"], alpha=0.15, lw=0)

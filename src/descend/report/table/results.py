@@ -49,6 +49,7 @@ def discrimination(d: Mapping[str, Any], clouds: Mapping[str, Any]) -> str:
 
 def _event(d: Mapping[str, Any]) -> str:
     one = d["decisions"]
+    counted = ", sums of weights" if d["weighted"] else ""
     rows = [
         [d["event"], said(one["true_positive"]), said(one["false_negative"])],
         [d["other"], said(one["false_positive"]), said(one["true_negative"])],
@@ -59,7 +60,7 @@ def _event(d: Mapping[str, Any]) -> str:
             f"A row is called {d['event']} from a probability of {said(d['threshold'])} on "
             f"({d['threshold_how']})."
         ),
-        table(f"Confusion matrix at the threshold {said(d['threshold'])}", head, rows),
+        table(f"Confusion matrix at the threshold {said(d['threshold'])}{counted}", head, rows),
     ]
     decided = [[n.replace("_", " "), said(one[n])] for n in DECIDED if one[n] is not None]
     parts.append(table("At this threshold", ["figure", "value"], decided))
@@ -74,9 +75,9 @@ def _event(d: Mapping[str, Any]) -> str:
         ["KS", said(r["ks"])],
         ["KS, at the probability", said(r["ks_at"])],
         ["average precision", said(r["average_precision"])],
-        ["share of the event", percent(r["positives"] / r["rows"])],
+        ["share of the event", percent(r["rate"])],
     ]
-    parts.append(table("At all thresholds (each row counts once)", ["figure", "value"], ranked))
+    parts.append(table("At all thresholds", ["figure", "value"], ranked))
     alt = (
         f"ROC and precision-recall curves. AUC {said(r['auc'])}, average precision "
         f"{said(r['average_precision'])}, KS {said(r['ks'])}."
@@ -94,8 +95,10 @@ def _event(d: Mapping[str, Any]) -> str:
         ]
         for i in range(len(g["rows"]))
     ]
-    head = ["tenth", "rows", d["event"], "least probability", "rate", "lift", "found so far"]
-    parts.append(table("Gains: rows by their probability, the highest first", head, rows))
+    head = ["tenth", "weight" if d["weighted"] else "rows", d["event"], "least probability"]
+    head += ["rate", "lift", "found so far"]
+    caption = f"Gains: rows by their probability, the highest first{counted}"
+    parts.append(table(caption, head, rows))
     return "".join(parts)
 
 
@@ -119,7 +122,8 @@ def _classes(d: Mapping[str, Any]) -> str:
             for name, counts in zip(d["classes"], d["confusion"], strict=True)
         ]
         head = ["actual", *(f"called {name}" for name in d["classes"])]
-        parts.append(table("Confusion matrix", head, rows))
+        counted = ", sums of weights" if d["weighted"] else ""
+        parts.append(table(f"Confusion matrix{counted}", head, rows))
     rows = [
         [
             c["class"],
@@ -129,7 +133,8 @@ def _classes(d: Mapping[str, Any]) -> str:
         ]
         for c in d["each"]
     ]
-    head = ["class", "rows", "called so", "recall", "precision", "AUC against the rest"]
+    head = ["class", "weight" if d["weighted"] else "rows", "called so", "recall", "precision"]
+    head.append("AUC against the rest")
     parts.append(table("Each class", head, rows))
     parts.append(paragraph("ROC and precision-recall curves, KS and Gini are for two classes."))
     return "".join(parts)

@@ -92,13 +92,12 @@ def fit_linear(
     transform = design(train)
     x, x_validation = transform(train), transform(validation)
     if task == "quantiles":
-        coefficients = _quantile_regressions(x, y, quantiles)
-        note = "" if weights is None else "the rows' weights are not used"
+        coefficients = _quantile_regressions(x, y, quantiles, weights)
 
         def predict_quantiles(frame: pd.DataFrame) -> np.ndarray:
             return np.sort(_with_constant(transform(frame)) @ coefficients, axis=1)
 
-        return predict_quantiles, "quantile regression", note
+        return predict_quantiles, "quantile regression", ""
     model = _model(task, classes)
     why = "its columns are collinear" if _collinear(x) else ""
     if not why and not _without_penalty(model, x, y, weights):
@@ -142,8 +141,10 @@ def _without_penalty(
         return False
     if not model.log_linear:
         return True
-    if isinstance(model, _Logit) and model.losses(y, model.predict(x)).mean() < CERTAIN:
-        return False
+    if isinstance(model, _Logit):
+        loss = np.average(model.losses(y, model.predict(x)), weights=weights)
+        if loss < CERTAIN:
+            return False
     return bool(np.abs(model.fitted.coef_).max(initial=0) < SEPARATED)
 
 
@@ -298,12 +299,18 @@ def _model(task: str, classes: int) -> _Model:
     return kinds[task]()
 
 
-def _quantile_regressions(x: np.ndarray, y: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
-    """Coefficients (1 + p, quantiles), the constant first. Koenker and Bassett (1978)."""
+def _quantile_regressions(
+    x: np.ndarray, y: np.ndarray, quantiles: Sequence[float], weights: np.ndarray | None
+) -> np.ndarray:
+    """Coefficients (1 + p, quantiles), the constant first. Koenker and Bassett (1978).
+
+    w rho(y - x b) = rho(w y - w x b): a row is weighted by stretching it.
+    """
     from statsmodels.regression.quantile_regression import QuantReg
 
     scale = float(np.std(y)) or 1.0  # statsmodels' tolerance is absolute
-    model = QuantReg(y / scale, _with_constant(x))
+    w = np.ones(len(y)) if weights is None else weights / weights.mean()
+    model = QuantReg(w * y / scale, w[:, None] * _with_constant(x))
     with warnings.catch_warnings():
         # the standard errors, which are not used, divide by zero where residuals are all alike
         warnings.simplefilter("ignore", RuntimeWarning)

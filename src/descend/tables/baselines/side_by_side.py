@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from descend.errors import DataError, DescendError, MissingExtraError, unknown
 from descend.tables.baselines.linear import fit_linear
 from descend.tables.baselines.raw_columns import PlainColumns
+from descend.tables.judging.weighted import quantile, row_weights
 
 TASKS = ("classification", "regression", "counts", "shares", "censored", "quantiles")
 ROUNDS = 500  # of boosting, at most
@@ -186,10 +187,7 @@ def _mean(job: _Job) -> tuple[Predict, str, str]:
         value = np.bincount(job.y, weights, minlength=job.classes) / weights.sum()
         words = "predicting the shares of the classes"
     elif job.task == "quantiles":
-        w = job.weights
-        value = np.quantile(
-            job.y, job.quantiles, weights=w, method="inverted_cdf" if w is not None else "linear"
-        )
+        value = quantile(job.y, job.quantiles, row_weights(job.weights, len(job.y)))
         words = "predicting the quantiles of the training rows"
     else:
         value = np.asarray(np.average(job.y, weights=job.weights))

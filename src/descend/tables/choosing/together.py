@@ -53,7 +53,7 @@ def validation_figures(prepared: Prepared, rounds: Rounds) -> dict[int, float]:
     target, rows = prepared.target, prepared.split.validation
     head = target.head
     assert head is not None
-    weight = None if prepared.weight is None else prepared.weight[rows]
+    weight = prepared.weights(rows)
     found = {}
     for i, output in rounds.outputs(prepared.x.rows(rows).inputs()).items():
         member = rounds.member(i)

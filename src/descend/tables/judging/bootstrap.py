@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.measures import Better, Counted, Measure, measure
-from descend.tables.judging.plain import Figures, same_rows, share, vector
+from descend.tables.judging.plain import Figures, same_rows, share
+from descend.tables.judging.weighted import row_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,9 +136,7 @@ class Draws:
             same_rows("clusters", np.asarray(clusters), rows)
             self.cluster, names = pd.factorize(np.asarray(clusters), use_na_sentinel=False)
             self.units = len(names)
-        self.weights = None if weights is None else vector("weights", weights, rows)
-        if self.weights is not None and (self.weights.min() < 0 or not self.weights.any()):
-            raise DataError("weights: expected numbers >= 0, one of them larger")
+        self.weights = None if weights is None else row_weights(weights, rows)
         if self.units < 2:
             what = "row" if clusters is None else "cluster"
             raise DataError(f"there is 1 {what}; a bootstrap needs at least 2 to draw from")
@@ -262,6 +262,7 @@ def _bca(of: Counted, draws: Draws, level: float) -> np.ndarray:
     return np.asarray([found.confidence_interval.low, found.confidence_interval.high])
 
 
+@aligned("y", "predicted", "weights", "clusters")
 def bootstrap(
     what: str | Measure | Callable[[Any, Any], float],
     y: Any,
@@ -298,6 +299,7 @@ def bootstrap(
     return interval(chosen.name, chosen.prepare(y, predicted), draws, level=level, method=method)
 
 
+@aligned("y", "first", "second", "weights", "clusters")
 def compare(
     what: str | Measure | Callable[[Any, Any], float],
     y: Any,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from descend.tables.judging.costs import decide
+from descend.alignment import aligned
 from descend.tables.judging.plain import (
     Figures,
     chance,
@@ -19,6 +19,7 @@ from descend.tables.judging.plain import (
     truth,
     vector,
 )
+from descend.tables.judging.weighted import row_weights, share_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ class Rate(Figures):
 
     Attributes:
         share: of them; low, high: of the interval.
-        rows: that it is a share of.
+        rows: that it is a share of; the share itself is weighted.
     """
 
     share: float
@@ -46,7 +47,7 @@ class GroupFigures(Figures):
     Attributes:
         group: its name; None for all rows.
         rows: how many.
-        figures: by name; rates are Rate, the rest numbers.
+        figures: by name, weighted; rates are Rate, the rest numbers.
     """
 
     group: str | None
@@ -80,13 +81,8 @@ class Groups(Figures):
         return pd.DataFrame(rows)
 
 
-def _rate(hits: float, rows: int) -> Rate:
-    from statsmodels.stats.proportion import proportion_confint
-
-    if not rows:
-        return Rate(math.nan, math.nan, math.nan, 0)
-    low, high = proportion_confint(hits, rows, method="wilson")
-    return Rate(float(hits / rows), float(low), float(high), int(rows))
+def _rate(hits: np.ndarray, weights: np.ndarray) -> Rate:
+    return Rate(*share_interval(hits, weights), len(hits))
 
 
 def _parts(groups: Any, rows: int) -> list[tuple[str | None, np.ndarray]]:
@@ -94,7 +90,10 @@ def _parts(groups: Any, rows: int) -> list[tuple[str | None, np.ndarray]]:
     return [(None, np.ones(rows, bool)), *((g, names == g) for g in sorted(set(names)))]
 
 
-def event_by_group(y: Any, probability: Any, groups: Any, *, threshold: float = 0.5) -> Groups:
+@aligned("y", "probability", "groups", "weights")
+def event_by_group(
+    y: Any, probability: Any, groups: Any, *, threshold: float = 0.5, weights: Any = None
+) -> Groups:
     """Base rate and error rates of an event in each group.
 
     Args:
@@ -102,6 +101,7 @@ def event_by_group(y: Any, probability: Any, groups: Any, *, threshold: float = 
         probability: (n,) predicted.
         groups: (n,) labels; a missing one is a group of its own.
         threshold: positive from here on.
+        weights: (n,) of the rows.
 
     Returns:
         `base_rate`, `predicted_mean`, `called_rate` (called positive), `error_rate`,
@@ -111,31 +111,31 @@ def event_by_group(y: Any, probability: Any, groups: Any, *, threshold: float = 
         DataError: shapes that do not fit, values out of range.
     """
     p = chance("probability", probability)
-    y = truth("y", y, len(p))
-    share("threshold", threshold)
+    y, w = truth("y", y, len(p)), row_weights(weights, len(p))
+    called = p >= share("threshold", threshold)
 
     def figures(rows: np.ndarray) -> dict[str, Rate | float]:
-        d = decide(y[rows], p[rows], threshold)
-        positives = d.true_positive + d.false_negative
         return {
-            "base_rate": _rate(positives, d.rows),
-            "predicted_mean": float(p[rows].mean()),
-            "called_rate": _rate(d.true_positive + d.false_positive, d.rows),
-            "error_rate": _rate(d.false_positive + d.false_negative, d.rows),
-            "false_positive_rate": _rate(d.false_positive, d.rows - positives),
-            "false_negative_rate": _rate(d.false_negative, positives),
+            "base_rate": _rate(y[rows], w[rows]),
+            "predicted_mean": _mean(p[rows], w[rows]),
+            "called_rate": _rate(called[rows], w[rows]),
+            "error_rate": _rate((called != y)[rows], w[rows]),
+            "false_positive_rate": _rate(called[rows & ~y], w[rows & ~y]),
+            "false_negative_rate": _rate(~called[rows & y], w[rows & y]),
         }
 
     return _all(figures, _parts(groups, len(p)))
 
 
-def classes_by_group(y: Any, probabilities: Any, groups: Any) -> Groups:
+@aligned("y", "probabilities", "groups", "weights")
+def classes_by_group(y: Any, probabilities: Any, groups: Any, *, weights: Any = None) -> Groups:
     """Error rate and log-loss of a classifier in each group.
 
     Args:
         y: (n,) class numbers.
         probabilities: (n, k).
         groups: (n,) labels; a missing one is a group of its own.
+        weights: (n,) of the rows.
 
     Returns:
         `error_rate` and `log_loss`.
@@ -145,23 +145,25 @@ def classes_by_group(y: Any, probabilities: Any, groups: Any) -> Groups:
     """
     p = distributions("probabilities", probabilities)
     y = class_numbers("y", y, p.shape[1], len(p))
-    wrong = p.argmax(axis=1) != y
+    wrong, w = p.argmax(axis=1) != y, row_weights(weights, len(p))
     loss = -np.log(np.maximum(p[np.arange(len(p)), y], np.finfo(np.float32).eps))
 
     def figures(rows: np.ndarray) -> dict[str, Rate | float]:
-        error = _rate(wrong[rows].sum(), int(rows.sum()))
-        return {"error_rate": error, "log_loss": float(loss[rows].mean())}
+        error = _rate(wrong[rows], w[rows])
+        return {"error_rate": error, "log_loss": _mean(loss[rows], w[rows])}
 
     return _all(figures, _parts(groups, len(p)))
 
 
-def values_by_group(y: Any, predicted: Any, groups: Any) -> Groups:
+@aligned("y", "predicted", "groups", "weights")
+def values_by_group(y: Any, predicted: Any, groups: Any, *, weights: Any = None) -> Groups:
     """Mean, bias and errors of predicted values in each group.
 
     Args:
         y: (n,) true values.
         predicted: (n,).
         groups: (n,) labels; a missing one is a group of its own.
+        weights: (n,) of the rows.
 
     Returns:
         `mean`, `predicted_mean`, `bias` (predicted less true), `rmse`, `mae`.
@@ -171,18 +173,24 @@ def values_by_group(y: Any, predicted: Any, groups: Any) -> Groups:
     """
     y = vector("y", y)
     m = vector("predicted", predicted, len(y))
-    off = m - y
+    off, w = m - y, row_weights(weights, len(y))
 
     def figures(rows: np.ndarray) -> dict[str, Rate | float]:
+        own = w[rows]
         return {
-            "mean": float(y[rows].mean()),
-            "predicted_mean": float(m[rows].mean()),
-            "bias": float(off[rows].mean()),
-            "rmse": float(np.sqrt(np.mean(off[rows] ** 2))),
-            "mae": float(np.abs(off[rows]).mean()),
+            "mean": _mean(y[rows], own),
+            "predicted_mean": _mean(m[rows], own),
+            "bias": _mean(off[rows], own),
+            "rmse": math.sqrt(_mean(off[rows] ** 2, own)),
+            "mae": _mean(np.abs(off[rows]), own),
         }
 
     return _all(figures, _parts(groups, len(y)))
+
+
+def _mean(values: np.ndarray, weights: np.ndarray) -> float:
+    """NaN where no row has a weight."""
+    return float(np.average(values, weights=weights)) if weights.any() else math.nan
 
 
 def _all(figures: Any, parts: list[tuple[str | None, np.ndarray]]) -> Groups:

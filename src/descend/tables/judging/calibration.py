@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.plain import (
     Figures,
@@ -15,8 +16,8 @@ from descend.tables.judging.plain import (
     class_numbers,
     distributions,
     truth,
-    vector,
 )
+from descend.tables.judging.weighted import quantile, row_weights, share_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,7 @@ class Reliability(Figures):
     Attributes:
         how: one of BINS.
         lower, upper: ends of each bin.
-        count: rows in it.
+        count: rows in it; weight: of them, 1 each without weights.
         predicted: their mean probability.
         observed: the share of them where the event happened.
         low, high: 95% interval of that share (Wilson).
@@ -42,6 +43,7 @@ class Reliability(Figures):
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     count: tuple[int, ...]
+    weight: tuple[float, ...]
     predicted: tuple[float, ...]
     observed: tuple[float, ...]
     low: tuple[float, ...]
@@ -49,9 +51,9 @@ class Reliability(Figures):
 
     @property
     def expected_error(self) -> float:
-        """Expected calibration error: sum over bins of (rows / n) |observed - predicted|."""
+        """Expected calibration error: sum over bins of (share of rows) |observed - predicted|."""
         gaps = np.abs(np.subtract(self.observed, self.predicted))
-        return float(np.average(gaps, weights=self.count))
+        return float(np.average(gaps, weights=self.weight))
 
     @property
     def largest_error(self) -> float:
@@ -73,7 +75,10 @@ class Reliability(Figures):
         }
 
 
-def reliability(y: Any, probability: Any, *, bins: int = 10, how: str = "quantile") -> Reliability:
+@aligned("y", "probability", "weights")
+def reliability(
+    y: Any, probability: Any, *, bins: int = 10, how: str = "quantile", weights: Any = None
+) -> Reliability:
     """The reliability curve with counts.
 
     Args:
@@ -81,43 +86,52 @@ def reliability(y: Any, probability: Any, *, bins: int = 10, how: str = "quantil
         probability: (n,) predicted.
         bins: at most so many; equal probabilities are never parted.
         how: "quantile" for bins of about equally many rows, "uniform" for bins of equal width.
+        weights: (n,) of the rows.
 
     Raises:
         DataError: shapes that do not fit, values out of range.
     """
-    from statsmodels.stats.proportion import proportion_confint
-
-    if how not in BINS:
-        raise unknown("kind of bins", how, BINS)
-    p = chance("probability", probability)
-    y = truth("y", y, len(p))
-    edges, place, count = _binned(p, bins, how)
-    predicted = np.bincount(place, p, len(count)) / count
-    events = np.bincount(place, y, len(count))
-    low, high = proportion_confint(events, count, method="wilson")
+    y, p, w = _that_weigh(y, probability, weights)
+    edges, place, weight = _binned(p, bins, how, w)
+    predicted = np.bincount(place, w * p) / weight
+    shares = np.array([share_interval(y[place == i], w[place == i]) for i in range(len(weight))])
     return Reliability(
         how,
         *(
             tuple(a.tolist())
-            for a in (edges[0], edges[1], count, predicted, events / count, low, high)
+            for a in (edges[0], edges[1], np.bincount(place), weight, predicted, *shares.T)
         ),
     )
 
 
-def _binned(p: np.ndarray, bins: int, how: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ends (2, bins), the bin of each row, the rows of each bin; without bins that are empty."""
+def _that_weigh(
+    y: Any, probability: Any, weights: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Truth, probability and weight of the rows that have one."""
+    p = chance("probability", probability)
+    y, w = truth("y", y, len(p)), row_weights(weights, len(p))
+    return y[w > 0], p[w > 0], w[w > 0]
+
+
+def _binned(
+    p: np.ndarray, bins: int, how: str, w: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ends (2, bins), the bin of each row, the weight of each bin; without bins that are empty."""
+    if how not in BINS:
+        raise unknown("kind of bins", how, BINS)
     if bins < 1:
         raise DataError(f"bins must be at least 1, got {bins}")
     inner = np.linspace(0, 1, bins + 1)[1:-1]
     ends = [0.0], [1.0]
     if how == "quantile":
-        inner, ends = np.unique(np.quantile(p, inner)), ([p.min()], [p.max()])
+        inner, ends = np.unique(quantile(p, inner, w)), ([p.min()], [p.max()])
     edges = np.concatenate([ends[0], inner, ends[1]])
     place = np.searchsorted(inner, p)
-    filled, place, count = np.unique(place, return_inverse=True, return_counts=True)
-    return np.stack([edges[:-1][filled], edges[1:][filled]]), place, count
+    filled, place = np.unique(place, return_inverse=True)
+    return np.stack([edges[:-1][filled], edges[1:][filled]]), place, np.bincount(place, w)
 
 
+@aligned("y", "probabilities")
 def top_class(y: Any, probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
     """Whether the most probable class is the true one, and its probability; (n,) each.
 
@@ -162,31 +176,36 @@ class Brier(Figures):
         return pd.DataFrame([vars(self)])
 
 
-def brier(y: Any, probability: Any, *, bins: int = 10, how: str = "quantile") -> Brier:
+@aligned("y", "probability", "weights")
+def brier(
+    y: Any, probability: Any, *, bins: int = 10, how: str = "quantile", weights: Any = None
+) -> Brier:
     """The Brier score of an event, decomposed (Murphy 1973).
 
     Args:
         y: (n,) whether the event happened, 0 or 1.
         probability: (n,) predicted.
-        bins, how: as in `reliability`.
+        bins, how, weights: as in `reliability`.
 
     Raises:
         DataError: shapes that do not fit, values out of range.
     """
-    if how not in BINS:
-        raise unknown("kind of bins", how, BINS)
-    p = chance("probability", probability)
-    y = truth("y", y, len(p)).astype(float)
-    _, place, count = _binned(p, bins, how)
-    predicted, observed = (np.bincount(place, a, len(count)) / count for a in (p, y))
+    happened, p, w = _that_weigh(y, probability, weights)
+    y = happened.astype(float)
+    _, place, weight = _binned(p, bins, how, w)
+    predicted, observed = (np.bincount(place, w * a) / weight for a in (p, y))
     apart, off = p - predicted[place], y - observed[place]
-    score, uncertainty = float(np.mean((p - y) ** 2)), float(y.var())
+
+    def mean(values: np.ndarray, weights: np.ndarray = w) -> float:
+        return float(np.average(values, weights=weights))
+
+    score, uncertainty = mean((p - y) ** 2), mean((y - mean(y)) ** 2)
     return Brier(
         score=score,
-        reliability=float(np.average((predicted - observed) ** 2, weights=count)),
-        resolution=float(np.average((observed - y.mean()) ** 2, weights=count)),
+        reliability=mean((predicted - observed) ** 2, weight),
+        resolution=mean((observed - mean(y)) ** 2, weight),
         uncertainty=uncertainty,
-        within=float(np.mean(apart**2) - 2 * np.mean(apart * off)),
+        within=mean(apart**2) - 2 * mean(apart * off),
         skill=1 - score / uncertainty if uncertainty else float("nan"),
     )
 
@@ -228,6 +247,7 @@ class Temperature(Figures):
         return cls(**described)
 
 
+@aligned("y", "probabilities", "weights")
 def fit_temperature(y: Any, probabilities: Any, *, weights: Any = None) -> Temperature:
     """The temperature of least log-loss (Guo et al. 2017).
 
@@ -248,9 +268,7 @@ def fit_temperature(y: Any, probabilities: Any, *, weights: Any = None) -> Tempe
     z, _ = _log_odds(probabilities)
     n, k = z.shape
     y = class_numbers("y", y, k, n)
-    w = np.full(n, 1 / n) if weights is None else vector("weights", weights, n)
-    if w.min() < 0 or not w.sum():
-        raise DataError("weights: expected numbers >= 0, one of them larger")
+    w = row_weights(weights, n)
     w = w / w.sum()
     own = z[np.arange(n), y]
 

@@ -6,11 +6,20 @@ and a new row exchangeable with them,
     P(score of the new row <= the k-th smallest of the n) >= coverage,  k = ceil((n + 1) coverage)
 
 whatever the network and the distribution. The guarantee is one on average over rows; given groups,
-it holds within each.
+it holds within each; by class, among the rows of each true class (a set then holds a class if its
+score is within that class's own quantile).
+
+Rows of weights w stand for a population that is drawn by them. A new row of it has the weight
+w' = sum w^2 / sum w on average, and the quantile is the smallest score with
+
+    sum over scores up to it of w >= coverage (sum w + w')
+
+which is the rule above where all weigh the same: n becomes the effective rows (sum w)^2 / sum w^2.
 
 Sources: Papadopoulos et al. (2002), Lei et al. (2018); normalised: Papadopoulos et al. (2008);
 conformalised quantile regression: Romano, Patterson and Candès (2019); LAC: Sadinle, Lei and
-Wasserman (2019); APS: Romano, Sesia and Candès (2020).
+Wasserman (2019); APS: Romano, Sesia and Candès (2020); by class: Vovk (2012); weights: Tibshirani,
+Barber, Candès and Ramdas (2019).
 """
 
 from __future__ import annotations
@@ -22,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.plain import (
     Figures,
@@ -32,6 +42,7 @@ from descend.tables.judging.plain import (
     share,
     vector,
 )
+from descend.tables.judging.weighted import effective_rows, row_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,20 +51,30 @@ INTERVALS = ("absolute", "normalised", "quantile")
 SETS = ("lac", "aps")
 
 
-def conformal_quantile(scores: Any, coverage: float) -> float:
+def conformal_quantile(scores: Any, coverage: float, weights: Any = None) -> float:
     """The k-th smallest score, k = ceil((n + 1) coverage); infinity where k > n.
 
     Args:
         scores: (n,) of the calibration rows.
         coverage: wanted, in (0, 1).
+        weights: (n,) of the rows; see the head of this file.
 
     Raises:
         DataError: a score that is no number; a coverage out of range.
     """
     scores = vector("scores", scores)
+    w = row_weights(weights, len(scores))
+    w = w * (w.sum() / np.sum(w**2))  # a new row weighs 1 on average, all others the effective rows
+    order = np.argsort(scores, kind="stable")
     # (n + 1) coverage may miss a whole number by a rounding error
-    k = math.ceil(round((len(scores) + 1) * share("coverage", coverage), 9))
-    return float(np.partition(scores, k - 1)[k - 1]) if k <= len(scores) else math.inf
+    wanted = round((w.sum() + 1) * share("coverage", coverage), 9)
+    reached = np.round(np.cumsum(w[order]), 9) >= wanted
+    return float(scores[order][reached.argmax()]) if reached.any() else math.inf
+
+
+def rows_needed(coverage: float) -> int:
+    """Least (effective) calibration rows of a finite margin: n >= coverage / (1 - coverage)."""
+    return math.ceil(round(share("coverage", coverage) / (1 - coverage), 9))
 
 
 @dataclass(frozen=True)
@@ -64,18 +85,28 @@ class Margin(Figures):
         group: its name; None for all rows.
         rows: of calibration.
         quantile: of their scores; infinite where the rows are too few for the coverage.
+        effective: rows, fewer than `rows` where they weigh differently.
     """
 
     group: str | None
     rows: int
     quantile: float
+    effective: float
+
+    @property
+    def promised(self) -> float:
+        """The largest coverage that a finite margin of so few rows can state: n / (n + 1)."""
+        return self.effective / (self.effective + 1)
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Margin:
         """The margin that `to_json` described."""
         quantile = described["quantile"]
         return cls(
-            described["group"], described["rows"], math.inf if quantile is None else quantile
+            described["group"],
+            described["rows"],
+            math.inf if quantile is None else quantile,
+            described.get("effective", described["rows"]),
         )
 
 
@@ -174,13 +205,15 @@ class ConformalSets(_Calibrated):
     Attributes:
         method: one of SETS.
         coverage: stated.
-        margins: of all rows, then of each group.
+        margins: of all rows, then of each group, or of the rows of each class ("0", "1", ...).
         classes: how many.
         seed: of the draws ("aps"); None without draws.
+        by_class: whether the coverage is stated among the rows of each true class.
     """
 
     classes: int = 2
     seed: int | None = None
+    by_class: bool = False
 
     def sets(self, probabilities: Any, *, groups: Any = None) -> np.ndarray:
         """Which classes are in the set of each row, booleans (n, k).
@@ -195,6 +228,8 @@ class ConformalSets(_Calibrated):
         if p.shape[1] != self.classes:
             raise DataError(f"{p.shape[1]} classes; {self.classes} were calibrated")
         scores = _class_scores(self.method, p, _draws(self.seed, 1, len(p)))
+        if self.by_class:
+            return scores <= np.array([m.quantile for m in self.margins[1:]])[None]
         return scores <= self.quantiles(groups, len(p))[:, None]
 
     @classmethod
@@ -207,6 +242,7 @@ def _restored(cls: Callable[..., Any], described: Mapping[str, Any]) -> Any:
     return cls(**{**described, "margins": tuple(map(Margin.from_json, described["margins"]))})
 
 
+@aligned("y", "predicted", "spread", "groups")
 def calibrate_intervals(
     y: Any,
     predicted: Any,
@@ -216,6 +252,7 @@ def calibrate_intervals(
     spread: Any = None,
     floor: float = 0.0,
     groups: Any = None,
+    weights: Any = None,
     low: float | None = None,
     high: float | None = None,
 ) -> ConformalIntervals:
@@ -233,6 +270,7 @@ def calibrate_intervals(
         spread: (n,) s >= 0, of an ensemble's members for example.
         floor: in the target's units; from training rows, so that the guarantee stays exact.
         groups: (n,) labels; the coverage then holds in each group.
+        weights: (n,) of the rows.
         low, high: bounds that the target never leaves (0 for counts, 0 and 1 for shares).
 
     Raises:
@@ -243,7 +281,7 @@ def calibrate_intervals(
     y = vector("y", y)
     below, above, scale = _ends(method, predicted, spread, floor)
     same_rows("predicted", below, len(y))
-    margins = _margins(np.maximum(below - y, y - above) / scale, coverage, groups)
+    margins = _margins(np.maximum(below - y, y - above) / scale, coverage, groups, weights)
     return ConformalIntervals(method, coverage, margins, floor, low, high)
 
 
@@ -272,6 +310,7 @@ def _ends(method: str, predicted: Any, spread: Any, floor: float) -> tuple[np.nd
     return m, m, scale
 
 
+@aligned("y", "probabilities", "groups")
 def calibrate_sets(
     y: Any,
     probabilities: Any,
@@ -281,6 +320,8 @@ def calibrate_sets(
     randomised: bool = True,
     seed: int = 0,
     groups: Any = None,
+    by_class: bool = False,
+    weights: Any = None,
 ) -> ConformalSets:
     """Sets of classes that hold the true one with a stated probability.
 
@@ -296,9 +337,13 @@ def calibrate_sets(
         randomised: whether "aps" draws u; else u = 1, for rows that are predicted one by one.
         seed: of u.
         groups: (n,) labels; the coverage then holds in each group.
+        by_class: whether the coverage holds among the rows of each true class. A class of fewer
+            than coverage / (1 - coverage) rows is then in every set: `Margin.promised` says what
+            its rows could promise.
+        weights: (n,) of the rows.
 
     Raises:
-        DataError: shapes that do not fit, numbers that are no probabilities.
+        DataError: shapes that do not fit, numbers that are no probabilities; groups and by_class.
     """
     if method not in SETS:
         raise unknown("method of sets", method, SETS)
@@ -306,7 +351,13 @@ def calibrate_sets(
     y = class_numbers("y", y, p.shape[1], len(p))
     kept = seed if randomised and method == "aps" else None
     scores = _class_scores(method, p, _draws(kept, 0, len(p)))[np.arange(len(p)), y]
-    return ConformalSets(method, coverage, _margins(scores, coverage, groups), p.shape[1], kept)
+    if not by_class:
+        margins = _margins(scores, coverage, groups, weights)
+        return ConformalSets(method, coverage, margins, p.shape[1], kept)
+    if groups is not None:
+        raise DataError("sets are calibrated by groups or by class, not by both")
+    margins = _margins(scores, coverage, y, weights, [str(k) for k in range(p.shape[1])])
+    return ConformalSets(method, coverage, margins, p.shape[1], kept, by_class=True)
 
 
 def _draws(seed: int | None, stream: int, rows: int) -> np.ndarray:
@@ -326,11 +377,23 @@ def _class_scores(method: str, p: np.ndarray, u: np.ndarray) -> np.ndarray:
     return scores
 
 
-def _margins(scores: np.ndarray, coverage: float, groups: Any) -> tuple[Margin, ...]:
-    margins = [Margin(None, len(scores), conformal_quantile(scores, coverage))]
+def _margins(
+    scores: np.ndarray,
+    coverage: float,
+    groups: Any,
+    weights: Any,
+    every: list[str] | None = None,
+) -> tuple[Margin, ...]:
+    """Of all rows, then of each group: those that occur, or `every` one."""
+    w = row_weights(weights, len(scores))
+
+    def margin(name: str | None, rows: np.ndarray) -> Margin:
+        n = effective_rows(w[rows])
+        found = conformal_quantile(scores[rows], coverage, w[rows]) if n else math.inf
+        return Margin(name, int(rows.sum()), found, n)
+
+    margins = [margin(None, np.ones(len(scores), bool))]
     if groups is not None:
         names = group_names(groups, len(scores))
-        for name in sorted(set(names)):
-            own = scores[names == name]
-            margins.append(Margin(name, len(own), conformal_quantile(own, coverage)))
+        margins += [margin(name, names == name) for name in every or sorted(set(names))]
     return tuple(margins)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError
 from descend.tables.judging.plain import Figures, chance, distributions, truth, vector
+from descend.tables.judging.weighted import row_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +70,7 @@ class Decisions(Figures):
     Attributes:
         threshold: rows with at least this probability are called positive.
         rows: how many.
-        true_positive, false_positive, false_negative, true_negative: counts.
+        true_positive, false_positive, false_negative, true_negative: counts, or sums of weights.
         accuracy: share decided rightly.
         sensitivity: share of the positives that was found (recall, true positive rate).
         specificity: share of the negatives that was left alone.
@@ -82,10 +84,10 @@ class Decisions(Figures):
 
     threshold: float
     rows: int
-    true_positive: int
-    false_positive: int
-    false_negative: int
-    true_negative: int
+    true_positive: float
+    false_positive: float
+    false_negative: float
+    true_negative: float
     accuracy: float
     sensitivity: float
     specificity: float
@@ -103,7 +105,15 @@ class Decisions(Figures):
         return pd.DataFrame([vars(self)])
 
 
-def decide(y: Any, probability: Any, threshold: float, costs: Costs | None = None) -> Decisions:
+@aligned("y", "probability", "weights")
+def decide(
+    y: Any,
+    probability: Any,
+    threshold: float,
+    costs: Costs | None = None,
+    *,
+    weights: Any = None,
+) -> Decisions:
     """The confusion matrix at a threshold and what follows from it.
 
     Args:
@@ -111,6 +121,7 @@ def decide(y: Any, probability: Any, threshold: float, costs: Costs | None = Non
         probability: (n,) predicted.
         threshold: positive from here on.
         costs: of the outcomes.
+        weights: (n,) of the rows.
 
     Raises:
         DataError: shapes that do not fit, values out of range.
@@ -118,8 +129,12 @@ def decide(y: Any, probability: Any, threshold: float, costs: Costs | None = Non
     p = chance("probability", probability)
     y = truth("y", y, len(p))
     called = p >= threshold
-    counts = [int(np.sum(a & b)) for a in (y, ~y) for b in (called, ~called)]
+    w = row_weights(weights, len(p))
+    counts: list[float] = [float(w[a & b].sum()) for a in (y, ~y) for b in (called, ~called)]
+    if weights is None:
+        counts = list(map(int, counts))
     tp, fn, fp, tn = counts
+    total = tp + fn + fp + tn
     below = math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     sensitivity, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
     return Decisions(
@@ -129,7 +144,7 @@ def decide(y: Any, probability: Any, threshold: float, costs: Costs | None = Non
         false_positive=fp,
         false_negative=fn,
         true_negative=tn,
-        accuracy=(tp + tn) / len(y),
+        accuracy=(tp + tn) / total,
         sensitivity=sensitivity,
         specificity=specificity,
         precision=_ratio(tp, tp + fp),
@@ -137,7 +152,7 @@ def decide(y: Any, probability: Any, threshold: float, costs: Costs | None = Non
         f1=_ratio(2 * tp, 2 * tp + fp + fn),
         balanced_accuracy=(sensitivity + specificity) / 2,
         matthews=_ratio(tp * tn - fp * fn, below),
-        cost=math.nan if costs is None else float(_cost(costs, tp, fp, fn, tn)) / len(y),
+        cost=math.nan if costs is None else float(_cost(costs, tp, fp, fn, tn)) / total,
     )
 
 
@@ -187,7 +202,8 @@ class Threshold(Figures):
         )
 
 
-def choose_threshold(y: Any, probability: Any, costs: Costs) -> Threshold:
+@aligned("y", "probability", "weights")
+def choose_threshold(y: Any, probability: Any, costs: Costs, *, weights: Any = None) -> Threshold:
     """The threshold of least mean cost, beside the closed form.
 
     All thresholds that decide differently are tried: those half-way between neighbouring
@@ -198,19 +214,20 @@ def choose_threshold(y: Any, probability: Any, costs: Costs) -> Threshold:
             flatter.
         probability: (n,) predicted.
         costs: of the outcomes.
+        weights: (n,) of the rows.
 
     Raises:
         DataError: shapes that do not fit, values out of range.
     """
     p = chance("probability", probability)
-    y = truth("y", y, len(p))
+    y, w = truth("y", y, len(p)), row_weights(weights, len(p))
     values, place = np.unique(p, return_inverse=True)
-    positives = np.bincount(place, y)
-    negatives = np.bincount(place, ~y)
+    positives = np.bincount(place, y * w)
+    negatives = np.bincount(place, ~y * w)
     # at candidate i the rows of values[i:] are called positive
     tp = np.append(np.cumsum(positives[::-1])[::-1], 0)
     fp = np.append(np.cumsum(negatives[::-1])[::-1], 0)
-    mean = _cost(costs, tp, fp, tp[0] - tp, fp[0] - fp) / len(y)
+    mean = _cost(costs, tp, fp, tp[0] - tp, fp[0] - fp) / w.sum()
     middles = (values[1:] + values[:-1]) / 2
     # two neighbours of float spacing have no number between them: the upper one parts them
     middles = np.where(middles > values[:-1], middles, values[1:])

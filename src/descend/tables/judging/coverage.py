@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError
 from descend.tables.judging.plain import Figures, class_numbers, group_names, vector
+from descend.tables.judging.weighted import row_weights, share_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +23,7 @@ class Covered(Figures):
 
     Attributes:
         group: name; None for all rows.
-        rows: how many.
+        rows: how many; the rest is weighted.
         share: of the rows that are covered; low, high: its 95% interval (Wilson).
         size: mean width of the intervals, or mean number of classes in the sets.
         empty: share of sets without a class; NaN for intervals.
@@ -56,13 +58,17 @@ class Coverage(Figures):
         return pd.DataFrame([vars(part) for part in self.parts])
 
 
-def interval_coverage(y: Any, lower: Any, upper: Any, *, groups: Any = None) -> Coverage:
+@aligned("y", "lower", "upper", "groups", "weights")
+def interval_coverage(
+    y: Any, lower: Any, upper: Any, *, groups: Any = None, weights: Any = None
+) -> Coverage:
     """How often [lower, upper] held y.
 
     Args:
         y: (n,) targets of rows that the intervals were not calibrated on.
         lower, upper: (n,) ends; may be infinite.
         groups: (n,) labels.
+        weights: (n,) of the rows.
 
     Raises:
         DataError: shapes that do not fit.
@@ -73,16 +79,18 @@ def interval_coverage(y: Any, lower: Any, upper: Any, *, groups: Any = None) -> 
         if end.shape != y.shape:
             raise DataError(f"{name}: expected shape {y.shape}, got {end.shape}")
     inside = (ends[0] <= y) & (y <= ends[1])
-    return _coverage(inside, ends[1] - ends[0], np.full(len(y), np.nan), groups)
+    return _coverage(inside, ends[1] - ends[0], np.full(len(y), np.nan), groups, weights)
 
 
-def set_coverage(y: Any, sets: Any, *, groups: Any = None) -> Coverage:
+@aligned("y", "sets", "groups", "weights")
+def set_coverage(y: Any, sets: Any, *, groups: Any = None, weights: Any = None) -> Coverage:
     """How often the set of a row held its class.
 
     Args:
         y: (n,) class numbers of rows that the sets were not calibrated on.
         sets: (n, k) booleans.
-        groups: (n,) labels.
+        groups: (n,) labels; those of the true classes show what each class gets.
+        weights: (n,) of the rows.
 
     Raises:
         DataError: shapes that do not fit.
@@ -92,25 +100,27 @@ def set_coverage(y: Any, sets: Any, *, groups: Any = None) -> Coverage:
         raise DataError(f"sets: expected booleans (n, classes), got {sets.dtype} {sets.shape}")
     y = class_numbers("y", y, sets.shape[1], len(sets))
     sizes = sets.sum(axis=1).astype(float)
-    return _coverage(sets[np.arange(len(y)), y], sizes, sizes, groups)
+    return _coverage(sets[np.arange(len(y)), y], sizes, sizes, groups, weights)
 
 
-def _coverage(inside: np.ndarray, size: np.ndarray, count: np.ndarray, groups: Any) -> Coverage:
-    from statsmodels.stats.proportion import proportion_confint
+def _coverage(
+    inside: np.ndarray, size: np.ndarray, count: np.ndarray, groups: Any, weights: Any
+) -> Coverage:
+    w = row_weights(weights, len(inside))
 
     def part(name: str | None, rows: np.ndarray) -> Covered:
-        n, hits, own = int(rows.sum()), int(inside[rows].sum()), count[rows]
-        low, high = proportion_confint(hits, n, method="wilson")
-        counts = not np.isnan(own).any()
+        own, counts = w[rows], not np.isnan(count[rows]).any()
+
+        def mean(values: np.ndarray) -> float:
+            return float(np.average(values[rows], weights=own)) if own.any() else math.nan
+
         return Covered(
             name,
-            n,
-            hits / n,
-            float(low),
-            float(high),
-            float(size[rows].mean()),
-            float((own == 0).mean()) if counts else math.nan,
-            float((own == 1).mean()) if counts else math.nan,
+            int(rows.sum()),
+            *share_interval(inside[rows], own),
+            mean(size),
+            mean(count == 0) if counts else math.nan,
+            mean(count == 1) if counts else math.nan,
         )
 
     parts = [part(None, np.ones(len(inside), bool))]

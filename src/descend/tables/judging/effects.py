@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.bootstrap import Draws, interval
 from descend.tables.judging.plain import Figures, share, vector
+from descend.tables.judging.weighted import frequent_levels, row_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,6 +131,7 @@ class MarginalEffects(Figures):
         return f"bootstrap over {units}" + (" and members" if self.members > 1 else "")
 
 
+@aligned("frame", "weights", "clusters")
 def average_marginal_effects(
     predict: Callable[[pd.DataFrame], Any],
     frame: pd.DataFrame,
@@ -201,7 +204,7 @@ def average_marginal_effects(
             change, known = _slope(asked, frame, column, steps.get(column), step)
             changes: list[_Change] = [(str(column), None, None, change)]
         else:
-            changes = _contrasts(asked, frame, column, base)
+            changes = _contrasts(asked, frame, column, base, row_weights(weights, len(frame)))
         for name, level, against, change in changes:
             if members is None:
                 members = _member_counts(len(change), resamples, seed)
@@ -298,15 +301,18 @@ def _slope(
 
 
 def _contrasts(
-    asked: _Asked, frame: pd.DataFrame, column: Any, base: Mapping[Any, Any]
+    asked: _Asked,
+    frame: pd.DataFrame,
+    column: Any,
+    base: Mapping[Any, Any],
+    weights: np.ndarray,
 ) -> list[_Change]:
     """(name, level, base, differences (members, n)) of each level but the base."""
     import pandas as pd
 
     given = frame[column]
-    counts = given.value_counts()
-    counts = counts[counts > 0]
-    levels = list(counts.index)
+    known = given.notna().to_numpy(bool)
+    levels = frequent_levels(given[known], weights[known])
     truth = set(levels) <= {0, 1}  # False and True as well
     against = base.get(column, min(levels) if truth else levels[0])
     if against not in levels:

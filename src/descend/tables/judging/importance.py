@@ -15,10 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.bootstrap import Draws, Interval, interval
 from descend.tables.judging.measures import Better, Counted, Measure, measure
 from descend.tables.judging.plain import Figures, same_rows, vector
+from descend.tables.judging.weighted import (
+    effective_rows,
+    frequent_levels,
+    quantile,
+    quantile_places,
+    row_weights,
+    spread,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +44,7 @@ class Importance(Figures):
         value: of the measure on the untouched rows.
         blocks: the columns that were permuted together, by name.
         increase: of each block, the most important first: how much worse the measure became, with
-            its bootstrap interval over rows.
+            its bootstrap interval over rows of this one network.
         spread: of each, the standard deviation over the repeats.
         repeats: permutations of each block.
     """
@@ -64,6 +73,7 @@ class Importance(Figures):
         )
 
 
+@aligned("frame", "y", "clusters")
 def permutation_importance(
     predict: Predict,
     frame: pd.DataFrame,
@@ -75,6 +85,7 @@ def permutation_importance(
     repeats: int = 5,
     most_rows: int | None = 5000,
     clusters: Any = None,
+    weights: Any = None,
     level: float = 0.95,
     resamples: int = 500,
     seed: int = 0,
@@ -96,6 +107,8 @@ def permutation_importance(
         repeats: permutations of each.
         most_rows: no more are used, drawn without replacement; None for all.
         clusters: (n,) labels; the intervals draw rows of one label together.
+        weights: (n,) of the rows. What a column is shuffled to is then drawn by them, with
+            replacement: the rows stand for a population in which its values are that common.
         level, resamples: of the intervals.
         seed: of rows, permutations and intervals.
 
@@ -106,13 +119,16 @@ def permutation_importance(
     blocks = _blocks(frame, columns)
     if repeats < 1:
         raise DataError(f"repeats must be at least 1, got {repeats}")
-    same_rows("y", np.asarray(y), len(frame))
+    rows = len(frame)
+    same_rows("y", np.asarray(y), rows)
     rng = np.random.default_rng(seed)
-    kept = _some_rows(len(frame), most_rows, rng)
+    kept = _some_rows(rows, most_rows, rng)
     frame, y = frame.iloc[kept].reset_index(drop=True), np.asarray(y)[kept]
     if clusters is not None:
         clusters = np.asarray(clusters)[kept]
-    draws = Draws(len(frame), clusters=clusters, resamples=resamples, seed=seed)
+    if weights is not None:
+        weights = row_weights(weights, rows)[kept]
+    draws = Draws(len(frame), clusters=clusters, weights=weights, resamples=resamples, seed=seed)
     base = chosen.prepare(y, _predicted(predict, frame))
     sign = -1.0 if chosen.better == "higher" else 1.0
 
@@ -121,7 +137,7 @@ def permutation_importance(
         permuted = []
         for _ in range(repeats):
             mixed = frame.copy()
-            order = rng.permutation(len(frame))
+            order = _shuffled(len(frame), weights, rng)
             for column in block:
                 mixed[column] = frame[column].take(order).reset_index(drop=True)
             permuted.append(chosen.prepare(y, _predicted(predict, mixed)))
@@ -131,8 +147,8 @@ def permutation_importance(
         def mean(weights: np.ndarray, of: Any = increases) -> np.ndarray:
             return of(weights).mean(axis=0)
 
-        spread = float(whole.std(ddof=1)) if repeats > 1 else float("nan")
-        found.append((interval(name, mean, draws, level=level), spread))
+        apart = float(whole.std(ddof=1)) if repeats > 1 else float("nan")
+        found.append((interval(name, mean, draws, level=level), apart))
     found.sort(key=lambda pair: -np.nan_to_num(pair[0].estimate, nan=-np.inf))
     return Importance(
         measure=chosen.name,
@@ -143,6 +159,12 @@ def permutation_importance(
         spread=tuple(s for _, s in found),
         repeats=repeats,
     )
+
+
+def _shuffled(rows: int, weights: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    if weights is None:
+        return rng.permutation(rows)
+    return rng.choice(rows, rows, p=weights / weights.sum())
 
 
 def _increases(
@@ -189,7 +211,8 @@ class PartialDependence(Figures):
         column: its name.
         values: set; observed ones, in their order.
         share: of the rows up to this value (numbers, dates), or with it (categories).
-        mean: prediction at each, over rows; error: its standard error.
+        mean: prediction at each, over rows; spread: its standard deviation over draws of the rows
+            (sd / sqrt(n)), which says nothing of another training of the network.
         low, high: the rows' 5% and 95% quantile of it.
         curves: (rows, values) of single rows, for as many as were asked for.
     """
@@ -198,7 +221,7 @@ class PartialDependence(Figures):
     values: tuple[Any, ...]
     share: tuple[float, ...]
     mean: tuple[float, ...]
-    error: tuple[float, ...]
+    spread: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
     curves: np.ndarray
@@ -220,6 +243,7 @@ def partial_dependence(
     values: Sequence[Any] | None = None,
     most_rows: int | None = 1000,
     curves: int = 50,
+    weights: Any = None,
     seed: int = 0,
 ) -> PartialDependence:
     """Partial dependence and individual curves of one column.
@@ -237,6 +261,7 @@ def partial_dependence(
         values: instead of them.
         most_rows: no more are used; None for all.
         curves: of single rows that are kept.
+        weights: (n,) of the rows.
         seed: of the rows.
 
     Raises:
@@ -245,8 +270,8 @@ def partial_dependence(
     """
     if column not in frame.columns:
         raise unknown("column", column, map(str, frame.columns))
-    given = frame[column]
-    grid = _grid(given, points) if values is None else _asked_for(given, values)
+    given, w = frame[column], row_weights(weights, len(frame))
+    grid = _grid(given, points, w) if values is None else _asked_for(given, values)
     rng = np.random.default_rng(seed)
     kept = _some_rows(len(frame), most_rows, rng)
     rows = frame.iloc[kept].reset_index(drop=True)
@@ -255,17 +280,18 @@ def partial_dependence(
     table = rows.take(np.tile(np.arange(n), k)).reset_index(drop=True)
     table[column] = grid.take(np.repeat(np.arange(k), n)).reset_index(drop=True)
     found = vector("what `predict` gave", predict(table), n * k).reshape(k, n).T
-    low, high = np.quantile(found, [0.05, 0.95], axis=0)
+    own = row_weights(w[kept], n)
+    ends = [quantile(said, [0.05, 0.95], own) for said in found.T]
     shown = rng.choice(n, min(curves, n), replace=False)
-    error = found.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(k, np.nan)
+    apart = [spread(said, own) / np.sqrt(effective_rows(own)) for said in found.T]
     return PartialDependence(
         column=str(column),
         values=tuple(grid.tolist()),
-        share=tuple(_shares(given, grid).tolist()),
-        mean=tuple(found.mean(axis=0).tolist()),
-        error=tuple(error.tolist()),
-        low=tuple(low.tolist()),
-        high=tuple(high.tolist()),
+        share=tuple(_shares(given, grid, w).tolist()),
+        mean=tuple(np.average(found, axis=0, weights=own).tolist()),
+        spread=tuple(apart),
+        low=tuple(float(low) for low, _ in ends),
+        high=tuple(float(high) for _, high in ends),
         curves=found[np.sort(shown)],
     )
 
@@ -278,22 +304,25 @@ def _measured(column: pd.Series) -> bool:
     return dates or (types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype))
 
 
-def _grid(column: pd.Series, points: int) -> pd.Series:
+def _grid(column: pd.Series, points: int, weights: np.ndarray) -> pd.Series:
     """Values of the column itself, so that they keep its type, in their order."""
     if points < 1:
         raise DataError(f"points must be at least 1, got {points}")
-    known = column.dropna()
+    rows = column.reset_index(drop=True)
+    known = rows[rows.notna() & (weights > 0)]
     if known.empty:
         raise DataError(f"the column {column.name!r} has no values to set")
+    w = weights[known.index]
     if _measured(column):
-        ordered = known.sort_values(ignore_index=True)
+        order = np.argsort(known.to_numpy(), kind="stable")
+        ordered = known.iloc[order].reset_index(drop=True)
         distinct = ordered.drop_duplicates(ignore_index=True)
         if len(distinct) <= points:
             return distinct
         at = np.linspace(0.05, 0.95, points) if points > 1 else np.array([0.5])
-        places = np.round(at * (len(ordered) - 1)).astype(int)
+        places = quantile_places(w[order], at)
         return ordered.take(places).drop_duplicates().reset_index(drop=True)
-    common = known.value_counts(sort=True).index[:points]
+    common = frequent_levels(known, w)[:points]
     levels = known[known.isin(common)].drop_duplicates()
     try:
         return levels.sort_values(ignore_index=True)
@@ -315,8 +344,10 @@ def _asked_for(column: pd.Series, values: Sequence[Any]) -> pd.Series:
     return pd.Series(list(values), dtype=column.dtype)
 
 
-def _shares(column: pd.Series, grid: pd.Series) -> np.ndarray:
-    known = column.dropna()
-    if _measured(column):
-        return np.array([float((known <= v).mean()) for v in grid])
-    return np.array([float((known == v).mean()) for v in grid])
+def _shares(column: pd.Series, grid: pd.Series, weights: np.ndarray) -> np.ndarray:
+    rows = column.reset_index(drop=True)
+    there = rows.notna().to_numpy(bool)
+    known, w = rows[there], weights[there]
+    below = _measured(column)
+    hits = [(known <= v) if below else (known == v) for v in grid]
+    return np.array([float(np.average(hit.to_numpy(bool), weights=w)) for hit in hits])

@@ -59,7 +59,7 @@ def carry(model: Any, keras_model: Any) -> str | None:
             loss_weights=config.get("loss_weights"),
         )
     except (_Lost, DescendError) as reason:
-        model._task = None
+        model._set_task(None)
         return str(reason)
     return None
 

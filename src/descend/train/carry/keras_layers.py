@@ -13,6 +13,7 @@ import numpy as np
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations
 from descend.nn.layers.base import REGISTRY, Layer
+from descend.nn.layers.preparing import Normalization
 from descend.nn.regularizers import L1L2
 
 # Options that are not fields of ours, with the values at which ours does the same
@@ -24,8 +25,6 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "fill_value": (0, 0.0),
     "go_backwards": (False,),
     "keepdims": (False,),
-    "noise_shape": (None,),
-    "normalize": (False,),
     "output_padding": (None,),
     "output_shape": (None,),
     "quantization_config": (None,),
@@ -33,7 +32,6 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "return_state": (False,),
     "rms_scaling": (False,),
     "scale": (True,),
-    "shared_axes": (None,),
     "sliding_window": (None,),
     "stateful": (False,),
     "use_gate": (False,),
@@ -50,6 +48,8 @@ _INITIALIZERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Zeros": ("zeros", ()),
     "Constant": ("constant", ("value",)),
     "RandomNormal": ("normal", ("stddev",)),
+    "TruncatedNormal": ("truncated_normal", ("stddev",)),
+    "Identity": ("identity", ("gain",)),
     "RandomUniform": ("uniform", ("minval", "maxval")),
     "GlorotUniform": ("glorot_uniform", ()),
     "GlorotNormal": ("glorot_normal", ()),
@@ -94,15 +94,15 @@ def layer_of(
         )
     dtype = _policy(label, config.get("dtype"))
     given = {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT} | dict(call or {})
-    if kind not in REGISTRY:
-        function = _activation_layer(kind, given, label)
-        if function is None:
-            raise DescendError(
-                f"from_keras: {label}: descend has no layer {kind!r}, so what it does would be "
-                "lost; take it out of the Keras model, or write a Layer for it and build the "
-                "network in descend"
-            )
-        return REGISTRY["Activation"](activation=function, name=name, compute_dtype=dtype)  # type: ignore[call-arg]
+    if kind not in REGISTRY or kind in ("Lambda", "SpectralNormalization"):
+        raise DescendError(
+            f"from_keras: {label}: descend has no layer {kind!r}, so what it does would be "
+            "lost; take it out of the Keras model, or write a Layer for it and build the "
+            "network in descend"
+        )
+    if kind == "Normalization":
+        moments = {n: np.squeeze(np.asarray(getattr(theirs, n))) for n in ("mean", "variance")}
+        given |= moments | {"axis": given["axis"] or None}
     cls = REGISTRY[kind]
     fields = {f.name for f in dataclasses.fields(cls)}
     if given.get("stateful") and "batch_size" in fields:
@@ -260,13 +260,13 @@ def _regularizer(value: Any, where: str) -> L1L2 | None:
 
 
 def _axis(value: Any, label: str) -> Any:
-    """Keras counts the batch axis where an axis is positive, we do not."""
+    """An axis, or several; not the batch."""
     if isinstance(value, (list, tuple)):
         axes = tuple(_axis(v, label) for v in value)
         return axes if len(axes) > 1 else axes[0]
     if value == 0:
         raise DescendError(f"from_keras: {label}: axis=0 is the batch, which ours leave alone")
-    return value - 1 if value > 0 else value
+    return value
 
 
 # -- weights --------------------------------------------------------------------------------------
@@ -283,6 +283,8 @@ def arrays_of(ours: Layer, theirs: Any, wanted: Mapping[str, Any]) -> dict[str, 
         DescendError: arrays of ours that are not in Keras's, or the reverse.
         ShapeError: two that are of different shapes.
     """
+    if isinstance(ours, Normalization):
+        return {}  # its numbers are among its fields
     held = {id(v): v for v in [*theirs.weights, *_carried(theirs)]}
     found = {name: _variable(theirs, name) for name in wanted}
     # states have no names in Keras, but an order

@@ -174,7 +174,7 @@ def _axes(layer: Layer, symbol: Symbol) -> set[int]:
     if not isinstance(layer, LayerNormalization | RMSNormalization):
         return set()
     axes = layer.axis if isinstance(layer.axis, tuple) else (layer.axis,)
-    return {axis % len(symbol.shape) + 1 for axis in axes}
+    return {axis % (len(symbol.shape) + 1) for axis in axes}
 
 
 def masks_given(kwargs: Mapping[str, Any] | None) -> list[Mask] | None:

@@ -1,0 +1,63 @@
+"""Cells of a CSV file that a spreadsheet would run, marked as text."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUN = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_text(cell: Any) -> Any:
+    """The cell with an apostrophe in front, if it is a text that a spreadsheet takes as a formula.
+
+    That is one that begins with = + - @, a tab or a carriage return and is no number. The
+    apostrophe is how spreadsheets themselves mark a text; other readers see it as part of it.
+
+    Example:
+        >>> as_text("=1+2"), as_text("-3.5"), as_text("a=b")
+        ("'=1+2", '-3.5', 'a=b')
+    """
+    if not isinstance(cell, str) or not cell.startswith(RUN):
+        return cell
+    with contextlib.suppress(ValueError):
+        float(cell)
+        return cell
+    return f"'{cell}"
+
+
+def rows_as_text(rows: Iterable[Iterable[Any]]) -> tuple[list[list[Any]], int]:
+    """Rows of cells, each `as_text`; and how many were changed."""
+    before = [list(row) for row in rows]
+    after = [[as_text(cell) for cell in row] for row in before]
+    pairs = (zip(old, new, strict=True) for old, new in zip(before, after, strict=True))
+    return after, sum(old is not new for row in pairs for old, new in row)
+
+
+def frame_as_text(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """A table whose texts and names of columns are `as_text`; and how many were changed."""
+    found, changed = frame.copy(deep=False), 0
+    for name in frame.columns:
+        if frame[name].dtype.kind in "biufcmM":
+            continue
+        marked = frame[name].map(as_text, na_action="ignore")
+        changed += int((marked != frame[name]).sum())
+        found[name] = marked
+    found.columns = [as_text(name) for name in frame.columns]
+    changed += sum(old != new for old, new in zip(frame.columns, found.columns, strict=True))
+    return found, changed
+
+
+def remark(changed: int) -> str:
+    """What to tell who gets the file; "" where nothing was changed."""
+    if not changed:
+        return ""
+    count = "1 cell begins" if changed == 1 else f"{changed:,} cells begin"
+    return (
+        f"{count} with = + - or @, which a spreadsheet would run as a formula: an apostrophe "
+        "stands in front"
+    )

@@ -1,0 +1,122 @@
+"""Layers of one formula without weights: Identity, UnitNormalization, Lambda."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from descend.errors import DescendError
+from descend.nn.layers.axes import axes_in, axis_or_axes
+from descend.nn.layers.base import Layer
+from descend.nn.layers.failing import guarded
+from descend.nn.layers.merge import of_length_one
+
+
+@dataclass(frozen=True, eq=False)
+class Identity(Layer):
+    """y = x: a place holder, or a point that can be named."""
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """Its input."""
+        return x, state
+
+
+@dataclass(frozen=True, eq=False)
+class UnitNormalization(Layer):
+    """y = x / |x|: each row, or what `axis` names of it, to length one.
+
+    Args:
+        axis: axis, or axes, along which the squares sum to one.
+
+    Raises:
+        ShapeError: the input has no such axis.
+    """
+
+    axis: int | tuple[int, ...] = -1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        axis_or_axes(self)
+
+    def build(self, input_shape):
+        """The input's."""
+        axes_in(self, input_shape, self.axis)
+        return input_shape
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """x / |x|; zeros stay zeros."""
+        return of_length_one(x, axes_in(self, x.shape[1:], self.axis)), state
+
+
+@dataclass(frozen=True, eq=False)
+class Lambda(Layer):
+    """A function of the user's own as a layer: Lambda(lambda x: jnp.abs(x)).
+
+    Plain JAX without weights. A model with it cannot be saved, since a file holds no code: write a
+    class X(Layer) with `call` for that.
+
+    Args:
+        function: the output for an array, or for a list of arrays.
+        output_shape: what Keras wants told; it is worked out here.
+        mask: the output's mask: a function (inputs, mask); None: the input's.
+        arguments: further arguments of the function, by name.
+    """
+
+    function: Callable
+    output_shape: Any = None
+    mask: Any = None
+    arguments: Any = None
+    joins: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not callable(self.function):
+            raise DescendError(f"Lambda takes a function of arrays, got {self.function!r}")
+
+    def build(self, input_shape: Any) -> Any:
+        """What the function returns."""
+        several = bool(input_shape) and isinstance(input_shape[0], (tuple, list))
+        rows = 3  # a size that no other axis is likely to have
+        xs = [
+            jax.ShapeDtypeStruct((rows, *shape), jnp.float32)
+            for shape in (input_shape if several else [input_shape])
+        ]
+        y = jax.eval_shape(lambda x: self._of(x, False), tuple(xs) if several else xs[0])
+        outputs = y if isinstance(y, tuple) else (y,)
+        if any(a.ndim < 1 or a.shape[0] != rows for a in outputs):
+            raise DescendError(
+                f"{self.label}: its function must return a row for each row of its input, "
+                f"(batch, ...); for a batch of {rows} it returned {[a.shape for a in outputs]}"
+            )
+        return tuple(a.shape[1:] for a in y) if isinstance(y, tuple) else y.shape[1:]
+
+    def apply(self, params, state, x, *, key=None, training=False):
+        """What the function returns."""
+        return self._of(x, training), state
+
+    def _of(self, x: Any, training: bool) -> Any:
+        how = dict(self.arguments or {})
+        if "training" in inspect.signature(self.function).parameters:
+            how["training"] = training
+        given = list(x) if isinstance(x, tuple) else x
+        y = guarded(self, "function", functools.partial(self.function, **how), given)
+        return tuple(map(jnp.asarray, y)) if isinstance(y, (list, tuple)) else jnp.asarray(y)
+
+    def output_mask(self, x, mask):
+        """What `mask` says, or the (first) input's."""
+        if self.mask is not None:
+            return self.mask(x, mask) if callable(self.mask) else self.mask
+        return mask[0] if isinstance(mask, tuple) else mask
+
+    def config(self):
+        """Refused: a function has no form in a file."""
+        raise DescendError(
+            f"{self.label} cannot be saved: a file holds no code, and its function is code. Write "
+            "a class X(Layer) with call(self, x), and load with custom={'X': X}."
+        )

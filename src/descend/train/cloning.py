@@ -1,0 +1,30 @@
+"""A network of the same layers, with weights of its own."""
+
+from __future__ import annotations
+
+from descend.errors import DescendError
+from descend.nn.rebuilding import symbols_over
+from descend.train.model import Model
+
+
+def clone_model(model: Model) -> Model:
+    """A model of the same architecture over layers of its own, whose weights are drawn anew.
+
+    What training one of the two changes, the other does not see. To copy the weights as well:
+
+        copy = clone_model(model)
+        copy.set_weights(model.get_weights())
+
+    Args:
+        model: any Model; compiled or not, the clone is not.
+
+    Returns:
+        A Model with the same names, shapes and seed; layers that are frozen are frozen in it.
+
+    Raises:
+        DescendError: something that is no model.
+    """
+    if not isinstance(model, Model):
+        raise DescendError(f"clone_model copies a descend Model, got {type(model).__name__}")
+    layers = {name: layer.another() for name, layer in model.layers.items()}
+    return Model(*symbols_over(model, layers), name=model.name, seed=model.seed)
