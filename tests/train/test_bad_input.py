@@ -122,11 +122,6 @@ FIT = {
         ShapeError,
         "sparse_categorical_crossentropy",
     ),
-    "batch larger than the data": (
-        fit(regression, batch_size=21),
-        DataError,
-        "between 1 and the 20 training rows, got 21",
-    ),
     "batch of nothing": (fit(regression, batch_size=0), DataError, "got 0"),
     "batch not whole": (fit(regression, batch_size=2.5), DataError, "whole number, got 2.5"),
     "batch size for full batch": (
