@@ -21,6 +21,7 @@ ALLOWED = {
     "neurons": {"nn"},
     "train": {"nn"},
     "glass": {"nn", "train"},
+    "keras": {"nn", "train", "data"},
     "tables": {"nn", "train", "data", "neurons"},
     "economies": {"nn", "train", "data"},
     "agents": {"nn", "train", "data"},

@@ -330,7 +330,7 @@ def signed(description, arrays):
     """A file of this content with the right digest."""
     text = description if isinstance(description, str) else json.dumps(description)
     arrays = {k: np.require(a, requirements="C") for k, a in arrays.items()}
-    header = {"descend": text, "format": "1", "version": "0", "digest": ""}
+    header = {"descend": text, "format": "2", "version": "0", "digest": ""}
     header["digest"] = checkpoint._digest(text, arrays)
     return safetensors.save(arrays, metadata=header)
 

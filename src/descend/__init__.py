@@ -53,6 +53,7 @@ _HOMES = {
     "from_keras": "descend.train.carry",
     "from_torch_state": "descend.train.carry",
     "load_model": "descend.train.loading",
+    "plot_model": "descend.train.plotting",
     "sweep": "descend.train.many",
 }
 __all__ = ["__version__", *_HOMES]
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
     from descend.train.many import ensemble as ensemble
     from descend.train.many import sweep as sweep
     from descend.train.model import Model as Model
+    from descend.train.plotting import plot_model as plot_model
     from descend.train.sequential import Sequential as Sequential
 
 __getattr__, __dir__ = names_of(__name__, _HOMES)

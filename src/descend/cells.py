@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -10,22 +10,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RUN = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+|inf|nan)(?:e[-+]?\d+)?%?"
+# a dash for nothing, a number, or one with its interval and a remark, as tables of ours have them
+_INTERVAL = rf" \({_NUMBER} to {_NUMBER}\)(?:, [\w ]+)?"
+_HARMLESS = re.compile(rf"-|{_NUMBER}(?:{_INTERVAL})?", re.IGNORECASE)
 
 
 def as_text(cell: Any) -> Any:
     """The cell with an apostrophe in front, if it is a text that a spreadsheet takes as a formula.
 
-    That is one that begins with = + - @, a tab or a carriage return and is no number. The
+    That is one that begins with = + - @, a tab or a carriage return and is no number (nor one
+    with its interval). The
     apostrophe is how spreadsheets themselves mark a text; other readers see it as part of it.
 
     Example:
         >>> as_text("=1+2"), as_text("-3.5"), as_text("a=b")
         ("'=1+2", '-3.5', 'a=b')
     """
-    if not isinstance(cell, str) or not cell.startswith(RUN):
-        return cell
-    with contextlib.suppress(ValueError):
-        float(cell)
+    if not isinstance(cell, str) or not cell.startswith(RUN) or _HARMLESS.fullmatch(cell):
         return cell
     return f"'{cell}"
 
@@ -44,9 +46,10 @@ def frame_as_text(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     for name in frame.columns:
         if frame[name].dtype.kind in "biufcmM":
             continue
-        marked = frame[name].map(as_text, na_action="ignore")
-        changed += int((marked != frame[name]).sum())
-        found[name] = marked
+        old = list(frame[name])
+        new = [as_text(cell) for cell in old]
+        changed += sum(a is not b for a, b in zip(old, new, strict=True))
+        found[name] = new
     found.columns = [as_text(name) for name in frame.columns]
     changed += sum(old != new for old, new in zip(frame.columns, found.columns, strict=True))
     return found, changed

@@ -115,6 +115,24 @@ def test_intervals_and_sets(options, columns, capsys):
         assert found["upper"].max() <= 1
 
 
+def test_sets_by_class(capsys):
+    assert run(["fit", "loans.csv", "--target", "default", *(q for q in QUICK if q != "-q")]) == 0
+    shown = capsys.readouterr().out
+    assert "by class: covered" in shown
+    found, plain = predicted(capsys, "--intervals-by", "class"), predicted(capsys, "--intervals")
+    assert list(found) == ["predicted_default", "p_False", "p_True", "set"]
+    # a class enters where its probability reaches the class's own margin
+    own = TablePredictor.load("a.descend").calibrated.class_sets.margins[1:]
+    words = found["set"].fillna("").str.split()
+    for label, margin in zip(("False", "True"), own, strict=True):
+        inside = words.map(lambda names, label=label: label in names)
+        assert (inside == (1 - found[f"p_{label}"] <= margin.quantile + 1e-6)).all()
+    assert not found["set"].equals(plain["set"])
+    fit("loans.csv", "--target", "age", "--kind", "branch=category")
+    assert run(["predict", "a.descend", "loans.csv", "--intervals-by", "class"]) == 1
+    assert "no sets by class: it predicts no classes" in capsys.readouterr().err
+
+
 def test_several_targets_have_no_intervals(capsys):
     fit("loans.csv", "--target", "age", "--target", "size")
     assert list(predicted(capsys)) == ["predicted_age", "predicted_size"]

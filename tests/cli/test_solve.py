@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -105,11 +106,25 @@ def test_an_aim_that_was_not_met_is_status_3_and_all_is_written(capsys):
     with open("sine_economy.py", "w") as file:
         file.write(FILES["sine_economy.py"])
     arguments = "solve sine_economy.py --aim 1e-30 --seeds 1 --updates 5 --hidden 2 -p stay=0.8 -q"
-    assert run([*arguments.split(), "-o", "s.descend"]) == 3
+    assert run([*arguments.split(), "-o", "s.descend", "--checkpoint", "run.descend"]) == 3
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("aim NOT met: ergodic mean residual")
     assert out[1:] == ["s.descend"]
-    assert os.path.exists("s.descend")
+    # it goes on from its checkpoint, to the same status
+    assert run([*arguments.split(), "-o", "again.descend", "--resume", "run.descend"]) == 3
+    assert capsys.readouterr().out.splitlines() == [out[0], "again.descend"]
+    assert run([*arguments.split(), "-o", "x.descend", "--checkpoint", "x.descend"]) == 1
+    assert "--checkpoint and the solution are both to be x.descend" in capsys.readouterr().err
+    # what it is, and what to do, where a fitted model is asked for
+    for command in (
+        "report s.descend iris",
+        "predict s.descend iris",
+        "compare s.descend s.descend",
+    ):
+        assert run(command.split()) == 1
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert "s.descend is a solved economy (Sine), not a fitted model" in said
+        assert "descend.economies.load_solution('s.descend')" in said
 
 
 def test_the_list_has_every_model_with_its_parameters(capsys):
@@ -130,6 +145,48 @@ def test_the_list_of_one_file(capsys):
 
 
 # arguments -> what the line must say; 2 in front where the command line itself is wrong
+HOARDS = """
+from dataclasses import dataclass
+import jax.numpy as jnp
+from descend.economies import Economy, Free
+
+@dataclass(frozen=True)
+class Hoards(Economy):
+    "Saves for ever: k grows to the end of its box, where the residual is small."
+
+    def states(self):
+        return {"k": (1.0, 2.0)}
+
+    def policies(self):
+        return {"g": Free(1.1)}
+
+    def transition(self, now, policy, shock):
+        return {"k": jnp.clip(policy.g * now.k, 1.0, 2.0)}
+
+    def conditions(self, now, policy, E):
+        return {"growth": policy.g - 1.1005}
+"""
+
+
+def test_the_worst_news_comes_first_and_decides(capsys):
+    """Its residual is below the aim of every economy, and all of its life is at an edge."""
+    with open("hoards.py", "w") as file:
+        file.write(HOARDS)
+    arguments = "solve hoards.py --aim 1e-3 --seeds 1 --updates 0 --hidden 2 --report h.html"
+    assert run(arguments.split()) == 3
+    shown = capsys.readouterr()
+    assert shown.out.startswith("status  NOT solved: 100.0% of the periods at the edge of the box")
+    assert "0 of 1 seeds reached the aim" in shown.err
+    found, page = json.loads(Path("h.json").read_text()), Path("h.html").read_text()
+    assert found["status"].startswith("NOT solved: 100.0% of the periods")
+    assert found["solved"] is False
+    assert found["accuracy"]["edges"]["k, upper"]["share"] == 1
+    assert "<title>Hoards: NOT solved" in page
+    assert page.count("NOT solved: 100.0% of the periods") >= 3  # at its head, moments, responses
+    for text in (shown.out, shown.err, page, json.dumps(found)):
+        assert "aim met" not in text
+
+
 MISTAKES = [
     ("solve", 2, "Missing argument 'NAME'"),
     ("solve brok-mirman", "Did you mean 'brock-mirman'"),

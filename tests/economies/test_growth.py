@@ -30,7 +30,7 @@ def bound_share(economy, reference, periods=300, paths=300):
 
 def test_growth_is_within_1e_4_of_time_iteration_over_the_box():
     economy = StochasticGrowth()
-    solution = solve(economy, updates=400, polishing_steps=15, **QUICK)
+    solution = solve(economy, aim=1e-9, updates=400, polishing_steps=15, **QUICK)
     made = solution.compare(time_iteration(economy), points=2000)
     assert made.figure("consumption", "max relative", "box") < 1e-4
     assert made.figure("consumption", "max relative", "ergodic") < 1e-4
@@ -40,7 +40,7 @@ def test_growth_is_within_1e_4_of_time_iteration_over_the_box():
 def test_irreversible_growth_binds_as_often_as_in_time_iteration():
     economy = IrreversibleGrowth()
     reference = time_iteration(economy, points=500)
-    solution = solve(economy, updates=1000, polishing_steps=20, **QUICK)
+    solution = solve(economy, aim=1e-9, updates=1000, polishing_steps=20, **QUICK)
     made = solution.compare(reference, points=4000)
     shares = made.binding.loc[("ergodic", "irreversible")]
     assert abs(shares["solution"] - shares["reference"]) < 0.01  # at the same states
@@ -54,7 +54,7 @@ def test_irreversible_growth_binds_as_often_as_in_time_iteration():
 
 def test_saving_under_a_borrowing_limit():
     economy = IncomeFluctuation()
-    solution = solve(economy, updates=1000, polishing_steps=20, **QUICK)
+    solution = solve(economy, aim=1e-9, updates=1000, polishing_steps=20, **QUICK)
     made = solution.compare(time_iteration(economy), points=2000)
     shares = made.binding.loc[("ergodic", "limit")]
     assert abs(shares["solution"] - shares["reference"]) < 0.02

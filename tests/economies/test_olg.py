@@ -100,7 +100,7 @@ def test_a_quick_solve_finds_the_closed_form():
     solution = solve(
         AnalyticOLG(), aim=1e-6, seeds=1, updates=0, hidden=(16,), box=0.0, size=SMALL, verbose=0
     )
-    assert solution.accuracy.met
+    assert solution.verdict.solved
     paths = solution.simulate(200, 10)
     np.testing.assert_allclose(
         paths.policies["saving"], np.broadcast_to(shares(6), (10, 200, 5)), atol=1e-3
@@ -219,7 +219,7 @@ def test_the_young_are_at_the_floor_and_others_are_not():
         size=SMALL,
         verbose=0,
     )
-    assert solution.accuracy.met
+    assert solution.verdict.solved
     ergodic = solution.accuracy.sets["ergodic"]
     assert ergodic["binding"]["floor_1"] == 1.0
     assert all(ergodic["binding"][f"floor_{h}"] == 0.0 for h in (3, 4, 5))

@@ -14,14 +14,14 @@ from descend.errors import DescendError
 @pytest.mark.parametrize(
     ("output", "at_zero", "low", "high"),
     [
-        (Free((3,), centre=2.0, scale=0.5), 2.0, -np.inf, np.inf),
-        (Positive((3,)), 1.0, 0, np.inf),
-        (Positive((3,), scale=np.array([0.1, 1.0, 50.0])), [0.1, 1.0, 50.0], 0, np.inf),
-        (Share((3,)), 0.5, 0, 1),
-        (Share((3,), start=[0.1, 0.5, 0.999]), [0.1, 0.5, 0.999], 0, 1),
-        (Bounded((3,), -2.0, 4.0), 1.0, -2, 4),
-        (Bounded((3,), -2.0, 4.0, start=3.5), 3.5, -2, 4),
-        (Bounded((3,), [0.0, 1.0, 2.0], [1.0, 2.0, 3.0]), [0.5, 1.5, 2.5], 0, 3),
+        (Free(shape=(3,), centre=2.0, scale=0.5), 2.0, -np.inf, np.inf),
+        (Positive(shape=(3,)), 1.0, 0, np.inf),
+        (Positive(shape=(3,), scale=np.array([0.1, 1.0, 50.0])), [0.1, 1.0, 50.0], 0, np.inf),
+        (Share(shape=(3,)), 0.5, 0, 1),
+        (Share(shape=(3,), start=[0.1, 0.5, 0.999]), [0.1, 0.5, 0.999], 0, 1),
+        (Bounded(-2.0, 4.0, shape=(3,)), 1.0, -2, 4),
+        (Bounded(-2.0, 4.0, 3.5, shape=(3,)), 3.5, -2, 4),
+        (Bounded([0.0, 1.0, 2.0], [1.0, 2.0, 3.0], shape=(3,)), [0.5, 1.5, 2.5], 0, 3),
         (Simplex((3,)), 1 / 3, 0, 1),
     ],
     ids=repr,
@@ -43,6 +43,20 @@ def test_outputs_begin_where_they_say_and_stay_where_they_belong(x64, output, at
         assert far.sum() == pytest.approx(1, abs=1e-14)
 
 
+def test_numbers_without_a_name_are_what_they_look_like(x64):
+    """Low and high, the expected share, the scale: the shape is given by its name alone."""
+    for output, first in (
+        (Bounded(0.0, 1.0, 0.4), 0.4),
+        (Bounded(-1.0, 3.0), 1.0),
+        (Share(0.35), 0.35),
+        (Positive(2), 2.0),
+        (Free(0.3), 0.3),
+    ):
+        output.check("p")
+        assert output.shape == ()
+        assert float(output(jnp.zeros(1))) == pytest.approx(first, rel=1e-14)
+
+
 def test_an_output_of_one_number(x64):
     for output in (Free(), Positive(), Share(), Bounded()):
         assert output.raw == output.unknowns == 1
@@ -54,7 +68,7 @@ def test_an_output_of_one_number(x64):
     [
         (Share(start=0.0), r"start in \(0, 1\)"),
         (Share(start=np.nan), r"start in \(0, 1\)"),
-        (Share((2,), start=[0.5, 1.0]), r"start in \(0, 1\)"),
+        (Share(shape=(2,), start=[0.5, 1.0]), r"start in \(0, 1\)"),
         (Positive(scale=0.0), "scale > 0"),
         (Positive(scale=-1.0), "scale > 0"),
         (Positive(scale=np.inf), "scale > 0"),
@@ -67,6 +81,15 @@ def test_an_output_of_one_number(x64):
         (Simplex(), r"needs shape \(n,\)"),
         (Simplex((1,)), "n >= 2"),
         (Simplex((2, 2)), r"needs shape \(n,\)"),
+        # a shape where a number belongs, and the other way round
+        (Share((9,)), r"start must be a number, got \(9,\).*Share\(shape=\(3,\)\)"),
+        (Positive((2,)), r"scale must be a number, got \(2,\)"),
+        (Free((3,)), r"centre must be a number, got \(3,\)"),
+        (Bounded((3,)), r"low must be a number, got \(3,\)"),
+        (Share(shape=(2,), start=[0.1, 0.2, 0.3]), r"start must be .* of its shape \(2,\)"),
+        (Positive("a"), "scale must be a number, got 'a'"),
+        (Share(shape=3), r"a shape is a tuple .* such as Share\(shape=\(3,\)\), got 3"),
+        (Free(shape=(0,)), "a shape is a tuple"),
     ],
     ids=repr,
 )

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from descend.economies import Chain, Economy, Normal, Share, parameter
+from descend.economies import Chain, Economy, Normal, Share, parameter, plots
+from descend.economies import paths as paths_module
+from descend.economies.accuracy import Accuracy
 from descend.economies.network import Shape
 from descend.economies.points import Ground
 from descend.economies.solution import Solution, precision
@@ -49,15 +51,18 @@ class Plain(Economy):
         return {"twice": 2 * now.a}
 
 
-def untrained(economy, over=None):
-    """A solution that nobody solved: a network as it was drawn."""
+def untrained(economy, over=None, far=0.0):
+    """A solution that nobody solved: a network as it was drawn; `far` apart in the end."""
     with precision("float64"):
         ground, network = Ground(economy, over), Shape((2,))
         params = network.graph(ground).init(jax.random.key(0))[0]
         params = jax.tree.map(np.asarray, params)
     rules = ("gauss-hermite:3", "gauss-hermite:5")
+    figures = {"ergodic": {"set back": 0.0, "conditions": {"half": {"mean": 0.0}}}}
+    spread = {"first": 1.0, "half": far, "last": far, "periods": 10}
+    accuracy = Accuracy(rules[1], rules[0], figures, spread)
     return Solution(
-        economy, network, params, "float64", ground.over, *rules, accuracy=None, seeds=[]
+        economy, network, params, "float64", ground.over, *rules, accuracy=accuracy, seeds=[]
     )
 
 
@@ -219,6 +224,33 @@ def test_what_never_moves_has_no_autocorrelation(plain):
     assert np.isnan(found.loc["share", "autocorrelation"])
     assert found.loc["share", "mean"] == 0.5
     assert isinstance(found, pd.DataFrame)
+
+
+def test_an_autocorrelation_is_at_most_one():
+    """A line that rises for ever, in short: means over T - 1 and T periods must not be mixed."""
+    for x in (np.arange(4.0)[None], np.array([[-5.0, 5.0, 5.0, 0.0]]), np.array([[1.0, 2.0]])):
+        found = paths_module._moments(x)[2]
+        a, b = x[:, 1:] - x.mean(), x[:, :-1] - x.mean()
+        assert found == pytest.approx((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum()))
+        assert -1 <= found <= 1
+
+
+def test_what_is_made_of_an_unsolved_economy_says_so(plain):
+    """Tables in their corner, pictures below, a comparison in its second line; else nothing."""
+    lost = untrained(Plain(), far=0.9)
+    for solution, corner in ((lost, "NOT solved"), (plain, None)):
+        paths = solution.simulate(20, 2)
+        moments, response = paths.moments(), solution.impulse_response("z", 1, 3, paths=4)
+        assert moments.columns.name == response.columns.names[0] == corner
+        assert moments.attrs["verdict"] == response.attrs["verdict"] == solution.status
+        made = solution.compare(lambda states: {"share": np.full(len(states["k"]), 0.5)}, points=50)
+        assert str(made).startswith("Plain beside a function\n")
+        assert ("NOT solved: not stable" in str(made)) is (corner is not None)
+        for figure in (plots.plot_paths(paths), plots.plot_response(response), made.plot()):
+            below = figure.get_supxlabel()
+            assert below.startswith("NOT solved: not stable") if corner else below == ""
+        assert len(repr(solution)) < 400
+        assert repr(solution).startswith("<Solution of Plain(growth=1.0): ")
 
 
 MISTAKES = [

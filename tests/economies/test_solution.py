@@ -36,7 +36,7 @@ class Vectors(Economy):
         return {"z": Chain([0.9, 1.1], [[0.8, 0.2], [0.4, 0.6]])}
 
     def policies(self):
-        return {"p": Share((2,), start=jnp.stack([jnp.asarray(self.share)] * 2))}
+        return {"p": Share(shape=(2,), start=jnp.stack([jnp.asarray(self.share)] * 2))}
 
     def transition(self, now, policy, shock):
         return {"x": 0.5 + policy.p, "y": 0.5 * now.y}

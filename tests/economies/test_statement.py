@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,11 @@ from descend.economies.checks import check_statement
 from descend.economies.expectations import rule
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape
-from descend.economies.outputs import Bounded, Share, Simplex
+from descend.economies.outputs import Bounded, Positive, Share, Simplex
 from descend.economies.points import Ground
 from descend.economies.shocks import Chain, Normal
 from descend.economies.solution import precision
+from descend.economies.solver import solve
 from descend.economies.statement import Economy, fb, fischer_burmeister, parameter
 from descend.errors import DescendError
 
@@ -157,7 +159,8 @@ class KnowsMore(BrockMirman):
 
 
 def test_a_transition_that_misses_a_state_or_has_too_many():
-    refused(Forgets(), "is missing a", "# a is forgotten")
+    message = refused(Forgets(), "is missing a", "# a is forgotten")
+    assert message.startswith("Forgets.transition (")  # not the method that called it
     refused(KnowsMore(), "has b, which it does not know", "# b is no state")
 
 
@@ -199,7 +202,55 @@ class NoFunction(BrockMirman):
 
 
 def test_an_expectation_of_no_function():
-    refused(NoFunction(), "TypeError", 'return {"euler": E(now.k)')
+    words = "E takes a function of (next, policy, shock), such as E(lambda s, p, e: s.k)"
+    refused(NoFunction(), words, 'return {"euler": E(now.k)')
+
+
+@dataclass(frozen=True)
+class NumPy(BrockMirman):
+    def output(self, state):
+        return np.exp(state.a) * state.k
+
+
+@dataclass(frozen=True)
+class Mathematics(BrockMirman):
+    def output(self, state):
+        return math.log(state.k) + state.k
+
+
+@dataclass(frozen=True)
+class If(BrockMirman):
+    def output(self, state):
+        if state.a > 0:
+            return state.k
+        return 2 * state.k
+
+
+@dataclass(frozen=True)
+class Largest(BrockMirman):
+    def transition(self, now, policy, shock):
+        return {"k": max(now.k, 0.1), "a": self.rho * now.a + shock.e}
+
+
+@dataclass(frozen=True)
+class Least(BrockMirman):
+    def conditions(self, now, policy, E):
+        return {"euler": E(lambda s, p, e: min(s.k, p.saving)) - policy.saving}
+
+
+def test_python_and_numpy_on_a_state_say_what_to_write():
+    for economy, words, line in (
+        (NumPy(), "Write jnp.exp (import jax.numpy as jnp) for np.exp", "return np.exp(state.a)"),
+        (
+            Mathematics(),
+            "Write jnp.log (import jax.numpy as jnp) for math.log",
+            "math.log(state.k)",
+        ),
+        (If(), "Write jnp.where(condition, a, b) for `if`", "if state.a > 0:"),
+        (Largest(), "Write jnp.maximum(a, b): Python's max", '"k": max(now.k, 0.1)'),
+        (Least(), "Write jnp.minimum(a, b): Python's min", "min(s.k, p.saving)"),
+    ):
+        refused(economy, words, line)
 
 
 @dataclass(frozen=True)
@@ -355,7 +406,51 @@ class TooFew(BrockMirman):
 
 def test_counts_that_differ():
     doubted(TooMany(), r"2 conditions \(euler \(1\), again \(1\)\) for 1 unknowns")
-    doubted(TooFew(), r"1 conditions \(euler \(1\)\) for 3 unknowns \(saving \(1\), hours \(2\)\)")
+    said = r"1 conditions \(euler \(1\)\) for 3 unknowns \(saving \(1\), hours \(2\)\).* determine"
+    with pytest.raises(DescendError, match=said):
+        check(TooFew())
+
+
+@dataclass(frozen=True)
+class Twice(BrockMirman):
+    def policies(self):
+        return {"saving": Share(), "price": Positive()}
+
+    def conditions(self, now, policy, E):
+        euler = super().conditions(now, policy, E)["euler"]
+        return {"euler": euler, "again": 2 * euler}
+
+
+@dataclass(frozen=True)
+class Deaf(BrockMirman):
+    def shocks(self):
+        return {"e": Normal(self.sigma), "z": Chain([0.0, 1.0], np.eye(2)), "u": Normal(1.0)}
+
+    def transition(self, now, policy, shock):
+        return super().transition(now, policy, shock) | {"a": now.a + shock.e + 0 * shock.z}
+
+
+def test_what_says_nothing_is_seen():
+    """One condition for two policies in other words; a shock that is stated and never read."""
+    doubted(Twice(), "conditions 'euler', 'again' depend on each other whatever the policy")
+    doubted(Deaf(), "the shock 'u' is read nowhere: write shock.u in transition")
+
+
+@dataclass(frozen=True)
+class Crossing(BrockMirman):
+    def policies(self):  # between the two
+        return {"saving": Bounded(low=0.9, high=self.beta)}
+
+    beta: float = parameter(0.95, above=0, below=1)
+
+
+def test_bounds_that_cross_within_a_range_of_parameters():
+    assert check(Crossing(), over={"beta": (0.93, 0.97)}) == []
+    said = r"low=0.9, high=0.8.*at beta = 0.8, an end of `over`. Narrow the range, or .*jnp.maximum"
+    with pytest.raises(DescendError, match=said):
+        check(Crossing(), over={"beta": (0.8, 0.97)})
+    with pytest.raises(DescendError, match="low=0.9, high=0.8"):
+        solve(Crossing(), homotopy={"beta": 0.8}, verbose=0)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class Case:
         rows_mixed: rows of a batch see each other in training (batch normalisation).
         state_count: count of numbers that are kept but not trained.
         masked: the layer's input may have a mask (batch, time).
+        constants: its gradient takes what depends on the weights as given (spectral
+            normalisation's singular vectors), so that it is no derivative until they have settled.
         domain: "real", or "index:N" for whole numbers 0..N-1.
     """
 
@@ -40,6 +42,7 @@ class Case:
     rows_mixed: bool = False
     state_count: int = 0
     masked: bool = False
+    constants: bool = False
     domain: str = "real"
 
     @property

@@ -49,6 +49,10 @@ def test_no_false_alarm_of_collinearity(seed):
         (X.assign(age=X["age"].where(X.index != 7)), "column 'age' has 1 missing.*row 7"),
         (X.assign(age=X["age"].where(X.index != 7, np.inf)), "missing or infinite.*row 7"),
         (X.assign(region="north"), "'region' holds .* not numbers .*'north'.*get_dummies"),
+        (
+            X.assign(region=pd.Series(["3"] * len(X), dtype=object).mask(X.index == 4, "1,5")),
+            r"'region' holds object, not numbers \('1,5' in row 4, counted from 0\)",
+        ),
         (X.assign(region=pd.Categorical(["n", "s"] * 30)), "'region' holds category"),
         (X.assign(day=pd.Timestamp("2020-01-01")), "'day' holds datetime64"),
         (X.assign(empty=0.0), "'empty' is zero in every row"),

@@ -99,8 +99,18 @@ def test_dtype_seed_and_round_trip(name):
     assert described[0] == name
     assert init.get(described) == rule
     np.testing.assert_array_equal(rule(key, (6, 5)), init.get(described)(key, (6, 5)))
-    if name not in ("zeros", "constant", "identity"):
+    if name not in ("zeros", "ones", "constant", "identity"):
         assert not np.array_equal(rule(key, (6, 5)), rule(jax.random.key(4), (6, 5)))
+
+
+def test_a_seed_of_its_own_decides_alone():
+    rule = init.HeNormal(seed=5)
+    a, b = (rule(jax.random.key(k), (6, 5)) for k in (0, 1))
+    np.testing.assert_array_equal(a, b)
+    assert init.get(init.describe(rule)) == rule
+    np.testing.assert_array_equal(init.get("identity")(jax.random.key(0), (2, 3)), np.eye(2, 3))
+    scaled = init.VarianceScaling(2.0, "fan_out", "uniform")(jax.random.key(0), (300, 200))
+    assert float(jnp.abs(scaled).max()) == pytest.approx((3 * 2 / 200) ** 0.5, rel=1e-3)
 
 
 def test_parameters_survive_the_round_trip():
@@ -129,11 +139,11 @@ def test_bad_initializers():
 
 def test_keras_names():
     """ "ones" and the random ones; a truncated normal ends at two standard deviations."""
-    assert init.get("ones") == init.Constant(1.0)
-    assert init.get("random_normal") == init.Normal(0.05)
-    assert init.get("random_uniform") == init.Uniform(-0.05, 0.05)
+    assert init.get("ones") == init.Ones()
+    assert init.get("random_normal") == init.RandomNormal(0.0, 0.05)
+    assert init.get("random_uniform") == init.RandomUniform(-0.05, 0.05)
     np.testing.assert_array_equal(draw("identity", 0, (3, 2)), np.eye(3, 2))
-    w = draw(init.TruncatedNormal(0.1), 0, (300, 200))
+    w = draw(init.TruncatedNormal(stddev=0.1), 0, (300, 200))
     assert 0.199 < np.abs(w).max() <= 0.2
     assert_moments(w, (0.1 * CUT) ** 2, 3.0)
     with pytest.raises(DescendError, match="unit matrix"):

@@ -118,6 +118,8 @@ def test_vmap_over_weights_and_config_round_trip(case):
 
 def test_gradients_equal_finite_differences(case, x64):
     """By the parameters and the input, at prediction and in training."""
+    if case.constants:
+        pytest.skip("has a test of its own")
     layer, params, state, x = ready(case, np.float64)
     rng = np.random.default_rng(1)
     weights = [rng.standard_normal((case.batch, *s)) for s in case.output_shapes]

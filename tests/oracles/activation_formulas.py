@@ -90,6 +90,16 @@ FORMULAS: dict[str, Formula] = {
     ),
     "mish": Formula(lambda z: z * np.tanh(np.logaddexp(0, z)), _mish_slope),
     "exponential": Formula(np.exp, np.exp),
+    "relu6": Formula(lambda z: np.clip(z, 0, 6), lambda z: ((z > 0) & (z < 6)) * 1.0, (0.0, 6.0)),
+    "hard_sigmoid": Formula(
+        lambda z: np.clip(z / 6 + 0.5, 0, 1), lambda z: (np.abs(z) < 3) / 6, (-3.0, 3.0)
+    ),
+    "hard_silu": Formula(
+        lambda z: z * np.clip(z / 6 + 0.5, 0, 1),
+        lambda z: np.clip(z / 6 + 0.5, 0, 1) + z * (np.abs(z) < 3) / 6,
+        (-3.0, 3.0),
+    ),
+    "softsign": Formula(lambda z: z / (1 + np.abs(z)), lambda z: 1 / (1 + np.abs(z)) ** 2),
     # hull-2023, "Activation Functions"
     "softplus": Formula(lambda z: np.logaddexp(0, z), expit),
 }

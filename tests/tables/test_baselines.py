@@ -161,7 +161,9 @@ def test_the_mean_by_hand():
 
     assert mean("regression").tolist() == [2, 2]
     assert mean("regression", weights=w).tolist() == [3.6, 3.6]
-    assert mean("quantiles", quantiles=(0.5, 0.9)).tolist() == [[1.5, 4.5]] * 2
+    # the first value with F >= level: 3 of 6 rows are 0, F(3) = 5 / 6; weighted F(3) = 1 / 2
+    assert mean("quantiles", quantiles=(0.5, 0.9)).tolist() == [[0, 6]] * 2
+    assert mean("quantiles", quantiles=(0.5, 0.9), weights=w).tolist() == [[3, 6]] * 2
     classes = np.asarray([0, 0, 0, 1, 1, 2])
     np.testing.assert_allclose(mean("classification", y=classes)[0], [3 / 6, 2 / 6, 1 / 6])
     np.testing.assert_allclose(

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
+from scipy import stats
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 
@@ -43,20 +44,31 @@ def test_of_a_linear_model_they_are_its_coefficients():
     # a difference over .02 standard deviations loses two digits of double precision
     np.testing.assert_allclose(frame.loc[list(x), "estimate"], model.coef_, rtol=1e-9)
     # a constant slope has no spread over rows
-    np.testing.assert_allclose(frame["high"] - frame["low"], 0, atol=1e-9)
+    np.testing.assert_allclose(frame["spread_high"] - frame["spread_low"], 0, atol=1e-9)
+    assert frame["error"].isna().all()  # one model: nothing is known of its error
 
 
 def test_of_a_logit_they_are_statsmodels(logit, of_logit):
-    x, fitted, _ = logit
+    x, fitted, predict = logit
     theirs = fitted.get_margeff(at="overall", method="dydx").margeff
+    found = of_logit.to_frame().set_index("name")
+    slopes = found["estimate"].where(found["kind"] == "slope", found["other"])
     # the error of the central difference is h^2/6 f'''/f', h = .01 sd: below 1e-4
-    np.testing.assert_allclose(of_logit.to_frame()["estimate"], theirs, rtol=1e-4)
+    np.testing.assert_allclose(slopes, theirs, rtol=1e-4)
     assert of_logit.rows == len(x)
-    # intervals over rows: the spread of single effects over sqrt(n)
+    # over draws of rows: the spread of single effects over sqrt(n)
     p = np.asarray(fitted.predict())
     single = p * (1 - p) * fitted.params["age"]
-    error = of_logit.to_frame().set_index("name").loc["age", "error"]
-    assert error == pytest.approx(single.std() / np.sqrt(len(x)), rel=0.1)
+    spread = found.loc["age", "spread"]
+    assert spread == pytest.approx(single.std() / np.sqrt(len(x)), rel=0.1)
+    # whole numbers: one more, where that was seen
+    whole = {"rate_marriage", "religious"}  # ages, years and educ have halves
+    assert set(found.index[found["kind"] == "unit"]) >= whole
+    for name in whole:
+        rows = x[name] < x[name].max()
+        up = predict(x.assign(**{name: x[name] + 1})) - p
+        assert found.loc[name, "estimate"] == pytest.approx(up[rows].mean(), rel=1e-9)
+        assert found.loc[name, "rows"] == rows.sum()
 
 
 def test_dummies_of_a_logit_are_statsmodels():
@@ -67,7 +79,8 @@ def test_dummies_of_a_logit_are_statsmodels():
     theirs = fitted.get_margeff(at="overall", dummy=True).margeff
     predict = lambda f: fitted.predict(sm.add_constant(f, has_constant="add"))
     found = average_marginal_effects(predict, data[names], resamples=20).to_frame()
-    np.testing.assert_allclose(found["estimate"], theirs, rtol=1e-4)
+    ours = [found.loc[0, "estimate"], found.loc[1, "other"]]  # a level, a slope
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)
     assert found.loc[0, ["name", "level", "base"]].tolist() == ["old", "1", "0"]
     as_truth = data[names].assign(old=data["old"] == 1)
     again = average_marginal_effects(
@@ -116,12 +129,12 @@ def test_the_interval_of_an_ensemble_is_wider_by_its_members():
     effect = found.effects[0]
     assert effect.estimate == pytest.approx(slopes.mean())
     # 4,000 draws: 1.1 %
-    assert effect.error == pytest.approx(slopes.std() / 4, rel=0.05)
-    assert (found.members, found.drawn) == (16, "bootstrap over rows and members")
+    assert effect.spread == pytest.approx(slopes.std() / 4, rel=0.05)
+    assert (found.members, found.drawn) == (16, "rows and members")
     one = average_marginal_effects(
         lambda f: members(f).mean(axis=0), x, predict_members=lambda f: members(f)[:1], resamples=20
     )
-    assert one.effects[0].error == pytest.approx(0, abs=1e-9)
+    assert one.effects[0].spread == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -134,17 +147,93 @@ def test_the_interval_covers_the_effect_in_the_population(seed):
         found = average_marginal_effects(lambda f: f["x"] ** 2, x, resamples=200, confidence=0.9)
         effect = found.effects[0]
         assert effect.estimate == pytest.approx(2 * x["x"].mean(), rel=1e-9)
-        hits += effect.low <= 2.0 <= effect.high
+        hits += effect.spread_low <= 2.0 <= effect.spread_high
     assert 82 <= hits <= 97  # binomial standard deviation 3
+
+
+def test_one_more_product_is_not_the_slope():
+    """Customers have 1 or 2 products, few 3 or 4: most leave with one less, all with more."""
+    share = np.array([0.30, 0.13, 0.75, 0.89])
+    products = np.repeat([1, 2, 3, 4], [50, 45, 4, 1])
+    frame = pd.DataFrame({"products": products})
+    smooth = lambda f: np.interp(f["products"], [1, 1.9, 2.1, 3, 4], share[[0, 1, 1, 2, 3]])
+    found = average_marginal_effects(smooth, frame, resamples=20).effects[0]
+    one_more = np.diff(share)[products[products < 4] - 1].mean()
+    assert (found.kind, found.rows) == ("unit", 99)
+    assert found.estimate == pytest.approx(one_more)
+    assert found.other < 0 < found.estimate
+    assert found.curved
+
+
+def test_the_next_level_of_an_order():
+    rating = pd.Categorical(
+        ["BB", "A", "AAA", "A", None, "BB"], categories=["AAA", "A", "BB"], ordered=True
+    )
+    frame = pd.DataFrame({"rating": rating, "z": np.arange(6.0)})
+    chance = {"AAA": 0.01, "A": 0.03, "BB": 0.2}
+    predict = lambda f: f["rating"].astype(object).map(chance).fillna(0.5).to_numpy(float)
+    found = average_marginal_effects(predict, frame, columns=["rating"], resamples=20)
+    up, *levels = found.effects
+    assert (up.name, up.kind, up.rows) == ("rating", "level up", 3)
+    assert up.estimate == pytest.approx(np.mean([0.17, 0.02, 0.17]))
+    assert [e.name for e in levels] == ["rating[AAA]", "rating[A]"]  # BB is the first of the most
+    words = frame.assign(rating=frame["rating"].astype(object))
+    asked = {"columns": ["rating"], "kinds": {"rating": "ordered"}, "resamples": 20}
+    by_letter = average_marginal_effects(predict, words, **asked).effects[0]
+    assert by_letter.estimate == pytest.approx(np.mean([-0.02, -0.02, 0.19]))  # A, AAA, BB
+
+
+def test_a_unit_too_small_to_be_seen_is_a_slope():
+    """Incomes in whole euros: float32 could not tell one euro more."""
+    income = np.random.default_rng(0).integers(10_000, 90_000, 300)
+    frame = pd.DataFrame({"income": income})
+    predict = lambda f: np.float32(np.sqrt(f["income"]))
+    found = average_marginal_effects(predict, frame, resamples=20).effects[0]
+    assert found.kind == "slope"
+    assert found.estimate == pytest.approx(np.mean(0.5 / np.sqrt(income)), rel=1e-3)
+    sd = income.std()
+    rows = income + sd <= income.max()
+    step = (np.sqrt(income + sd) - np.sqrt(income))[rows].mean() / sd
+    assert found.other == pytest.approx(step, rel=1e-3)
+    assert not found.curved
+
+
+def test_the_error_of_refits():
+    """Slopes b_r x^2 / 2: the variance over refits and over rows, and Student's t."""
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame({"x": rng.normal(1, 1, 400)})
+    slopes = rng.normal(2, 0.3, 8)
+    refits = lambda f: slopes[:, None] * f["x"].to_numpy()[None] ** 2 / 2
+    found = average_marginal_effects(
+        lambda f: f["x"] ** 2, x, predict_refits=refits, resamples=4000
+    )
+    effect = found.effects[0]
+    over_rows = 2 * x["x"].std() / np.sqrt(400)
+    expected = np.hypot((slopes * x["x"].mean()).std(ddof=1), over_rows)
+    assert effect.error == pytest.approx(expected, rel=0.02)  # 4,000 draws: 1.1 %
+    assert effect.spread == pytest.approx(over_rows, rel=0.05)
+    assert (effect.high - effect.low) / 2 == pytest.approx(stats.t.ppf(0.975, 7) * effect.error)
+    assert (found.refits, found.estimated) == (8, "8 networks trained anew")
+    with pytest.raises(DataError, match="one refit has no spread"):
+        average_marginal_effects(
+            lambda f: f["x"], x, predict_refits=lambda f: refits(f)[:1], resamples=20
+        )
 
 
 def test_missing_values_weights_clusters_and_steps():
     x = pd.DataFrame({"x": [1.0, 2.0, np.nan, 4.0], "z": [1, 5, 2, 8]})
     predict = lambda f: f["x"].fillna(0) ** 2 + f["z"]
-    found = average_marginal_effects(predict, x, columns=["x"], resamples=50)
+    found = average_marginal_effects(predict, x, columns=["x"], steps={"x": 0.1}, resamples=50)
     assert found.effects[0].estimate == pytest.approx(2 * np.mean([1, 2, 4]))
     assert found.effects[0].rows == 3
-    heavy = average_marginal_effects(predict, x, columns=["x"], weights=[0, 1, 5, 3], resamples=50)
+    unit = average_marginal_effects(predict, x, columns=["x"], resamples=50).effects[0]
+    assert unit.estimate == pytest.approx(np.mean([4 - 1, 9 - 4]))  # 4 + 1 was not seen
+    assert (unit.kind, unit.rows, unit.other) == ("unit", 2, pytest.approx(2 * np.mean([1, 2, 4])))
+    seen = average_marginal_effects(predict, x, columns=["x"], seen={"x": (0, 9)}, resamples=50)
+    assert seen.effects[0].estimate == pytest.approx(np.mean([3, 5, 9]))
+    heavy = average_marginal_effects(
+        predict, x, columns=["x"], steps={"x": 0.1}, weights=[0, 1, 5, 3], resamples=50
+    )
     assert heavy.effects[0].estimate == pytest.approx(2 * (2 + 3 * 4) / 4)
     whole = average_marginal_effects(
         lambda f: np.floor(f["z"]), x, columns=["z"], steps={"z": 1.0}, resamples=50
@@ -156,9 +245,9 @@ def test_missing_values_weights_clusters_and_steps():
         average_marginal_effects(lambda f: f["x"] ** 2, pd.DataFrame({"x": y}), clusters=c)
         for c in (None, np.repeat(np.arange(50), 8))
     )
-    ratio = grouped.effects[0].error / rows.effects[0].error
+    ratio = grouped.effects[0].spread / rows.effects[0].spread
     assert ratio == pytest.approx(np.sqrt(8), rel=0.15)
-    assert (grouped.clusters, grouped.drawn) == (50, "bootstrap over clusters")
+    assert (grouped.clusters, grouped.drawn) == (50, "clusters")
 
 
 def test_what_has_no_effect_is_said():
@@ -184,7 +273,7 @@ def test_numbers_written_as_text_may_be_called_numbers():
     frame = pd.DataFrame({"x": ["1", "2", "?", "7"]})
     predict = lambda f: 3 * pd.to_numeric(f["x"], errors="coerce").fillna(0)
     found = average_marginal_effects(predict, frame, kinds={"x": "number"}, resamples=20)
-    assert (found.effects[0].estimate, found.effects[0].rows) == (pytest.approx(3), 3)
+    assert (found.effects[0].estimate, found.effects[0].rows) == (pytest.approx(3), 2)
 
 
 def test_float32_predictions_keep_four_digits(logit, of_logit):
@@ -200,7 +289,8 @@ def test_the_plug_in_protocol(of_logit):
     table = of_logit.__maketables_coef_table__
     assert list(table.columns) == ["b", "se", "t", "p", "ci95l", "ci95u"]
     assert table.index.name == "Coefficient"
-    assert table[["t", "p"]].isna().all(axis=None)
+    assert table[["se", "t", "p"]].isna().all(axis=None)
+    assert of_logit.__maketables_stat__("se_type") == "none: one network"
     assert of_logit.__maketables_stat__("N") == 1500
     assert of_logit.__maketables_stat__("r2") == 0.5
     assert of_logit.__maketables_stat__("fvalue") is None
@@ -209,11 +299,12 @@ def test_the_plug_in_protocol(of_logit):
 
 def test_maketables_shows_them_beside_a_regression(logit, of_logit):
     maketables = pytest.importorskip("maketables")
-    _, fitted, _ = logit
-    table = maketables.ETable([fitted, of_logit])
-    shown = table.make(type="tex")
+    x, fitted, predict = logit
+    anew = lambda f: np.outer([0.9, 1, 1.1], predict(f))
+    found = average_marginal_effects(predict, x, predict_refits=anew, target="affair", resamples=20)
+    shown = maketables.ETable([fitted, found]).make(type="tex")
     assert "affair" in shown
-    frame = of_logit.to_frame().set_index("name")
+    frame = found.to_frame().set_index("name")
     assert f"{frame.loc['age', 'estimate']:.3f}" in shown
     assert f"({frame.loc['age', 'error']:.3f})" in shown
 

@@ -327,3 +327,18 @@ def test_validation_with_a_class_that_training_has_not():
     strange = np.where(np.arange(40) == 0, "late", label)
     with pytest.raises(DataError, match="the class 'late', training does not"):
         TabularClassifier(**PLAIN).fit(frame, label, validation=(frame, strange))
+
+
+def test_weights_of_validation_rows_choose_the_epoch():
+    """A row of weight 3 is three rows, also among those that the best epoch is chosen by."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 2))
+    y = x[:, 0] + rng.normal(size=120)
+    times = np.resize([1, 2, 3], 40)
+    rows = np.repeat(np.arange(80, 120), times)
+    weighted, repeated = (
+        TabularRegressor(recipe="mlp", hidden=(4,), epochs=6).fit(x[:80], y[:80], validation=checks)
+        for checks in ((x[80:], y[80:], times), (x[rows], y[rows]))
+    )
+    ours, theirs = (m.history_.history["val_loss"] for m in (weighted, repeated))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)  # float32

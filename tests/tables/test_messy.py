@@ -10,7 +10,9 @@ from descend.tables.columns import kind_of, truths, with_missing
 from descend.tables.describe import judge, parse_na
 from descend.tables.messy import panel, remarks
 from descend.tables.options import FitOptions
+from descend.tables.predictor import TablePredictor
 from descend.tables.prepare import prepare_table
+from descend.tables.recipe import fit_table
 from descend.tables.target import Target, hints, read_target
 
 RNG = np.random.default_rng(0)
@@ -186,3 +188,17 @@ def test_the_units_of_a_panel_are_named():
     assert "--group nr" in found.words
     assert panel(frame.drop(columns="nr")) is None
     assert panel(frame.assign(nr=RNG.integers(0, 30, 8 * n))[["year", "wage"]]) is None
+
+
+def test_told_missing_values_are_so_in_rows_to_come(tmp_path):
+    n = 60
+    frame = pd.DataFrame({"a": RNG.normal(size=n), "y": RNG.normal(size=n)})
+    frame.loc[:9, "a"] = -9999
+    options = FitOptions(na={"a": ("-9999",)}, recipe="mlp", hidden=(2,), epochs=1)
+    path = tmp_path / "a.descend"
+    fit_table(Table("t", "t", frame, "y", "", ""), options).save(path)
+    predictor = TablePredictor.load(path)
+    coded, noted = predictor.predict(pd.DataFrame({"a": [-9999, 0.5]}))
+    empty, _ = predictor.predict(pd.DataFrame({"a": [np.nan, 0.5]}))
+    pd.testing.assert_frame_equal(coded, empty)
+    assert predictor.encoder.remarks(noted) == ["a: 1 missing"]

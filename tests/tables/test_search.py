@@ -12,9 +12,9 @@ import pytest
 
 from descend.data.sources import Table
 from descend.errors import DescendError
-from descend.tables.choosing.search import search
+from descend.tables.choosing.search import _groups, search
 from descend.tables.choosing.space import SPACES, Between, draw_trials
-from descend.tables.options import FitOptions
+from descend.tables.options import DEFAULTS, FitOptions, NetworkOptions
 from descend.tables.prepare import prepare_table
 from descend.tables.recipe import fit_prepared
 from descend.tables.scores import figures_of
@@ -34,6 +34,41 @@ def table(n=200, seed=0):
     y = np.sin(2 * x[:, 0]) + 0.5 * x[:, 1] + rng.normal(0, 0.2, n)
     frame = pd.DataFrame(x, columns=["a", "b", "c"]).assign(y=y)
     return Table("made", "made.csv", frame, "y", "made up", "0")
+
+
+@pytest.mark.parametrize("recipe", DEFAULTS)
+def test_another_recipe_brings_its_own_values(recipe):
+    for options in (NetworkOptions(), NetworkOptions(recipe="mlp"), FitOptions()):
+        moved = dataclasses.replace(options, recipe=recipe)
+        assert {name: moved.chosen(name) for name in DEFAULTS[recipe]} == DEFAULTS[recipe]
+    kept = dataclasses.replace(NetworkOptions(dropout=0.3, epochs=7), recipe=recipe)
+    assert (kept.chosen("dropout"), kept.chosen("epochs")) == (0.3, 7)
+
+
+def test_a_search_over_recipes_trains_what_each_recipe_gives():
+    """Bit for bit, the network that `recipe="mlp"` makes and trains; the trial up to 1e-5."""
+    options = FitOptions(epochs=3, sealed=True)
+    start = prepare_table(table(), options)
+    drawn = draw_trials(options, 2, {"recipe": ["mlp"]})
+    (group,) = _groups(start, [dataclasses.replace(options, **drawn[1])])
+    group.rounds.run(group.end(1.0))
+    theirs = fit_prepared(prepare_table(table(), FitOptions(recipe="mlp", epochs=3, sealed=True)))
+    member = group.rounds.member(0)
+    assert member.model.describe() == {**theirs.model.describe(), "graph": member.model.config()}
+    layers = theirs.model.config()["layers"]
+    assert member.model.config()["layers"] == layers
+    assert [one["class"] for one in layers.values()] == ["Dense", "Dense", "Dense"]
+    chosen = fit_prepared(dataclasses.replace(group.prepared, options=group.options))
+    for one, other, trial in zip(
+        *(m.get_weights() for m in (chosen.model, theirs.model, member.model)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+        # a member of many adds up in another order
+        np.testing.assert_allclose(trial, other, rtol=1e-5, atol=1e-6)
+    assert chosen.trained.history.history == theirs.trained.history.history
+    whole = FitOptions(recipe="mlp")
+    (full,) = _groups(start, [dataclasses.replace(FitOptions(), recipe="mlp")])
+    assert full.end(1.0) == whole.chosen("epochs") == 200
 
 
 @pytest.fixture(scope="module")

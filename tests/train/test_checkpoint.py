@@ -169,11 +169,12 @@ def test_edited_weights_and_edited_description(file):
         load_model(file)
 
 
-def test_from_a_newer_version(file, monkeypatch):
-    monkeypatch.setattr(checkpoint, "FORMAT", 7)
+@pytest.mark.parametrize(("version", "remedy"), [(7, "Upgrade"), (1, "Train it again")])
+def test_from_another_version(file, monkeypatch, version, remedy):
+    monkeypatch.setattr(checkpoint, "FORMAT", version)
     network().save(file)
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match="format 7.*reads formats up to 1.*Upgrade"):
+    with pytest.raises(CheckpointError, match=f"format {version}.*reads format 2.*{remedy}"):
         load_model(file)
 
 

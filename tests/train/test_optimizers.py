@@ -298,8 +298,8 @@ def test_a_rate_from_numpy_is_a_number():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("adma", "Did you mean 'adam'"),
-        ({"name": "adma"}, "Did you mean 'adam'"),
+        ("adamm", "Did you mean 'adam'"),
+        ({"name": "adamm"}, "Did you mean 'adam'"),
         ({"learning_rate": 0.1}, "unknown optimizer None"),
         (None, "unknown optimizer None"),
         (0.1, "unknown optimizer 0.1"),

@@ -44,6 +44,23 @@ CASES = {
         lambda t: ETA * t / 20 if t < 20 else cosine(t, ETA, 0, 20, 100),
     ),
     "warmup cosine none": (s.WarmupCosine(ETA, 0, 100), lambda t: cosine(t, ETA, 0, 0, 100)),
+    "exponential stairs": (
+        s.ExponentialDecay(ETA, 20, 0.7, staircase=True),
+        lambda t: ETA * 0.7 ** (t // 20),
+    ),
+    "inverse time": (s.InverseTimeDecay(ETA, 20, 0.5), lambda t: ETA / (1 + 0.5 * t / 20)),
+    "polynomial": (
+        s.PolynomialDecay(ETA, 50, 0.01, 2.0),
+        lambda t: (ETA - 0.01) * (1 - min(t, 50) / 50) ** 2 + 0.01,
+    ),
+    "piecewise": (
+        s.PiecewiseConstantDecay((10, 40), (ETA / 2, ETA, ETA / 10)),
+        lambda t: ETA * (0.5 if t <= 10 else 1.0 if t <= 40 else 0.1),
+    ),
+    "cosine restarts": (
+        s.CosineDecayRestarts(ETA, 20, 1.0, 1.0, 0.1),
+        lambda t: cosine(t % 20, ETA, 0.1 * ETA, 0, 20),
+    ),
     "cosine log": (
         s.CosineLog(ETA, 100),  # RealMLP's "coslog4", 1/2 (1 - cos(2 pi log2(1 + 15 t)))
         lambda t: ETA / 2 * (1 - math.cos(2 * math.pi * math.log2(1 + 0.15 * min(t, 100)))),
@@ -72,7 +89,7 @@ def test_closed_form(name):
     # float32: the cosine near its zero loses digits of eta, hence the absolute part
     np.testing.assert_allclose(jax.vmap(schedule)(steps), want, rtol=2e-5, atol=3e-7 * ETA)
     factors = jax.jit(jax.vmap(schedule.factor))(steps)
-    np.testing.assert_allclose(factors, want / ETA, rtol=2e-5, atol=3e-7)
+    np.testing.assert_allclose(factors, want / float(schedule.base), rtol=2e-5, atol=3e-7)
 
 
 def test_the_peak_is_the_learning_rate():

@@ -33,10 +33,23 @@ MOST_LISTED = 12
     is_flag=True,
     help="Also the ends between which the target lies, or the set of classes, with 90 %.",
 )
+@click.option(
+    "--intervals-by",
+    type=click.Choice(["row", "class"]),
+    default="row",
+    show_default=True,
+    help="Sets of classes that hold with 90 % on average over rows, or for each true class.",
+)
 @reading_options
 @click.option("--quiet", "-q", is_flag=True, help="No remarks on standard error.")
 def command(
-    model: Path, data: str | None, output: Path | None, intervals: bool, quiet: bool, **reading: Any
+    model: Path,
+    data: str | None,
+    output: Path | None,
+    intervals: bool,
+    intervals_by: str,
+    quiet: bool,
+    **reading: Any,
 ) -> None:
     """Predict the rows of DATA with the network in MODEL, a file that `descend fit` saved.
 
@@ -63,7 +76,10 @@ def command(
     from descend.tables.predictor import TablePredictor
 
     predictor = TablePredictor.load(model)
-    found, noted = predictor.predict(table.frame, table.source, intervals=intervals)
+    by_class = intervals_by == "class"
+    found, noted = predictor.predict(
+        table.frame, table.source, intervals=intervals, by_class=by_class
+    )
     marked, changed = frame_as_text(found)
     text = marked.to_csv(index=False, float_format="%.7g", lineterminator="\n")
     if not predictor.finished:
@@ -73,6 +89,8 @@ def command(
         )
     if not quiet:
         notes = [*_unused(table.frame, predictor), *predictor.encoder.remarks(noted)]
+        if by_class and predictor.calibrated is not None:
+            notes += predictor.calibrated.too_few(predictor.target.classes)
         for line in [*notes, *([remark(changed)] if changed else [])]:
             click.echo(f"note: {line}", err=True)
     if output is None:

@@ -45,6 +45,13 @@ if TYPE_CHECKING:
 @click.option(
     "--resamples", type=int, default=1000, show_default=True, help="Of bootstrap intervals."
 )
+@click.option(
+    "--refits",
+    type=int,
+    default=0,
+    metavar="N",
+    help="Train N networks anew on rows drawn anew, for errors of estimation.  [default: none]",
+)
 @reading_options
 @click.option("--quiet", "-q", is_flag=True, help="Print only the names of the files.")
 def command(

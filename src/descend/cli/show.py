@@ -279,6 +279,34 @@ def test(console: Console, fitted: FittedTable, quiet: bool) -> None:
         [scores.baseline_name, *(_shown(n, v) for n, v in scores.baseline.items())],
     ]
     console.print(text_table(rows), soft_wrap=True)
+    if not quiet and scores.sets is not None:
+        _sets(console, fitted)
+
+
+def _sets(console: Console, fitted: FittedTable) -> None:
+    """How often the sets of classes hold the true one, by true class."""
+    scores, made = fitted.scores, fitted.predictor.calibrated
+    assert scores is not None
+    assert scores.sets is not None
+    assert made is not None
+    both = [c for c in (scores.sets, scores.class_sets) if c is not None]
+    rows = [["true class", "rows", "covered", "mean size", "by class: covered", "mean size"]]
+    for parts in list(zip(*(c.parts for c in both), strict=True))[: MOST_LISTED + 1]:
+        row = [parts[0].group or "all rows", f"{parts[0].rows:,}"]
+        rows.append(row + [c for p in parts for c in (f"{p.share:.1%}", f"{p.size:.2f}")])
+    head = [row[: len(rows[1])] for row in rows]
+    more = len(both[0].parts) - len(rows) + 1
+    console.print()
+    console.print(
+        f"Sets that should hold the true class in {made.coverage:.0%} of all rows (predict "
+        "--intervals), or of the rows of each class (--intervals-by class)",
+        soft_wrap=True,
+    )
+    console.print(text_table(head), soft_wrap=True)
+    if more > 0:
+        console.print(f"  and {more} more classes", soft_wrap=True)
+    for line in made.too_few(fitted.prepared.target.classes):
+        console.print(f"  {line}", soft_wrap=True)
 
 
 def _shown(name: str, value: float) -> str:

@@ -66,9 +66,13 @@ class Progress:
 
 
 def result(console: Console, solution: Solution, quiet: bool) -> None:
-    """The accuracy's tables, and the status."""
+    """The status, worst news first, and the accuracy's tables."""
     accuracy = solution.accuracy
-    if not quiet:
+    if quiet:
+        console.print(solution.status, soft_wrap=True)
+    else:
+        facts_table(console, [("status", line) for line in solution.verdict.lines])
+        console.print()
         rows = [["set", "condition", *FIGURES]]
         for name in SETS:
             found = worst_rows(accuracy.sets[name]["conditions"])
@@ -80,10 +84,6 @@ def result(console: Console, solution: Solution, quiet: bool) -> None:
         _part(console, head, text_table(rows, left=2))
         if accuracy.sets["ergodic"]["binding"]:
             _part(console, "Share of states where a constraint binds", _binding(solution))
-    if quiet:
-        console.print(solution.status, soft_wrap=True)
-    else:
-        facts_table(console, [("status", line) for line in solution.status.split("; ")])
 
 
 def _binding(solution: Solution) -> str:

@@ -18,7 +18,7 @@ from descend.errors import DescendError, unknown
 if TYPE_CHECKING:
     from descend.economies.statement import Economy
 
-MISSED = 3  # the exit status where an aim was not met
+MISSED = 3  # the exit status where the policy is not solved, or an aim was not met
 
 
 @click.command("solve")
@@ -32,7 +32,8 @@ MISSED = 3  # the exit status where an aim was not met
     "--aim",
     multiple=True,
     metavar="[FIGURE=]NUMBER",
-    help="Mean residual to reach; or a figure's, as 'box max=1e-3'; repeatable.",
+    help="Mean residual to reach; or a figure's, as 'box max=1e-3'; repeatable.  "
+    "[default: the model's own, else 1e-4]",
 )
 @click.option("--seeds", type=int, default=4, show_default=True, help="Networks side by side.")
 @click.option("--updates", type=int, default=1000, show_default=True, help="Of Adam, at most.")
@@ -74,6 +75,18 @@ MISSED = 3  # the exit status where an aim was not met
     metavar="FILE.html",
     help="Write a page, and the same numbers as FILE.json.",
 )
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep the run in a file while it goes on.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Go on from a checkpoint of the same run.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print only the status and the files.")
 @click.pass_context
 def command(
@@ -99,7 +112,8 @@ def command(
     descend solve stochastic-growth -p sigma=3 --over beta=0.95:0.99
     descend solve mine.py --report mine.html
 
-    Exit status: 0 solved; 1 refused, with the reason; 2 wrong usage; 3 the aim was not met.
+    Exit status: 0 solved; 1 refused, with the reason; 2 wrong usage; 3 not solved: the aim
+    was not met, or something else speaks against the policies.
     """
     if listed:
         _list(name, chosen)
@@ -117,6 +131,10 @@ def command(
     output = writable(output or Path(f"{Path(name).stem}.descend"), (name,), regular=True)
     if report is not None:  # now, not after the training
         report_files(report, (name,))
+    if how["checkpoint"] is not None:
+        how["checkpoint"] = writable(how["checkpoint"], (name,))
+        if how["checkpoint"] == output:
+            raise DescendError(f"--checkpoint and the solution are both to be {output}")
     return _solve(economy, how, output, report, quiet, command_line(ctx))
 
 
@@ -125,7 +143,7 @@ def _solve(
 ) -> int:
     from descend.cli import show_economy
     from descend.economies.solver import solve
-    from descend.report.economy import economy_report, sound
+    from descend.report.economy import economy_report
     from descend.report.terminal import make_console
 
     with show_economy.Progress(quiet) as progress, warnings.catch_warnings():
@@ -138,7 +156,7 @@ def _solve(
         written += economy_report(solution, report, command=again)
     show_economy.result(make_console(), solution, quiet)
     show_economy.files(make_console(), written, quiet)
-    return 0 if sound(solution) else MISSED
+    return 0 if solution.verdict.solved else MISSED
 
 
 def _list(name: str | None, chosen: str | None) -> None:

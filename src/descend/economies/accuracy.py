@@ -9,14 +9,16 @@ Three sets of points:
 
 On each: every condition by itself (never a mean over equations of different meaning), what that is
 in shares of consumption, how often each constraint binds, how often a path had to be set back.
-And whether paths from dispersed starts come together under the same shocks: a small residual can
-belong to an explosive branch.
+And whether paths from dispersed starts come together under the same shocks, and whether the economy
+lives at an edge of its box (descend.economies.edges): a small residual can belong to an explosive
+branch. What follows from all this is the Verdict.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,18 +26,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.economies.edges import edges, faults_of, moved_by_policies, remarks_of
 from descend.economies.expectations import Rule
 from descend.economies.network import function
 from descend.economies.point import labels
 from descend.economies.points import Draw, Ground, Position, flattened
 from descend.economies.statement import author, named
+from descend.economies.verdict import Verdict
 from descend.nn.graph import Graph
 from descend.train.runtime import quick_compile
 
 SETS = ("ergodic", "box", "stressed")
 FIGURES = ("mean", "median", "p99", "p99.9", "max")
 AT_ONCE = 1024  # points judged side by side; keeps the memory in check
-STABLE = 0.05  # paths have come together when their spread fell to this share
+STABLE = 0.05  # paths have come together when their spread fell to this share,
+FALLS = 0.9  # or is falling still: to less than this share in the second half of the periods
 
 
 class Judge:
@@ -89,7 +94,27 @@ class Judge:
         draws = draws._replace(z=spread * draws.z)
         return ground.walk(network, paths, draws, jax.random.split(back, periods), numbers)
 
+    @functools.cached_property
+    def moved(self) -> np.ndarray:
+        """Which states policies move, (n,)."""
+        with jax.ensure_compile_time_eval():
+            return moved_by_policies(self.ground)
+
     # -- errors ---------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def tabled(self) -> Callable:
+        """The program of all errors: (params, numbers, points) -> arrays of them."""
+
+        @jax.jit
+        def run(params: Any, numbers: Mapping, points: Position) -> Any:
+            return (
+                self.said("conditions", params, numbers, points),
+                self.said("consumption_errors", params, numbers, points),
+                self.constraints(params, numbers, points),
+            )
+
+        return run
 
     def said(self, method: str, params: Any, numbers: Mapping, points: Position) -> dict[str, Any]:
         """`conditions` or `consumption_errors` at many points: {name: (points, size)}."""
@@ -115,14 +140,16 @@ class Judge:
     ) -> Any:
         """How far apart paths from everywhere in the box are, period by period, (periods + 1,).
 
-        All see the same shocks, chains from the same position, and the same extra parameters. The
-        distance is the largest over states of the standard deviation over paths, in box widths.
+        All see the same shocks; chains, the extra parameters and the states that no policy moves
+        begin alike. The distance is the largest over states of the standard deviation over paths,
+        in box widths.
         """
         network, ground = function(self.graph, params), self.ground
         draw, key = jax.random.split(key)
         start = ground.anywhere(draw, count)
         same = lambda a: jnp.broadcast_to(a[:1], a.shape)  # noqa: E731
-        start = Position(start.values, same(start.chains), same(start.extra))
+        values = jnp.where(self.moved[None], start.values, same(start.values))
+        start = Position(values, same(start.chains), same(start.extra))
         width = ground.high - ground.low
 
         def apart(paths: Position) -> jax.Array:
@@ -164,7 +191,9 @@ class Accuracy:
         rule: that expectations were taken by, and that of training.
         sets: {set: {"points", "set back", "conditions": {name: {figure: value}}, "consumption":
             the same as log10, "binding": {name: share}, "slack": {name: least}}}.
-        spread: distance of dispersed starts: at first, at the end, and when it had halved.
+        spread: distance of dispersed starts: at first, half way, at the end, and when it had
+            halved.
+        edges: where the economy is often at an edge of its box; see `descend.economies.edges`.
         aims: {words: (reached, aim)}.
     """
 
@@ -172,6 +201,7 @@ class Accuracy:
     trained_by: str
     sets: dict[str, dict[str, Any]]
     spread: dict[str, Any]
+    edges: dict[str, dict[str, float]] = field(default_factory=dict)
     aims: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def figure(self, words: str) -> float:
@@ -181,56 +211,67 @@ class Accuracy:
         return float(np.max([s[what] for s in self.sets[which]["conditions"].values()]))
 
     @property
-    def met(self) -> bool:
-        """Whether every aim was met (there may be none).
-
-        Not where simulated paths leave the box by far: those of an explosive branch do, which can
-        satisfy every condition.
-        """
-        reached = all(reached <= aim for reached, aim in self.aims.values())
-        return reached and not (self.aims and self.set_back)
-
-    @property
     def set_back(self) -> float:
         """Share of the simulated periods in which a path left the box by far and began anew."""
         return self.sets["ergodic"]["set back"]
 
     @property
     def stable(self) -> bool:
-        """Whether dispersed starts came together."""
-        last = self.spread["last"]
-        return bool(np.isfinite(last) and last <= STABLE * self.spread["first"])
+        """Whether dispersed starts came together, or are still coming: a root near 1 takes time."""
+        first, half, last = (self.spread[k] for k in ("first", "half", "last"))
+        came = last <= STABLE * first
+        return bool(np.isfinite(last) and (came or (half < first and last <= FALLS * half)))
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is to be thought of the policy."""
+        faults: list[str] = []
+        remarks = list(remarks_of(self.edges))
+        mean = self.figure("ergodic mean")
+        if not np.isfinite(mean):
+            faults.append("residuals on simulated states are not finite")
+        if self.set_back:
+            faults.append(
+                f"{self.set_back:.2%} of simulated periods left the box by far and were set back"
+            )
+        faults += faults_of(self.edges)
+        if not self.stable:
+            first, last = self.spread["first"], self.spread["last"]
+            faults.append(
+                f"not stable, paths from dispersed starts were {first:.2g} box widths "
+                f"apart at first and {last:.2g} after {self.spread['periods']} periods"
+            )
+        missed: list[str] = []
+        reached: list[str] = []
+        for words, (figure, aim) in sorted(self.aims.items()):  # as a file keeps them
+            said = f"{words} residual {figure:.1e}, aimed for {aim:.1e}"
+            (reached if figure <= aim else missed).append(said)
+        if not self.aims:
+            remarks.insert(0, f"no aim was given: ergodic mean residual {mean:.1e}")
+        return Verdict(tuple(faults), tuple(missed), tuple(reached), tuple(remarks))
 
     @property
     def status(self) -> str:
-        """In words, whether the aim was met and what speaks against the solution."""
-        said = []
-        for words, (reached, aim) in sorted(self.aims.items()):  # as a file keeps them
-            verb = "met" if reached <= aim else "NOT met"
-            said.append(f"aim {verb}: {words} residual {reached:.1e}, aimed for {aim:.1e}")
-        if not self.aims:
-            said.append(
-                f"no aim was given: ergodic mean residual {self.figure('ergodic mean'):.1e}"
-            )
-        if not self.stable:
-            first, last = self.spread["first"], self.spread["last"]
-            said.append(
-                f"NOT seen to be stable: paths from dispersed starts were {first:.2g} box widths "
-                f"apart at first and {last:.2g} after {self.spread['periods']} periods"
-            )
-        if self.set_back:
-            lost = f"{self.set_back:.2%} of simulated periods left the box by far and were set back"
-            said.append(f"NOT solved: {lost}" if self.aims else lost)
-        return "; ".join(said)
+        """The verdict in words, the worst news first."""
+        return str(self.verdict)
 
 
-def measure(
-    judge: Judge, params: Any, numbers: Mapping, seed: int, size: Size, trained_by: str
-) -> Accuracy:
-    """The accuracy of one policy; expects the precision of the policy to be in force."""
-    each = 20  # periods of a stressed path
+class Measure:
+    """Measures the accuracy of policies, one after the other, by programs that are compiled once.
 
-    def drawn(params: Any, numbers: Any, key: jax.Array) -> Any:
+    Args:
+        judge: of the economy; the precision of its policies must be in force.
+        size: how many points it stands on.
+        trained_by: the rule of training, to be shown.
+        seed: of what is drawn.
+    """
+
+    def __init__(self, judge: Judge, size: Size, trained_by: str, seed: int):
+        self.judge, self.size, self.trained_by, self.seed = judge, size, trained_by, seed
+        self.draw = jax.jit(self._drawn, compiler_options=quick_compile())
+
+    def _drawn(self, params: Any, numbers: Mapping, key: jax.Array) -> Any:
+        judge, size, each = self.judge, self.size, 20  # periods of a stressed path
         keys = jax.random.split(key, 4)
         points, back = judge.ergodic(
             params, numbers, keys[0], size.paths, size.burn, size.periods, size.thin
@@ -242,18 +283,26 @@ def measure(
         sets = {"ergodic": points, "box": judge.box(keys[1], size.box), "stressed": stressed}
         return sets, {"ergodic": back, "box": 0.0, "stressed": thrown}, apart
 
-    draw = jax.jit(drawn, compiler_options=quick_compile())
-    sets, shares, apart = draw(params, numbers, jax.random.key(seed))
-    found = tables(judge, params, numbers, {name: sets[name] for name in SETS})
-    for name, share in shares.items():
-        found[name]["set back"] = float(share)
-    return Accuracy(judge.rule.name, trained_by, found, _spread(np.asarray(apart)))
+    def __call__(self, params: Any, numbers: Mapping, aims: Mapping[str, float]) -> Accuracy:
+        """The accuracy of one policy beside its aims."""
+        key = jax.random.key(self.seed)
+        sets, shares, apart = self.draw(params, numbers, key)
+        found = tables(self.judge, params, numbers, {name: sets[name] for name in SETS})
+        for name, share in shares.items():
+            found[name]["set back"] = float(share)
+        at = edges(self.judge, params, numbers, sets["ergodic"], jax.random.fold_in(key, 1))
+        accuracy = Accuracy(
+            self.judge.rule.name, self.trained_by, found, _spread(np.asarray(apart)), at
+        )
+        accuracy.aims = {words: (accuracy.figure(words), aim) for words, aim in aims.items()}
+        return accuracy
 
 
 def _spread(apart: np.ndarray) -> dict[str, Any]:
     below = np.flatnonzero(apart <= apart[0] / 2)
     return {
         "first": float(apart[0]),
+        "half": float(apart[len(apart) // 2]),
         "last": float(apart[-1]),
         "periods": len(apart) - 1,
         "halved after": int(below[0]) if len(below) else None,
@@ -264,17 +313,8 @@ def tables(
     judge: Judge, params: Any, numbers: Mapping, sets: Mapping[str, Position]
 ) -> dict[str, dict[str, Any]]:
     """The figures on sets of points, all in one program."""
-
-    @jax.jit
-    def run(params: Any, numbers: Any, points: Position) -> Any:
-        return (
-            judge.said("conditions", params, numbers, points),
-            judge.said("consumption_errors", params, numbers, points),
-            judge.constraints(params, numbers, points),
-        )
-
     every = jax.tree.map(lambda *parts: jnp.concatenate(parts), *sets.values())
-    found = jax.tree.map(np.asarray, run(params, numbers, every))
+    found = jax.tree.map(np.asarray, judge.tabled(params, numbers, every))
     result, begin = {}, 0
     for name, points in sets.items():
         part = slice(begin, begin + len(points.values))

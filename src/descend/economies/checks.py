@@ -1,9 +1,9 @@
 """What can be seen of a statement before it is solved; each fault names the author's line.
 
-Errors: a name that is missing, a shape that does not fit, a NaN at the initial state. Warnings: a
-condition that is zero whatever the policy, a number of conditions that differs from that of the
-unknowns, a constraint that no output of the network can reach. That a residual has units cannot be
-seen.
+Errors: a name that is missing, a shape that does not fit, a NaN at the initial state, fewer
+conditions than unknowns. Warnings: a shock that nothing reads, a condition that is zero whatever
+the policy, more conditions than unknowns, conditions that depend on each other, a constraint that
+no output of the network can reach. That a residual has units cannot be seen.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from descend.economies.expectations import Rule
 from descend.economies.network import function
-from descend.economies.point import labels
+from descend.economies.point import labels, reading
 from descend.economies.points import Ground, Position
 from descend.economies.statement import Economy, author, named
 from descend.errors import DescendError
@@ -29,6 +29,8 @@ POINTS, POLICIES = 64, 16  # where and with what the statement is tried
 ZERO = 1e-10  # a condition below this everywhere is none
 REACHED = 1e-2  # a constraint whose slack never comes below this is out of reach
 FAR = 12.0  # sigmoid(12) = 1 - 6e-6
+FEW = 8  # points, with two policies each, where conditions are differentiated
+DEPENDENT = 1e-9  # a singular value below this share of the largest is none (float32: 1e-4)
 
 
 def check_statement(ground: Ground, graph: Graph, rule: Rule, say: Callable[[str], None]) -> None:
@@ -37,8 +39,9 @@ def check_statement(ground: Ground, graph: Graph, rule: Rule, say: Callable[[str
     Raises:
         DescendError: see the module.
     """
-    _at_the_start(ground, graph, rule)
-    for text in _doubts(ground, rule):
+    with reading() as seen:
+        _at_the_start(ground, graph, rule)
+    for text in (*_unread(ground, seen), *_doubts(ground, rule)):
         say(f"warning: {text}")
         warnings.warn(f"{ground.economy.label}: {text}", stacklevel=4)
 
@@ -56,6 +59,7 @@ def _at_the_start(ground: Ground, graph: Graph, rule: Rule) -> None:
         point = jax.tree.map(lambda a: a[0], ground.begin(jax.random.key(1), 1))
         found = ground.residuals(network, point, rule, numbers)
         bound, now, policy, expectation = ground.at(network, point, rule, numbers)
+        expectation(lambda *_: jnp.zeros(()))  # the transition, where no condition asks for it
         for method, arguments in (
             ("constraints", (now, policy, expectation)),
             ("definitions", (now, policy)),
@@ -83,6 +87,16 @@ def _at_the_start(ground: Ground, graph: Graph, rule: Rule) -> None:
     )
 
 
+def _unread(ground: Ground, seen: set[tuple[str, str]]) -> Iterator[str]:
+    """Shocks that no method has looked at; a chain may be read as it is now, or as it will be."""
+    for name in (*ground.law.normals, *ground.law.chains):
+        if not {("shock", name), ("state", name)} & seen:
+            yield (
+                f"the shock {name!r} is read nowhere: write shock.{name} in transition (or in the "
+                "function that E takes), or leave it out of shocks()"
+            )
+
+
 def _doubts(ground: Ground, rule: Rule) -> Iterator[str]:
     numbers = _numbers(ground)
     quick = quick_compile()
@@ -99,13 +113,18 @@ def _doubts(ground: Ground, rule: Rule) -> Iterator[str]:
     )
     sizes = {name: int(v.shape[-1]) for name, v in every.items()}
     unknowns = sum(o.unknowns for o in ground.outputs.values())
-    if sum(sizes.values()) != unknowns:
-        stated = ", ".join(f"{n} ({s})" for n, s in sizes.items())
-        yield (
-            f"{sum(sizes.values())} conditions ({stated}) for {unknowns} unknowns "
-            f"({', '.join(f'{n} ({o.unknowns})' for n, o in ground.outputs.items())}): the policy "
-            "is not determined, or overdetermined"
+    stated = ", ".join(f"{n} ({s})" for n, s in sizes.items())
+    counted = (
+        f"{sum(sizes.values())} conditions ({stated}) for {unknowns} unknowns "
+        f"({', '.join(f'{n} ({o.unknowns})' for n, o in ground.outputs.items())})"
+    )
+    if sum(sizes.values()) < unknowns:
+        raise DescendError(
+            f"{ground.economy.label}: {counted}: they do not determine the policies. State a "
+            "condition for each, or take what is left free out of policies()"
         )
+    if sum(sizes.values()) > unknowns:
+        yield f"{counted}: the policy is overdetermined"
     for name, values in every.items():
         flat = np.asarray(values).reshape(-1, sizes[name])
         for i, label in enumerate(labels(name, sizes[name])):
@@ -114,8 +133,39 @@ def _doubts(ground: Ground, rule: Rule) -> Iterator[str]:
                 yield f"the condition {label!r} is finite nowhere in the box for arbitrary policies"
             elif abs(column).max() < ZERO:
                 yield f"the condition {label!r} is zero whatever the policy: it says nothing"
+    if 1 < sum(sizes.values()) == unknowns:
+        yield from _dependent(ground, at, raws, points, sizes)
     if type(ground.economy).constraints is not Economy.constraints:
         yield from _out_of_reach(ground, rule, points, numbers)
+
+
+def _dependent(
+    ground: Ground, at: Callable, raws: jax.Array, points: Position, sizes: dict[str, int]
+) -> Iterator[str]:
+    """Conditions whose derivatives with respect to the policies depend on each other everywhere."""
+
+    def slope(raw: jax.Array, point: Position) -> jax.Array:
+        return jax.jacfwd(lambda r: jnp.concatenate(list(at(r, point).values())))(raw)
+
+    few = jax.tree.map(lambda a: a[:FEW], points)
+    both = jax.vmap(jax.vmap(slope, (None, 0)), (0, None))
+    found = np.asarray(jax.jit(both, compiler_options=quick_compile())(raws[:2], few))
+    found = found.reshape(-1, *found.shape[2:])
+    found = found[np.isfinite(found).all(axis=(1, 2))]
+    lengths = np.linalg.norm(found, axis=2, keepdims=True)
+    if not len(found) or (lengths == 0).any():
+        return  # a condition that says nothing has been named already
+    least = DEPENDENT if found.dtype == np.float64 else 1e-4
+    left, values, _ = np.linalg.svd(found / lengths)
+    if (values[:, found.shape[1] - 1] > least * values[:, 0]).any():
+        return
+    part = abs(left[:, :, found.shape[1] - 1]).max(axis=0) > 1e-3
+    names = [label for name, size in sizes.items() for label in labels(name, size)]
+    involved = ", ".join(repr(n) for n, p in zip(names, part, strict=True) if p)
+    yield (
+        f"the conditions {involved} depend on each other whatever the policy (one says what others "
+        "say, or a policy enters none of them): the policies are not determined"
+    )
 
 
 def _out_of_reach(ground: Ground, rule: Rule, points: Position, numbers: dict) -> Iterator[str]:

@@ -16,6 +16,7 @@ from descend.economies.accuracy import Judge
 from descend.economies.point import Point, labels
 from descend.economies.points import Position
 from descend.economies.solution import Solution, precision
+from descend.economies.verdict import mark
 from descend.errors import DescendError, unknown
 from descend.train.curves import BLUE, VERMILION
 
@@ -52,8 +53,10 @@ class Comparison:
     _asked: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
     def __str__(self) -> str:
+        verdict = self._solution.verdict
         lines = [
             f"{self.label} beside {self.reference}",
+            *([verdict.warning] if verdict.warning else []),
             "",
             self.table.to_string(float_format="{:.1e}".format),
         ]
@@ -151,7 +154,8 @@ def _reference(solution: Solution, reference: Any) -> tuple[str, Callable]:
             "compare: the reference must be None, a Solution, a result of dynamic programming or a "
             f"function of states; got {type(reference).__name__}"
         )
-    label = getattr(reference, "status", getattr(policy, "__name__", "a function"))
+    name = getattr(policy, "__name__", "<lambda>")
+    label = getattr(reference, "status", "a function" if name == "<lambda>" else name)
 
     def asked(states: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         found = policy(states)
@@ -365,6 +369,7 @@ def _plot(made: Comparison, path: Any, over: str | None, names: Any) -> Any:
             side.spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False, fontsize="small")
     figure.suptitle(f"{made.label} beside {made.reference}", fontsize="small")
+    mark(figure, solution.verdict.warning)
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure

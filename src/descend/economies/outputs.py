@@ -7,7 +7,7 @@ solve then begins near where the author expects the answer.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import jax
@@ -19,9 +19,13 @@ from descend.errors import DescendError
 
 @dataclass(frozen=True)
 class Output:
-    """A policy of a shape, from as many raw numbers."""
+    """A policy of a shape, from as many raw numbers.
 
-    shape: tuple[int, ...] = ()
+    Args:
+        shape: () for a number, (n,) for a vector; given by its name.
+    """
+
+    shape: tuple[int, ...] = field(default=(), kw_only=True)
 
     @property
     def raw(self) -> int:
@@ -38,7 +42,32 @@ class Output:
         raise NotImplementedError
 
     def check(self, name: str) -> None:
-        """Raises DescendError where its numbers make no sense."""
+        """Raises DescendError where its numbers make no sense, or do not have its shape."""
+        label, shape = type(self).__name__, self.shape
+        whole = isinstance(shape, tuple) and all(
+            isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in shape
+        )
+        if not whole:
+            raise DescendError(
+                f"policy {name!r}: a shape is a tuple of whole numbers >= 1, such as "
+                f"{label}(shape=(3,)), got {shape!r}"
+            )
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "shape" or value is None:
+                continue
+            try:
+                size = np.shape(np.asarray(value, float))
+                fits = np.broadcast_shapes(size, shape) == shape
+            except (TypeError, ValueError):
+                fits = False
+            if not fits:
+                raise DescendError(
+                    f"policy {name!r}: {label}'s {f.name} must be a number"
+                    + (f" or of its shape {shape}" if shape else "")
+                    + f", got {value!r}; for a vector give its shape by name: "
+                    f"{label}(shape=(3,))"
+                )
 
 
 @dataclass(frozen=True)
@@ -54,6 +83,7 @@ class Free(Output):
 
     def check(self, name):
         """A finite centre; a scale that is finite and not 0."""
+        super().check(name)
         centre, scale = np.asarray(self.centre, float), np.asarray(self.scale, float)
         if not (np.isfinite(centre).all() and np.isfinite(scale).all() and (scale != 0).all()):
             raise DescendError(
@@ -79,6 +109,7 @@ class Positive(Output):
 
     def check(self, name):
         """The scale must be positive."""
+        super().check(name)
         scale = np.asarray(self.scale, float)
         if not ((scale > 0) & np.isfinite(scale)).all():
             raise DescendError(f"policy {name!r}: Positive needs scale > 0, got {self.scale}")
@@ -101,6 +132,7 @@ class Share(Output):
 
     def check(self, name):
         """The start must lie inside."""
+        super().check(name)
         start = np.asarray(self.start, float)
         if not ((start > 0) & (start < 1)).all():
             raise DescendError(f"policy {name!r}: Share needs start in (0, 1), got {self.start}")
@@ -130,6 +162,7 @@ class Bounded(Output):
 
     def check(self, name):
         """Low < start < high."""
+        super().check(name)
         low, high = np.asarray(self.low, float), np.asarray(self.high, float)
         start = (low + high) / 2 if self.start is None else np.asarray(self.start, float)
         if not ((low < start) & (start < high) & np.isfinite(high - low)).all():
@@ -141,7 +174,13 @@ class Bounded(Output):
 
 @dataclass(frozen=True)
 class Simplex(Output):
-    """Shares that sum to one, (n,): softmax(x). They are n - 1 unknowns."""
+    """Shares that sum to one: softmax(x). They are n - 1 unknowns.
+
+    Args:
+        shape: (n,), n >= 2.
+    """
+
+    shape: tuple[int, ...] = ()
 
     @property
     def unknowns(self):
@@ -154,6 +193,7 @@ class Simplex(Output):
 
     def check(self, name):
         """One axis of at least two shares."""
+        super().check(name)
         if len(self.shape) != 1 or self.shape[0] < 2:
             raise DescendError(
                 f"policy {name!r}: Simplex needs shape (n,), n >= 2, got {self.shape}"

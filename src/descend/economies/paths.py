@@ -17,6 +17,7 @@ import numpy as np
 from descend.economies.network import function
 from descend.economies.points import Draw, Ground, Position, either, flattened
 from descend.economies.solution import Solution, by_name, positions_of, precision, states_of
+from descend.economies.verdict import Verdict
 from descend.errors import DataError, DescendError, unknown
 from descend.nn.graph import Graph
 from descend.train.runtime import quick_compile
@@ -38,6 +39,7 @@ class Paths:
         values: what the positions mean: "z.value", or "z.eta" for an entry named eta.
         policies, definitions: by name.
         set_back: how many of these periods are new beginnings, the path having left its box by far.
+        verdict: on the policy; what is made of these paths carries it.
     """
 
     states: dict[str, np.ndarray]
@@ -46,6 +48,7 @@ class Paths:
     policies: dict[str, np.ndarray]
     definitions: dict[str, np.ndarray]
     set_back: int
+    verdict: Verdict
 
     def quantities(self) -> dict[str, np.ndarray]:
         """Everything that has a mean, each (paths, periods); vectors as NAME_1, NAME_2, ..."""
@@ -69,23 +72,36 @@ class Paths:
     def moments(self) -> pd.DataFrame:
         """Mean, standard deviation, first autocorrelation, least and greatest; a row a quantity.
 
-            autocorrelation = sum (x_t - m)(x_{t-1} - m) / sum (x_t - m)^2
+            autocorrelation = sum x_t x_{t-1} / (sum x_t^2 sum x_{t-1}^2)^(1/2),    t = 2, 3, ...
 
-        over all paths, m their common mean; NaN for what never moves.
+        over all paths, x less their common mean; NaN for what never moves. `attrs["verdict"]` is
+        the verdict on the policy; where that is not solved, it stands in the table's corner.
         """
         import pandas as pd
 
         rows = {name: _moments(array) for name, array in self.quantities().items()}
         names = ["mean", "std", "autocorrelation", "min", "max"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=names)
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=names)
+        return _judged(frame, self.verdict)
 
 
 def _moments(x: np.ndarray) -> tuple[float, ...]:
     mean, std = float(x.mean()), float(x.std())
     away = x - mean
-    moves = std > 1e-12 * max(1.0, abs(mean)) and x.shape[1] > 1
-    lagged = float(np.mean(away[:, 1:] * away[:, :-1])) / std**2 if moves else np.nan
+    now, before = away[:, 1:], away[:, :-1]
+    size = float(np.sqrt(np.sum(now**2) * np.sum(before**2)))  # so it is at most 1, as it should
+    moves = std > 1e-12 * max(1.0, abs(mean)) and size > 0
+    lagged = float(np.sum(now * before)) / size if moves else np.nan
     return mean, std, lagged, float(x.min()), float(x.max())
+
+
+def _judged(frame: pd.DataFrame, verdict: Verdict) -> pd.DataFrame:
+    """The frame with the verdict in its `attrs`, and in its corner where it is bad news."""
+    frame.attrs["verdict"] = str(verdict)
+    if not verdict.solved:
+        levels = frame.columns.nlevels
+        frame.columns = frame.columns.set_names([verdict.words, *[None] * (levels - 1)])
+    return frame
 
 
 def columns(group: Mapping[str, np.ndarray], axes: int) -> dict[str, np.ndarray]:
@@ -196,7 +212,8 @@ def simulate(
     states = states_of(solution.ground, seen)
     policies, definitions, values = _along(solution, seen)
     chains = {name: states.pop(name) for name in solution.ground.law.chains}
-    return Paths(states, chains, values, policies, definitions, int(lost[burn:].sum()))
+    back = int(lost[burn:].sum())
+    return Paths(states, chains, values, policies, definitions, back, solution.verdict)
 
 
 def impulse_response(
@@ -231,8 +248,8 @@ def impulse_response(
     Returns:
         A row a period, counted from 1, the period of the shock. Columns ("absolute", quantity) in
         the quantity's own units, and ("percent", quantity): 100 (mean with / mean without - 1), NaN
-        for what is not positive throughout. `attrs` has the shock in words, and "left out": how
-        many pairs left the box by far; the means are without them.
+        for what is not positive throughout. `attrs` has the shock in words, "left out": how many
+        pairs left the box by far (the means are without them), and the "verdict" on the policy.
 
     Raises:
         DescendError: an unknown shock, a size or position that it cannot have, or no pair left.
@@ -277,7 +294,7 @@ def impulse_response(
         else f"raised by {np.asarray(size).tolist()} sd"
     )
     frame.attrs = {"shock": f"{shock} {how}", "left out": lost}
-    return frame
+    return _judged(frame, solution.verdict)
 
 
 def _percent(base: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -361,7 +378,7 @@ def _quantities(solution: Solution, seen: Position) -> dict[str, np.ndarray]:
     states = states_of(solution.ground, seen)
     policies, definitions, values = _along(solution, seen)
     chains = {name: states.pop(name) for name in solution.ground.law.chains}
-    return Paths(states, chains, values, policies, definitions, 0).quantities()
+    return Paths(states, chains, values, policies, definitions, 0, solution.verdict).quantities()
 
 
 def _pushed(ground: Ground, shock: str, size: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,8 @@ import numpy as np
 from descend.economies.accuracy import FIGURES, SETS
 from descend.economies.learner import Sampling
 from descend.economies.network import Shape
-from descend.economies.statement import Economy
+from descend.economies.points import outputs_of
+from descend.economies.statement import Economy, author, named
 from descend.errors import DescendError, unknown
 from descend.train.optimizers import Adam, Optimizer
 from descend.train.optimizers import get as optimizer_named
@@ -22,9 +23,14 @@ POLISHINGS = ("gauss-newton", "lbfgs", None)
 
 @dataclass(frozen=True)
 class Plan:
-    """How an economy is solved; the arguments of `solve`, checked."""
+    """How an economy is solved; the arguments of `solve`, checked.
+
+    Attributes:
+        aim_of: whose aim it is, in words, where none was given.
+    """
 
     aim: Mapping[str, float]
+    aim_of: str
     seeds: int
     updates: int
     polish: str | None
@@ -38,18 +44,27 @@ class Plan:
     seed: int
 
 
-def aims_of(aim: Any) -> dict[str, float]:
-    """{"ergodic mean": value, ...}; a number is an aim for just that one."""
+def aims_of(aim: Any, economy: Economy) -> tuple[dict[str, float], str]:
+    """({"ergodic mean": value, ...}, whose aim it is); a number is an aim for just that one.
+
+    Where none is given, it is the economy's own.
+    """
+    whose = ""
     if aim is None:
-        return {}
+        own = type(economy).aim is not Economy.aim
+        whose = f"default of {'this model' if own else 'solve'}"
+        with author(economy, "aim"):
+            return aims_of(named(economy, "aim", economy.aim()), economy)[0], whose
     aims = dict(aim) if isinstance(aim, Mapping) else {"ergodic mean": aim}
+    if not aims:
+        raise DescendError("solve: the aim names no figure; leave it out for the economy's own")
     for words, value in aims.items():
         which, _, what = words.partition(" ")
         if which not in SETS or what not in FIGURES:
             raise unknown("aim", words, [f"{s} {f}" for s in SETS for f in FIGURES])
         if not _number(value) or not 0 < value < np.inf:
             raise DescendError(f"the aim {words!r} must be a number > 0, got {value!r}")
-    return {words: float(value) for words, value in aims.items()}
+    return {words: float(value) for words, value in aims.items()}, whose
 
 
 def whole(name: str, value: Any, least: int) -> int:
@@ -93,6 +108,7 @@ def homotopy_of(homotopy: Any, economy: Economy) -> dict[str, float]:
     begins = _mapping("homotopy", homotopy, "{parameter: value to begin with}")
     for name, value in begins.items():
         economy.with_parameters({name: value})
+    outputs_of(economy.with_parameters(begins))
     return {name: float(value) for name, value in begins.items()}
 
 

@@ -1,7 +1,7 @@
 """Pictures of a solved economy: policies, errors, paths, impulse responses, training.
 
 Each function returns a matplotlib Figure. Colours are told apart with any colour vision, and line
-styles tell the same in grey.
+styles tell the same in grey. Below the picture of a policy that is not solved, it is said so.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from descend.economies.outputs import Share, Simplex
 from descend.economies.paths import Paths, columns
 from descend.economies.points import Position
 from descend.economies.solution import Solution, precision, states_of
+from descend.economies.verdict import mark
 from descend.errors import unknown
 from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from descend.train.runtime import quick_compile
@@ -103,7 +104,7 @@ def plot_policies(
     if others:
         title = f"others held at {held if len(others) < 4 else 'their medians'}"
         figure.suptitle(title, fontsize="medium")
-    return figure
+    return mark(figure, solution.verdict.warning)
 
 
 def plot_errors(solution: Solution, *, points: int = 4000, seed: int = 0) -> Figure:
@@ -123,7 +124,7 @@ def plot_errors(solution: Solution, *, points: int = 4000, seed: int = 0) -> Fig
         ax.set_title(f"{which} set", fontsize="medium")
         _label(ax, "|residual|, log10 (no units)", "share of states with a smaller one")
     panels[0].legend(frameon=False, fontsize="small")
-    return figure
+    return mark(figure, solution.verdict.warning)
 
 
 def plot_error_over(
@@ -150,7 +151,7 @@ def plot_error_over(
             _label(ax, f"{state} ({UNITS})", "|residual|, log10 (no units)")
     assert figure is not None
     figure.axes[0].legend(frameon=False, fontsize="small")
-    return figure
+    return mark(figure, solution.verdict.warning)
 
 
 def plot_response(response: pd.DataFrame, names: Sequence[str] | None = None) -> Figure:
@@ -170,7 +171,7 @@ def plot_response(response: pd.DataFrame, names: Sequence[str] | None = None) ->
         unit = "percent" if known else f"difference, {UNITS}"
         _label(ax, "period (1: of the shock)", unit)
     figure.suptitle(response.attrs.get("shock", ""), fontsize="medium")
-    return figure
+    return mark(figure, response.attrs["verdict"] if response.columns.names[0] else "")
 
 
 def plot_paths(
@@ -188,7 +189,7 @@ def plot_paths(
         ax.plot(np.arange(1, len(line) + 1), line, color=BLUE, linewidth=1)
         _label(ax, "period", f"{name} ({UNITS})")
         _not_too_close(ax)
-    return figure
+    return mark(figure, paths.verdict.warning)
 
 
 def plot_training(solution: Solution) -> Figure:
@@ -206,13 +207,9 @@ def plot_training(solution: Solution) -> Figure:
             left.semilogy(*np.transpose(marks), marker="o", markersize=3, label=label, **look)
     numbers = [s.seed for s in solution.seeds]
     residual = [max(s.residual, LEAST) for s in solution.seeds]
-    good = np.array([s.reached is not False for s in solution.seeds])
+    good = np.array([s.reached for s in solution.seeds])
     for which, look, label in (
-        (
-            good,
-            {"marker": "o", "color": BLUE},
-            "seed" if not solution.accuracy.aims else "at the aim",
-        ),
+        (good, {"marker": "o", "color": BLUE}, "at the aim"),
         (~good, {"marker": "x", "color": VERMILION}, "not at the aim"),
     ):
         if which.any():
@@ -230,7 +227,7 @@ def plot_training(solution: Solution) -> Figure:
     for ax in (left, right):
         if ax.get_legend_handles_labels()[0]:
             ax.legend(frameon=False, fontsize="small")
-    return figure
+    return mark(figure, solution.verdict.warning)
 
 
 # -- numbers behind them --------------------------------------------------------------------------

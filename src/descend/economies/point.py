@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,6 +15,23 @@ from descend.errors import unknown
 def labels(name: str, size: int) -> list[str]:
     """The names of a quantity's numbers: itself for one, NAME_1, NAME_2, ... for several."""
     return [name] if size == 1 else [f"{name}_{i + 1}" for i in range(size)]
+
+
+# (kind, name) of every value that was read while `reading` is in force
+_READ: contextvars.ContextVar[set[tuple[str, str]] | None] = contextvars.ContextVar(
+    "_READ", default=None
+)
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[set[tuple[str, str]]]:
+    """What the statement reads inside: {(kind, name)}."""
+    seen: set[tuple[str, str]] = set()
+    token = _READ.set(seen)
+    try:
+        yield seen
+    finally:
+        _READ.reset(token)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -33,6 +52,8 @@ class Point:
             raise AttributeError(name)
         if name not in self._values:
             raise unknown(self._kind, name, self._values)
+        if (seen := _READ.get()) is not None:
+            seen.add((self._kind, name))
         return self._values[name]
 
     def __setattr__(self, name: str, value: Any) -> None:

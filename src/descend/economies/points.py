@@ -6,6 +6,7 @@ map it over many. A point is a `Position`.
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from descend.economies.expectations import Rule
 from descend.economies.outputs import Output
 from descend.economies.point import Point
 from descend.economies.shocks import Law
-from descend.economies.statement import Economy, author, law_of, named
+from descend.economies.statement import Economy, StatementError, author, law_of, named
 from descend.errors import DescendError, ShapeError
 
 SPANS = 10.0  # a box from a to more than SPANS a, a > 0, is seen by the network in logarithms
@@ -56,6 +57,20 @@ def either(which: jax.Array, yes: Position, no: Position) -> Position:
     return jax.tree.map(pick, yes, no)
 
 
+def outputs_of(economy: Economy) -> dict[str, Output]:
+    """The economy's policies; raises StatementError where they are none, or make no sense."""
+    with author(economy, "policies"):
+        outputs = named(economy, "policies", economy.policies())
+        for name, output in outputs.items():
+            if not isinstance(output, Output):
+                raise DescendError(
+                    f"policy {name!r} must be Share(), Positive(), Bounded(), Simplex() or "
+                    f"Free(), got {output!r}"
+                )
+            output.check(name)
+    return outputs
+
+
 class Ground:
     """An economy with its sizes.
 
@@ -84,15 +99,17 @@ class Ground:
                 raise DescendError(f"parameter {name!r} needs a range low < high, got {ends}")
         with author(economy, "states"):
             boxes = named(economy, "states", economy.states())
-        with author(economy, "policies"):
-            self.outputs = named(economy, "policies", economy.policies())
-            for name, output in self.outputs.items():
-                if not isinstance(output, Output):
-                    raise DescendError(
-                        f"policy {name!r} must be Share(), Positive(), Bounded(), Simplex() or "
-                        f"Free(), got {output!r}"
-                    )
-                output.check(name)
+        self.outputs = outputs_of(economy)
+        for corner in itertools.product(*self.over.values()):
+            at = dict(zip(self.over, corner, strict=True))
+            try:
+                outputs_of(economy.with_parameters(at))
+            except StatementError as error:
+                where = ", ".join(f"{name} = {value:g}" for name, value in at.items())
+                raise StatementError(
+                    f"{error}; at {where}, an end of `over`. Narrow the range, or keep the numbers "
+                    "apart there, as in high=jnp.maximum(high, low + 0.1)"
+                ) from error
         if not boxes or not self.outputs:
             raise DescendError(f"{economy.label} must state at least one state and one policy")
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -104,6 +121,7 @@ class Ground:
                 lows.append(low.ravel())
                 highs.append(high.ravel())
         self.low, self.high = np.concatenate(lows), np.concatenate(highs)
+        self.far = self._far()
         law = law_of(economy)
         stated: dict[str, Any] = {**law.normals, **law.chains}
         with author(economy, "shocks"):
@@ -133,6 +151,18 @@ class Ground:
                 f"state {name!r} needs (low, high), finite, low < high, numbers or vectors; got "
                 f"{ends}"
             )
+        return low, high
+
+    def _far(self) -> tuple[np.ndarray, np.ndarray]:
+        """Beyond which a path is set back, (low, high): WIDER widths of the box away.
+
+        A state that is positive, or negative, by its box stays so.
+        """
+        width = WIDER * (self.high - self.low)
+        positive, negative = self.low > 0, self.high < 0
+        low, high = self.low - width, self.high + width
+        low = np.where(positive, self.low**2 / np.where(positive, self.low + width, 1), low)
+        high = np.where(negative, self.high**2 / np.where(negative, self.high - width, 1), high)
         return low, high
 
     def _columns(self):
@@ -240,10 +270,17 @@ class Ground:
             then = self.policy(economy, network(self.features(after)))
             return self.now(after, law), then, shock
 
+        state = next(iter(self.shapes))
         nexts: list[Any] = []  # computed when the first expectation is taken, then kept
 
         def expectation(f: Callable) -> Any:
             """E(f): the mean of f(next state, next policy, shock) given now."""
+            if not callable(f):
+                raise DescendError(
+                    "E takes a function of (next, policy, shock), such as "
+                    f"E(lambda s, p, e: s.{state}), whose mean it gives; got {type(f).__name__}, "
+                    "which is known today"
+                )
             if not nexts:
                 nexts.append(jax.vmap(following)(z, chains))
             values = jax.vmap(f)(*nexts[0])
@@ -311,12 +348,7 @@ class Ground:
 
     def lost(self, position: Position) -> jax.Array:
         """Whether a path has left its box by more than its width, or is not finite."""
-        width = WIDER * (self.high - self.low)
-        # a state that is positive, or negative, by its box stays so
-        positive, negative = self.low > 0, self.high < 0
-        low, high = self.low - width, self.high + width
-        low = np.where(positive, self.low**2 / np.where(positive, self.low + width, 1), low)
-        high = np.where(negative, self.high**2 / np.where(negative, self.high - width, 1), high)
+        low, high = self.far
         inside = (position.values >= low) & (position.values <= high)
         return ~jnp.all(inside & jnp.isfinite(position.values))
 

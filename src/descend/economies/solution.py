@@ -23,6 +23,7 @@ from descend.economies.accuracy import Accuracy
 from descend.economies.network import Shape, function
 from descend.economies.points import Ground, Position
 from descend.economies.statement import Economy
+from descend.economies.verdict import Verdict
 from descend.errors import CheckpointError, DataError, DescendError, unknown
 from descend.train import checkpoint
 from descend.train.runtime import prepare
@@ -52,17 +53,19 @@ class Seed:
     Attributes:
         seed: its number.
         residual: its best mean residual of the worst condition on simulated states.
-        reached: whether it met the aim; None where there was none.
+        reached: whether it met the aim and nothing else speaks against it: by the verdict on its
+            accuracy, or, where another seed was found to be solved before it, by the residuals and
+            set-backs of its last check in training.
         set_back: share of simulated periods in training that ended too far outside the box.
     """
 
     seed: int
     residual: float
-    reached: bool | None
+    reached: bool
     set_back: float
 
 
-@dataclass
+@dataclass(repr=False)
 class Solution:
     """A solved economy.
 
@@ -70,7 +73,7 @@ class Solution:
         economy, network, over: what was solved, by what, and the parameters that are states.
         params: the weights, NumPy arrays of `dtype`.
         rule, judged_by: for expectations, in training and in `accuracy`.
-        accuracy: the tables; `status` says in words what they say.
+        accuracy: the tables; `verdict` is what they say, `status` the same in words.
         seeds: one entry a network that was trained.
         log: what happened, in plain words.
         seconds: from the call to the solution, compilation included.
@@ -88,9 +91,17 @@ class Solution:
     log: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    def __repr__(self) -> str:
+        return f"<Solution of {self.economy!r}: {self.status}>"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it is solved, and what speaks against it."""
+        return self.accuracy.verdict
+
     @property
     def status(self) -> str:
-        """In words, whether the aim was met and what speaks against the solution."""
+        """The verdict in words, the worst news first."""
         return self.accuracy.status
 
     @functools.cached_property
@@ -205,6 +216,8 @@ class Solution:
         """Everything but the weights, as JSON."""
         cls = type(self.economy)
         return {
+            "status": self.status,
+            "solved": self.verdict.solved,
             "economy": f"{cls.__module__}:{cls.__qualname__}",
             "parameters": json.loads(json.dumps(self.economy.parameters(), default=float)),
             "network": {"hidden": list(self.network.hidden), "activation": self.network.activation},
@@ -213,7 +226,6 @@ class Solution:
             "rule": self.rule,
             "judged_by": self.judged_by,
             "accuracy": asdict(self.accuracy),
-            "status": self.status,
             "seeds": [asdict(s) for s in self.seeds],
             "log": list(self.log),
             "seconds": self.seconds,

@@ -72,9 +72,10 @@ def solve(
         economy: the statement.
         aim: what to reach: a number for the mean residual of the worst condition on the ergodic
             set, or a dict such as {"ergodic mean": 5e-5, "ergodic max": 5e-4, "box mean": 1e-3};
-            training stops when every seed has met it. None: go through all updates.
+            training stops when every seed has met it. None: the economy's own, `Economy.aim`. A
+            policy is wrong by more than its residual, often by ten times as much.
         seeds: how many networks are trained side by side from different weights; the best by the
-            judging rule is the solution, and how many reached the aim is reported.
+            judging rule that is solved is the solution, and how many reached the aim is reported.
         updates: first-order updates at most.
         polish: "gauss-newton", "lbfgs" or None, behind the first-order updates.
         polishing_steps: its steps at most; a seed that has not become better by a tenth in 25 steps
@@ -101,7 +102,8 @@ def solve(
         checkpoint: a file that holds the run after every check; `resume` goes on from one.
 
     Returns:
-        The Solution; `solution.status` says in words whether the aim was met.
+        The Solution. `solution.verdict.solved` says whether the aim was met and nothing else speaks
+        against it; `solution.status` says so in words, the worst news first.
 
     Raises:
         DescendError: a statement that cannot be right (with the line), or an argument out of range.
@@ -117,8 +119,10 @@ def solve(
             )
         begins = homotopy_of(homotopy, economy)
         ground = Ground(economy, over_of(over), traced=tuple(begins))
+        aims, whose = aims_of(aim, economy)
         plan = Plan(
-            aim=aims_of(aim),
+            aim=aims,
+            aim_of=whose,
             seeds=whole("seeds", seeds, 1),
             updates=whole("updates", updates, 0),
             polish=polishing_of(polish),

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.economies import expectations
-from descend.economies.accuracy import SETS, Judge, Size, measure
+from descend.economies.accuracy import SETS, Accuracy, Judge, Measure, Size
 from descend.economies.checks import check_statement
 from descend.economies.learner import Learner, Living
 from descend.economies.plan import Plan
@@ -76,6 +76,8 @@ class Solving:
     def run(self, start_from: Any, homotopy: Mapping, checkpoint: Any, resume: Any) -> Solution:
         """All stages; the arguments are those of `solve`."""
         plan, ground = self.plan, self.ground
+        aims = ", ".join(f"{words} {value:.0e}" for words, value in plan.aim.items())
+        self.say(f"aim: {aims}" + (f" ({plan.aim_of})" if plan.aim_of else ""))
         check_statement(ground, self.graph, self.rule, self.say)
         if checkpoint is not None:
             self.checkpoint = writable(checkpoint)
@@ -114,7 +116,7 @@ class Solving:
 
     def met(self, seeds: Sequence[int]) -> bool:
         """Whether training may stop: these seeds meet every aim with a margin."""
-        return bool(self.plan.aim) and bool((self.scores[list(seeds)] <= MARGIN).all())
+        return bool((self.scores[list(seeds)] <= MARGIN).all())
 
     def _beginning(self, learner: Learner, start_from: Solution | None) -> Living:
         plan = self.plan
@@ -323,7 +325,7 @@ class Solving:
         paths, named = 64, " ".join(self.plan.aim)
         points, back = self.judge.ergodic(params, numbers, key, paths, 100, WATCHED // paths, 10)
         sets = {"ergodic": points}
-        if "box" in named or self.plan.sampling.box == 1:
+        if "box" in named:
             sets["box"] = self.judge.box(key, WATCHED)
         if "stressed" in named:
             sets["stressed"] = self.judge.stressed(params, numbers, key, WATCHED // 16, 16)[0]
@@ -341,17 +343,12 @@ class Solving:
         return found
 
     def _score(self, found: Mapping[str, float]) -> float:
-        """At most 1 where every aim is met; without an aim, the mean residual.
+        """At most 1 where the residuals are below every aim, on these points.
 
-        With paths that leave the box by far it is above 1, whatever the residuals: see
-        `Accuracy.met`.
+        With paths that leave the box by far it is above 1, whatever the residuals.
         """
-        if self.plan.aim:
-            score = np.max([found[words] / aim for words, aim in self.plan.aim.items()])
-            score = max(score, 1.0) + found["set back"] if found["set back"] > 0 else score
-        else:
-            score = found["box mean" if self.plan.sampling.box == 1 else "ergodic mean"]
-            score = score + found["set back"]
+        score = np.max([found[words] / aim for words, aim in self.plan.aim.items()])
+        score = max(score, 1.0) + found["set back"] if found["set back"] > 0 else score
         return score if np.isfinite(score) else np.inf
 
     def progress(self, name: str, updates: int, of: int, seeds: Sequence[int]) -> None:
@@ -360,34 +357,42 @@ class Solving:
         line = f"{name}, {updates:,} of {of:,}: mean residual {np.min(shown):.1e}"
         if len(shown) > 1:
             line += f" (best seed), {np.median(shown):.1e} (median)"
-        if self.plan.aim:
-            line += f"; {int((self.scores <= 1).sum())} of {self.plan.seeds} seeds at the aim"
-        self.say(line)
+        below = int((self.scores <= 1).sum())
+        self.say(f"{line}; below the aim: {below} of {self.plan.seeds} seeds")
 
     # -- the end --------------------------------------------------------------------------------
 
     def _judged(self, state: Living) -> Solution:
+        """The solution: the first seed, by its score, that is solved; else the first of all."""
         plan = self.plan
-        winner = int(np.argmin(self.scores))
-        params = jax.tree.map(lambda a: np.asarray(a[winner]), self.best)
         numbers = {n: self.ground.economy.parameters()[n] for n in self.ground.traced}
-        accuracy = measure(self.judge, params, numbers, plan.seed + 2_000_003, self.size, plan.rule)
-        accuracy.aims = {words: (accuracy.figure(words), aim) for words, aim in plan.aim.items()}
+        measure = Measure(self.judge, self.size, plan.rule, plan.seed + 2_000_003)
+        ranked = np.argsort(self.scores, kind="stable").tolist()
+        judged: dict[int, Accuracy] = {}
+        for i in ranked:
+            params = jax.tree.map(lambda a, i=i: np.asarray(a[i]), self.best)
+            judged[i] = measure(params, numbers, plan.aim)
+            if judged[i].verdict.solved:
+                break
+        winner = i if judged[i].verdict.solved else ranked[0]
+        params, accuracy = (
+            jax.tree.map(lambda a: np.asarray(a[winner]), self.best),
+            judged[winner],
+        )
         repairs = np.asarray(state.repairs, float)
         seeds = [
             Seed(
                 seed=plan.seed + i,
                 residual=float(self.residuals[i]),
-                reached=bool(self.scores[i] <= 1) if plan.aim else None,
+                reached=judged[i].verdict.solved if i in judged else bool(self.scores[i] <= 1),
                 set_back=float(repairs[i, 0] / max(repairs[i, 1], 1)),
             )
             for i in range(plan.seeds)
         ]
-        if plan.aim:
-            count = sum(bool(s.reached) for s in seeds)
-            kept = f"seed {seeds[winner].seed} is kept"
-            self.say(f"{count} of {plan.seeds} seeds reached the aim; {kept}")
         self.say(accuracy.status)
+        count = sum(s.reached for s in seeds)
+        kept = f"seed {seeds[winner].seed} is kept"
+        self.say(f"{count} of {plan.seeds} seeds reached the aim; {kept}")
         for name, least in accuracy.sets["box"]["slack"].items():
             if not any(accuracy.sets[s]["binding"][name] for s in SETS):
                 self.say(
@@ -458,7 +463,7 @@ class _Watch(Callback):
             of = self.run.epochs * self.steps
             solve.progress(self.name, (epoch + 1) * self.steps, of, self.seeds)
         if done:
-            self.run.stop("the aim is met")
+            self.run.stop("the residuals are below the aim")
         elif stalled:
             self.run.stop(f"no better by a tenth in {self.patience} judgements")
         if solve.checkpoint is not None:

@@ -19,13 +19,13 @@ class ByEpoch(Callback):
         self.every = every
         self.epochs: list[int] = []
 
-    def on_train_begin(self, logs):
+    def on_train_begin(self, logs=None):
         """Refuse the members of a sweep."""
         if self.run.members is not None:
             name = type(self).__name__
             raise DescendError(f"{name} follows single runs, not the members of a sweep")
 
-    def on_epoch_end(self, epoch, logs):
+    def on_epoch_end(self, epoch, logs=None):
         """Note what there is when it is time."""
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.run.epochs:
             self._note(epoch + 1)

@@ -158,7 +158,7 @@ class GradientHealth(ByEpoch):
         self.rows = (x, y, sample_weight)
         self.measured: list[Health] = []
 
-    def on_train_begin(self, logs):
+    def on_train_begin(self, logs=None):
         """Check the rows, and measure the first weights."""
         super().on_train_begin(logs)
         self._batch = _batch(self.model, *self.rows)

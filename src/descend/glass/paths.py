@@ -23,7 +23,7 @@ class Path(ByEpoch):
         super().__init__(every)
         self._points: list[np.ndarray] = []
 
-    def on_train_begin(self, logs):
+    def on_train_begin(self, logs=None):
         """Note the first weights."""
         super().on_train_begin(logs)
         if not self._points:  # a second fit goes on with the path

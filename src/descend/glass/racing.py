@@ -335,7 +335,7 @@ def race(
 class _Leader(Progress):
     """Shows who leads, in place of everybody's cost."""
 
-    def on_epoch_end(self, epoch, logs):
+    def on_epoch_end(self, epoch, logs=None):
         """The lowest cost of the epoch."""
         costs = {k: v for k, v in logs.items() if k.startswith("val_") and k.endswith("/loss")}
         first = min(costs, key=lambda k: np.inf if np.isnan(costs[k]) else costs[k])

@@ -105,6 +105,26 @@ def softplus(z: ArrayLike) -> jax.Array:
     return jax.nn.softplus(z)
 
 
+def relu6(z: ArrayLike) -> jax.Array:
+    """min(max(0, z), 6); derivative 1 in between, 0 outside."""
+    return jax.nn.relu6(z)
+
+
+def hard_sigmoid(z: ArrayLike) -> jax.Array:
+    """0 below -3, 1 above 3, z/6 + 1/2 between; derivative 1/6 between."""
+    return jnp.clip(jnp.asarray(z) / 6 + 0.5, 0, 1)
+
+
+def hard_silu(z: ArrayLike) -> jax.Array:
+    """z hard_sigmoid(z): a swish of straight and bent pieces."""
+    return jnp.asarray(z) * hard_sigmoid(z)
+
+
+def softsign(z: ArrayLike) -> jax.Array:
+    """z / (1 + |z|); derivative 1 / (1 + |z|)^2."""
+    return jax.nn.soft_sign(z)
+
+
 def softmax(z: ArrayLike) -> jax.Array:
     """e^{z_i} / sum_j e^{z_j} over the last axis; da_i/dz_i = a_i (1 - a_i) (itam-2023, 1.6)."""
     return jax.nn.softmax(z, axis=-1)
@@ -114,7 +134,14 @@ FORMULAS: dict[str, ActivationFunction] = {
     f.__name__: f
     for f in (heaviside, linear, sigmoid, tanh, hard_tanh, relu, leaky_relu, elu, selu, swish)
 } | {f.__name__: f for f in (mish, gelu, gelu_tanh, softplus, exponential, softmax)}
-ALIASES = {"threshold": "heaviside", "silu": "swish", "logistic": "sigmoid", "identity": "linear"}
+FORMULAS |= {f.__name__: f for f in (relu6, hard_sigmoid, hard_silu, softsign)}
+ALIASES = {
+    "threshold": "heaviside",
+    "silu": "swish",
+    "hard_swish": "hard_silu",
+    "logistic": "sigmoid",
+    "identity": "linear",
+}
 
 
 def get(identifier: str | ActivationFunction | list | None) -> ActivationFunction:

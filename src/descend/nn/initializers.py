@@ -11,7 +11,7 @@ standard deviations and rescaled, as in Keras.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import jax
@@ -23,10 +23,18 @@ from descend.errors import DescendError, unknown
 
 @dataclass(frozen=True)
 class Initializer:
-    """`initializer(key, shape, dtype)` returns an array of that shape."""
+    """`initializer(key, shape, dtype)` returns an array of that shape.
+
+    Args:
+        seed: by keyword; what is drawn then depends on it alone, whatever the model's seed.
+    """
+
+    seed: int | None = field(default=None, kw_only=True)
 
     def __call__(self, key: jax.Array, shape: Sequence[int], dtype: Any = None) -> jax.Array:
         """Draw an array of `shape`."""
+        if self.seed is not None:
+            key = jax.random.key(self.seed)
         try:
             return self._draw()(
                 key, tuple(shape), jnp.result_type(float) if dtype is None else dtype
@@ -46,6 +54,29 @@ class Zeros(Initializer):
 
     def _draw(self):
         return jax_initializers.zeros
+
+
+@dataclass(frozen=True)
+class Ones(Initializer):
+    """All ones."""
+
+    def _draw(self):
+        return jax_initializers.ones
+
+
+@dataclass(frozen=True)
+class Identity(Initializer):
+    """gain times the identity matrix, for arrays (n, m)."""
+
+    gain: float = 1.0
+
+    def _draw(self):
+        def eye(key, shape, dtype):
+            if len(shape) != 2:
+                raise ValueError("a unit matrix has two axes")
+            return self.gain * jnp.eye(shape[0], shape[1], dtype=dtype)
+
+        return eye
 
 
 @dataclass(frozen=True)
@@ -69,29 +100,6 @@ class Normal(Initializer):
 
     def _draw(self):
         return jax_initializers.normal(self.stddev)
-
-
-@dataclass(frozen=True)
-class TruncatedNormal(Initializer):
-    """N(0, stddev^2) without what lies beyond two standard deviations."""
-
-    stddev: float = 0.05
-
-    def __post_init__(self):
-        _positive("TruncatedNormal", "stddev", self.stddev)
-
-    def _draw(self):
-        return jax_initializers.truncated_normal(self.stddev)
-
-
-@dataclass(frozen=True)
-class Identity(Initializer):
-    """gain times the unit matrix: a layer that starts by passing its input on."""
-
-    gain: float = 1.0
-
-    def _draw(self):
-        return lambda key, shape, dtype: self.gain * _unit_matrix(shape, dtype)
 
 
 @dataclass(frozen=True)
@@ -169,10 +177,74 @@ class Orthogonal(Initializer):
         return jax_initializers.orthogonal(self.gain)
 
 
-def _unit_matrix(shape: tuple[int, ...], dtype: Any) -> jax.Array:
-    if len(shape) != 2:
-        raise ValueError("a unit matrix has two axes")
-    return jnp.eye(shape[0], shape[1], dtype=dtype)
+@dataclass(frozen=True)
+class RandomNormal(Initializer):
+    """N(mean, stddev^2), untruncated."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __post_init__(self):
+        _positive("RandomNormal", "stddev", self.stddev)
+
+    def _draw(self):
+        normal = jax_initializers.normal(self.stddev)
+        return lambda key, shape, dtype: self.mean + normal(key, shape, dtype)
+
+
+@dataclass(frozen=True)
+class RandomUniform(Uniform):
+    """U(minval, maxval): Keras's name of `Uniform`."""
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """N(mean, stddev^2) cut at two standard deviations; not rescaled, as in Keras."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __post_init__(self):
+        _positive("TruncatedNormal", "stddev", self.stddev)
+
+    def _draw(self):
+        def cut(key, shape, dtype):
+            return self.mean + self.stddev * jax.random.truncated_normal(key, -2, 2, shape, dtype)
+
+        return cut
+
+
+@dataclass(frozen=True)
+class VarianceScaling(Initializer):
+    """Variance scale / fan, the family of Glorot, He and LeCun.
+
+    Args:
+        scale: see above.
+        mode: the fan: "fan_in", "fan_out" or "fan_avg".
+        distribution: "truncated_normal", "untruncated_normal" or "uniform".
+    """
+
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+
+    def __post_init__(self):
+        _positive("VarianceScaling", "scale", self.scale)
+        for name, known in (("mode", _MODES), ("distribution", _DISTRIBUTIONS)):
+            if getattr(self, name) not in known:
+                raise unknown(f"{name} of VarianceScaling", getattr(self, name), known)
+
+    def _draw(self):
+        form = _DISTRIBUTIONS[self.distribution]
+        return jax_initializers.variance_scaling(self.scale, self.mode, form)  # type: ignore[arg-type]
+
+
+_MODES = ("fan_in", "fan_out", "fan_avg")
+_DISTRIBUTIONS = {
+    "truncated_normal": "truncated_normal",
+    "untruncated_normal": "normal",
+    "uniform": "uniform",
+}
 
 
 def _positive(owner: str, field: str, value: float) -> None:
@@ -193,28 +265,32 @@ BY_NAME: dict[str, type[Initializer]] = {
     "lecun_uniform": LecunUniform,
     "lecun_normal": LecunNormal,
     "orthogonal": Orthogonal,
+    "ones": Ones,
     "identity": Identity,
-}
-# Keras's other names
-ALIASES: dict[str, list] = {
-    "ones": ["constant", {"value": 1.0}],
-    "random_normal": ["normal", {}],
-    "random_uniform": ["uniform", {}],
+    "random_normal": RandomNormal,
+    "random_uniform": RandomUniform,
+    "variance_scaling": VarianceScaling,
 }
 _NAMES = {cls: name for name, cls in BY_NAME.items()}
 
 
-def get(identifier: str | Initializer | list) -> Initializer:
-    """The initialiser meant by a name, an instance, or the [name, fields] of `describe`."""
+def get(identifier: Any) -> Initializer:
+    """The initialiser meant by a name ("he_normal", "HeNormal"), an instance, or `describe`'s."""
     if isinstance(identifier, Initializer):
         return identifier
-    alias = ALIASES.get(identifier) if isinstance(identifier, str) else None
-    name, fields = alias or (identifier if isinstance(identifier, list) else (identifier, {}))
+    if isinstance(identifier, type) and issubclass(identifier, Initializer):
+        return identifier()
+    name, options = identifier if isinstance(identifier, list) else (identifier, {})
+    if isinstance(name, str) and name not in BY_NAME:
+        name = next((short for short, cls in BY_NAME.items() if cls.__name__ == name), name)
     if name not in BY_NAME:
-        raise unknown("initializer", identifier, [*BY_NAME, *ALIASES])
-    return BY_NAME[name](**fields)
+        raise unknown("initializer", identifier, BY_NAME)
+    return BY_NAME[name](**options)
 
 
 def describe(initializer: Initializer) -> list:
     """The JSON form: [name, fields]."""
-    return [_NAMES[type(initializer)], asdict(initializer)]
+    options = asdict(initializer)
+    if initializer.seed is None:
+        options.pop("seed")
+    return [_NAMES[type(initializer)], options]

@@ -57,6 +57,14 @@ def L2(l2: float = 0.01) -> L1L2:
     return L1L2(l2=l2)
 
 
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """l1 sum |w| + l2 sum w^2."""
+    return L1L2(l1, l2)
+
+
+l1, l2 = L1, L2  # Keras's other names
+
+
 def get(identifier: str | L1L2 | dict | None) -> L1L2 | None:
     """The penalty meant by "l1", "l2", "l1_l2", an instance, its JSON form, or None."""
     if identifier is None or isinstance(identifier, L1L2):
@@ -64,6 +72,7 @@ def get(identifier: str | L1L2 | dict | None) -> L1L2 | None:
     if isinstance(identifier, dict):
         return L1L2(**identifier)
     named = {"l1": L1L2(l1=0.01), "l2": L1L2(l2=0.01), "l1_l2": L1L2(l1=0.01, l2=0.01)}
+    named |= {"L1": named["l1"], "L2": named["l2"], "L1L2": named["l1_l2"]}
     if not isinstance(identifier, str) or identifier not in named:
         raise unknown("regularizer", identifier, named)
     return named[identifier]

@@ -16,6 +16,7 @@ import descend
 from descend.economies import plots
 from descend.economies.accuracy import FIGURES, SETS, Accuracy
 from descend.economies.solution import Solution
+from descend.economies.verdict import Verdict
 from descend.files import write_atomically
 from descend.report.page import page, paragraph, picture, preformatted, report_files, table
 
@@ -51,18 +52,20 @@ def economy_report(
         ("What was solved", _what(solution)),
         ("How accurate it is", _accuracy(solution) + _error_pictures(solution)),
         ("Constraints", _constraints(solution.accuracy)),
-        ("Stability", _stability(solution.accuracy)),
+        ("Stability, and edges of the box", _stability(solution.accuracy)),
         ("Policies", _policies(solution, paths)),
         ("What it does: moments and a path", _moments(moments, paths)),
-        ("What shocks do", _responses(solution)),
+        ("What shocks do", _warning(solution.verdict) + _responses(solution)),
         ("Seeds and training", _seeds(solution)),
         ("Log", preformatted("\n".join(solution.log), "log of the solve")),
         ("To do it again", _again(solution, command)),
     ]
     if not solution.accuracy.sets["ergodic"]["binding"]:
         sections = [s for s in sections if s[0] != "Constraints"]
-    status = paragraph(_sentence(solution.status), "status" + ("" if sound(solution) else " warn"))
-    text = page(f"{solution.economy.label}: solution and accuracy", sections, status)
+    verdict = solution.verdict
+    status = paragraph(_sentence(solution.status), "status" + ("" if verdict.solved else " warn"))
+    what = "solution and accuracy" if verdict.solved else verdict.words
+    text = page(f"{solution.economy.label}: {what}", sections, status)
     write_atomically(files[0], text.encode())
     found = {
         **solution.describe(),
@@ -74,11 +77,6 @@ def economy_report(
     written = json.dumps(_plain(found), indent=1, allow_nan=False, ensure_ascii=False)
     write_atomically(files[1], written.encode() + b"\n")
     return files
-
-
-def sound(solution: Solution) -> bool:
-    """Whether every aim was met, and the residuals on the ergodic set are numbers at all."""
-    return solution.accuracy.met and math.isfinite(solution.accuracy.figure("ergodic mean"))
 
 
 def versions() -> dict[str, str]:
@@ -252,7 +250,20 @@ def _stability(accuracy: Accuracy) -> str:
         ["paths came together", "yes" if accuracy.stable else "NO"],
     ]
     told = "Paths from all over the box that see the same shocks should come together."
-    return paragraph(told) + table("Paths from dispersed starts", ["what", "how much"], rows)
+    parts = paragraph(told) + table("Paths from dispersed starts", ["what", "how much"], rows)
+    if not accuracy.edges:
+        return parts + paragraph("On simulated paths no state is often at an edge of its box.")
+    rows = [
+        [edge, *(share(found[k]) for k in ("share", "constraint", "box"))]
+        for edge, found in accuracy.edges.items()
+    ]
+    head = ["edge", "periods there", "by a stated constraint", "by the box alone"]
+    return parts + table("Simulated periods at an edge of the box", head, rows)
+
+
+def _warning(verdict: Verdict) -> str:
+    """Above what was computed from a policy that is not solved."""
+    return paragraph(_sentence(verdict.warning), "status warn") if verdict.warning else ""
 
 
 def _policies(solution: Solution, paths: Any) -> str:
@@ -272,10 +283,14 @@ def _moments(moments: Any, paths: Any) -> str:
         for name, row in zip(moments.index, moments.to_numpy(), strict=True)
     ]
     caption = "Moments of 40 simulated paths of 500 periods"
-    return table(caption, head, rows) + picture(
-        plots.plot_paths(paths),
-        "One simulated path, a panel a quantity. The table of moments says how they vary.",
-        "The first 150 periods of one path.",
+    return (
+        _warning(paths.verdict)
+        + table(caption, head, rows)
+        + picture(
+            plots.plot_paths(paths),
+            "One simulated path, a panel a quantity. The table of moments says how they vary.",
+            "The first 150 periods of one path.",
+        )
     )
 
 
@@ -306,15 +321,13 @@ def _responses(solution: Solution) -> str:
 
 
 def _seeds(solution: Solution) -> str:
-    said = {True: "yes", False: "NO", None: "no aim"}
+    said = {True: "yes", False: "NO"}
     rows = [
         [str(s.seed), small(s.residual), said[s.reached], share(s.set_back)] for s in solution.seeds
     ]
     head = ["seed", "mean |residual|", "reached the aim", "set back in training"]
-    good = sum(s.reached is True for s in solution.seeds)
+    good = sum(s.reached for s in solution.seeds)
     told = f"{good} of {len(rows)} seeds reached the aim; the best is kept."
-    if not solution.accuracy.aims:
-        told = f"{len(rows)} seeds were trained; the best is kept."
     return (
         paragraph(told)
         + table("Seeds", head, rows)

@@ -6,6 +6,7 @@ that the coverage is the stated one nearly, not exactly; the test says how nearl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from descend.tables.judging.conformal import (
     ConformalSets,
     calibrate_intervals,
     calibrate_sets,
+    rows_needed,
 )
 
 COVERAGE = 0.9
@@ -60,6 +62,17 @@ class Calibrated:
     def probabilities(self, p: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) at the fitted temperature."""
         return p if self.temperature is None else self.temperature.apply(p)
+
+    def too_few(self, classes: tuple[str, ...]) -> list[str]:
+        """A line for each class whose validation rows are too few for sets by class."""
+        if self.class_sets is None:
+            return []
+        return [
+            f"{label}: in every set by class; {margin.rows} validation rows, where "
+            f"{rows_needed(self.coverage)} are needed, could promise {margin.promised:.0%} at most"
+            for label, margin in zip(classes, self.class_sets.margins[1:], strict=True)
+            if not math.isfinite(margin.quantile)
+        ]
 
     def bounds(self, head: Head, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends (n,) for predictions of members (n, members, ...)."""

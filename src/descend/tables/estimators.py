@@ -89,7 +89,8 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
         Args:
             X: a DataFrame, or an array of numbers or text.
             sample_weight: (n,), >= 0.
-            validation: (X, y) to choose the best epoch by, in place of a share of the rows.
+            validation: (X, y) or (X, y, sample_weight) to choose the best epoch by, in place of a
+                share of the rows.
         """
         frame = self._frame(X, True)
         y = _column(y, len(frame))
@@ -108,11 +109,11 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
         if validation is not None:
             labels = _column(validation[1], len(validation[0]))
             held = _codes(labels, self.classes_)
-            checks = (
-                self._frame(validation[0], False),
-                held,
-                None if self.class_weight is None else each[held],
-            )
+            rows = self._frame(validation[0], False)
+            own = _weight(validation[2] if len(validation) > 2 else None, rows)
+            if self.class_weight is not None:
+                own = each[held] * (1.0 if own is None else own)
+            checks = rows, held, own
         self._train(frame, codes, Classes(len(self.classes_)), weight, codes, checks)
         return self
 
@@ -199,7 +200,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         Args:
             X: a DataFrame, or an array of numbers or text.
             sample_weight: (n,), >= 0.
-            validation: (X, y) to choose the best epoch by, in place of a share of the rows.
+            validation: (X, y) or (X, y, sample_weight) to choose the best epoch by, in place of a
+                share of the rows.
         """
         if self.task not in TASKS:
             raise ValueError(f"task must be one of {', '.join(TASKS)}, got {self.task!r}")
@@ -213,7 +215,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         checks = None
         if validation is not None:
             held = _numbers(validation[1], len(validation[0]))
-            checks = self._frame(validation[0], False), held, None
+            rows = self._frame(validation[0], False)
+            checks = rows, held, _weight(validation[2] if len(validation) > 2 else None, rows)
         self._train(frame, y, head, weight, None, checks)
         return self
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,11 +48,14 @@ class Trained:
         model: with the weights of the best epoch.
         history: of the training.
         best_epoch: counted from 1, by the validation cost.
+        asked: what `fit` was given: rows of a batch (None for all), epochs at most, patience;
+            empty where a file does not say.
     """
 
     model: Model
     history: History
     best_epoch: int
+    asked: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def network(encoder: Encoder, head: Head, options: NetworkOptions, name: str = "table") -> Model:
@@ -65,7 +68,7 @@ def network(encoder: Encoder, head: Head, options: NetworkOptions, name: str = "
     if numbers:
         x = Input((numbers,))
         inputs.append(x)
-        waving = encoder.continuous() if options.periodic else ()
+        waving = encoder.continuous() if options.chosen("periodic") else ()
         parts.append(PeriodicFeatures(features=waving)(x) if waving else x)
     if embedded:
         codes = Input((len(embedded),))
@@ -83,8 +86,8 @@ def network(encoder: Encoder, head: Head, options: NetworkOptions, name: str = "
         h = Members(options.chosen("members"))(h)
     for units in options.chosen("hidden"):
         h = layer(units, options.activation or usual, kernel_regularizer=penalty)(h)
-        if options.dropout:
-            h = Dropout(options.dropout)(h)
+        if options.chosen("dropout"):
+            h = Dropout(options.chosen("dropout"))(h)
     last = MemberDense if several else layer
     # RealMLP's last layer starts at zero, the lectures' as any other
     out = last(
@@ -121,8 +124,8 @@ def train_network(
     model = model or network(encoder, head, options)
     compile_for(model, head, options, len(train.y))
     size, epochs = batch_size(len(train.y), options), options.chosen("epochs")
-    patience = options.patience or (20 if options.recipe == "mlp" else epochs)
-    stop = EarlyStopping("val_loss", patience=patience)
+    stop = EarlyStopping("val_loss", patience=options.waits)
+    asked = {"batch_size": size, "epochs": epochs, "patience": stop.patience}
     checked = (validation.x.inputs(), validation.y)
     history = model.fit(
         train.x.inputs(),
@@ -138,7 +141,7 @@ def train_network(
     if not len(history):
         raise KeyboardInterrupt
     _fill_unused_vectors(model, train.x.codes)
-    return Trained(model, history, int(stop.best_epoch) + 1)
+    return Trained(model, history, int(stop.best_epoch) + 1, asked)
 
 
 def _fill_unused_vectors(model: Model, codes: np.ndarray) -> None:

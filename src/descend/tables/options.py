@@ -20,6 +20,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "epochs": 64,
         "optimizer": "adam",
         "dropout": 0.1,
+        "patience": None,
     },
     "mlp": {
         "hidden": (64, 64),
@@ -28,13 +29,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "epochs": 200,
         "optimizer": "adam",
         "dropout": 0.0,
+        "patience": 20,
     },
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions:
-    """The network and its training; None leaves the choice to the recipe.
+    """The network and its training; None leaves the choice to the recipe (see `chosen`).
 
     Args:
         recipe: "realmlp", the recipe RealMLP with members that share weights as in TabM; or "mlp",
@@ -61,22 +63,19 @@ class NetworkOptions:
     hidden: tuple[int, ...] | None = None
     activation: str | None = None
     members: int | None = None
-    periodic: bool = None  # type: ignore[assignment]  # the recipe's is put in its place
+    periodic: bool | None = None
     epochs: int | None = None
     patience: int | None = None
     batch_size: int | None = None
     optimizer: str | None = None
     learning_rate: float | None = None
-    dropout: float = None  # type: ignore[assignment]  # as periodic
+    dropout: float | None = None
     l2: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
             raise unknown("recipe", self.recipe, RECIPES)
-        for name in ("periodic", "dropout"):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, DEFAULTS[self.recipe][name])
         for size in self.hidden or ():
             _whole("hidden: units", size)
         for name in ("members", "epochs", "patience", "batch_size"):
@@ -86,7 +85,8 @@ class NetworkOptions:
         rate = self.learning_rate
         sane = rate is None or (rate > 0 and math.isfinite(rate))
         _require("learning rate", rate, sane, "a number > 0")
-        _require("dropout", self.dropout, 0 <= self.dropout < 1, "at least 0 and below 1")
+        dropout = self.chosen("dropout")
+        _require("dropout", dropout, 0 <= dropout < 1, "at least 0 and below 1")
         _require("l2", self.l2, self.l2 >= 0 and math.isfinite(self.l2), "a number >= 0")
         _require("seed", self.seed, 0 <= self.seed < 2**32, "a whole number from 0 to 2^32 - 1")
 
@@ -94,6 +94,11 @@ class NetworkOptions:
         """The value of an option, the recipe's where it is None."""
         value = getattr(self, name)
         return DEFAULTS[self.recipe].get(name) if value is None else value
+
+    @property
+    def waits(self) -> int:
+        """Epochs without a better validation cost before training stops; all of them: never."""
+        return self.chosen("patience") or self.chosen("epochs")
 
     @property
     def encoding(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from descend.data.sources import Table
 from descend.tables.calibrated import calibrate
+from descend.tables.judging.coverage import by_true_class
 from descend.tables.network import Trained, network, outputs, train_network
 from descend.tables.options import FitOptions
 from descend.tables.predictor import FORMAT, TablePredictor
@@ -91,6 +92,7 @@ class FittedTable:
             "test": None if self.scores is None else self.scores.to_json(),
             "calibrated": self.predictor.calibrated and self.predictor.calibrated.to_json(),
             "best_epoch": self.trained.best_epoch,
+            "asked": dict(self.trained.asked),
             "seconds": self.seconds,
             "stopped": self.stopped,
             "finished": self.finished,
@@ -226,6 +228,16 @@ def open_test(fitted: FittedTable) -> FittedTable:
         weight=prepared.weights(split.test),
         weight_train=prepared.weights(split.train),
     )
+    made = fitted.predictor.calibrated
+    if made is not None and made.sets is not None:
+        truth, weight = prepared.y[split.test], prepared.weights(split.test)
+        kinds = {"sets": made.sets, "class_sets": made.class_sets}
+        covered: dict[str, Any] = {
+            name: by_true_class(truth, sets.sets(found), target.classes, weights=weight)
+            for name, sets in kinds.items()
+            if sets is not None
+        }
+        scores = replace(scores, **covered)
     seal = fitted.seal.open(scores.figures, source=prepared.table.source)
     return replace(fitted, scores=scores, seal=seal)
 

@@ -58,8 +58,8 @@ def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedT
             "give the table as it was when the network was fitted"
         )
     prepared = _with_learned(prepared, predictor)
-    trained = Trained(predictor.model, _history(predictor), int(said["best_epoch"]))
-    said = predictor.described
+    asked = said.get("asked", {})
+    trained = Trained(predictor.model, _history(predictor), int(said["best_epoch"]), asked)
     return FittedTable(
         *(prepared, predictor, trained, None, seal, said["seconds"], said["command"]),
         search=said["search"],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from sklearn import metrics
 
+from descend.tables.judging.coverage import Coverage
+from descend.tables.judging.plain import plain
 from descend.tables.judging.weighted import quantile, row_weights
 
 # figure -> whether more of it is better
@@ -48,6 +50,8 @@ class Scores:
         confusion: confusion[i][j] rows of class i were predicted as class j, or the sum of their
             weights; () for numbers.
         recall: for each class the share of its rows that was found; NaN where it has none.
+        sets: coverage of the sets of classes by true class, all rows first; None without sets.
+        class_sets: the same of the sets that are made class by class.
     """
 
     task: str
@@ -57,10 +61,12 @@ class Scores:
     baseline_name: str
     confusion: tuple[tuple[float, ...], ...] = ()
     recall: tuple[float, ...] = ()
+    sets: Coverage | None = None
+    class_sets: Coverage | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The scores as plain JSON; a recall that does not exist is null."""
-        return {**asdict(self), "recall": [None if np.isnan(r) else r for r in self.recall]}
+        """The scores as plain JSON; a figure that does not exist is null."""
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
 def figures_of(

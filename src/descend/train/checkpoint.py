@@ -37,7 +37,7 @@ from descend.train.container import (
 )
 from descend.train.history import History
 
-FORMAT = 1
+FORMAT = 2  # in 1 a layer's axes were counted without the batch axis
 SHOWN = 200  # characters of an error that came from inside
 
 
@@ -162,11 +162,14 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def _require_version(path: Path, header: Mapping[str, str]) -> None:
     version = header.get("format", "")
-    if not re.fullmatch("[0-9]{1,6}", version) or int(version) > FORMAT:
-        raise CheckpointError(
-            f"{path} was written by descend {header.get('version')} in format {version}; this is "
-            f"descend {descend.__version__}, which reads formats up to {FORMAT}. Upgrade descend."
-        )
+    if version == str(FORMAT):
+        return
+    newer = re.fullmatch("[0-9]{1,6}", version) and int(version) > FORMAT
+    remedy = "Upgrade descend" if newer else "Train it again"
+    raise CheckpointError(
+        f"{path} was written by descend {header.get('version')} in format {version}; this is "
+        f"descend {descend.__version__}, which reads format {FORMAT}. {remedy}."
+    )
 
 
 @contextlib.contextmanager
@@ -320,7 +323,8 @@ def _load_checkpoint(
 def _require_like(arrays: Mapping[str, np.ndarray], place: str, callback: Any, state: Any) -> None:
     """Raise CheckpointError unless a callback's arrays are shaped as its own, or as the weights."""
     own = flatten(callback.saved(), place)
-    weights = flatten({"params": state.params, "layers": state.layers}, place)
+    trained = {part: getattr(state, part, {}) for part in ("params", "layers")}
+    weights = flatten(trained, place)  # not every task has layers
     for name, array in {**weights, **own}.items():
         held = arrays.get(name)
         if held is None and name not in own:

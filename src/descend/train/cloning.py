@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax
+import numpy as np
+
 from descend.errors import DescendError
 from descend.nn.rebuilding import symbols_over
 from descend.train.model import Model
+from descend.train.supervised import Supervised
 
 
 def clone_model(model: Model) -> Model:
@@ -28,3 +34,18 @@ def clone_model(model: Model) -> Model:
         raise DescendError(f"clone_model copies a descend Model, got {type(model).__name__}")
     layers = {name: layer.another() for name, layer in model.layers.items()}
     return Model(*symbols_over(model, layers), name=model.name, seed=model.seed)
+
+
+def member_of(model: Model, states: Any, i: int) -> Model:
+    """A model of its own with the weights of member i, and the numbers it was trained with."""
+    state = jax.tree.map(lambda a: a[i], states)
+    task, old = model.task, model.task.hyper()
+    swept = {n: float(v) for n, v in state.hyper.items() if np.float32(old[n]) != np.float32(v)}
+    layers = model.with_numbers({n: swept[n] for n in model.numbers() if n in swept})
+    own = {name: layer.another() for name, layer in layers.items()}
+    copy = Model(*symbols_over(model, own), name=model.name, seed=model.seed)
+    copy._adopt(state.params, state.layers)
+    rule = {n: swept[n] for n in task.optimizer.numbers() if n in swept}
+    rules = task.optimizer.with_numbers(rule), task.outputs, swept.get("mixup", task.mixup)
+    copy._set_task(Supervised(copy, *rules))
+    return copy

@@ -47,6 +47,7 @@ class Arrays:
         seeds: one seed a member, or one for all; draws the order.
         rows: which rows are in play: an array, or one array a member (folds); all by default.
         chunk: number of a stream's piece, so that pieces are not shuffled alike.
+        steps: batches an epoch, the first of its order; all by default.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Arrays:
         seeds: int | np.ndarray = 0,
         rows: np.ndarray | list[np.ndarray] | None = None,
         chunk: int = 0,
+        steps: int | None = None,
     ):
         leaves = jax.tree.leaves(data)
         self.n = int(leaves[0].shape[0])
@@ -70,8 +72,16 @@ class Arrays:
         self.rows = np.arange(self.n) if rows is None else rows
         counts = [len(r) for r in self.rows] if isinstance(self.rows, list) else [len(self.rows)]
         self.steps = max(-(-count // batch_size) for count in counts)
-        self.padded = any(count != self.steps * batch_size for count in counts)
-        if self.steps == 1 and self.shuffle is True:
+        self._all_steps = self.steps
+        if steps is not None:
+            if not 1 <= steps <= self.steps:
+                raise DataError(
+                    f"steps_per_epoch must lie between 1 and {self.steps}, the batches of "
+                    f"{batch_size} that {max(counts)} rows make, got {steps!r}"
+                )
+            self.steps = int(steps)
+        self.padded = any(count < self.steps * batch_size for count in counts)
+        if self._all_steps == 1 and self.shuffle is True:
             self.shuffle = False  # one batch of all rows: its order does not matter
         # some member has a batch less than another: it must not make an update without a row
         self.uneven = min(counts) <= (self.steps - 1) * batch_size
@@ -92,7 +102,7 @@ class Arrays:
         return isinstance(self.rows, list) or bool(np.ndim(self.seeds))
 
     def _one(self, rows: np.ndarray, seed: Any, epoch: int) -> np.ndarray:
-        order = np.full(self.steps * self.batch_size, PADDING, np.int32)
+        order = np.full(self._all_steps * self.batch_size, PADDING, np.int32)
         if self.shuffle is False:
             order[: len(rows)] = rows
         else:
@@ -101,7 +111,7 @@ class Arrays:
                 order[: len(rows)] = draw.choice(rows, len(rows))
             else:
                 order[: len(rows)] = draw.permutation(rows)
-        return order.reshape(self.steps, self.batch_size)
+        return order.reshape(self._all_steps, self.batch_size)[: self.steps]
 
 
 def gather(data: Any, rows: jax.Array, padded: bool) -> Batch:

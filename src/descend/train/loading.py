@@ -38,6 +38,12 @@ def load_with_extra(
     """The model, and the JSON that `save(extra=...)` put beside it."""
     prepare()
     described, arrays = checkpoint.read(path)
+    if described.get("kind") == "economy":
+        raise CheckpointError(
+            f"{path} is a solved economy ({described['economy'].rpartition(':')[2]}), not a fitted "
+            f"model. Open it in Python: descend.economies.load_solution({str(path)!r}); the page "
+            "of a solution is written by descend solve --report"
+        )
     if described.get("model") is None:
         raise CheckpointError(f"{path} holds a run that is not of a model")
     with checkpoint.understood(path, "description"):

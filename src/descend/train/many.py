@@ -20,14 +20,13 @@ import numpy as np
 
 from descend.alignment import aligned
 from descend.errors import DataError, DescendError, unknown
-from descend.nn.rebuilding import symbols_over
 from descend.train import engine, prediction, rows
+from descend.train.cloning import member_of
 from descend.train.feeds import Arrays
 from descend.train.history import History
 from descend.train.model import Model
 from descend.train.run import Run
 from descend.train.runtime import prepare, quick_compile
-from descend.train.supervised import Supervised
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +56,7 @@ class Member:
     @functools.cached_property
     def model(self) -> Model:
         """The trained model of this member."""
-        return _member_model(self._of, self._states, self._index)
+        return member_of(self._of, self._states, self._index)
 
     def final(self, monitor: str) -> float:
         """The monitored quantity of its weights: after the last epoch, or after the best one.
@@ -131,19 +130,18 @@ class Ensemble(Many):
 
     def predict_all(self, x: Any) -> np.ndarray:
         """Every member's prediction, (members, n, ...); members that diverged are left out."""
-        kept = [m for m in self.members if m.diverged_in is None]
-        if not kept:
+        arrays = rows.make_inputs(self.members[0]._of, x, "prediction data")
+        return rows.in_pieces(self._forward, arrays, None, axis=1)[0]
+
+    @functools.cached_property
+    def _forward(self) -> Callable[[Any], Any]:
+        """Arrays -> the outputs of all members; compiled once a shape."""
+        model, states = self.members[0]._of, self.members[0]._states
+        which = np.array([m._index for m in self.members if m.diverged_in is None])
+        if not which.size:
             raise DescendError("every member diverged: use a smaller learning rate")
-        model, states = kept[0]._of, kept[0]._states
-        if not model.single_output:
-            raise DescendError("an ensemble predicts one output; for several use member.model")
-        which = np.array([m._index for m in kept])
         params, layers = jax.tree.map(lambda a: a[which], (states.params, states.layers))
-        arrays = rows.make_inputs(model, x, "prediction data")
-        outputs = lambda p, s, x: prediction.forward(model, p, s, x)[0]  # noqa: E731
-        run = jax.jit(jax.vmap(outputs, in_axes=(0, 0, None)))
-        found = rows.in_pieces(lambda part: run(params, layers, part), arrays, None, axis=1)
-        return found[0]
+        return prediction.of_members(model, params, layers)
 
 
 def sweep(
@@ -231,7 +229,7 @@ def cross_validate(
     model: Model,
     x: Any,
     y: Any,
-    folds: int = 5,
+    folds: int | Sequence[tuple[Any, Any]] = 5,
     *,
     stratify: Any = None,
     batch_size: int | None = None,
@@ -240,14 +238,15 @@ def cross_validate(
     shuffle: bool | str = True,
     sample_weight: Any = None,
     class_weight: Mapping | None = None,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     verbose: int = 0,
 ) -> Many:
     """Train once a fold on the other folds, all folds as one program; `val_loss` is the fold's.
 
     Args:
-        folds: number of folds (shuffled with `seed`), or a list of (training rows, held-out rows).
+        folds: their number, or a list of (training rows, held-out rows), where a row may repeat.
         stratify: labels (n,) whose shares each fold keeps.
+        seed: one for all folds, or one for each.
         The rest as in `sweep`.
     """
     data, _ = _data(model, x, y, sample_weight, class_weight, 0.0, None)
@@ -260,20 +259,23 @@ def cross_validate(
         from sklearn.model_selection import KFold, StratifiedKFold
 
         kind = KFold if stratify is None else StratifiedKFold
-        cut = kind(folds, shuffle=True, random_state=seed)
+        cut = kind(folds, shuffle=True, random_state=int(np.ravel(seed)[0]))
         pairs = list(cut.split(np.zeros(n), None if stratify is None else np.asarray(stratify)))
     else:
         pairs = [(np.asarray(a), np.asarray(b)) for a, b in folds]
+    if np.ndim(seed) and len(np.ravel(seed)) != len(pairs):
+        raise DataError(f"{np.size(seed)} seeds for {len(pairs)} folds; give one, or one for each")
+    seeds = np.broadcast_to(seed, len(pairs)).tolist()
     members = _train(
         model,
-        [{} for _ in pairs],
+        [{"seed": one} for one in seeds],
         data,
         [unweighted],
         batch_size=batch_size,
         epochs=epochs,
         callbacks=callbacks,
         shuffle=shuffle,
-        seed=seed,
+        seed=seeds[0],
         verbose=verbose,
         parts=pairs,
     )
@@ -483,18 +485,3 @@ def own_history(run: Run, i: int) -> History:
     own.history = {k: [float(e[i]) for e in v[:length]] for k, v in run.history.history.items()}
     own.stopped = run.history.stopped if length == len(run.history) else "stopped early"
     return own
-
-
-def _member_model(model: Model, states: Any, i: int) -> Model:
-    """A model of its own with the weights of member i, and the numbers it was trained with."""
-    state = jax.tree.map(lambda a: a[i], states)
-    task, old = model.task, model.task.hyper()
-    swept = {n: float(v) for n, v in state.hyper.items() if np.float32(old[n]) != np.float32(v)}
-    layers = model.with_numbers({n: swept[n] for n in model.numbers() if n in swept})
-    own = {name: layer.another() for name, layer in layers.items()}
-    copy = Model(*symbols_over(model, own), name=model.name, seed=model.seed)
-    copy._adopt(state.params, state.layers)
-    rule = {n: swept[n] for n in task.optimizer.numbers() if n in swept}
-    rules = task.optimizer.with_numbers(rule), task.outputs, swept.get("mixup", task.mixup)
-    copy._set_task(Supervised(copy, *rules))
-    return copy

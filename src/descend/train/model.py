@@ -12,23 +12,18 @@ import jax.numpy as jnp
 from descend.errors import DataError, DescendError
 from descend.nn.rebuilding import symbols_from_config
 from descend.nn.symbols import Symbol, Undecided, listed, require_training
-from descend.train import (
-    checkpoint,
-    compiling,
-    engine,
-    optimizers,
-    prediction,
-    rows,
-)
-from descend.train.on_batch import OnBatches
+from descend.train import checkpoint, compiling, engine, fitting, optimizers, prediction, rows
+from descend.train.batches import Batches, is_batches
 from descend.train.callbacks import Callback, Progress, show_logs
-from descend.train.callbacks.base import call_all, introduce
+from descend.train.callbacks.base import call_all, introduce, runs_in, shown_as
 from descend.train.callbacks.base import listed as listed_callbacks
 from descend.train.feeds import Arrays, Stream
 from descend.train.history import History
+from descend.train.on_batch import OnBatches
 from descend.train.program import evaluation, finished
 from descend.train.rule_view import RuleView
 from descend.train.run import Run, Snapshot
+from descend.train.seeds import default_seed
 from descend.train.supervised import Supervised
 from descend.train.wiring import Wired, symbols_like
 
@@ -39,7 +34,8 @@ class Model(OnBatches, Wired):
     Args:
         inputs, outputs: symbols, as in `Graph`.
         name: shown by `summary()`.
-        seed: what the weights are drawn from if they are used before `fit` gives a seed.
+        seed: what the weights are drawn from if they are used before `fit` gives a seed; by default
+            that of `descend.keras.utils.set_random_seed`, else 0.
         compute_dtype: "bfloat16" for mixed precision in all layers; weights stay float32.
 
     `model.params` and `model.layer_state` are the present weights; the functional core
@@ -65,7 +61,7 @@ class Model(OnBatches, Wired):
         inputs: Any = None,
         outputs: Any = None,
         name: str = "model",
-        seed: int = 0,
+        seed: int | None = None,
         compute_dtype: str | None = None,
     ):
         if (inputs is None or outputs is None) and type(self) is Model:
@@ -73,6 +69,7 @@ class Model(OnBatches, Wired):
                 "Model needs inputs and outputs: i = Input((4,)); Model(i, Dense(1)(i)); or write "
                 "a class X(Model) with call(self, inputs)"
             )
+        seed = default_seed() if seed is None else seed
         self.history: History | None = None
         self.stop_training = False  # a callback may set it, as in Keras
         self._compiled: dict[str, Callable] = {}
@@ -128,14 +125,18 @@ class Model(OnBatches, Wired):
         y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: int | bool | str = 1,
-        callbacks: Sequence[Any] = (),
+        verbose: int | bool | str = "auto",
+        callbacks: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool | str = True,
         class_weight: Mapping | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
         *,
         seed: int | None = None,
         resume: str | Path | None = None,
@@ -144,11 +145,13 @@ class Model(OnBatches, Wired):
         """Train for `epochs` passes over the rows.
 
         Args:
-            x: array (n, ...), DataFrame, a list or dict of them, or a `Stream`.
+            x: array (n, ...), DataFrame, a list or dict of them; a `Stream`; or an iterable of
+                batches (x, y) or (x, y, sample_weight): a generator, a PyDataset, a DataLoader
+                (see descend.train.batches), each of which makes one update.
             y: targets, of the outputs' shape; integer labels (n,) for the sparse cross-entropy.
             batch_size: rows an update; 32 by default (all, for full-batch rules).
             epochs: number of the last epoch; with `initial_epoch` e, epochs - e are run.
-            verbose: 0 silent, 1 ("auto") progress bar, 2 one line an epoch.
+            verbose: 0 silent, 1 or "auto" progress bar, 2 one line an epoch.
             callbacks: see descend.train.callbacks.
             validation_split: share of the last rows kept for validation (Keras's rule); warns where
                 they are unlike the rest.
@@ -156,6 +159,12 @@ class Model(OnBatches, Wired):
             shuffle: True (without replacement), False, or "with_replacement" (hull-2023, Alg. 1).
             class_weight: {class: weight}; for several outputs {output: {class: weight}}.
             sample_weight: (n,); weights are scaled to mean one.
+            steps_per_epoch: batches an epoch: of arrays the first of the epoch's order, of an
+                iterable the next ones.
+            validation_steps: batches of the validation data that are used; needed for a generator.
+            validation_batch_size: rows at a time in validation; the numbers do not depend on it.
+            validation_freq: epochs from one validation to the next, or the numbers (from 1) of
+                the epochs that have one.
             seed: draws weights (if there are none yet), the order of rows, and noise; the model's
                 seed by default. Rows are ordered by (seed, epoch): a second fit repeats the order
                 unless it gets another seed or goes on with `initial_epoch`.
@@ -174,7 +183,7 @@ class Model(OnBatches, Wired):
             CheckpointError: `resume` cannot be used.
             KeyboardInterrupt: see `on_interrupt`.
         """
-        self._meet(x)
+        x = self._meet(x)
         task = self.task
         if self._run is not None:
             raise DescendError(f"{self.name} is in training; fit it again when that has ended")
@@ -183,47 +192,46 @@ class Model(OnBatches, Wired):
         rows.require_epochs(epochs, initial_epoch)
         callbacks = listed_callbacks(callbacks)
         self.stop_training = False
-        verbose = 1 if verbose == "auto" else int(verbose)
+        due, verbose = runs_in(validation_freq), shown_as(verbose)
+        judged = fitting.Validation(
+            validation_data, validation_split, validation_steps, validation_batch_size
+        )
+        if is_batches(x):
+            x = Batches(x, steps_per_epoch)
+            x.require_again(epochs - initial_epoch)
+        elif isinstance(x, Stream) and steps_per_epoch is not None:
+            raise DataError("a Stream's epoch is all its chunks; leave steps_per_epoch out")
+        weights = (sample_weight, class_weight)
         if isinstance(x, Stream):
-            feed, validation, identity, make_chunk = self._streamed(
-                x, y, batch_size, validation_split, validation_data, class_weight, shuffle, seed
-            )
+            fed = fitting.of_stream(self, x, y, *weights, batch_size, shuffle, seed, judged)
         else:
-            make_chunk = None
-            data = rows.make_rows(self, task.outputs, x, y, sample_weight)
-            kept = None
-            if validation_data is not None:
-                kept = self._validation_rows(validation_data)
-            elif validation_split:
-                data, kept = rows.split_tail(data, validation_split)
-                kept = rows.weighted(kept, task.outputs)
-            data = rows.weighted(data, task.outputs, class_weight)
-            size = rows.rows_a_batch(batch_size, len(data.x[0]), task.optimizer)
-            prediction.require_order(self, len(data.x[0]), size, shuffle)
-            feed = Arrays(data, size, shuffle, seed)
-            validation = self.whole_feed(kept, size, "validation data")
-            identity = {"seed": seed, "batch_size": size, "shuffle": shuffle}
-            if resume is not None or any(hasattr(c, "save_best_only") for c in callbacks):
-                identity["data"] = rows.fingerprint(data)
+            fed = fitting.of_arrays(
+                self, x, y, *weights, batch_size, steps_per_epoch, shuffle, seed, judged
+            )
+        identity = fed.identity
+        goes_on = any(getattr(c, "comes_last", False) for c in callbacks)  # checkpoints
+        if "data" not in identity and (resume is not None or goes_on):
+            identity = identity | {"data": rows.fingerprint(fed.feed.data)}
         state = self.start_state(task, seed)
         if anew and self._drawn:
             state = state._replace(key=jax.random.split(jax.random.key(seed))[1])
-        shown = [Progress(int(verbose))] if verbose else []
+        shown = [Progress(verbose)] if verbose else []
         try:
             run = engine.train(
                 task,
-                feed,
+                fed.feed,
                 epochs,
                 state=state,
                 callbacks=[_Follow(self), *callbacks, *shown],
-                validation=validation,
+                validation=fed.validation,
                 initial_epoch=initial_epoch,
                 model=self,
                 identity=identity,
                 resume=resume,
-                make_chunk=make_chunk,
+                make_chunk=fed.make_chunk,
                 on_interrupt=on_interrupt,
                 verbose=verbose,
+                due=due,
             )
         except BaseException:  # it diverged, or a callback failed: keep what was reached
             if self._run is not None:
@@ -248,44 +256,7 @@ class Model(OnBatches, Wired):
         return Arrays(data, prediction.batch_of(self), shuffle=False)
 
     def _validation_rows(self, given: Any) -> rows.Rows:
-        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise DataError("validation_data must be (x, y) or (x, y, sample_weight)")
-        weight = given[2] if len(given) == 3 else None
-        where = "validation data"
-        made = rows.make_rows(self, self.task.outputs, given[0], given[1], weight, where)
-        return rows.weighted(made, self.task.outputs, where=where)
-
-    def _streamed(
-        self,
-        stream: Stream,
-        y: Any,
-        batch_size: int | None,
-        split: float,
-        validation: Any,
-        class_weight: Any,
-        shuffle: bool | str,
-        seed: int,
-    ) -> tuple[Any, ...]:
-        if y is not None or split or class_weight:
-            raise DataError(
-                "a Stream gives x, y and sample_weight itself; y, validation_split and "
-                "class_weight cannot be given beside it (validation_data can)"
-            )
-        if self.task.optimizer.full_batch:
-            raise DataError(f"{self.task.optimizer.name!r} needs all rows at once, not a Stream")
-        size = batch_size or rows.DEFAULT_BATCH
-
-        def make_chunk(piece: Any, number: int) -> Arrays:
-            weight = piece[2] if len(piece) > 2 else None
-            where = f"chunk {number + 1}"
-            made = rows.make_rows(self, self.task.outputs, piece[0], piece[1], weight, where)
-            return Arrays(made, min(size, len(made.x[0])), shuffle, seed, chunk=number)
-
-        if self.carries:
-            raise DataError("a Stream is cut into batches anew; train a stateful model on arrays")
-        kept = None if validation is None else self._validation_rows(validation)
-        identity = {"seed": seed, "batch_size": size, "shuffle": shuffle, "data": "stream"}
-        return stream, rows.whole(kept, size), identity, make_chunk
+        return fitting.validation_rows(self, given)
 
     # -- use ----------------------------------------------------------------------------------
 
@@ -294,38 +265,41 @@ class Model(OnBatches, Wired):
         x: Any,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: int | bool | str = 1,
+        verbose: int | bool | str = "auto",
         sample_weight: Any = None,
-        return_dict: bool = False,
+        steps: int | None = None,
         callbacks: Any = None,
+        return_dict: bool = False,
     ) -> Any:
         """The cost, and metrics, on given rows at prediction.
 
         Args:
             x, y, sample_weight: as in `fit`.
             batch_size: rows at a time.
-            verbose: 1 prints the result.
-            return_dict: whether a dict by name is returned.
+            verbose: 1 or "auto" prints the result.
+            steps: batches that are used; needed for a generator.
             callbacks: their on_test_begin and on_test_end are called.
+            return_dict: whether a dict by name is returned.
 
         Returns:
             The cost as a float; a list [cost, *metrics] where there are metrics; or a dict.
         """
-        self._meet(x)
-        verbose = 1 if verbose == "auto" else int(verbose)
+        x = self._meet(x)
         task, callbacks = self.task, listed_callbacks(callbacks)
-        where = "evaluation data"
-        data = rows.make_rows(self, task.outputs, x, y, sample_weight, where)
-        data = rows.weighted(data, task.outputs, where=where)
-        whole = self.whole_feed(data, batch_size or rows.DEFAULT_BATCH, where)
+        feeds = fitting.evaluated(self, x, y, sample_weight, batch_size, steps)
         self._present()
         state = self.start_state(task, self.seed)
-        introduce(callbacks, self, epochs=1, steps=whole.steps, verbose=verbose)
+        introduce(callbacks, self, epochs=1, steps=steps, verbose=shown_as(verbose))
         call_all(callbacks, "on_test_begin", {})
-        sums = finished(task, evaluation(task, whole)(state))
-        logs = {name: float(value) for name, value in sums.items()}
+        sums: dict[str, Any] = {}
+        for feed in feeds:
+            for name, part in evaluation(task, feed)(state).items():
+                sums[name] = sums.get(name, 0) + part
+        if not sums:
+            raise DataError("evaluation data: there is no batch")
+        logs = {name: float(value) for name, value in finished(task, sums).items()}
         call_all(callbacks, "on_test_end", logs)
-        if verbose:
+        if shown_as(verbose):
             print(show_logs(logs))
         if return_dict:
             return logs
@@ -336,24 +310,25 @@ class Model(OnBatches, Wired):
         x: Any,
         batch_size: int | None = None,
         verbose: int | bool | str = 0,
+        steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
         """The outputs on rows x: an array (n, ...), or a list of them for several outputs.
 
         Args:
-            x: as in `fit`.
+            x: as in `fit`; of batches (x, ...) the first part is taken.
             batch_size: rows at a time; the numbers do not depend on it.
             verbose: has no effect.
+            steps: batches that are used; needed for a generator.
             callbacks: their on_predict_begin and on_predict_end are called.
         """
+        x = self._meet(x)
         callbacks = listed_callbacks(callbacks)
-        self._meet(x)
-        arrays = rows.make_inputs(self, x, "prediction data")
-        introduce(callbacks, self, epochs=1, steps=None, verbose=verbose)
+        introduce(callbacks, self, epochs=1, steps=steps, verbose=shown_as(verbose))
         call_all(callbacks, "on_predict_begin", {})
-        found = prediction.predict(self, arrays, batch_size)
+        outputs = fitting.predicted(self, x, batch_size, steps)
         call_all(callbacks, "on_predict_end", {})
-        return found[0] if self.single_output else found
+        return outputs[0] if self.single_output else outputs
 
     def monte_carlo(self, x: Any, samples: int = 100, seed: int = 0) -> prediction.MonteCarlo:
         """Model averaging by dropout: the mean of p(y | x, mu) over drawn masks mu, and its spread.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -27,6 +28,18 @@ def forward(model: Model, params: Any, layers: Any, x: tuple[Any, ...]) -> tuple
     """(the outputs as a tuple, the new layer state) on a batch at prediction; traced."""
     y, state = model.apply(params, layers, x[0] if model.single_input else x)
     return ((y,) if model.single_output else y), state
+
+
+def of_members(model: Model, params: Any, layers: Any) -> Callable[[tuple[Any, ...]], Any]:
+    """Arrays of rows -> the outputs of all members, whose arrays have a leading axis; compiled.
+
+    Raises:
+        DescendError: a network of several outputs.
+    """
+    if not model.single_output:
+        raise DescendError("an ensemble predicts one output; for several use member.model")
+    run = jax.jit(jax.vmap(lambda p, s, x: forward(model, p, s, x)[0], in_axes=(0, 0, None)))
+    return lambda part: run(params, layers, part)
 
 
 def predict(model: Model, arrays: tuple[np.ndarray, ...], batch_size: int | None) -> list[Any]:

@@ -214,7 +214,7 @@ class _Here(Callback):
         super().set_run(run)
         run.active = self._active.copy()
 
-    def on_train_end(self, logs):
+    def on_train_end(self, logs=None):
         """Where the next round begins."""
         self.state = self.run.state
 
@@ -226,7 +226,7 @@ class _GoesOn(EarlyStopping):
         super().__init__("val_loss", **options)
         self._taken_up = held
 
-    def on_train_begin(self, logs):
+    def on_train_begin(self, logs=None):
         """Take up what was remembered."""
         super().on_train_begin(logs)
         if self._taken_up is not None:

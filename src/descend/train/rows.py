@@ -154,9 +154,20 @@ def _numeric(value: Any, label: str, where: str, keep_integers: bool) -> np.ndar
         value = np.column_stack([np.asarray(value[column]) for column in value.columns])
     elif hasattr(value, "to_numpy"):
         value = value.to_numpy()
-    array = np.asarray(value)
-    if array.ndim == 0:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DataError(
+            f"{where}: {label} must be numeric, got rows of different length; pad them "
+            "(descend.keras.utils.pad_sequences)"
+        ) from None
+    if array.ndim == 0 and array.dtype.kind in "biuf":
         raise ShapeError(f"{where}: {label} is a single number; rows are expected")
+    if array.ndim == 0:
+        raise DataError(
+            f"{where}: {label} is a {type(value).__name__}; expected an array (n, ...), a "
+            "DataFrame, a list or dict of them, or an iterable of batches (x, y)"
+        )
     if array.dtype.kind not in "biuf":
         raise DataError(
             f"{where}: {label} must be numeric, got dtype {array.dtype}"
@@ -369,7 +380,7 @@ def rows_a_batch(batch_size: int | None, n: int, optimizer: Optimizer) -> int:
         raise DataError(f"batch_size must be a whole number, got {batch_size!r}")
     if batch_size < 1:
         raise DataError(f"batch_size must be >= 1, got {batch_size}")
-    return min(int(batch_size), n)
+    return min(int(batch_size), n)  # one batch of all rows, as in Keras
 
 
 def whole(data: Rows | None, batch_size: int) -> Arrays | None:

@@ -38,7 +38,7 @@ class Sequential(Model):
         name: str = "sequential",
         *,
         input_shape: Sequence[int | None] | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         compute_dtype: str | None = None,
     ):
         super().__init__(None, None, name, seed, compute_dtype)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.symbols import Input, Symbol, Undecided, listed
+from descend.train.batches import is_batches
 from descend.train.feeds import Stream
 from descend.train.weights import Weighted
 
@@ -140,9 +142,20 @@ class Wired(Weighted):
         if self._asked is not None:
             self.compile(**self._asked)
 
-    def _meet(self, x: Any) -> None:
-        """Wire the network for data, where it has not seen a shape."""
-        if not vars(self).get("_wired") and x is not None:
-            rows_of = next(iter(x.read()))[0] if isinstance(x, Stream) else x
-            self._wire_for(symbols_like(rows_of))
-            as_floats(self)
+    def _meet(self, x: Any) -> Any:
+        """Wire the network for data, where it has not seen a shape; the data, as they were."""
+        if vars(self).get("_wired") or x is None:
+            return x
+        first = x
+        if isinstance(x, Stream):
+            first = next(iter(x.read()))[0]
+        elif is_batches(x):
+            if hasattr(x, "__next__"):  # a generator is read once
+                batch = next(x)
+                x = chain([batch], x)
+            else:
+                batch = x[0] if hasattr(x, "__getitem__") else next(iter(x))
+            first = batch[0] if isinstance(batch, (tuple, list)) else batch
+        self._wire_for(symbols_like(first))
+        as_floats(self)
+        return x

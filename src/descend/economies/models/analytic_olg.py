@@ -69,7 +69,7 @@ class AnalyticOLG(Economy):
 
     def policies(self):
         """The share of its income that each age but the last saves."""
-        return {"saving": Share((self.cohorts - 1,))}
+        return {"saving": Share(shape=(self.cohorts - 1,))}
 
     def income(self, state):
         """(incomes of all ages (A,), R)."""

@@ -58,6 +58,10 @@ class BrockMirman(Economy):
         discounted = E(lambda s, p, e: self.alpha * self.output(s) / s.k / self.consumption(s, p))
         return {"euler": 1 - self.beta * c * discounted}
 
+    def aim(self):
+        """A dollar in 100,000 on paths, in 10,000 anywhere in the box: it is smooth and small."""
+        return {"ergodic mean": 1e-5, "box mean": 1e-4}
+
     def definitions(self, now, policy):
         """Output and consumption."""
         return {"output": self.output(now), "consumption": self.consumption(now, policy)}

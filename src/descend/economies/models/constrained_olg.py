@@ -88,7 +88,7 @@ class ConstrainedOLG(Economy):
 
     def policies(self):
         """x for each age but the last."""
-        return {"plan": Free((self.cohorts - 1,), centre=self.steady[1])}
+        return {"plan": Free(shape=(self.cohorts - 1,), centre=self.steady[1])}
 
     def prices(self, state):
         """(R, w) of a period."""
@@ -139,6 +139,10 @@ class ConstrainedOLG(Economy):
     def conditions(self, now, policy, E):
         """An age's wish to eat more is what its policy says, nothing where it saves."""
         return {"euler": self.wish(now, policy, E) - jnp.maximum(-policy.plan, 0)}
+
+    def aim(self):
+        """1e-3 of consumption for the worst age, which the source's figures are of the size of."""
+        return {"ergodic mean": 1e-3}
 
     def constraints(self, now, policy, E):
         """Savings above the floor, and the wish to eat more: both in consumption."""

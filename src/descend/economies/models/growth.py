@@ -21,8 +21,8 @@ class StochasticGrowth(Economy):
     There is no closed form, except with log utility and full depreciation (sigma = delta = 1),
     where the share 1 - alpha beta of output is consumed.
 
-    Capital is held within its box. Without that, paths on which capital grows for ever satisfy the
-    Euler equation as well, and a network finds them: the transversality condition is no residual.
+    What is consumed is a share of output, so that capital comes down from wherever it is. (It is
+    clipped to its box as well; a clip keeps no one from a wrong policy: see `Economy`.)
 
     Source: Brock and Mirman 1972; the numbers are usual for quarters.
     """
@@ -78,6 +78,10 @@ class StochasticGrowth(Economy):
         worth = E(lambda s, p, _: self.consumption(s, p) ** -self.sigma * self.gross(s))
         wanted = (self.beta * worth) ** (-1 / self.sigma)
         return {"euler": wanted / self.consumption(now, policy) - 1}
+
+    def aim(self):
+        """1e-5: with so slow a state, consumption is wrong by some thirty times its residual."""
+        return {"ergodic mean": 1e-5}
 
     def definitions(self, now, policy):
         """Output, consumption, investment."""

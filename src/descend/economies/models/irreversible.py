@@ -104,6 +104,10 @@ class IrreversibleGrowth(Economy):
         target = (self.beta * E(worth) / (1 - self.multiplier(policy))) ** (-1 / self.sigma)
         return {"euler": target / self.consumption(now, policy) - 1}
 
+    def aim(self):
+        """1e-4, a dollar in 10,000: a network rounds the kink, which keeps it from less."""
+        return {"ergodic mean": 1e-4}
+
     def constraints(self, now, policy, E):
         """i / (phi i_ss) - 1, and m."""
         return {"irreversible": (jnp.maximum(policy.wanted, 0.0), self.multiplier(policy))}

@@ -23,8 +23,8 @@ class IncomeFluctuation(Economy):
     z is an AR(1) as a chain. The policy is `wanted`, the consumption w that the Euler equation asks
     for; what is consumed is c = min(w, m), m = R a + income e^z + limit the cash that may be spent.
     The limit binds where w > m; its multiplier, as a share of consumption wanted, is 1 - m / w.
-    Assets are held within their box: without that, paths on which they grow for ever satisfy the
-    Euler equation as well. Without income and limit a cake is eaten:
+    Assets are clipped to their box; a network that saves for ever ends at its top, as the verdict
+    says (NOT solved: periods at the edge of the box). Without income and limit a cake is eaten:
     c = kappa R a, kappa = 1 - (beta R^(1-gamma))^(1/gamma).
 
     Raises:
@@ -89,6 +89,10 @@ class IncomeFluctuation(Economy):
         worth = E(lambda s, p, _: self.consumption(s, p) ** -self.gamma)
         target = (self.beta * self.R * worth) ** (-1 / self.gamma)
         return {"euler": target / policy.wanted - 1}
+
+    def aim(self):
+        """1e-3, a dollar in 1,000: the kink at the limit keeps a network from much less."""
+        return {"ergodic mean": 1e-3}
 
     def constraints(self, now, policy, E):
         """The borrowing limit: what is left of cash; what is missing to the consumption wanted."""

@@ -21,6 +21,7 @@ from descend.nn.layers.convolution import (
     Conv3D,
     Conv3DTranspose,
 )
+from descend.nn.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from descend.nn.layers.dense import Activation, Dense, PReLU
 from descend.nn.layers.embedding import (
     Embedding,
@@ -106,6 +107,7 @@ from descend.nn.layers.separable import (
     SeparableConv2D,
 )
 from descend.nn.layers.shape import Flatten, Permute, RepeatVector, Reshape
+from descend.nn.layers.spectral import SpectralNormalization
 from descend.nn.layers.tabular import (
     CategoryEmbedding,
     FeatureScale,
@@ -159,6 +161,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",
@@ -251,6 +256,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "StringLookup",
     "Subtract",

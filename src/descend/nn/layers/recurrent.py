@@ -202,15 +202,16 @@ class RNN(OverTime):
         return prefixed("cell", params)
 
 
-class _Own(OverTime):
+class OwnCell(OverTime):
     """A layer that is its own cell: the cell's fields, and those of a sequence."""
 
     def stepped(self) -> Any:
+        """Itself."""
         return self
 
 
 @dataclass(frozen=True, eq=False)
-class SimpleRNN(_Own, SimpleRNNCell):
+class SimpleRNN(OwnCell, SimpleRNNCell):
     """SimpleRNNCell over a sequence.
 
     Arguments and arrays: SimpleRNNCell; of a sequence, and errors: OverTime.
@@ -218,7 +219,7 @@ class SimpleRNN(_Own, SimpleRNNCell):
 
 
 @dataclass(frozen=True, eq=False)
-class LSTM(_Own, LSTMCell):
+class LSTM(OwnCell, LSTMCell):
     """LSTMCell over a sequence.
 
     Arguments and arrays: LSTMCell; of a sequence, and errors: OverTime.
@@ -226,7 +227,7 @@ class LSTM(_Own, LSTMCell):
 
 
 @dataclass(frozen=True, eq=False)
-class GRU(_Own, GRUCell):
+class GRU(OwnCell, GRUCell):
     """GRUCell over a sequence.
 
     Arguments and arrays: GRUCell; of a sequence, and errors: OverTime.

@@ -12,13 +12,20 @@ import numpy as np
 import pandas as pd
 
 from descend.data.sources import Table
+from descend.report.table import ran
 from descend.report.table.evidence import PARTS, Evidence
 from descend.tables.checks.of_data import check_data
 from descend.tables.checks.verdicts import Check
+from descend.tables.columns import dates, numbers, text, truths
 from descend.tables.encoding import Noted
 from descend.tables.judging.plain import plain
-from descend.tables.judging.weighted import quantile, row_weights, spread
-from descend.tables.network import RATES, batch_size
+from descend.tables.judging.weighted import (
+    effective_rows,
+    frequent_levels,
+    quantile,
+    row_weights,
+    spread,
+)
 from descend.tables.options import FitOptions
 from descend.train.summary import summary
 
@@ -108,6 +115,7 @@ def data(evidence: Evidence, checks: tuple[Check, ...]) -> dict[str, Any]:
             if (name := getattr(prepared.options, role)) is not None
         },
         "target": _target(evidence),
+        "moved": _moved(evidence),
         "inputs": _inputs(evidence),
         "dropped": {
             **dict.fromkeys(prepared.options.drop, "left out as asked for"),
@@ -152,14 +160,43 @@ def _target(evidence: Evidence) -> list[dict[str, Any]]:
     return found
 
 
+def _moved(evidence: Evidence) -> list[dict[str, Any]]:
+    """The target's mean (or a class's share) in the test less that in training, and its error."""
+    series: dict[str, dict[str, np.ndarray]] = {}
+    if evidence.classes:
+        shown = [1] if evidence.binary else range(len(evidence.classes))
+        for i in shown:
+            name = f"share of {evidence.classes[i]}"
+            series[name] = {p: (evidence.y(p) == i).astype(float) for p in PARTS}
+    else:
+        series = {f"mean of {view.label}": view.y for view in evidence.views}
+    found = []
+    for name, y in series.items():
+        mean, variance = {}, {}
+        for part in ("train", "test"):
+            w = row_weights(evidence.weight(part), len(y[part]))
+            mean[part] = float(np.average(y[part], weights=w))
+            variance[part] = spread(y[part], w) ** 2 / effective_rows(w)
+        error = float(np.sqrt(variance["train"] + variance["test"]))
+        found.append(
+            {"of": name, **mean, "difference": mean["test"] - mean["train"], "error": error}
+        )
+    return found
+
+
 def _inputs(evidence: Evidence) -> list[dict[str, Any]]:
     """A row a column: its kind, and the share of rows where it is missing or was not known."""
     prepared = evidence.prepared
     missing: dict[str, pd.Series] = {
         p: prepared.columns.iloc[evidence.rows[p]].isna().mean() for p in PARTS
     }
+    parts = {
+        p: (prepared.columns.iloc[evidence.rows[p]], row_weights(evidence.weight(p), len(r)))
+        for p, r in evidence.rows.items()
+    }
     found = []
     for column in prepared.encoder.columns:
+        held = {p: _held(frame[column.name], column.kind, w) for p, (frame, w) in parts.items()}
         noted = prepared.noted.get(column.name, Noted())
         label = prepared.table.labels.get(column.name, "")
         found.append(
@@ -168,6 +205,7 @@ def _inputs(evidence: Evidence) -> list[dict[str, Any]]:
                 "label": label,
                 "kind": column.kind + (", embedded" if column.embedded else ""),
                 "levels": len(column.levels) or None,
+                "holds": held,
                 "missing": {p: float(missing[p][column.name]) for p in PARTS},
                 "unreadable": noted.unreadable,
                 "unseen": noted.unseen,
@@ -176,38 +214,43 @@ def _inputs(evidence: Evidence) -> list[dict[str, Any]]:
     return found
 
 
+def _held(column: pd.Series, kind: str, weights: np.ndarray) -> dict[str, Any]:
+    """Mean and spread of a number, share of true values, or the level most rows have."""
+    if kind in ("number", "boolean"):
+        values = (numbers if kind == "number" else truths)(column)[0]
+        known = np.isfinite(values) & (weights > 0)
+        if not known.any():
+            return {}
+        x, w = values[known], weights[known]
+        return {"mean": float(np.average(x, weights=w)), "sd": spread(x, w)}
+    words = dates(column)[0] if kind == "date" else text(column)
+    known = words.notna().to_numpy(bool) & (weights > 0)
+    if not known.any():
+        return {}
+    if kind == "date":
+        return {"first": str(words[known].min()), "last": str(words[known].max())}
+    top = frequent_levels(words[known], weights[known])[0]
+    share = np.average(words[known] == top, weights=weights[known])
+    return {"level": str(top), "share": float(share)}
+
+
 # -- the network ----------------------------------------------------------------------------------
 
 
 def design(evidence: Evidence) -> dict[str, Any]:
-    """Architecture, loss, rule, and what else was tried."""
-    fitted, options = evidence.fitted, evidence.prepared.options
-    model, head, prepared = fitted.model, evidence.head, evidence.prepared
-    classifies = prepared.target.classifies
-    rate: Any = options.learning_rate
-    if rate is None:
-        ours = options.recipe == "realmlp" and options.optimizer is None
-        rate = RATES[classifies] if ours else "the rule's own"
+    """Architecture, loss and rule as they ran, and what else was tried."""
+    fitted, prepared = evidence.fitted, evidence.prepared
+    model, described = fitted.model, fitted.model.describe()
     return {
-        "recipe": options.recipe,
-        "hidden": list(options.chosen("hidden")),
-        "members": options.chosen("members"),
+        "recipe": prepared.options.recipe,
+        **ran.network(described),
         "inputs": {"numbers": len(prepared.encoder.names()), "embedded": prepared.encoder.embedded},
-        "outputs": head.outputs,
-        "output_activation": head.activation,
-        "loss": type(head.loss).__name__,
-        "cost_unit": head.unit,
-        "optimizer": options.chosen("optimizer"),
-        "learning_rate": rate,
-        "batch_size": batch_size(len(evidence.rows["train"]), options),
-        "most_epochs": options.chosen("epochs"),
-        "patience": options.patience,
-        "dropout": options.dropout,
-        "l2": options.l2,
+        "cost_unit": evidence.head.unit,
+        "asked": dict(fitted.trained.asked),
         "parameters": int(sum(model.parameter_counts().values())),
         "summary": summary(model),
-        "options": plain(options.to_json()),
-        "compiled": plain(model.describe()["compile"]),
+        "options": plain(prepared.options.to_json()),
+        "compiled": plain(described["compile"]),
         "trials": None if fitted.search is None else _tried(fitted.search),
     }
 
@@ -234,7 +277,8 @@ def learning(evidence: Evidence) -> dict[str, Any]:
         "epochs": len(trained.history),
         "best_epoch": trained.best_epoch,
         "stopped": evidence.fitted.stopped,
-        "unit": evidence.head.unit + (" + penalty" if evidence.prepared.options.l2 else ""),
+        "unit": evidence.head.unit
+        + (" + penalty" if ran.network(evidence.fitted.model.describe())["l2"] else ""),
         "curves": curves,
     }
 

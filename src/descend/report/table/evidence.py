@@ -12,6 +12,7 @@ from descend.data.sources import Table, unknown_column
 from descend.errors import DescendError
 from descend.report.table.measures import measures, several_targets
 from descend.tables.baselines.side_by_side import Baseline, fit_baselines
+from descend.tables.choosing.refits import Refits, refit
 from descend.tables.heads import Head, Quantiles, Values
 from descend.tables.judging.costs import Costs
 from descend.tables.judging.measures import Measure
@@ -42,6 +43,7 @@ class ReportOptions:
         resamples: of the bootstrap; fewer are drawn where the test part has more than 50,000 rows.
         level: of its intervals.
         most_rows: of the test part for importance, effects and partial dependence.
+        refits: networks trained anew on rows drawn anew, for errors of estimation; 0 for none.
         seed: of everything drawn for the report.
 
     Raises:
@@ -58,6 +60,7 @@ class ReportOptions:
     resamples: int = 1000
     level: float = 0.95
     most_rows: int = 2000
+    refits: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -70,6 +73,10 @@ class ReportOptions:
             raise DescendError(
                 "resamples must be at least 2 and most_rows at least 10, got "
                 f"{self.resamples} and {self.most_rows}"
+            )
+        if self.refits < 0 or self.refits == 1:
+            raise DescendError(
+                f"refits must be 0, or at least 2 so that they can differ; got {self.refits}"
             )
 
     def draws(self, rows: int) -> int:
@@ -122,6 +129,7 @@ class Evidence:
         views: one a target.
         clusters: of the test rows, drawn together by the bootstrap; None where rows are drawn.
         groups: (n,) labels of the test rows, or None.
+        refits: networks trained anew; None if none were asked for.
         used: {raw column that the network uses: its kind}.
     """
 
@@ -133,6 +141,7 @@ class Evidence:
     views: tuple[View, ...]
     clusters: np.ndarray | None
     groups: pd.Series | None
+    refits: Refits | None
     used: dict[str, str]
 
     @property
@@ -293,6 +302,10 @@ def gather(
     if prepared.groups is not None:
         labels = prepared.groups.iloc[split.test].to_numpy()
         clusters = labels if pd.Series(labels).nunique(dropna=False) > 1 else None
+    anew = None
+    if options.refits:
+        tempered = fitted.predictor.calibrated is not None
+        anew = refit(prepared, options.refits, tempered=tempered, seed=options.seed, show=tell)
     tell("fitting baselines")
     return Evidence(
         fitted=fitted,
@@ -303,6 +316,7 @@ def gather(
         views=_views(prepared, rows, predicted, options),
         clusters=clusters,
         groups=groups,
+        refits=anew,
         used=prepared.used,
     )
 

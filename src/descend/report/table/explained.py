@@ -110,9 +110,8 @@ def _blocks(columns: tuple[Column, ...], numbers: int) -> dict[str, tuple[str, .
 
 def _effects(evidence: Evidence, one: Explained, order: list[str]) -> dict[str, Any]:
     """Average marginal effects on one number, of the most important columns."""
-    predictor, frame = evidence.fitted.predictor, evidence.inputs("test").iloc[evidence.some()]
-    frame = frame.reset_index(drop=True)
-    kinds = evidence.used
+    predictor, kinds = evidence.fitted.predictor, evidence.used
+    frame = _read(evidence.inputs("test").iloc[evidence.some()].reset_index(drop=True), kinds)
     judged = [name for name in order[:MOST_EFFECTS] if kinds[name] != "date"]
     dates = [name for name in order[:MOST_EFFECTS] if kinds[name] == "date"]
     rest = frame.drop(columns=judged)
@@ -125,6 +124,13 @@ def _effects(evidence: Evidence, one: Explained, order: list[str]) -> dict[str, 
     def members(changed: pd.DataFrame) -> np.ndarray:
         return one.take(predictor.members(whole(changed))).T
 
+    def refits(changed: pd.DataFrame) -> np.ndarray:
+        assert evidence.refits is not None
+        return one.take(evidence.refits.predict(whole(changed)))
+
+    trained = _read(evidence.inputs("train"), kinds)
+    effects_of = {name: _as_effect(kinds[name], frame[name]) for name in judged}
+    numbers = [name for name in judged if effects_of[name] == "number"]
     weight, clusters, made = evidence.weight("test"), evidence.clusters, predictor.calibrated
     # at a temperature the prediction is no mean of the members
     several = evidence.members.shape[1] > 1 and (made is None or made.temperature is None)
@@ -132,7 +138,9 @@ def _effects(evidence: Evidence, one: Explained, order: list[str]) -> dict[str, 
         lambda changed: one.take(predictor.values(whole(changed))),
         frame[judged],
         predict_members=members if several else None,
-        kinds={name: _as_effect(kinds[name], frame[name]) for name in judged},
+        predict_refits=None if evidence.refits is None else refits,
+        kinds=effects_of,
+        seen={name: (trained[name].min(), trained[name].max()) for name in numbers},
         weights=None if weight is None else weight[evidence.some()],
         clusters=None if clusters is None else clusters[evidence.some()],
         target=one.label,
@@ -145,9 +153,9 @@ def _effects(evidence: Evidence, one: Explained, order: list[str]) -> dict[str, 
 
 
 def _as_effect(kind: str, column: pd.Series) -> str:
-    """A number has a slope, unless it is 0 or 1 only; anything else is compared by level."""
+    """A number, unless it is 0 or 1 only; levels in their order; anything else by level."""
     if kind != "number":
-        return "category"
+        return "ordered" if kind == "ordered" else "category"
     values = pd.to_numeric(column, errors="coerce").dropna()
     return "category" if values.isin((0.0, 1.0)).all() and len(values) else "number"
 
@@ -189,6 +197,9 @@ def _dependence(evidence: Evidence, order: list[str]) -> list[dict[str, Any]]:
                 continue
             said = curve.to_json()
             del said["curves"]
+            nominal = kinds[name] in ("category", "boolean")
+            ends = [int(np.argmin(curve.mean)), int(np.argmax(curve.mean))]
+            said["ends"] = ends if nominal else [0, len(curve.mean) - 1]
             if kinds[name] == "date":
                 said["values"] = [str(v).removesuffix(" 00:00:00") for v in said["values"]]
             curves.append({"of": one.label, "kind": kinds[name], **said})

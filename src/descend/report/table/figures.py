@@ -8,12 +8,12 @@ import numpy as np
 
 from descend.errors import DataError
 from descend.report.table.evidence import Evidence, View
-from descend.tables.calibrated import COVERAGE, LEAST
+from descend.tables.calibrated import COVERAGE, LEAST, Calibrated
 from descend.tables.judging import calibration as calibrated
 from descend.tables.judging.bootstrap import bootstrap, compare
-from descend.tables.judging.conformal import calibrate_intervals
+from descend.tables.judging.conformal import calibrate_intervals, rows_needed
 from descend.tables.judging.costs import choose_threshold, decide
-from descend.tables.judging.coverage import interval_coverage, set_coverage
+from descend.tables.judging.coverage import by_true_class, interval_coverage, set_coverage
 from descend.tables.judging.discrimination import (
     discrimination,
     gains,
@@ -21,6 +21,7 @@ from descend.tables.judging.discrimination import (
     roc_points,
 )
 from descend.tables.judging.plain import plain
+from descend.tables.judging.recalibration import recalibration
 from descend.tables.judging.weighted import (
     effective_rows,
     quantile,
@@ -28,9 +29,12 @@ from descend.tables.judging.weighted import (
     share_interval,
     spread,
 )
+from descend.tables.scores import simplest
 
 PARTS_OF_GAINS = 10
 BINS = 10
+# of the figure of the simplest prediction: a difference that float32 predictions cannot tell from 0
+TELLING = 1e-6
 QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)  # of residuals
 
 
@@ -66,18 +70,32 @@ def _beside(evidence: Evidence, view: View) -> dict[str, Any]:
     network = {
         name: bootstrap(m, y, said, **how).to_json() for name, m in evidence.measures.items()
     }
+    simple, _ = simplest(
+        evidence.task,
+        view.y["train"],
+        len(y),
+        evidence.classes,
+        evidence.levels,
+        evidence.weight("train"),
+    )
+    least = {
+        name: TELLING * abs(m(y, simple, evidence.weight("test")))
+        for name, m in evidence.measures.items()
+    }
     others = []
     for baseline in view.baselines:
         found: dict[str, Any] = {}
         if baseline.test is not None:
             for name, measure in evidence.measures.items():
                 pair = compare(measure, y, said, baseline.test, **how)
+                same = max(abs(pair.difference.low), abs(pair.difference.high)) <= least[name]
                 winner = {"first": "network", "second": "baseline", None: None}[pair.winner]
                 found[name] = {
                     "value": pair.second.to_json(),
                     "difference": pair.difference.to_json(),
                     "network_better": pair.first_better,
-                    "winner": winner,
+                    "same": same,
+                    "winner": None if same else winner,
                 }
         others.append(
             {
@@ -242,6 +260,9 @@ def _probabilities(evidence: Evidence) -> dict[str, Any]:
         "reliability": calibrated.reliability(
             happened, chance, bins=BINS, weights=weight
         ).to_json(),
+        "line": recalibration(
+            happened, chance, weights=weight, clusters=evidence.clusters
+        ).to_json(),
         "brier": calibrated.brier(happened, chance, bins=BINS, weights=weight).to_json(),
         "temperature": None if found is None else found.to_json(),
         "without_temperature": measure(y, evidence.members.mean(axis=1), weight),
@@ -287,6 +308,7 @@ def uncertainty(evidence: Evidence) -> dict[str, Any]:
     if members > 1:
         apart = evidence.members.std(axis=1, ddof=1).reshape(len(evidence.members), -1)
         found["spread"] = float(np.average(apart.mean(axis=1), weights=w))
+    found["refits"] = _refits(evidence)
     if len(evidence.rows["validation"]) < LEAST:
         return {**found, "left_out": f"there are fewer than {LEAST} validation rows"}
     if made is None:
@@ -296,7 +318,8 @@ def uncertainty(evidence: Evidence) -> dict[str, Any]:
         inside = made.sets.sets(evidence.predicted["test"])
         covered = set_coverage(evidence.y("test"), inside, groups=evidence.groups, weights=w)
         stated = {"method": made.sets.method, "stated": made.coverage}
-        return {**found, "kind": "sets", **stated, **covered.to_json()}
+        by_class = _by_class(evidence, made)
+        return {**found, "kind": "sets", **stated, **covered.to_json(), "by_class": by_class}
     assert made.intervals is not None
     lower, upper = made.bounds(evidence.head, evidence.members)
     covered_by = interval_coverage(
@@ -310,6 +333,48 @@ def uncertainty(evidence: Evidence) -> dict[str, Any]:
         **covered_by.to_json(),
     }
     return {**found, "kind": "intervals", "targets": [one]}
+
+
+def _by_class(evidence: Evidence, made: Calibrated) -> dict[str, Any]:
+    """Coverage among the test rows of each true class, of both kinds of sets."""
+    assert made.sets is not None
+    y, p, w = evidence.y("test"), evidence.predicted["test"], evidence.weight("test")
+    kinds = {"sets": made.sets, "class_sets": made.class_sets}
+    found: dict[str, Any] = {}
+    for name, sets in kinds.items():
+        if sets is not None:
+            parts = by_true_class(y, sets.sets(p), evidence.classes, weights=w).parts
+            found[name] = [part.to_json() for part in parts]
+    if made.class_sets is not None:
+        found["margins"] = [
+            {
+                "class": label,
+                "rows": margin.rows,
+                "promised": margin.promised,
+                "in_every_set": not np.isfinite(margin.quantile),
+            }
+            for label, margin in zip(evidence.classes, made.class_sets.margins[1:], strict=True)
+        ]
+        found["needed"] = rows_needed(made.coverage)
+    return found
+
+
+def _refits(evidence: Evidence) -> dict[str, Any] | None:
+    """The main figure of each network that was trained anew, on the same test rows."""
+    if evidence.refits is None:
+        return None
+    name, measure = evidence.main
+    predictions = evidence.refits.predict_encoded(evidence.prepared.x.rows(evidence.rows["test"]))
+    values = [measure(evidence.y("test"), p, evidence.weight("test")) for p in predictions]
+    return {
+        "count": len(values),
+        "figure": name,
+        "values": values,
+        "mean": float(np.mean(values)),
+        "sd": float(np.std(values, ddof=1)),
+        "least": min(values),
+        "most": max(values),
+    }
 
 
 def _intervals(evidence: Evidence, view: View) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def explanation(d: Mapping[str, Any]) -> str:
         picture(
             pictures.importance_bars(d),
             f"Bars of permutation importance with intervals. Most important: {first}.",
-            "Permutation importance; lines are bootstrap intervals over rows.",
+            "Permutation importance; lines are bootstrap intervals over test rows of this one "
+            "network.",
         ),
         table("Permutation importance", head, rows),
         more(len(d["importance"]), MOST_ROWS, "columns"),
@@ -43,16 +44,18 @@ def explanation(d: Mapping[str, Any]) -> str:
                 pictures.dependence_curves(d["dependence"]),
                 f"Mean prediction over values of {names}, a panel each; the ends are in the table.",
                 "Mean prediction when the column is set to a value in every row; shaded or "
-                "barred: 95% interval of the mean. Rows that do not exist may be among them.",
+                "barred: 95% of draws of the rows, for this one network. Rows that do not exist "
+                "may be among them.",
             )
         )
         rows = [
             [o["column"], o["of"], cell(o["values"][i]), said(o["mean"][i])]
             for o in d["dependence"]
-            for i in (0, -1)
+            for i in o["ends"]
         ]
         head = ["column", "prediction", "at", "mean prediction"]
-        parts.append(table("Ends of the curves", head, rows, words=2))
+        caption = "Ends of the curves; of levels without an order, the two that differ most"
+        parts.append(table(caption, head, rows, words=2))
     return "".join(parts)
 
 
@@ -60,37 +63,80 @@ def _effects(d: Mapping[str, Any]) -> str:
     title = subheading(f"Average marginal effects on {d['of']}")
     if "effects" not in d:
         return title + paragraph(f"Not shown: {d['left_out']}.")
-    told = (
-        "By how much the prediction changes, on average over rows, with a unit of a number, or "
-        f"from the base level to another. Intervals: {d['drawn']}."
-    )
+    shown = d["effects"][:MOST_EFFECTS]
+    percents = f"{d['confidence']:.0%}"
+    head = ["effect of", "change", "effect", f"spread over {d['drawn']}", f"{percents} of draws"]
+    names = ("spread", "spread_low", "spread_high")
+    if d["refits"]:
+        head[3:] = ["estimation error", f"{percents} interval"]
+        names = ("error", "low", "high")
+    head.append("rows")
     rows = [
         [
             e["name"],
-            f"{e['level']} against {e['base']}" if e["level"] is not None else "a unit more",
+            _change(e, d["of"]),
             said(e["estimate"]),
-            said(e["error"]),
-            f"{said(e['low'])} to {said(e['high'])}",
+            said(e[names[0]]),
+            f"{said(e[names[1]])} to {said(e[names[2]])}",
             said(e["rows"]),
         ]
-        for e in d["effects"][:MOST_EFFECTS]
+        for e in shown
     ]
-    head = [
-        "effect of",
-        "change",
-        "effect",
-        "standard error",
-        f"{d['confidence']:.0%} interval",
-        "rows",
-    ]
+    curved = [[e["name"], *_views(e)] for e in shown if e["curved"]]
     left = [f"{name}: {why}" for name, why in d["left_out"].items()]
+    views = ["column", "mean change of a step", "the step", "slope", "rows of the step"]
     return (
         title
-        + paragraph(told)
+        + paragraph(_how(d))
         + (table(f"Effects on {d['of']}", head, rows, words=2) if rows else "")
         + more(len(d["effects"]), MOST_EFFECTS, "effects")
+        + (
+            paragraph(
+                "Where the prediction bends, a step and the slope tell different things, both here "
+                "as a change for a unit of the column; look at the curves:"
+            )
+            + table("Steps and slopes that differ", views, curved)
+            if curved
+            else ""
+        )
         + (paragraph("Without an effect:") + listing(left) if left else "")
     )
+
+
+def _how(d: Mapping[str, Any]) -> str:
+    told = (
+        "By how much the prediction changes, on average over test rows: with one more of a whole "
+        "number or the next level of an order (over the rows where that is within what training "
+        "saw), along the slope of other numbers (the mean derivative), or from the base level to "
+        "another. "
+    )
+    if d["refits"]:
+        units = "rows" if d["clusters"] is None else "groups"
+        return told + (
+            f"Estimation error: over {d['refits']} networks, each trained anew from another seed "
+            f"on {units} drawn with replacement from those of training, and over draws of the test "
+            f"{units}. Interval: effect -+ t({d['refits'] - 1}) errors."
+        )
+    return told + (
+        f"The spread is over draws of the test {d['drawn']} of this one network. It is no standard "
+        "error: it says nothing of how the effect would differ with another sample or seed, which "
+        "may be many times as much. `descend report --refits 20` trains networks anew for that."
+    )
+
+
+def _change(e: Mapping[str, Any], of: str) -> str:
+    return {
+        "unit": "1 more",
+        "slope": f"slope: {of} a unit of {e['column']}",
+        "level up": "one level up",
+        "level": f"{e['level']} against {e['base']}",
+    }[e["kind"]]
+
+
+def _views(e: Mapping[str, Any]) -> list[str]:
+    if e["kind"] == "unit":
+        return [said(e["estimate"]), "1", said(e["other"]), said(e["rows"])]
+    return [said(e["other"]), "1 sd", said(e["estimate"]), "-"]
 
 
 def _ablation(d: Mapping[str, Any]) -> str:

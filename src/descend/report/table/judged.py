@@ -88,7 +88,8 @@ def _boosting(evidence: Evidence, found: Mapping[str, Any]) -> tuple[Check, Chec
             other = next((o for o in target["others"] if o["name"] == name), None)
             if other is not None and not other["failed"]:
                 figure = other["figures"][found["main"]]
-                pairs.append((other, figure["difference"]))
+                none = {"estimate": 0.0, "low": 0.0, "high": 0.0}
+                pairs.append((other, none if figure["same"] else figure["difference"]))
                 break
     if not pairs:
         return (
@@ -151,7 +152,7 @@ def limitations(evidence: Evidence, found: Mapping[str, Any], failed: Sequence[C
     lines.append(
         f"All figures are of one split and one training (seed {prepared.options.seed}). Intervals "
         f"say what another test of {rows:,} such rows would have shown, not what another training "
-        "would have."
+        "would have; only estimation errors of effects (--refits) do that."
     )
     lines.append(
         "Importance, effects and curves describe what the network learned. They are no causal "
@@ -220,11 +221,12 @@ def first_sentences(found: Mapping[str, Any]) -> list[str]:
             "baseline": "the baseline is better",
             None: "the difference may be chance",
         }[pair["winner"]]
+        word = "no difference" if pair["same"] else verdict
         apart = pair["difference"]
         lines.append(
             f"Best baseline: {best['words']}, {said(pair['value']['estimate'])}; network minus "
             f"baseline {said(apart['estimate'])} ({end(apart['low'])} to {end(apart['high'])}): "
-            f"{verdict}."
+            f"{word}."
         )
     every = [*found["data"]["checks"], *found["checks"]]
     count = {s: sum(c["status"] == s for c in every) for s in ("passed", "failed", "not run")}

@@ -14,7 +14,7 @@ from descend.report.page import (
     subheading,
     table,
 )
-from descend.report.table import pictures
+from descend.report.table import pictures, ran
 from descend.report.table.evidence import PARTS
 from descend.report.table.insight import explanation, groups, stability
 from descend.report.table.results import calibration, discrimination, uncertainty
@@ -111,6 +111,7 @@ def _data(d: Mapping[str, Any]) -> str:
         ),
         preformatted(d["formula"], "formula") if d["formula"] else "",
         _target(d["target"]),
+        _moved(d["moved"]),
         _inputs(d["inputs"]),
     ]
     if d["dropped"]:
@@ -136,9 +137,18 @@ def _target(rows: Sequence[Mapping[str, Any]]) -> str:
     return table("The target", head, cells, words=2)
 
 
+def _moved(found: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [one["of"], *(said(one[n]) for n in ("train", "test", "difference", "error"))]
+        for one in found[:MOST_ROWS]
+    ]
+    head = ["of the target", "training", "test", "test less training", "its standard error"]
+    return table("The target in the test and in training (rows taken as independent)", head, rows)
+
+
 def _inputs(rows: Sequence[Mapping[str, Any]]) -> str:
     labels = any(r["label"] for r in rows)
-    head = ["column", *["what it holds"] * labels, "kind", "levels"]
+    head = ["column", *["what it holds"] * labels, "kind", "levels", "training", "test"]
     head += [*(f"missing, {p}" for p in PARTS), "unreadable", "unknown level"]
     cells = [
         [
@@ -146,36 +156,48 @@ def _inputs(rows: Sequence[Mapping[str, Any]]) -> str:
             *[r["label"]] * labels,
             r["kind"],
             said(r["levels"]),
+            *(_held(r["holds"][part]) for part in ("train", "test")),
             *(percent(r["missing"][p]) for p in PARTS),
             said(r["unreadable"]),
             said(r["unseen"]),
         ]
         for r in rows[:MOST_ROWS]
     ]
-    caption = f"Inputs ({len(rows):,} columns)"
+    caption = f"Inputs ({len(rows):,} columns): mean (standard deviation), or the commonest level"
     return table(caption, head, cells, words=2 + labels) + more(len(rows), MOST_ROWS, "columns")
+
+
+def _held(one: Mapping[str, Any]) -> str:
+    if "mean" in one:
+        return f"{said(one['mean'])} ({said(one['sd'])})"
+    if "level" in one:
+        return f"{one['level']} ({percent(one['share'])})"
+    return "-"  # a date's first and last are in the JSON
 
 
 def _design(d: Mapping[str, Any]) -> str:
     embedded = len(d["inputs"]["embedded"])
     inputs = f"{d['inputs']['numbers']:,} numbers" + (f", {embedded} embeddings" * bool(embedded))
-    rate = d["learning_rate"]
+    asked, epochs = d["asked"], d["asked"].get("epochs")
     pairs = [
         ("recipe", d["recipe"]),
         ("inputs of the network", inputs),
-        ("hidden layers", " x ".join(map(str, d["hidden"])) or "none: a linear model"),
+        ("hidden layers", _hidden(d)),
         ("members that share weights", d["members"]),
         ("parameters", said(d["parameters"])),
         ("output", f"{d['outputs']} by {d['output_activation']}"),
-        ("loss", f"{d['loss']} ({d['cost_unit']})"),
-        ("update rule", d["optimizer"]),
-        ("learning rate", rate if isinstance(rate, str) else said(rate)),
-        ("rows an update", said(d["batch_size"]) if d["batch_size"] else "all"),
-        ("epochs at most", d["most_epochs"]),
-        ("patience", d["patience"] or "the recipe's"),
-        ("dropout", said(d["dropout"])),
-        ("L2 penalty", said(d["l2"])),
+        ("loss", f"{ran.loss(d['compiled'])} ({d['cost_unit']})"),
+        *ran.rule(d["compiled"]),
+        ("dropout", cell(d["dropout"])),
+        ("L2 penalty", cell(d["l2"])),
     ]
+    if asked:
+        none = asked["patience"] >= epochs
+        pairs += [
+            ("rows an update", said(asked["batch_size"]) if asked["batch_size"] else "all"),
+            ("epochs at most", epochs),
+            ("patience", "none: on to the last epoch" if none else f"{asked['patience']} epochs"),
+        ]
     parts = [
         _pairs("Network and training", pairs),
         preformatted(d["summary"], "layers of the network"),
@@ -192,6 +214,11 @@ def _design(d: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
+def _hidden(d: Mapping[str, Any]) -> str:
+    units = " x ".join(map(str, d["hidden"]))
+    return f"{units}, {d['activation']}" if units else "none: a linear model"
+
+
 # -- beside baselines, learning -------------------------------------------------------------------
 
 
@@ -202,7 +229,9 @@ def _baselines(d: Mapping[str, Any]) -> str:
             f"All were fitted on the training rows and judged on the same test rows{weighted}. In "
             f"brackets: {d['level']:.0%} bootstrap intervals over {d['resamples']:,} draws of "
             f"{d['drawn']}, of both predictors on the same draws. Where the interval of the "
-            "difference leaves out 0, one of them is better."
+            "difference leaves out 0, one of them is better on such rows. The models stay as "
+            "they were fitted: the intervals say what other test rows would have shown, not what "
+            "another training would."
         )
     ]
     for target in d["targets"]:
@@ -228,7 +257,7 @@ def _differences(target: Mapping[str, Any], better: Mapping[str, str], several: 
         [
             other["words"],
             name,
-            verdict[one["winner"]],
+            "no difference" if one["same"] else verdict[one["winner"]],
             interval(one["difference"]),
             percent(one["network_better"]),
         ]

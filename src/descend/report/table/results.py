@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from descend.report.page import paragraph, picture, subheading, table
+from descend.report.page import listing, paragraph, picture, subheading, table
 from descend.report.table import pictures
 from descend.report.table.words import chance, interval, percent, said
 
@@ -178,7 +178,7 @@ def calibration(d: Mapping[str, Any]) -> str:
         )
     if d["kind"] == "means":
         return "".join(_means(one) for one in d["targets"])
-    r, b, t = d["reliability"], d["brier"], d["temperature"]
+    r, b, t, line = d["reliability"], d["brier"], d["temperature"], d["line"]
     rows = [
         [
             f"{chance(r['lower'][i])} to {chance(r['upper'][i])}",
@@ -198,6 +198,10 @@ def calibration(d: Mapping[str, Any]) -> str:
         ["its resolution (more is better)", said(b["resolution"])],
         ["its uncertainty (of the target)", said(b["uncertainty"])],
         ["Brier skill", said(b["skill"])],
+        ["mean probability", chance(line["predicted"])],
+        ["share of the event", chance(line["observed"])],
+        ["calibration intercept (0 is best)", _with_error(line, "intercept")],
+        ["calibration slope (1 is best)", _with_error(line, "slope")],
         ["log-loss", said(d["log_loss"])],
         ["log-loss without the temperature", said(d["without_temperature"])],
     ]
@@ -216,7 +220,18 @@ def calibration(d: Mapping[str, Any]) -> str:
         + picture(pictures.reliability_curve(d), alt, "Observed against predicted; rows a bin.")
         + table("Reliability", head, rows)
         + table("Figures of calibration", ["figure", "value"], figures)
+        + paragraph(
+            "Intercept: how much more common the event is than its probabilities say, in log-odds. "
+            "Slope: below 1 the probabilities are too extreme, above 1 too cautious. In brackets: "
+            "standard errors over the test rows, for this one network."
+        )
     )
+
+
+def _with_error(d: Mapping[str, Any], name: str) -> str:
+    if d[name] is None:
+        return "- (the test cannot tell)"
+    return f"{said(d[name])} ({said(d[f'{name}_error'])})"
 
 
 def _means(d: Mapping[str, Any]) -> str:
@@ -224,7 +239,7 @@ def _means(d: Mapping[str, Any]) -> str:
         [str(i + 1), said(b["rows"]), said(b["predicted"]), said(b["observed"]), said(b["error"])]
         for i, b in enumerate(d["bins"])
     ]
-    head = ["part", "rows", "mean predicted", "mean true", "standard error"]
+    head = ["part", "rows", "mean predicted", "mean true", "error of the mean true, over rows"]
     alt = f"Mean true {d['target']} against mean prediction in tenths; the bins are in the table."
     return (
         subheading(d["target"])
@@ -244,6 +259,13 @@ def uncertainty(d: Mapping[str, Any]) -> str:
         spread = (
             f"Mean standard deviation over the {d['members']} members of the network: "
             f"{said(d['spread'])}. Members share weights; it understates what is unknown."
+        )
+    if d["refits"]:
+        r = d["refits"]
+        spread += (
+            f" {r['count']} networks trained anew on rows drawn anew have, on the same test rows, "
+            f"a {r['figure']} of {said(r['mean'])} on average, {said(r['least'])} to "
+            f"{said(r['most'])}, standard deviation {said(r['sd'])}."
         )
     if "left_out" in d:
         return paragraph(spread) + paragraph(f"No intervals: {d['left_out']}.")
@@ -275,4 +297,36 @@ def _covered(d: Mapping[str, Any], kind: str, rows: int) -> str:
             row += [percent(part["empty"]), percent(part["single"])]
         cells.append(row)
     head = ["rows of", "rows", f"covered (stated: {stated})", *sizes]
-    return paragraph(told) + table("Coverage on the test rows", head, cells)
+    found = paragraph(told) + table("Coverage on the test rows", head, cells)
+    return found + (_by_class(d["by_class"], stated) if kind == "sets" else "")
+
+
+def _by_class(d: Mapping[str, Any], stated: str) -> str:
+    """Coverage by true class, of the sets and of those made class by class."""
+    kinds = [name for name in ("sets", "class_sets") if name in d]
+    rows = []
+    for i, part in enumerate(d["sets"][1:], 1):
+        row = [part["group"], said(part["rows"])]
+        for name in kinds:
+            one = d[name][i]
+            row += [interval({**one, "estimate": one["share"]}), said(one["size"])]
+        rows.append(row)
+    head = ["true class", "rows", "covered", "mean classes"]
+    head += ["by class: covered", "by class: mean classes"] * (len(kinds) - 1)
+    told = (
+        f"The {stated} hold on average over all rows; a rare class may be left out of nearly every "
+        "set. Sets made class by class (descend predict --intervals-by class) state it among the "
+        "rows of each true class, and are larger for that."
+    )
+    few = [
+        f"{m['class']}: {m['rows']:,} validation rows, {d['needed']} of equal weight are needed. "
+        f"The class is in every set; sets that may leave it out could promise {m['promised']:.0%} "
+        "at most."
+        for m in d.get("margins", ())
+        if m["in_every_set"]
+    ]
+    return (
+        paragraph(told)
+        + table("Coverage by true class on the test rows", head, rows)
+        + (paragraph("Classes with too few rows to calibrate:") + listing(few) if few else "")
+    )

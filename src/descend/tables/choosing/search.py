@@ -167,14 +167,16 @@ def search(
     else:
         prepared = prepare_table(source, options or FitOptions())
     began = time.perf_counter()
-    epochs = prepared.options.chosen("epochs")  # also where the trials' recipes differ
     drawn = draw_trials(prepared.options, trials, space, seed)
-    asked = [replace(prepared.options, **settings, epochs=epochs) for settings in drawn]
+    asked = [replace(prepared.options, **settings) for settings in drawn]
     groups = _groups(prepared, asked)
-    ends = _rounds(epochs) if method == "halving" else [epochs]
+    shares = SHARES if method == "halving" else SHARES[-1:]
     going, figures = set(range(trials)), np.full(trials, np.nan)
-    for end in ends:
+    # few epochs: rounds that end at the same epochs are one
+    rounds = {tuple(group.end(share) for group in groups): share for share in shares}
+    for share in rounds.values():
         for number, group in enumerate(groups, 1):
+            end = group.end(share)
             if _train(group, end, going):
                 figures[group.numbers] = group.figures()
             if show is not None:
@@ -187,10 +189,10 @@ def search(
                 break
         if any(group.rounds.interrupted for group in groups):
             break
-        if end != ends[-1]:
+        if share < 1:
             going = _better_half(going, figures)
             for group in groups:
-                group.leave(going, epochs - end)
+                group.leave(going, group.end(1.0) - group.end(share))
     found = {n: _trial(group, n, figures, going, drawn) for group in groups for n in group.numbers}
     told = tuple(found[n] for n in range(trials))
     ranked = [t for t in told if not math.isnan(t.figure) and t.number in going]
@@ -233,6 +235,10 @@ class Group:
         """Its trials that would train on."""
         return [self.numbers[i] for i in self.rounds.training if self.numbers[i] in among]
 
+    def end(self, share: float) -> int:
+        """The epoch up to which a share of its recipe's epochs goes."""
+        return max(1, math.ceil(share * self.options.chosen("epochs")))
+
     def leave(self, going: set[int], epochs: int) -> None:
         """Leave the others behind; `epochs` are still to come."""
         others = [i for i, number in enumerate(self.numbers) if number not in going]
@@ -254,14 +260,14 @@ def _groups(prepared: Prepared, asked: Sequence[FitOptions]) -> list[Group]:
         plain = replace(options, learning_rate=None, l2=0.0, dropout=0.0)
         # dropout is a layer: without it a network draws its weights, and costs, as `fit` would
         shape = tuple(repr(plain.chosen(f.name)) for f in fields(NetworkOptions))
-        places.setdefault((*shape, options.dropout > 0), []).append(number)
+        places.setdefault((*shape, options.chosen("dropout") > 0), []).append(number)
     groups = []
     for numbers in places.values():
         trials = [asked[n] for n in numbers]
         shared = replace(
             trials[0],
             learning_rate=None,
-            dropout=max(t.dropout for t in trials),
+            dropout=max(t.chosen("dropout") for t in trials),
             l2=max(t.l2 for t in trials),
         )
         seen = _encoded(prepared, shared)
@@ -276,7 +282,7 @@ def _numbers(trial: FitOptions, shared: FitOptions) -> dict[str, Any]:
     if trial.learning_rate is not None:
         found["learning_rate"] = trial.learning_rate
     if shared.dropout and trial.chosen("hidden"):
-        found["rate"] = trial.dropout
+        found["rate"] = trial.chosen("dropout")
     if shared.l2:
         found["l2"] = trial.l2
     return found
@@ -298,10 +304,6 @@ def _train(group: Group, end: int, going: set[int]) -> bool:
         return False
     group.rounds.run(end)
     return True
-
-
-def _rounds(epochs: int) -> list[int]:
-    return sorted({max(1, math.ceil(share * epochs)) for share in SHARES})
 
 
 def _better_half(going: set[int], figures: np.ndarray) -> set[int]:

@@ -30,7 +30,6 @@ def rounds_of(
     assert head is not None
     train, validation = prepared.part(split.train), prepared.part(split.validation)
     size = batch_size(len(train.y), options)
-    epochs = options.chosen("epochs")
     model = model or network(prepared.encoder, head, options)
     if model._task is None:  # compiled once, so that its programs serve again
         compile_for(model, head, options, len(train.y))
@@ -42,7 +41,7 @@ def rounds_of(
         train.y,
         validation_data=checked if validation.weight is None else (*checked, validation.weight),
         batch_size=size,
-        patience=options.patience or (20 if options.recipe == "mlp" else epochs),
+        patience=options.waits,
         sample_weight=train.weight,
         seed=options.seed,
     )

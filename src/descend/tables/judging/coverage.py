@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,22 @@ def set_coverage(y: Any, sets: Any, *, groups: Any = None, weights: Any = None) 
     y = class_numbers("y", y, sets.shape[1], len(sets))
     sizes = sets.sum(axis=1).astype(float)
     return _coverage(sets[np.arange(len(y)), y], sizes, sizes, groups, weights)
+
+
+def by_true_class(y: Any, sets: Any, classes: Sequence[str], *, weights: Any = None) -> Coverage:
+    """How often the sets held the class, among the rows of each true class, in their order.
+
+    Args:
+        y, sets, weights: as in `set_coverage`.
+        classes: names of the k classes; those without a row are left out.
+
+    Raises:
+        DataError: shapes that do not fit.
+    """
+    names = np.asarray(classes, object)[class_numbers("y", y, len(classes))]
+    every = set_coverage(y, sets, groups=names, weights=weights).parts
+    parts = {part.group: part for part in every}
+    return Coverage((every[0], *(parts[name] for name in classes if name in parts)))
 
 
 def _coverage(

@@ -1,15 +1,22 @@
 """Average marginal effects: how much a prediction changes, on average, with each column.
 
-What an economist reads off a regression table, for any function that predicts. Weights of a deep
-network have no meaning by themselves and get no p-values; an effect has an interval, from drawing
-rows and, of an ensemble, members anew. It describes the network: it is causal only where the
-research design makes it so.
+What an economist reads off a regression table, for any function that predicts. It describes the
+network: it is causal only where the research design makes it so. Weights of a deep network have no
+meaning by themselves and get no p-values. Two numbers say how sure an effect is, and they answer
+different questions:
 
-Source: Bartus (2005), Stata's `margins, dydx(*)`, statsmodels' `get_margeff`.
+    spread   over draws of the rows that the average is taken over, with this one network
+    error    of estimation: over networks that were each trained anew, on rows drawn anew
+             (`descend.tables.choosing.refits`), and the spread over rows. Only this one says how
+             far the effect would lie elsewhere with another sample; it may be ten times the spread.
+
+Source: Bartus (2005), Stata's `margins, dydx(*)`, statsmodels' `get_margeff`; the bootstrap of
+estimates: Efron and Tibshirani (1993).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,18 +26,15 @@ import numpy as np
 from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.bootstrap import Draws, interval
-from descend.tables.judging.plain import Figures, share, vector
-from descend.tables.judging.weighted import frequent_levels, row_weights
+from descend.tables.judging.changes import KINDS, Asked, Change, changes, unfit
+from descend.tables.judging.plain import Figures, share
+from descend.tables.judging.weighted import row_weights
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ("number", "category")
-# name of an effect, level, base, changes (members, n)
-_Change = tuple[str, str | None, str | None, np.ndarray]
 # Large enough that float32 predictions keep their digits, small enough for a derivative.
 STEP = 0.01
-MOST_LEVELS = 30
 
 
 @dataclass(frozen=True)
@@ -40,22 +44,44 @@ class Effect(Figures):
     Attributes:
         name: "column", or "column[level]".
         column: its name.
-        level, base: of a category; None of a number.
-        estimate: change of the prediction a unit of the column, or from base to level.
-        error: standard deviation over the bootstrap.
-        low, high: percentile interval.
-        rows: where the column is known.
+        kind: "unit" (one more of a whole number), "slope" (the mean derivative, a unit of the
+            column), "level up" (the next level of an ordered column), "level" (against the base).
+        level, base: of a category; None of the others.
+        estimate: the mean change of the prediction.
+        other: of a number, the other view of it, also a unit of the column: beside "unit" the
+            slope, beside "slope" the mean change of a standard deviation more; else NaN.
+        spread: standard deviation over draws of rows (and members) of this one network;
+            spread_low, spread_high: the percentile interval of these draws.
+        error: of estimation, over networks trained anew; low, high: its interval. NaN where none
+            were trained.
+        rows: that the average is taken over: with "unit" and "level up" those where the step stays
+            inside what was seen.
     """
 
     name: str
     column: str
+    kind: str
     level: str | None
     base: str | None
     estimate: float
+    other: float
+    spread: float
+    spread_low: float
+    spread_high: float
     error: float
     low: float
     high: float
     rows: int
+
+    @property
+    def curved(self) -> bool:
+        """Whether the two views differ in sign, or by more than half of the larger one."""
+        a, b = self.estimate, self.other
+        return not math.isnan(b) and (a * b < 0 or abs(a - b) > 0.5 * max(abs(a), abs(b)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain JSON, and whether its two views differ."""
+        return {**super().to_json(), "curved": self.curved}
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,7 @@ class MarginalEffects(Figures):
         rows, members: that were drawn from; members is 1 without an ensemble.
         clusters: drawn as one; None where rows were.
         resamples: how often.
+        refits: networks trained anew that the errors stand on; 0 without.
         left_out: columns without an effect, and why.
         statistics: shown below a table, by maketables' keys ("r2", ...).
     """
@@ -80,6 +107,7 @@ class MarginalEffects(Figures):
     members: int
     clusters: int | None
     resamples: int
+    refits: int
     left_out: Mapping[str, str] = field(default_factory=dict)
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
@@ -91,7 +119,7 @@ class MarginalEffects(Figures):
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:
-        """Effects as maketables wants them; t and p are not defined and stay empty."""
+        """Effects as maketables wants them; errors only of refits, t and p stay empty."""
         import pandas as pd
 
         percent = f"{100 * self.confidence:g}"
@@ -109,7 +137,7 @@ class MarginalEffects(Figures):
 
     def __maketables_stat__(self, key: str) -> Any:
         """A figure below the table: "N", "se_type", or one of `statistics`; None if unknown."""
-        own = {"N": self.rows, "se_type": self.drawn}
+        own = {"N": self.rows, "se_type": self.estimated}
         return self.statistics.get(key, own.get(key))
 
     @property
@@ -118,7 +146,7 @@ class MarginalEffects(Figures):
 
     @property
     def __maketables_vcov_info__(self) -> dict[str, Any]:
-        return {"vcov_type": self.drawn, "clustervar": None}
+        return {"vcov_type": self.estimated, "clustervar": None}
 
     @property
     def __maketables_default_stat_keys__(self) -> list[str]:
@@ -126,9 +154,14 @@ class MarginalEffects(Figures):
 
     @property
     def drawn(self) -> str:
-        """What the bootstrap drew, in words."""
+        """What the spread was drawn over, in words."""
         units = "rows" if self.clusters is None else "clusters"
-        return f"bootstrap over {units}" + (" and members" if self.members > 1 else "")
+        return f"{units} and members" if self.members > 1 else units
+
+    @property
+    def estimated(self) -> str:
+        """What the errors stand on, in words."""
+        return f"{self.refits} networks trained anew" if self.refits else "none: one network"
 
 
 @aligned("frame", "weights", "clusters")
@@ -137,11 +170,13 @@ def average_marginal_effects(
     frame: pd.DataFrame,
     *,
     predict_members: Callable[[pd.DataFrame], Any] | None = None,
+    predict_refits: Callable[[pd.DataFrame], Any] | None = None,
     columns: Sequence[str] | None = None,
     kinds: Mapping[str, str] | None = None,
     base: Mapping[str, Any] | None = None,
     steps: Mapping[str, float] | None = None,
     step: float = STEP,
+    seen: Mapping[str, tuple[float, float]] | None = None,
     weights: Any = None,
     clusters: Any = None,
     target: str = "y",
@@ -150,33 +185,45 @@ def average_marginal_effects(
     resamples: int = 1000,
     seed: int = 0,
 ) -> MarginalEffects:
-    """Average marginal effects with bootstrap intervals.
+    """Average marginal effects, and how sure they are.
 
-        number      1/n sum_i [f(x_i + h) - f(x_i - h)] / 2h,   h = step * sd(x)
-        category    1/n sum_i [f(level) - f(base)]
+        whole number  mean of f(x_i + 1) - f(x_i) over the rows where x_i + 1 was seen
+        number        mean of [f(x_i + h) - f(x_i - h)] / 2h,   h = step * sd(x): the slope
+        ordered       mean of f(next level) - f(level) over the rows that have a next one
+        category      mean of f(level) - f(base)
+
+    A whole number whose unit is less than a hundredth of its standard deviation (an income in
+    euros) has a slope.
+
+        error^2 = variance over refits of the effect + variance over draws of rows
+        interval = estimate -+ t(refits - 1) error
 
     Args:
         predict: frame -> (n,), one number a row: a value, or the probability of a class.
         frame: rows the average is taken over, all columns that `predict` needs.
         predict_members: frame -> (members, n): the members of an ensemble, whose mean is the
-            prediction; they are drawn as well.
+            prediction; they are drawn as well for the spread.
+        predict_refits: frame -> (refits, n): networks that were each trained anew on rows drawn
+            anew; without them there is no error of estimation.
         columns: to judge; None for all.
-        kinds: {column: "number" or "category"} where the guess is wrong: numbers are numbers,
-            unless they are only 0 and 1; truth values, text and categories are categories.
+        kinds: {column: "number", "ordered" or "category"} where the guess is wrong: numbers are
+            numbers, unless they are only 0 and 1; truth values, text and categories are categories.
+            Levels of an ordered column go by its categorical type, or by the alphabet.
         base: {column: level} to compare with; else the most frequent, of truth values False, of
             0 and 1 the 0.
-        steps: {column: h} in the column's units.
+        steps: {column: h} of a slope in the column's units.
         step: h in standard deviations.
+        seen: {column: (least, largest)} that the network was trained on; else those of the frame.
         weights: (n,) of the rows.
         clusters: (n,) labels; rows of one label are drawn together.
         target: what is predicted, for a table's head.
         statistics: figures for below a table.
         confidence: of the intervals.
-        resamples, seed: of the bootstrap.
+        resamples, seed: of the draws of rows.
 
     Raises:
         DataError: a column without values or with one, asked for by name; a prediction of another
-            shape.
+            shape; a single refit.
         DescendError: a column, kind or level that is not known.
     """
     share("confidence", confidence)
@@ -188,175 +235,109 @@ def average_marginal_effects(
         if kind not in KINDS:
             raise unknown("kind", kind, KINDS)
     frame = frame.reset_index(drop=True)
-    asked = _Asked(predict, predict_members)
+    asked = Asked(predict, predict_members, predict_refits)
     draws = Draws(len(frame), clusters=clusters, weights=weights, resamples=resamples, seed=seed)
-    members: np.ndarray | None = None
-    effects, left_out = [], {}
+    w = row_weights(weights, len(frame))
+    effects: list[Effect] = []
+    left_out: dict[str, str] = {}
+    members = refits = 0
     for column in frame.columns if columns is None else columns:
-        why = _unfit(frame[column], kinds.get(column))
+        why = unfit(frame[column], kinds.get(column))
         if why:
             if columns is not None:
                 raise DataError(f"the column {column!r} has no effect: {why}")
             left_out[str(column)] = why
             continue
-        known = frame[column].notna().to_numpy(bool)
-        if _is_number(frame[column], kinds.get(column)):
-            change, known = _slope(asked, frame, column, steps.get(column), step)
-            changes: list[_Change] = [(str(column), None, None, change)]
-        else:
-            changes = _contrasts(asked, frame, column, base, row_weights(weights, len(frame)))
-        for name, level, against, change in changes:
-            if members is None:
-                members = _member_counts(len(change), resamples, seed)
-            found = _averaged(change, known, draws, members, confidence)
-            effects.append(Effect(name, str(column), level, against, *found, int(known.sum())))
+        for change in changes(
+            asked,
+            frame,
+            column,
+            kind=kinds.get(column),
+            base=base.get(column),
+            width=steps.get(column),
+            step=step,
+            seen=(seen or {}).get(str(column)),
+            weights=w,
+        ):
+            effects.append(_effect(change, draws, confidence))
+            members, refits = len(change.values), len(change.refits)
     return MarginalEffects(
         effects=tuple(effects),
         target=target,
         confidence=confidence,
         rows=len(frame),
-        members=1 if members is None else members.shape[1],
+        members=max(members, 1),
         clusters=None if clusters is None else draws.units,
         resamples=resamples,
+        refits=refits,
         left_out=left_out,
         statistics=dict(statistics or {}),
     )
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """The predictions of a frame, (members, n)."""
-
-    predict: Callable[[pd.DataFrame], Any]
-    predict_members: Callable[[pd.DataFrame], Any] | None
-
-    def __call__(self, frame: pd.DataFrame) -> np.ndarray:
-        if self.predict_members is None:
-            return vector("what `predict` gave", self.predict(frame), len(frame))[None]
-        found = np.asarray(self.predict_members(frame), np.float64)
-        if found.ndim != 2 or found.shape[1] != len(frame) or not np.isfinite(found).all():
-            raise DataError(
-                "what `predict_members` gave: expected finite numbers of shape (members, "
-                f"{len(frame)}), got {found.shape}"
-            )
-        return found
-
-
-def _number(column: pd.Series) -> np.ndarray:
-    import pandas as pd
-
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _is_number(column: pd.Series, kind: str | None) -> bool:
-    from pandas.api import types
-
-    if kind is not None:
-        return kind == "number"
-    if types.is_bool_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
-        return False
-    return not np.isin(_number(column.dropna()), (0.0, 1.0)).all()
-
-
-def _unfit(column: pd.Series, kind: str | None) -> str | None:
-    """Why a column has no effect; None if it has."""
-    from pandas.api import types
-
-    known = column.dropna()
-    if known.empty:
-        return "it has no values"
-    if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
-        return "it holds dates"
-    if _is_number(column, kind):
-        values = _number(column)
-        if np.nanmin(values, initial=np.inf) >= np.nanmax(values, initial=-np.inf):
-            return "it has one value or none that is a number"
-        return None
-    levels = known.nunique()
-    if levels < 2:
-        return "it has one value"
-    if levels > MOST_LEVELS:
-        return f"it has {levels} levels, more than {MOST_LEVELS}"
-    return None
-
-
-def _with(frame: pd.DataFrame, column: Any, values: Any) -> pd.DataFrame:
-    changed = frame.copy()
-    changed[column] = values
-    return changed
-
-
-def _slope(
-    asked: _Asked, frame: pd.DataFrame, column: Any, own_step: float | None, step: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences (members, n), and which rows have a number."""
-    x = _number(frame[column])
-    known = np.isfinite(x)
-    h = step * x[known].std() if own_step is None else own_step
-    if not h > 0:
-        raise DataError(f"the step of the column {column!r} must be above 0, got {h!r}")
-    above, below = (asked(_with(frame, column, x + d)) for d in (h, -h))
-    # of what was added after rounding, not of h
-    return (above - below) / np.where(known, (x + h) - (x - h), 1.0), known
-
-
-def _contrasts(
-    asked: _Asked,
-    frame: pd.DataFrame,
-    column: Any,
-    base: Mapping[Any, Any],
-    weights: np.ndarray,
-) -> list[_Change]:
-    """(name, level, base, differences (members, n)) of each level but the base."""
-    import pandas as pd
-
-    given = frame[column]
-    known = given.notna().to_numpy(bool)
-    levels = frequent_levels(given[known], weights[known])
-    truth = set(levels) <= {0, 1}  # False and True as well
-    against = base.get(column, min(levels) if truth else levels[0])
-    if against not in levels:
-        raise unknown(f"level of {column!r}", against, map(str, levels))
-
-    def at(level: Any) -> np.ndarray:
-        same = pd.Series([level] * len(frame), dtype=given.dtype)
-        return asked(_with(frame, column, same))
-
-    start = at(against)
-    if not truth:
-        in_order = isinstance(given.dtype, pd.CategoricalDtype) and given.dtype.ordered
-        levels = [v for v in given.cat.categories if v in levels] if in_order else levels
-    found: list[_Change] = []
-    for level in levels:
-        if level != against:
-            name = str(column) if truth else f"{column}[{level}]"
-            found.append((name, str(level), str(against), at(level) - start))
-    return found
-
-
-def _member_counts(members: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each member is drawn, as shares (resamples, members)."""
-    if members == 1:
-        return np.ones((resamples, 1))
-    # its own seed: the draws of rows must not go with those of members
-    drawn = Draws(members, resamples=resamples, seed=seed + 1)
-    return np.concatenate(list(drawn)) / members
-
-
-def _averaged(
-    change: np.ndarray, known: np.ndarray, draws: Draws, members: np.ndarray, confidence: float
-) -> tuple[float, float, float, float]:
-    """Estimate, error, low and high of an average over rows and members."""
-    change = np.where(known, change, 0.0)
-
-    def by_member(weights: np.ndarray) -> np.ndarray:
-        total = (weights @ known)[:, None]
-        empty = np.full((len(weights), len(change)), np.nan)
-        return np.divide(weights @ change.T, total, out=empty, where=total > 0)
+def _effect(change: Change, draws: Draws, confidence: float) -> Effect:
+    """The average over rows and members, its spread, its error."""
+    by_member = _averages(change.values, change.rows)
 
     def mean(weights: np.ndarray) -> np.ndarray:
         return by_member(weights).mean(axis=1)
 
-    values = (draws.values(by_member) * members).sum(axis=1)
-    found = interval("effect", mean, draws, level=confidence, values=values)
-    return found.estimate, found.error, found.low, found.high
+    each = draws.values(by_member)
+    found = interval(
+        "effect",
+        mean,
+        draws,
+        level=confidence,
+        values=(each * _member_shares(each.shape[1], draws)).sum(axis=1),
+    )
+    error = low = high = math.nan
+    if len(change.refits):
+        from scipy.stats import t
+
+        anew = _averages(change.refits, change.rows)(draws.all)[0]
+        over_rows = each.mean(axis=1)
+        variance = np.var(anew, ddof=1) + np.var(over_rows[np.isfinite(over_rows)], ddof=1)
+        error = float(np.sqrt(variance))
+        half = float(t.ppf((1 + confidence) / 2, len(anew) - 1)) * error
+        low, high = found.estimate - half, found.estimate + half
+    other = math.nan
+    if change.other is not None:
+        values, rows = change.other
+        other = float(_averages(values, rows)(draws.all)[0].mean())
+    return Effect(
+        name=change.name,
+        column=change.column,
+        kind=change.kind,
+        level=change.level,
+        base=change.base,
+        estimate=found.estimate,
+        other=other,
+        spread=found.error,
+        spread_low=found.low,
+        spread_high=found.high,
+        error=error,
+        low=low,
+        high=high,
+        rows=int(change.rows.sum()),
+    )
+
+
+def _averages(values: np.ndarray, rows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Weights (resamples, n) -> weighted means (resamples, members) of values (members, n)."""
+    values = np.where(rows, values, 0.0)
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        total = (weights @ rows)[:, None]
+        empty = np.full((len(weights), len(values)), np.nan)
+        return np.divide(weights @ values.T, total, out=empty, where=total > 0)
+
+    return of
+
+
+def _member_shares(members: int, draws: Draws) -> np.ndarray:
+    """How often each member is drawn, as shares (resamples, members)."""
+    if members == 1:
+        return np.ones((draws.resamples, 1))
+    # its own seed: the draws of rows must not go with those of members
+    drawn = Draws(members, resamples=draws.resamples, seed=draws.seed + 1)
+    return np.concatenate(list(drawn)) / members

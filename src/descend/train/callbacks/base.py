@@ -193,6 +193,26 @@ def introduce(callbacks: Sequence[Any], model: Any, **params: Any) -> None:
     call_all(callbacks, "set_model", model)
 
 
+def shown_as(verbose: Any) -> int:
+    """0, 1 or 2, of what `verbose=` was given; raises DescendError."""
+    shown = 1 if verbose == "auto" else verbose
+    if not isinstance(shown, (bool, int)) or int(shown) not in (0, 1, 2):
+        raise DescendError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
+    return int(shown)
+
+
+def runs_in(frequency: Any) -> Callable[[int], bool]:
+    """Whether an epoch (from 0) is one of `validation_freq`: every k-th, or numbers from 1."""
+    if isinstance(frequency, int) and not isinstance(frequency, bool) and frequency >= 1:
+        return lambda epoch: (epoch + 1) % frequency == 0
+    if isinstance(frequency, (list, tuple, set, range)):
+        chosen = {int(number) for number in frequency}
+        return lambda epoch: epoch + 1 in chosen
+    raise DescendError(
+        f"validation_freq must be a whole number >= 1 or a list of epochs, got {frequency!r}"
+    )
+
+
 def watched(run: Run, logs: dict[str, Any], monitor: str, owner: str) -> Any:
     """The monitored quantity as an array; None in an epoch without validation (validation_freq).
 

@@ -26,6 +26,7 @@ _RULES: dict[str, tuple[str, dict[str, str]]] = {
         {"initial_accumulator_value": "initial_accumulator", "epsilon": "epsilon"},
     ),
 }
+_EVERY_RULES = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 _NO_EFFECT = {"name", "ema_momentum", "ema_overwrite_frequency", "learning_rate"}
 # options of losses and metrics, at the values that ours compute with
 _USUAL = {
@@ -71,6 +72,7 @@ def _rule(described: Any) -> Any:
         raise _Lost(f"the optimizer {name!r} is not carried over")
     ours, options = _RULES[name]
     values = {mine: config.pop(theirs) for theirs, mine in options.items() if theirs in config}
+    values |= {n: config.pop(n) for n in _EVERY_RULES if config.get(n) is not None}
     rate = config.get("learning_rate")
     if not isinstance(rate, (int, float)):
         raise _Lost("its learning rate is a schedule")
@@ -97,7 +99,8 @@ def _loss(described: Any) -> Any:
     name = losses.ALIASES.get(name, name)
     if name not in losses.BY_NAME:
         raise _Lost(f"the loss {described['class_name']!r} is not carried over")
-    known = {f.name for f in dataclasses.fields(losses.BY_NAME[name])}
+    cls: Any = losses.BY_NAME[name]
+    known = {f.name for f in dataclasses.fields(cls)}
     for option, value in options.items():
         if option not in known:
             raise _Lost(f"the option {option}={value!r} of {name!r} is not carried over")

@@ -39,6 +39,9 @@ class Metric:
     larger_is_better: bool | None = None  # for callbacks with mode="auto"
     saved: Any = None  # by which `get` finds it again; None for code of the user's
     _given: tuple[tuple, dict[str, Any]]
+    _variables: list[Any]
+    _total: Any
+    _weight: Any
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         """Remember the arguments, by which a saved model makes the metric again."""

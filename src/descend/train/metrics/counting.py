@@ -146,8 +146,9 @@ class Precision(Counting):
             y, prediction = (_column(a, self.class_id, self.name) for a in (y, prediction))
         return confusion(y, prediction, self.thresholds, self.kinds)
 
-    def value(self, hits, others):
+    def value(self, *counts):
         """The ratio."""
+        hits, others = counts
         return ratio(hits, hits + others)
 
 

@@ -77,6 +77,9 @@ class Variable:
     def __float__(self) -> float:
         return float(self.value)
 
+    def __neg__(self) -> jax.Array:
+        return -self.value
+
     def __getitem__(self, index: Any) -> jax.Array:
         return self.value[index]
 
@@ -90,7 +93,6 @@ for _name in ("add", "sub", "mul", "truediv", "pow", "lt", "le", "gt", "ge"):
     setattr(Variable, f"__{_name}__", lambda a, b, f=_of: f(a.value, _plain(b)))
     if _name in ("add", "sub", "mul", "truediv", "pow"):
         setattr(Variable, f"__r{_name}__", lambda a, b, f=_of: f(b, a.value))
-Variable.__neg__ = lambda a: -a.value  # type: ignore[attr-defined]
 
 
 class KerasMetric(Metric):

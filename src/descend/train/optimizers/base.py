@@ -106,11 +106,13 @@ class Optimizer(metaclass=Arguments):
     def clipped(self, grads: Any) -> Any:
         """The gradient, cut or shortened as the rule says."""
         if self.clipvalue is not None:
-            return jax.tree.map(lambda g: jnp.clip(g, -self.clipvalue, self.clipvalue), grads)
+            most = self.clipvalue
+            return jax.tree.map(lambda g: jnp.clip(g, -most, most), grads)
         if self.clipnorm is not None:
             return jax.tree.map(lambda g: _shortened(g, jnp.linalg.norm(g), self.clipnorm), grads)
         if self.global_clipnorm is not None:
-            length = optax.global_norm(grads)
+            squares = [jnp.sum(jnp.square(g)) for g in jax.tree.leaves(grads)]
+            length = jnp.sqrt(sum(squares))
             return jax.tree.map(lambda g: _shortened(g, length, self.global_clipnorm), grads)
         return grads
 
@@ -183,8 +185,8 @@ _BOUNDS = (
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 
 
-def _shortened(g: jax.Array, length: jax.Array, longest: float | None) -> jax.Array:
-    return g * (longest / jnp.maximum(length, longest))  # type: ignore[arg-type]
+def _shortened(g: jax.Array, length: jax.Array, longest: Any) -> jax.Array:
+    return g * (longest / jnp.maximum(length, longest))
 
 
 def _require(owner: Any, name: str, value: Any, low: float, high: float | None) -> None:

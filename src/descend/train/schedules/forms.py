@@ -158,7 +158,8 @@ class PolynomialDecay(Scaled):
 
     def factor(self, step):
         """eta_t / eta."""
-        end, last = self.end_learning_rate / self.learning_rate, self.decay_steps
+        end: Any = self.end_learning_rate / self.learning_rate
+        last: Any = self.decay_steps
         if self.cycle:
             last = last * jnp.maximum(jnp.ceil(step / last), 1)
         else:
@@ -267,7 +268,7 @@ class PiecewiseConstantDecay(Schedule):
 
     def with_base(self, rate):
         """All rates in proportion."""
-        return dataclasses.replace(self, values=[v * rate / self.base for v in self.values])
+        return dataclasses.replace(self, values=tuple(v * rate / self.base for v in self.values))
 
     def factor(self, step):
         """The step's rate as a share of the largest."""

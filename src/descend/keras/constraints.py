@@ -1,0 +1,5 @@
+"""Keras's `constraints` by their names; docs/keras.md says which are the same."""
+
+from descend.keras.face import face
+
+__getattr__, __dir__, __all__ = face(__name__, "constraints")

@@ -1,0 +1,1 @@
+"""Keras's `preprocessing`, as far as it is here."""

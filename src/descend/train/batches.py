@@ -1,0 +1,200 @@
+"""Iterables of batches as training data: generators, loaders, data sets.
+
+    fit(loader, epochs=3)                     anything that can be read again, epoch by epoch
+    fit(generator(), steps_per_epoch=100)     a Python generator, which may be endless
+
+Each batch is (x, y) or (x, y, sample_weight) and makes one update. Batches of one shape are run
+many at a time as one compiled program, while the next ones are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from numbers import Number
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from descend.errors import DataError
+from descend.train.feeds import Stream
+
+BYTES = 64 * 2**20  # of batches run together
+
+
+class PyDataset:
+    """Base of a data set made of batches, as in Keras: write `__len__` and `__getitem__(i)`.
+
+    `on_epoch_end()` is called after each epoch. Batches are read in their order, in one thread; the
+    arguments have no effect.
+    """
+
+    def __init__(
+        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
+    ):
+        self.workers = workers
+
+    def __getitem__(self, index: int) -> Any:
+        """Batch number `index`."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        raise NotImplementedError
+
+    def on_epoch_end(self) -> None:
+        """After each epoch."""
+
+
+class Piece(NamedTuple):
+    """Batches of one shape, joined: (x, y, ...) with rows first, and the rows of one batch."""
+
+    parts: tuple[Any, ...]
+    size: int
+
+
+def is_batches(x: Any) -> bool:
+    """Whether x is an iterable of batches, and not an array, a frame, or a list or dict of them."""
+    if x is None or isinstance(x, (Stream, Mapping, list, tuple, str, bytes, Number, type)):
+        return False
+    if any(hasattr(x, name) for name in ("__array__", "columns", "to_numpy", "dtype")):
+        return False
+    return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+
+
+class Batches(Stream):
+    """A feed of somebody's batches.
+
+    Args:
+        source: see `is_batches`.
+        steps: batches an epoch; an epoch goes on where the last one ended, and begins anew when the
+            source does. None: all there are.
+        where: for messages.
+    """
+
+    def __init__(self, source: Any, steps: int | None = None, where: str = "training data"):
+        if steps is not None and (
+            isinstance(steps, bool) or not isinstance(steps, int) or steps < 1
+        ):
+            raise DataError(f"{where}: the steps must be a whole number >= 1, got {steps!r}")
+        self.source, self.steps, self.where = source, steps, where
+        self._going: Iterator[Any] | None = None  # where the next epoch goes on
+
+    @property
+    def once(self) -> bool:
+        """Whether the source is used up by reading it."""
+        return hasattr(self.source, "__next__")
+
+    def require_again(self, epochs: int) -> None:
+        """Raise DataError where a generator would have to be read more than once."""
+        if self.once and self.steps is None and epochs > 1:
+            raise DataError(
+                f"{self.where}: a generator can be read once, and {epochs} epochs are asked for. "
+                "Give steps_per_epoch, or an object that can be read again: a list of batches "
+                "behind __len__ and __getitem__ (descend.keras.utils.PyDataset), a DataLoader"
+            )
+
+    def require_end(self) -> None:
+        """Raise DataError where a generator might have no end."""
+        if self.once and self.steps is None:
+            raise DataError(
+                f"{self.where}: a generator may have no end; say how many batches are read "
+                "(validation_steps of fit, steps of evaluate and predict)"
+            )
+
+    def _cut(self) -> Iterator[Any]:
+        waiting: list[tuple[Any, ...]] = []
+        form: Any = None
+        size = held = 0
+        for item in self._epoch():
+            batch = _parts(item, self.where)
+            leaves, structure = jax.tree.flatten(batch)
+            sizes = {len(leaf) if leaf.ndim else 0 for leaf in leaves}
+            if len(sizes) != 1 or sizes == {0}:
+                raise DataError(
+                    f"{self.where}: a batch's arrays have {sorted(sizes)} rows; they must all have "
+                    "the same number, at least one"
+                )
+            now = (structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+            if waiting and (now != form or held >= BYTES):
+                yield Piece(_joined(waiting), size)
+                waiting, held = [], 0
+            form, size = now, sizes.pop()
+            waiting.append(batch)
+            held += sum(leaf.nbytes for leaf in leaves)
+        if waiting:
+            yield Piece(_joined(waiting), size)
+
+    def _epoch(self) -> Iterator[Any]:
+        """The batches of one epoch."""
+        if self.steps is None:
+            yield from self._pass()
+        else:
+            left = self.steps
+            while left:
+                anew = self._going is None
+                if self._going is None:
+                    self._going = self._pass()
+                taken = 0
+                for item in islice(self._going, left):
+                    taken += 1
+                    yield item
+                left -= taken
+                if left:
+                    self._going = None
+                    if self.once or (anew and not taken):
+                        raise DataError(
+                            f"{self.where}: the batches ended, {left} short of the {self.steps} "
+                            "that an epoch takes"
+                        )
+
+    def _pass(self) -> Iterator[Any]:
+        source = self.source
+        if hasattr(source, "__len__") and hasattr(source, "__getitem__"):
+            yield from (source[i] for i in range(len(source)))
+        else:
+            yield from source
+        if hasattr(source, "on_epoch_end"):
+            source.on_epoch_end()
+
+
+def _parts(item: Any, where: str) -> tuple[Any, ...]:
+    """A batch as a tuple of arrays, or of tuples and dicts of arrays."""
+    parts = tuple(item) if isinstance(item, (tuple, list)) else (item,)
+    if not 1 <= len(parts) <= 3:
+        raise DataError(
+            f"{where}: a batch must be (x, y) or (x, y, sample_weight), got {len(parts)} parts"
+        )
+    return tuple(_arrays(part) for part in parts if part is not None)
+
+
+def _arrays(part: Any) -> Any:
+    if isinstance(part, Mapping):
+        return {name: np.asarray(value) for name, value in part.items()}
+    if isinstance(part, (tuple, list)) and len(part) and np.ndim(part[0]):
+        return tuple(np.asarray(value) for value in part)
+    return np.asarray(part)
+
+
+def _joined(batches: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *batches)
+
+
+def joined(source: Any, steps: int | None, where: str) -> tuple[Any, ...]:
+    """All batches as one (x, y, ...), held in memory.
+
+    Raises:
+        DataError: no batch; an endless source without steps; batches of different shapes.
+    """
+    feed = Batches(source, steps, where)
+    feed.require_end()
+    pieces = [piece.parts for piece in feed.read()]
+    if not pieces:
+        raise DataError(f"{where}: there is no batch")
+    try:
+        return _joined(pieces)
+    except ValueError:
+        raise DataError(
+            f"{where}: the batches have rows of different shapes; pad them to one shape"
+        ) from None

@@ -1,0 +1,119 @@
+"""Economies at an edge of their box: where the box holds them, and where a limit of theirs does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from descend.economies import expectations
+from descend.economies.accuracy import Judge, Measure, Size
+from descend.economies.dynamic_programming import time_iteration
+from descend.economies.models.growth import StochasticGrowth
+from descend.economies.models.savings import IncomeFluctuation
+from descend.economies.outputs import Share
+from descend.economies.points import Ground
+from descend.economies.solver import solve
+
+SMALL = Size(paths=40, burn=300, periods=25, thin=4, box=64, stressed=40, stability=300)
+STILL = {"updates": 0, "polish": None, "hidden": (), "size": SMALL, "verbose": 0}
+
+
+@dataclass(frozen=True)
+class Hoards(StochasticGrowth):
+    """Consumes too little: capital runs to the end of the box and is clipped there."""
+
+    def policies(self):
+        return {"consumed": Share(start=0.6 * self.steady()[1])}
+
+
+@dataclass(frozen=True)
+class HoardsElsewhere(Hoards):
+    """The same, clipped to numbers of its own."""
+
+    def transition(self, now, policy, shock):
+        k = self.resources(now) - self.consumption(now, policy)
+        return {"k": jnp.clip(k, 26.6, 49.4)}
+
+    def states(self):
+        return {"k": (26.6, 49.4)}
+
+
+@pytest.mark.parametrize("cls", [Hoards, HoardsElsewhere])
+def test_a_clipped_state_hides_no_wrong_policy(cls):
+    """Its residual is |(beta R)^(-1/sigma) - 1|, a quarter of a per cent: below the aim."""
+    solution = solve(cls(), aim=1e-2, seeds=2, **STILL)
+    economy = cls()
+    k = economy.states()["k"][1]
+    gross = economy.alpha * k ** (economy.alpha - 1) + 1 - economy.delta
+    residual = abs((economy.beta * gross) ** (-1 / economy.sigma) - 1)
+    assert solution.accuracy.figure("ergodic mean") == pytest.approx(
+        residual, rel=0.1
+    )  # z moves R a little
+    assert solution.accuracy.set_back == 0
+    assert solution.accuracy.stable  # all paths come together, at the edge
+    verdict = solution.verdict
+    assert not verdict.solved
+    assert solution.status.startswith(
+        "NOT solved: 100.0% of the periods at the edge of the box (k, upper)"
+    )
+    assert "aim met" not in solution.status + "\n".join(solution.log)
+    assert [s.reached for s in solution.seeds] == [False, False]
+    assert any("0 of 2 seeds reached the aim" in line for line in solution.log)
+    assert solution.accuracy.edges["k, upper"]["box"] == (1 if cls is Hoards else 0)
+
+
+# -- limits that are the economy's own -----------------------------------------------------------
+
+
+class Iterated:
+    """The policy of time iteration in a network's place: linear between a thousand points."""
+
+    def __init__(self, economy: IncomeFluctuation, points: int = 1000):
+        low, high = economy.states()["a"]
+        a = np.linspace(low, high, points)
+        found = time_iteration(economy, points=500)
+        one = lambda z: found.policy({"a": a, "z": np.full(points, z)})["wanted"]
+        self.wanted = jnp.asarray([one(z) for z in range(economy.positions)])
+        self.points = jnp.linspace(-1, 1, points)
+        self.scale = economy.policies()["wanted"].scale
+
+    def apply(self, params, state, features):
+        """Raw numbers (1, 1) from features (1, 1 + positions)."""
+        curve = features[0, 1:] @ self.wanted
+        wanted = jnp.interp(features[0, 0], self.points, curve) / self.scale
+        raw = jnp.log(jnp.expm1(wanted)) - jnp.log(jnp.e - 1)  # Positive, the other way round
+        return raw[None, None], state
+
+
+@dataclass(frozen=True)
+class Unstated(IncomeFluctuation):
+    """A borrowing limit that the statement does not tell."""
+
+    def constraints(self, now, policy, E):
+        return {}
+
+
+def judged(economy):
+    """The accuracy of the exact policy."""
+    ground = Ground(economy)
+    judge = Judge(ground, Iterated(economy), expectations.rule("gauss-hermite:3", 0))
+    return Measure(judge, SMALL, "exact", 0)({}, {}, {"ergodic mean": 2e-3})
+
+
+@pytest.mark.parametrize(
+    ("economy", "share"),
+    [(IncomeFluctuation(beta=0.85), 1.0), (Unstated(beta=0.95), 0.4)],
+    ids=["stated", "unstated"],
+)
+def test_a_borrowing_limit_alarms_nobody(x64, economy, share):
+    """The exact policy sits at its limit, always or often; stated, or only inside the formulas."""
+    accuracy = judged(economy)
+    found = accuracy.edges["a, lower"]
+    assert found["share"] == pytest.approx(share, abs=0.15)
+    assert found["box"] == 0
+    assert found["constraint"] == (found["share"] if type(economy) is IncomeFluctuation else 0)
+    assert accuracy.verdict.solved, accuracy.status
+    assert ("an edge no stated constraint explains" in accuracy.status) is (share < 1)
