@@ -41,7 +41,7 @@ class StopAfterThirdWave(EarlyStopping):
         super().__init__("val_loss", patience=epochs)
         self.rise, self.end = third_wave(epochs)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare, remember; at the end of the wave decide."""
         super().on_epoch_end(epoch, logs)
         best = int(self.best_epoch) + 1
