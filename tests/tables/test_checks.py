@@ -3,12 +3,15 @@
 import json
 import math
 
-import numpy as np
 import pytest
 
 from descend.errors import DescendError
+from descend.tables.checks import calibrated, leakage, parts
 from descend.tables.checks import of_network as checks
-from descend.tables.checks.verdicts import Check, to_frame
+from descend.tables.checks import too_good as too_good_module
+from descend.tables.checks.calibrated import calibration
+from descend.tables.checks.too_good import too_good
+from descend.tables.checks.verdicts import Check, Kind, to_frame
 
 # function, arguments, level, failed
 CASES = [
@@ -18,7 +21,11 @@ CASES = [
     (checks.overfit, (0.5, 0.4, 1.0), "issue", False),
     (checks.underfit, (0.995, 1.0), "issue", True),
     (checks.underfit, (0.98, 1.0), "issue", False),
-    (checks.beats_trivial, (0.9, 1.0), "issue", False),
+    (checks.overfit, (0.30, 0.45, 1.0, 0.07), "issue", True),
+    (checks.overfit, (0.30, 0.45, 1.0, 0.08), "issue", False),
+    (checks.beats_trivial, (0.9, 1.0), "tip", False),
+    (checks.beats_trivial, (0.9, 1.0, 0.05), "tip", False),
+    (checks.beats_trivial, (0.9, 1.0, 0.06), "tip", True),
     (checks.beats_trivial, (1.0, 1.0), "issue", True),
     (checks.beats_trivial, (math.inf, 1.0), "issue", True),
     (checks.weaker_than_boosting, (0.1, (0.01, 0.2)), "issue", True),
@@ -33,13 +40,11 @@ CASES = [
     (checks.imbalance, ({"a": 49, "b": 48, "c": 3},), "tip", True),
     (checks.golden_feature, ({"a": 0.9, "b": 0.1, "c": -0.5},), "tip", True),
     (checks.golden_feature, ({"a": 0.7, "b": 0.3},), "tip", False),
-    (checks.calibration, (0.06, 10_000), "issue", True),
-    (checks.calibration, (0.04, 10_000), "issue", False),
-    (checks.calibration, (0.20, 100), "issue", False),
-    (checks.calibration, (0.26, 100), "issue", True),
-    (checks.drift, ({"a": 0.05, "b": 0.01},), "tip", False),
-    (checks.drift, ({"a": 0.15, "b": 0.01},), "tip", True),
-    (checks.drift, ({"a": 0.15, "b": 0.30},), "issue", True),
+    (checks.golden_feature, ({"a": 0.9, "b": 0.1}, {"a": -0.1, "b": 0.0}), "tip", False),
+    (checks.golden_feature, ({"a": 0.9, "b": 0.1}, {"a": 0.1, "b": 0.0}), "tip", True),
+    (checks.drift, ({"a": (0.05, 0.001), "b": (0.01, 1.0)},), "tip", False),
+    (checks.drift, ({"a": (0.15, 0.01), "b": (0.30, 0.02)},), "tip", True),
+    (checks.drift, ({"a": (0.15, 0.001), "b": (0.30, 0.001)}, "by time"), "issue", True),
     (checks.small_test, (99,), "tip", True),
     (checks.small_test, (100, None), "tip", False),
     (checks.small_test, (1000, 19), "tip", True),
@@ -49,9 +54,12 @@ CASES = [
     (checks.ended, (200, 200, 199), "tip", True),
     (checks.ended, (200, 200, 100), "tip", False),
     (checks.ended, (120, 200, 119), "tip", False),
-    (checks.coverage, (880, 1000, 0.9), "issue", True),
-    (checks.coverage, (882, 1000, 0.9), "issue", False),
+    (checks.ended, (64, 64, 63, False), "tip", True),
+    (checks.coverage, (880, 1000, 0.9), "issue", True),  # P(B(1000, .9) <= 880) = .022
+    (checks.coverage, (882, 1000, 0.9), "issue", False),  # .035
     (checks.coverage, (990, 1000, 0.9), "issue", False),
+    (checks.coverage, (880, 1000, 0.9, 1000), "issue", False),
+    (checks.coverage, (860, 1000, 0.9, 1000), "issue", True),
     (checks.opened_once, (1,), "issue", False),
     (checks.opened_once, (2,), "issue", True),
 ]
@@ -80,12 +88,14 @@ MISSING = [
     (checks.imbalance, (None,)),
     (checks.golden_feature, ({"a": -1.0, "b": -2.0},)),
     (checks.golden_feature, (None,)),
-    (checks.calibration, (None, 100)),
-    (checks.drift, ({"a": float("nan")},)),
+    (calibration, (None, None)),
+    (checks.drift, ({"a": (float("nan"), 1.0)},)),
     (checks.small_test, (None,)),
     (checks.seed_dispersion, ([0.3], 1.0)),
     (checks.ended, (10, None, 5)),
+    (checks.ended, (64, 64, 63, True)),
     (checks.coverage, (None, 10, 0.9)),
+    (too_good, (0.1, None)),
     (checks.opened_once, (None,)),
 ]
 
@@ -99,22 +109,10 @@ def test_what_is_not_known_is_not_run(check, given):
 
 
 def test_codes_are_unique():
-    kinds = [v for v in vars(checks).values() if isinstance(v, checks.Kind)]
-    assert len({k.code for k in kinds}) == len(kinds) == 14
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_perfect_probabilities_are_rarely_called_miscalibrated(seed):
-    """The chance error that the check allows is above the error of true probabilities."""
-    rng = np.random.default_rng(seed)
-    failed = 0
-    for _ in range(200):
-        p = rng.random(150)
-        y = rng.random(150) < p
-        places = np.minimum((p * 10).astype(int), 9)
-        error = sum(abs(y[places == b].sum() - p[places == b].sum()) for b in range(10)) / len(p)
-        failed += checks.calibration(float(error), 150).failed
-    assert failed <= 2
+    modules = (checks, calibrated, leakage, parts, too_good_module)
+    kinds = [v for m in modules for v in vars(m).values() if isinstance(v, Kind)]
+    codes = sorted(k.code for k in kinds)
+    assert codes == [f"D{i:03}" for i in range(1, 16)] + [f"L{i:03}" for i in range(1, 10)]
 
 
 def test_failed_issues_come_first():

@@ -11,7 +11,7 @@ from descend.data.sources import load
 from descend.data.splits import split_rows
 from descend.errors import DataError
 from descend.tables.baselines.raw_columns import PlainColumns
-from descend.tables.checks import leakage
+from descend.tables.checks import leakage, parts
 from descend.tables.checks.of_data import check_data
 from descend.tables.checks.runs import runs_z
 
@@ -64,11 +64,22 @@ def test_repeated_rows_are_counted(seed):
     assert "1 of 80 validation rows" in found.words
 
 
-def test_a_survey_of_few_answers_is_only_a_tip():
+def test_units_of_a_survey_that_look_alike_are_no_repeated_rows():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.integers(0, 3, (300, 3)), columns=list("abc"))
-    found = repeated(frame, np.zeros(300), split(300))
+    frame = pd.DataFrame(rng.integers(0, 6, (300, 3)), columns=list("abc"))
+    rows = train, _, test = split(300)
+    found = repeated(frame, np.zeros(300), rows)
+    assert found.status == "passed"
+    assert "among the training rows" in found.words
+    copied = frame.copy()
+    copied.iloc[test] = frame.iloc[train[: len(test)]].to_numpy()
+    found = repeated(copied, np.zeros(300), rows)
     assert (found.status, found.level) == ("failed", "tip")
+    # a measured target decides
+    value = rng.normal(size=300)
+    assert repeated(frame, value, rows).status == "passed"
+    value[test] = value[train[: len(test)]]
+    assert repeated(copied, value, rows).level == "issue"
 
 
 # -- nearly alone --------------------------------------------------------------------------------
@@ -142,13 +153,17 @@ def test_identifiers_of_each_kind():
     frame, _, _ = table()
     assert leakage.identifiers(frame).status == "passed"
     rng = np.random.default_rng(0)
-    text_id = frame.assign(name=[f"n{i}" for i in rng.permutation(400)])
+    text_id = frame.assign(name=[f"n{i}" for i in rng.permutation(400)])  # asked for with --kind
     found = leakage.identifiers(text_id)
     assert (found.status, found.level) == ("failed", "tip")
     rising = frame.assign(account=np.cumsum(rng.integers(1, 9, 400)))
     found = leakage.identifiers(rising)
     assert (found.status, found.level) == ("failed", "issue")
     assert "'account'" in found.words
+    day = pd.date_range("2020-01-01", periods=400, freq="h")
+    assert leakage.identifiers(frame.assign(day=day)).level == "tip"
+    assert leakage.identifiers(frame.assign(day=day[rng.permutation(400)])).status == "passed"
+    assert leakage.identifiers(frame.assign(day=day), time="day").status == "passed"
     shuffled = rng.permutation(400) + 1000
     assert leakage.identifiers(frame.assign(customer_id=shuffled)).failed
     assert not leakage.identifiers(frame.assign(balance=shuffled)).failed
@@ -175,8 +190,12 @@ def test_columns_unknown_at_prediction():
     found = check(frame, known_later=["owner", "not there"])
     assert (found.status, found.level) == ("failed", "issue")
     assert "'owner': said to be known only later" in found.words
-    found = check(frame.assign(Default_Date=1.0))
-    assert (found.status, found.level) == ("failed", "tip")
+    for name in ("Default_Date", "DefaultDate", "daysindefault", "in default"):
+        found = check(frame.assign(**{name: 1.0}))
+        assert (found.status, found.level) == ("failed", "tip")
+    for target, column in (("use", "house"), ("rat", "operator"), ("rice", "a pricelist")):
+        told = frame.assign(**{column: 1.0})
+        assert not leakage.unknown_at_prediction(told, label, target, classifies=True).failed
     found = check(frame.assign(recovered=amount))
     assert (found.status, found.level) == ("failed", "issue")
     assert "'recovered': missing exactly" in found.words
@@ -213,17 +232,17 @@ def test_runs_of_many_values_are_standard_normal_under_shuffling():
 
 def test_sorted_files():
     _, value, label = table()
-    assert leakage.sorted_by_target(value, classifies=False).status == "passed"
-    assert leakage.sorted_by_target(label, classifies=True).status == "passed"
+    assert parts.sorted_by_target(value, classifies=False).status == "passed"
+    assert parts.sorted_by_target(label, classifies=True).status == "passed"
     iris = load("iris").frame["species"].astype("category").cat.codes.to_numpy()
-    found = leakage.sorted_by_target(iris, classifies=True)
+    found = parts.sorted_by_target(iris, classifies=True)
     assert (found.status, found.level) == ("failed", "tip")
     assert "sorted by the target, or nearly" in found.words
     walk = np.cumsum(np.random.default_rng(0).normal(size=400))
-    found = leakage.sorted_by_target(walk, classifies=False, at_random=False)
+    found = parts.sorted_by_target(walk, classifies=False, at_random=False)
     assert (found.status, found.level) == ("failed", "issue")
-    assert leakage.sorted_by_target(np.sort(value), classifies=False).failed
-    assert leakage.sorted_by_target(np.zeros(400), classifies=False).status == "not run"
+    assert parts.sorted_by_target(np.sort(value), classifies=False).failed
+    assert parts.sorted_by_target(np.zeros(400), classifies=False).status == "not run"
 
 
 # -- groups --------------------------------------------------------------------------------------
@@ -240,7 +259,7 @@ def test_groups_in_two_parts(classifies):
 
     def check(s, g=groups):
         later = np.concatenate([s.validation, s.test])
-        return leakage.groups_in_parts(g, y, s.train, later, classifies=classifies)
+        return parts.groups_in_parts(g, y, s.train, later, classifies=classifies)
 
     assert check(whole).status == "passed"
     found = check(at_random)
@@ -258,7 +277,7 @@ def test_groups_in_two_parts(classifies):
 def test_parts_drawn_at_random_cannot_be_told_apart(seed):
     frame, _, _ = table(600, seed)
     train, _, test = split(600, seed)
-    assert leakage.told_apart(frame.iloc[train], frame.iloc[test], seed=seed).status == "passed"
+    assert parts.told_apart(frame.iloc[train], frame.iloc[test], seed=seed).status == "passed"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -266,13 +285,13 @@ def test_a_column_that_runs_on_gives_the_part_away(seed):
     frame, _, _ = table(600, seed)
     frame["quarter"] = np.arange(600) // 20
     by_time = split_rows(600, time=frame["quarter"])
-    found = leakage.told_apart(
+    found = parts.told_apart(
         frame.iloc[by_time.train], frame.iloc[by_time.test], at_random=False, seed=seed
     )
     assert (found.status, found.level) == ("failed", "tip")
     assert "most by 'quarter'" in found.words
     assert found.figures["auc"] > 0.99
-    assert leakage.told_apart(frame[:19], frame[:300]).status == "not run"
+    assert parts.told_apart(frame[:19], frame[:300]).status == "not run"
 
 
 def test_columns_that_are_nearly_constant():
@@ -328,10 +347,11 @@ def test_all_checks_pass_on_a_clean_table_and_find_what_is_put_in(classifies):
     whole = split_rows(600)
     how = {"target": "default", "classifies": classifies}
     found = check_data(frame, y, whole, **how)
-    assert [c.code for c in found] == [f"L00{i}" for i in range(1, 9)]
-    assert [c.status for c in found] == ["passed"] * 5 + ["not run"] + ["passed"] * 2
+    assert [c.code for c in found] == [f"L00{i}" for i in range(1, 10)]
+    assert [c.status for c in found] == ["passed"] * 5 + ["not run"] + ["passed"] * 3
     leaky = frame.assign(rowid=np.arange(600), default_amount=-3 * y, rare=0)
-    found = check_data(leaky, y, whole, groups=np.arange(600) // 10, known_later=["owner"], **how)
+    groups = np.argsort(np.argsort(value)) // 10  # of like targets
+    found = check_data(leaky, y, whole, groups=groups, known_later=["owner"], **how)
     assert [c.code for c in found if c.failed] == ["L002", "L003", "L004", "L006", "L008"]
 
 
@@ -349,6 +369,6 @@ def test_test_rows_change_no_check_of_columns():
         whole,
         **how,
     )
-    assert next(c for c in found if c.failed).code == "L007"
+    assert [c.code for c in found if c.failed] == ["L007", "L009"]
     assert [found[i] for i in (1, 2, 3, 4, 7)] == [mild[i] for i in (1, 2, 3, 4, 7)]
     assert mild[0].failed

@@ -323,6 +323,30 @@ def test_a_sorted_tail_is_warned_about_and_a_random_one_is_not():
             model.fit(x[order], y[order], validation_split=0.2, verbose=0)
 
 
+def test_independent_rows_are_rarely_called_unlike():
+    """Rare dummies, many columns, long tails: below one table in a thousand, whatever they hold."""
+    from descend.train.rows import Rows, UnlikeTailWarning, split_tail
+
+    def alarms(draw):
+        found = 0
+        for seed in range(60):
+            x = draw(np.random.default_rng(seed))
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                split_tail(Rows((x,), (x[:, :1],), None), 0.2)
+            found += any(w.category is UnlikeTailWarning for w in caught)
+        return found
+
+    def pixels(g):  # of which most are rarely other than zero, as in MNIST
+        return np.where(g.random((2000, 200)) < g.random(200) ** 6 / 9, g.random((2000, 200)), 0.0)
+
+    assert alarms(lambda g: (g.random((500, 100)) < 0.004).astype(float)) <= 1
+    assert alarms(lambda g: g.lognormal(0, 2, (500, 20))) <= 1
+    assert alarms(pixels) <= 1
+    assert alarms(lambda g: np.sort(g.lognormal(0, 2, (100, 1)), axis=0)) == 60
+    assert alarms(lambda g: g.normal(size=(500, 3)) + 0.8 * (np.arange(500)[:, None] >= 400)) == 60
+
+
 def test_the_split_is_keras_s():
     """floor(n (1 - f)) rows from the front: 108 of 120 at f = .1, as in the iris listing."""
     from descend.train.rows import Rows, split_tail

@@ -248,6 +248,8 @@ def _fit(
     if not quiet:
         show.training(console, fitted)
     show.test(console, fitted, quiet)
+    if not quiet:
+        show.checks(console, fitted, report is not None)
     show.saved(console, fitted, path, data, quiet)
     if report is not None:
         from descend.report.table.write import table_report

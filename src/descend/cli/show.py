@@ -15,7 +15,6 @@ from descend.visible import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from descend.tables.checks.verdicts import Check
     from descend.tables.choosing.ablation import Ablation
     from descend.tables.choosing.search import Search
     from descend.tables.encoder import Encoder
@@ -58,10 +57,6 @@ def prepared(console: Console, found: Prepared) -> None:
     parts = (split.train, split.validation, split.test)
     sizes = "{:,} training, {:,} validation, {:,} test rows".format(*map(len, parts))
     facts.append(("split", f"{sizes}; {split.how}"))
-    if split.own_test:
-        again = _repeated(found)
-        if again.failed:
-            facts.append(("warning", f"{again.words}. {again.advice}"))
     facts_table(console, facts)
 
 
@@ -77,20 +72,6 @@ def _to_look_at(found: Prepared) -> list[tuple[str, str]]:
         units = panel(found.inputs)
         told += [units] if units else []
     return told
-
-
-def _repeated(found: Prepared) -> Check:
-    """Whether rows of a test table of its own are also training rows."""
-    from descend.tables.checks.leakage import repeated_rows
-
-    train, test = found.split.train, found.split.test
-    inputs = found.inputs[list(found.used)]
-    return repeated_rows(
-        inputs.iloc[train],
-        {"test": inputs.iloc[test]},
-        found.y[train],
-        {"test": found.y[test]},
-    )
 
 
 def _inputs(encoder: Encoder) -> str:
@@ -228,7 +209,22 @@ def training(console: Console, fitted: FittedTable) -> None:
     )
     console.print()
     console.print(_coloured(chart), soft_wrap=True)
+    console.print(f"best epoch {_ended(fitted)}", soft_wrap=True, highlight=False)
     console.print()
+
+
+def _ended(fitted: FittedTable) -> str:
+    """The best epoch, and why training ended where it did."""
+    from descend.tables.network import in_waves
+    from descend.tables.stopping import why_all
+
+    options, run = fitted.prepared.options, len(fitted.trained.history)
+    best = f"{fitted.trained.best_epoch} of {run}"
+    if fitted.stopped:
+        return f"{best}; stopped: {fitted.stopped}"
+    if options.patience is None and in_waves(options):
+        return f"{best}; {why_all(run)}"
+    return f"{best}, as many as were asked for"
 
 
 def _coloured(chart: str) -> Any:
@@ -307,6 +303,22 @@ def _sets(console: Console, fitted: FittedTable) -> None:
         console.print(f"  and {more} more classes", soft_wrap=True)
     for line in made.too_few(fitted.prepared.target.classes):
         console.print(f"  {line}", soft_wrap=True)
+
+
+def checks(console: Console, fitted: FittedTable, report: bool) -> None:
+    """The failed checks that matter, in at most three lines; `report` if one is written anyway."""
+    from descend.tables.checks.at_fit import checks_at_fit, that_matter
+
+    shown, more = that_matter(checks_at_fit(fitted))
+    if not shown:
+        return
+    console.print()
+    where = "" if report else "; --report FILE.html writes all"
+    for place, check in enumerate(shown):
+        last = place + 1 == len(shown)
+        rest = f" ({_count(more, 'more check')} failed{where})" if last and more else ""
+        line = f"{check.level:7}  {check.code} {check.name}: {check.words}{rest}"
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def _shown(name: str, value: float) -> str:

@@ -25,6 +25,7 @@ from descend.nn.symbols import Input
 from descend.tables.encoder import Encoded, Encoder, Part
 from descend.tables.heads import Head
 from descend.tables.options import NetworkOptions
+from descend.tables.stopping import LEAST_EPOCHS, StopAfterThirdWave
 from descend.train import optimizers
 from descend.train.callbacks import EarlyStopping
 from descend.train.history import History
@@ -124,7 +125,7 @@ def train_network(
     model = model or network(encoder, head, options)
     compile_for(model, head, options, len(train.y))
     size, epochs = batch_size(len(train.y), options), options.chosen("epochs")
-    stop = EarlyStopping("val_loss", patience=options.waits)
+    stop = _stopping(options, epochs)
     asked = {"batch_size": size, "epochs": epochs, "patience": stop.patience}
     checked = (validation.x.inputs(), validation.y)
     history = model.fit(
@@ -184,10 +185,26 @@ def _rule(options: NetworkOptions, head: Head, steps: int) -> optimizers.Optimiz
     """The update rule: RealMLP's Adam with decay on waves of rates, or what is asked for."""
     rule = optimizers.get(options.chosen("optimizer"))
     rate = options.learning_rate
-    if options.recipe != "realmlp" or options.optimizer is not None:
+    if not scheduled(options):
         return rule if rate is None else optimizers.get({"name": rule.name, "learning_rate": rate})
     rate = rate or RATES[head.task == "classification"]
     return optimizers.AdamW(CosineLog(rate, steps), beta_2=0.95, weight_decay=DECAY)
+
+
+def _stopping(options: NetworkOptions, epochs: int) -> EarlyStopping:
+    if options.patience is None and in_waves(options):
+        return StopAfterThirdWave(epochs)
+    return EarlyStopping("val_loss", patience=options.waits)
+
+
+def in_waves(options: NetworkOptions) -> bool:
+    """Whether the waves of rates decide when training ends."""
+    return scheduled(options) and options.chosen("epochs") >= LEAST_EPOCHS
+
+
+def scheduled(options: NetworkOptions) -> bool:
+    """Whether the recipe's waves of rates are used, which end at zero."""
+    return options.recipe == "realmlp" and options.optimizer is None
 
 
 def batch_size(rows: int, options: NetworkOptions) -> int | None:

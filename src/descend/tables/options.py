@@ -46,8 +46,9 @@ class NetworkOptions:
         members: networks that share all but a factor of their inputs and their last layer.
         periodic: whether numbers also enter as learned waves of themselves.
         epochs: at most so many passes over the training rows.
-        patience: epochs without a better validation cost that are waited out; None: go on to the
-            end (realmlp), 20 (mlp). Kept are the weights of the best epoch in any case.
+        patience: epochs without a better validation cost that are waited out; None: 20 (mlp), or
+            as the waves of rates have it (realmlp, see descend/tables/stopping.py). Kept are the
+            weights of the best epoch in any case.
         batch_size: rows an update; None chooses by the number of rows.
         optimizer: a name of descend.train.optimizers.
         learning_rate: None for the recipe's or the optimizer's own.

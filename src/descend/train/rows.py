@@ -25,6 +25,7 @@ from descend.train.supervised import Output, Rows
 
 DEFAULT_BATCH = 32
 WHOLE_BATCH = 1024  # rows at once where no update is made
+UNLIKE = 1e-3  # how often rows in random order are called sorted
 
 
 class UnlikeTailWarning(UserWarning):
@@ -282,7 +283,9 @@ def take(rows: Rows, index: Any) -> Rows:
 def split_tail(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     """Keras's `validation_split`: the last rows, unshuffled, floor(n (1 - fraction)) stay.
 
-    Warns where a column's mean in the tail lies more than five standard errors from the rest's.
+    Warns where the tail holds so many more, or fewer, of the values above a column's mean that a
+    random order of the rows would show as much in any column in less than one case in a thousand
+    (the hypergeometric law, whatever the distribution of the values).
     """
     n = len(rows.x[0])
     if not 0 < fraction < 1:
@@ -295,13 +298,12 @@ def split_tail(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
 
 
 def _warn_if_unlike(rows: Rows, kept: int) -> None:
+    columns = sum(int(np.prod(a.shape[1:])) for a in (*rows.y, *rows.x))
     for kind, arrays in (("y", rows.y), ("x", rows.x)):
         for array in arrays:
             flat = np.asarray(array, np.float64).reshape(len(array), -1)
             head, tail = flat[:kept], flat[kept:]
-            error = np.sqrt(head.var(axis=0) * (1 / len(head) + 1 / len(tail)))
-            apart = np.abs(head.mean(axis=0) - tail.mean(axis=0))
-            far = apart > 5 * error + 1e-9 * (1 + np.abs(head.mean(axis=0)))
+            far = _by_chance(flat > flat.mean(axis=0), kept) < UNLIKE / columns
             if far.any():
                 column = int(np.argmax(far))
                 warnings.warn(
@@ -313,6 +315,26 @@ def _warn_if_unlike(rows: Rows, kept: int) -> None:
                     stacklevel=4,
                 )
                 return
+
+
+def _by_chance(above: np.ndarray, kept: int) -> np.ndarray:
+    """(columns,) probability that a random order puts so uneven a count into the rows from `kept`.
+
+    Args:
+        above: (n, columns) booleans.
+    """
+    from scipy.stats import hypergeom
+
+    n, tail = len(above), len(above) - kept
+    whole, inside = above.sum(axis=0), above[kept:].sum(axis=0)
+    share = whole / n
+    sd = np.sqrt(tail * share * (1 - share) * kept / max(n - 1, 1))
+    found = np.ones(len(whole))
+    # the exact law only where the normal one is in doubt
+    for i in np.flatnonzero(np.abs(inside - tail * share) > 3 * sd):
+        law = hypergeom(n, int(whole[i]), tail)
+        found[i] = min(1.0, 2 * min(law.cdf(inside[i]), law.sf(inside[i] - 1)))
+    return found
 
 
 def in_pieces(

@@ -14,7 +14,7 @@ import pandas as pd
 from descend.data.sources import Table
 from descend.report.table import ran
 from descend.report.table.evidence import PARTS, Evidence
-from descend.tables.checks.of_data import check_data
+from descend.tables.checks.of_data import check_prepared
 from descend.tables.checks.verdicts import Check
 from descend.tables.columns import dates, numbers, text, truths
 from descend.tables.encoding import Noted
@@ -81,19 +81,8 @@ def versions() -> dict[str, str]:
 
 def leakage(evidence: Evidence) -> tuple[Check, ...]:
     """The checks of the data; of several targets, against the first."""
-    prepared = evidence.prepared
-    y = prepared.y if prepared.y.ndim == 1 else prepared.y[:, 0]
-    return check_data(
-        prepared.inputs,
-        y,
-        prepared.split,
-        target=prepared.target.names[0],
-        classifies=prepared.target.classifies,
-        groups=prepared.groups,
-        known_later=evidence.options.known_later,
-        at_random=prepared.options.time is None and not evidence.own_test,
-        seed=evidence.options.seed,
-    )
+    options = evidence.options
+    return check_prepared(evidence.prepared, known_later=options.known_later, seed=options.seed)
 
 
 def data(evidence: Evidence, checks: tuple[Check, ...]) -> dict[str, Any]:

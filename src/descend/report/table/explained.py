@@ -211,16 +211,29 @@ def _dependence(evidence: Evidence, order: list[str]) -> list[dict[str, Any]]:
 
 
 def moved(evidence: Evidence) -> dict[str, Any]:
-    """The stability index of each column and of what is predicted, test against training rows."""
+    """The stability index of each column, test against training rows, and of what is predicted.
+
+    Predictions are compared with those of the validation rows: the network has fitted the training
+    rows, so that its predictions for them are spread wider without anything having moved.
+    """
     kinds = {c.name: c.kind for c in evidence.prepared.encoder.columns}
     train, test = (_read(evidence.columns(part), kinds) for part in ("train", "test"))
     told = {n: "number" if k == "number" else "category" for n, k in kinds.items() if k != "date"}
-    columns = stability(train, test, kinds=told)
+    groups = evidence.prepared.groups
+
+    def units(part: str) -> Any:
+        if groups is None:
+            return None
+        return groups.iloc[evidence.rows[part]].to_numpy(), groups.iloc[evidence.rows["test"]]
+
+    columns = stability(train, test, kinds=told, units=units("train"), seed=evidence.options.seed)
     scores = [
         shift(
-            one.take(evidence.predicted["train"]),
+            one.take(evidence.predicted["validation"]),
             one.take(evidence.predicted["test"]),
             name=f"prediction: {one.label}",
+            units=units("validation"),
+            seed=evidence.options.seed,
         )
         for one in evidence.explained
     ]

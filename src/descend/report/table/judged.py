@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,12 @@ from descend.report.table.background import saved
 from descend.report.table.evidence import Evidence
 from descend.report.table.words import end, said
 from descend.tables.checks import of_network as checks
+from descend.tables.checks.blocks import errors_of_costs
+from descend.tables.checks.calibrated import calibration
+from descend.tables.checks.too_good import explain, too_good
 from descend.tables.checks.verdicts import Check
+from descend.tables.judging.calibration import top_class
+from descend.tables.network import scheduled
 from descend.tables.scores import figures_of, simplest
 
 BOOSTING = ("lightgbm", "boosting")
@@ -27,6 +32,7 @@ def judge(evidence: Evidence, found: Mapping[str, Any]) -> tuple[Check, ...]:
     fitted, target = evidence.fitted, evidence.prepared.target
     train, _ = trained = evidence.cost("train")
     test, trivial = evidence.cost("test")
+    errors, gain = _errors(evidence)
     counts = None
     if target.classifies:
         of_class = np.bincount(evidence.y("train"), minlength=len(target.classes))
@@ -37,25 +43,76 @@ def judge(evidence: Evidence, found: Mapping[str, Any]) -> tuple[Check, ...]:
     learned = found["learning"]
     history = "left_out" not in learned
     return (
-        checks.overfit(train, test, trivial),
+        checks.overfit(train, test, trivial, errors),
         checks.underfit(*trained),
-        checks.beats_trivial(test, trivial),
+        checks.beats_trivial(test, trivial, gain),
         *_boosting(evidence, found["baselines"]),
         checks.imbalance(counts),
         checks.golden_feature(
-            {one["name"]: one["importance"] for one in found["explanation"]["importance"]}
+            {one["name"]: one["importance"] for one in found["explanation"]["importance"]},
+            {one["name"]: one["low"] for one in found["explanation"]["importance"]},
         ),
-        checks.calibration(*_calibration(found["calibration"], len(evidence.rows["test"]))),
-        _drift(found["stability"]),
+        _calibration(evidence),
+        checks.drift(
+            {one["name"]: (one["index"], one["chance"]) for one in every_shift(found["stability"])},
+            "own test"
+            if evidence.own_test
+            else "by time"
+            if evidence.prepared.options.time
+            else "at random",
+        ),
         checks.small_test(len(evidence.rows["test"]), rarest),
         _seeds(evidence),
         checks.ended(
             learned["epochs"] if history else None,
             evidence.prepared.options.chosen("epochs"),
             fitted.trained.best_epoch,
+            scheduled(evidence.prepared.options),
         ),
-        checks.coverage(*_coverage(found["uncertainty"])),
+        checks.coverage(*_coverage(found["uncertainty"]), len(evidence.rows["validation"])),
         checks.opened_once(len(fitted.seal.openings)),
+        _too_good(evidence, test, trivial),
+    )
+
+
+def every_shift(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Of columns and of what is predicted."""
+    return [*found["columns"], *found["scores"]]
+
+
+def _errors(evidence: Evidence) -> tuple[float, float]:
+    """Standard errors of test less training cost, and of network less simplest prediction."""
+    _, measure = evidence.main
+    parts, own = ("train", "test"), evidence.prepared.groups
+    groups: dict[str, Any] = {
+        p: None if own is None else own.iloc[evidence.rows[p]].to_numpy() for p in parts
+    }
+    y, said = ({p: f(p) for p in parts} for f in (evidence.y, evidence.predicted.__getitem__))
+    simple, _ = simplest(
+        evidence.task, y["train"], len(y["test"]), evidence.classes, evidence.levels
+    )
+
+    def cost(part: str, rows: np.ndarray, predicted: np.ndarray | None = None) -> float:
+        weight = evidence.weight(part)
+        given = said[part] if predicted is None else predicted
+        return measure(y[part][rows], given[rows], None if weight is None else weight[rows])
+
+    sizes = {p: len(y[p]) for p in parts}
+    return errors_of_costs(cost, partial(cost, "test", predicted=simple), sizes, groups)
+
+
+def _too_good(evidence: Evidence, test: float, trivial: float) -> Check:
+    auc = events = None
+    if evidence.binary and "AUC" in evidence.measures:
+        auc = evidence.measures["AUC"](evidence.y("test"), evidence.predicted["test"])
+        events = int(np.bincount(evidence.y("test"), minlength=2).min())
+    return too_good(
+        test,
+        trivial,
+        auc=auc,
+        events=events,
+        rows=len(evidence.rows["test"]),
+        explain=lambda: explain(evidence.prepared),
     )
 
 
@@ -107,28 +164,15 @@ def _boosting(evidence: Evidence, found: Mapping[str, Any]) -> tuple[Check, Chec
     )
 
 
-def _drift(found: Mapping[str, Any]) -> Check:
-    """Of what moved by more than so few rows show without any shift; else passed."""
-    every = [*found["columns"], *found["scores"]]
-    beyond = {one["name"]: one["index"] for one in every if one["index"] > one["noise"]}
-    if beyond:
-        return checks.drift(beyond)
-    worst = max(every, key=lambda one: one["index"])
-    return replace(
-        checks.drift({worst["name"]: worst["index"]}),
-        status="passed",
-        level="tip",
-        words=f"the largest stability index is {worst['index']:.2f}, {worst['name']!r}; chance "
-        f"alone makes up to {worst['noise']:.2f} of so few rows",
-        advice="",
-    )
-
-
-def _calibration(found: Mapping[str, Any], rows: int) -> tuple[float | None, int, int]:
-    if found.get("kind") != "probabilities":
-        return None, rows, 10
-    reliability = found["reliability"]
-    return reliability["expected_error"], rows, len(reliability["count"])
+def _calibration(evidence: Evidence) -> Check:
+    y, p = evidence.y("test"), evidence.predicted["test"]
+    if not evidence.classes:
+        return calibration(None, None)
+    groups = evidence.clusters
+    if not evidence.binary:
+        return calibration(*top_class(y, p), groups=groups)
+    rates = {part: float((evidence.y(part) == 1).mean()) for part in ("train", "validation")}
+    return calibration(y == 1, p[:, 1], rates=rates, groups=groups)
 
 
 def _coverage(found: Mapping[str, Any]) -> tuple[int | None, int | None, float | None]:

@@ -301,12 +301,16 @@ def _learning(d: Mapping[str, Any]) -> str:
 def _checks(found: Sequence[Mapping[str, Any]]) -> str:
     order = {"failed": 0, "not run": 1, "passed": 2}
     rows = [
-        [c["code"], c["name"], _verdict(c), " ".join([c["words"] + ".", c["advice"]]).strip()]
+        [
+            c["code"],
+            c["name"],
+            _verdict(c),
+            " ".join(filter(None, [c["words"] + ".", c["advice"], c["error_rates"]])),
+        ]
         for c in sorted(found, key=lambda c: (order[c["status"]], c["level"] != "issue", c["code"]))
     ]
-    return table(
-        "Checks", ["code", "check", "outcome", "what was found, what to do"], rows, words=4
-    )
+    head = ["code", "check", "outcome", "what was found, what to do, how often the check errs"]
+    return table("Checks", head, rows, words=4)
 
 
 def _verdict(check: Mapping[str, Any]) -> str:

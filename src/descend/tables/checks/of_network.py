@@ -3,26 +3,28 @@
 Every function takes plain numbers that the report has at hand and returns one `Check`; a number
 that is not there (None, or NaN) makes it "not run". An "issue" puts the figures or their use in
 doubt, a "tip" asks for a look. Costs are mean losses on rows: lower is better. The list follows
-what skore checks of an estimator. Checks of the data are in tables/leakage.py.
+what skore checks of an estimator. Calibration is in checks/calibrated.py, "too good to be true" in
+checks/too_good.py, checks of the data in checks/leakage.py and checks/parts.py.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from descend.errors import DescendError
 from descend.tables.checks.verdicts import Check, Kind
+from descend.tables.judging.stability import LARGE, LEVEL, SMALL
 
 OVERFIT = 0.10  # of the trivial cost: that much worse on new rows than on training rows
 UNDERFIT = 0.01  # of the trivial cost: less than that gained on the training rows
 RARE_CLASS = 0.05  # share of the rarest class, if there were two
 SLOW = 10.0  # times the seconds of a baseline that is as good
 GOLDEN = 0.8  # share of all importance in one column
-MISCALIBRATED = 0.05  # expected calibration error
-PSI_WATCH, PSI_ACT = 0.10, 0.25  # the usual bands of the population stability index
 SMALL_TEST, SMALL_CLASS = 100, 20  # rows
 TWO_SIDED = 1.96  # of the normal distribution, 95 %
+TAIL = 0.025
 
 _OVERFIT = Kind("D001", "overfitting")
 _UNDERFIT = Kind("D002", "underfitting")
@@ -31,7 +33,6 @@ _BOOSTING = Kind("D004", "weaker than gradient boosting")
 _SLOWER = Kind("D005", "slower than a baseline that is as good", "tip")
 _IMBALANCE = Kind("D006", "imbalanced classes", "tip")
 _GOLDEN = Kind("D007", "golden feature", "tip")
-_CALIBRATION = Kind("D008", "calibration")
 _DRIFT = Kind("D009", "stability of the columns")
 _SMALL = Kind("D010", "size of the test", "tip")
 _SEEDS = Kind("D011", "dispersion over seeds")
@@ -40,23 +41,28 @@ _COVERAGE = Kind("D013", "coverage of the intervals")
 _SEALED = Kind("D014", "test opened once")
 
 
-def overfit(train: float | None, held_out: float | None, trivial: float | None) -> Check:
+def overfit(
+    train: float | None, held_out: float | None, trivial: float | None, error: float = 0.0
+) -> Check:
     """Whether rows it was not trained on cost much more than the training rows.
 
-    gap = (held out - train) / trivial; failed above 0.10.
+    gap = (held out - train) / trivial; failed above 0.10, if it is also more than 1.96 of its
+    standard errors.
 
     Args:
         train: cost on the training part.
         held_out: cost on the validation or test part.
         trivial: cost of predicting the training mean (or shares) on the same held-out rows.
+        error: standard error of held out - train.
     """
     if train is None or held_out is None or not trivial or _nan(train, held_out, trivial):
         return _OVERFIT.skip("the costs of both parts and of predicting the mean are needed")
-    gap = (held_out - train) / abs(trivial)
+    gap, noise = (held_out - train) / abs(trivial), TWO_SIDED * error / abs(trivial)
+    known = f", known to within {noise:.0%}" if error else ""
     return _OVERFIT.judge(
-        gap > OVERFIT,
+        gap > max(OVERFIT, noise),
         f"the cost is {train:.4g} on the training rows and {held_out:.4g} on others; the gap is "
-        f"{gap:.0%} of the cost of predicting the mean",
+        f"{gap:.0%} of the cost of predicting the mean{known}",
         "Use a smaller network, more dropout or weight decay, fewer epochs, or more rows.",
         gap=gap,
         train=train,
@@ -85,20 +91,30 @@ def underfit(train: float | None, trivial: float | None) -> Check:
     )
 
 
-def beats_trivial(test: float | None, trivial: float | None) -> Check:
+def beats_trivial(test: float | None, trivial: float | None, error: float = 0.0) -> Check:
     """Whether the network predicts better than the mean (or the shares of the classes) does.
+
+    An issue where it is no better on the test rows; a tip where it is better by no more than 1.96
+    standard errors of the difference.
 
     Args:
         test: cost on the test part; trivial: of predicting the training mean there.
+        error: standard error of the difference.
     """
     if test is None or trivial is None or _nan(test, trivial):
         return _TRIVIAL.skip("the test cost and that of predicting the mean are needed")
+    worse = not test < trivial
     return _TRIVIAL.judge(
-        test >= trivial,
-        f"on the test the network costs {test:.4g}, predicting the mean {trivial:.4g}",
-        "Do not use the network: it knows no more than the mean does.",
+        worse or trivial - test <= TWO_SIDED * error,
+        f"on the test the network costs {test:.4g}, predicting the mean {trivial:.4g}"
+        + (f" (standard error of the difference {error:.2g})" if error else ""),
+        "Do not use the network: it knows no more than the mean does."
+        if worse
+        else "The difference may be chance: more test rows would tell.",
+        level="issue" if worse else "tip",
         test=test,
         trivial=trivial,
+        error=error,
     )
 
 
@@ -175,74 +191,70 @@ def imbalance(counts: Mapping[str, int] | None) -> Check:
     )
 
 
-def golden_feature(importance: Mapping[str, float] | None) -> Check:
+def golden_feature(
+    importance: Mapping[str, float] | None, low: Mapping[str, float | None] | None = None
+) -> Check:
     """Whether nearly all of the prediction rests on one column.
 
     Args:
         importance: {column: loss of skill when it is permuted}; what is below zero counts as zero.
+        low: {column: lower end of its interval}: of a network that has learned nothing one column
+            would often hold most of what is noise.
     """
     useful = {n: max(v, 0.0) for n, v in (importance or {}).items() if not _nan(v)}
     total = sum(useful.values())
     if len(useful) < 2 or not total > 0:
         return _GOLDEN.skip("importance of at least two columns is needed, one of them above zero")
     name, most = max(useful.items(), key=lambda item: item[1])
-    share = most / total
+    share, least = most / total, (low or {}).get(name)
+    known = least is None or least > 0
     return _GOLDEN.judge(
-        share > GOLDEN,
-        f"{name!r} holds {share:.0%} of all importance",
+        share > GOLDEN and known,
+        f"{name!r} holds {share:.0%} of all importance"
+        + ("" if known else ", which may be no more than chance"),
         f"Make sure that {name!r} is known when a prediction is made, and is no other form of "
         "the target.",
         share=share,
     )
 
 
-def calibration(error: float | None, rows: int | None, bins: int = 10) -> Check:
-    """Whether predicted probabilities are the shares that come true.
-
-    Of perfectly calibrated probabilities the expected calibration error is not zero: its mean is at
-    most sqrt(2 / pi) / 2 * sqrt(bins / rows) (a normal count in each of equal bins, at p = 1/2).
-    Failed if the error is above 0.05 and above twice that.
-
-    Args:
-        error: expected calibration error on the test part.
-        rows: of the test part; bins: that the error was taken over.
-    """
-    if error is None or not rows or _nan(error):
-        return _CALIBRATION.skip("the task has no probabilities")
-    chance = 0.5 * math.sqrt(2 / math.pi * bins / rows)
-    return _CALIBRATION.judge(
-        error > max(MISCALIBRATED, 2 * chance),
-        f"the expected calibration error is {error:.3f}; of perfect probabilities it would be up "
-        f"to {chance:.3f} on {rows:,} rows",
-        "Scale the probabilities by a temperature found on the validation part.",
-        error=error,
-        chance=chance,
-    )
-
-
-def drift(psi: Mapping[str, float] | None) -> Check:
+def drift(
+    shifts: Mapping[str, tuple[float, float]] | None,
+    drawn: Literal["at random", "by time", "own test"] = "at random",
+) -> Check:
     """Whether columns (or the score) are distributed otherwise in the test than in training.
 
-    A tip from 0.10 on, an issue from 0.25 on: the usual bands.
+    Failed from an index of 0.10 on, if at most one in a hundred deals of the rows (or groups) to
+    the parts shows as much in any column; an issue from 0.25 on. The bands are the usual ones.
 
     Args:
-        psi: {column: population stability index between training and test part}.
+        shifts: {column: (population stability index, how often chance makes as much)}.
+        drawn: how the parts came about.
     """
-    known = {name: v for name, v in (psi or {}).items() if math.isfinite(v)}
+    known = {name: v for name, v in (shifts or {}).items() if math.isfinite(v[0])}
     if not known:
         return _DRIFT.skip("no stability index was computed")
-    moved = sorted((n for n in known if known[n] >= PSI_WATCH), key=lambda n: -known[n])
-    worst = max(known.values())
-    listed = ", ".join(f"{name!r} ({known[name]:.2f})" for name in moved[:5])
-    more = f" and {len(moved) - 5} more" if len(moved) > 5 else ""
+    moved = {n: v[0] for n, v in known.items() if v[0] >= SMALL and v[1] <= LEVEL}
+    ranked = sorted(moved, key=lambda n: -moved[n])
+    most = max(known, key=lambda n: known[n][0])
+    named = ", ".join(f"{name!r} ({moved[name]:.2f})" for name in ranked[:3])
+    more = f" and {len(ranked) - 3} more" if len(ranked) > 3 else ""
+    quiet = f"the largest stability index is {known[most][0]:.2f}, {most!r}"
+    if known[most][0] >= SMALL:
+        quiet += f": chance alone makes as much in {known[most][1]:.0%} of such splits"
+    advice = {
+        "at random": "The parts were drawn at random, so look whether rows that belong together "
+        "(of a person, a firm, a day) should have been drawn together: --group.",
+        "by time": "The columns moved over time: train on newer rows.",
+        "own test": "The test table holds other rows than the training table: the figures hold for "
+        "rows like those of the test.",
+    }[drawn]
     return _DRIFT.judge(
         bool(moved),
-        f"stability index of at least {PSI_WATCH:g}: {listed}{more}"
-        if moved
-        else f"the largest stability index is {worst:.2f}",
-        "Look whether the parts come from different times or places; train on newer rows.",
-        level="issue" if worst >= PSI_ACT else "tip",
-        worst=worst,
+        f"stability index of at least {SMALL:g}, beyond chance: {named}{more}" if moved else quiet,
+        advice,
+        level="issue" if moved and moved[ranked[0]] >= LARGE else "tip",
+        worst=known[most][0],
         columns=len(moved),
     )
 
@@ -298,15 +310,22 @@ def seed_dispersion(costs: Sequence[float] | None, trivial: float | None) -> Che
     )
 
 
-def ended(epochs: int | None, most: int | None, best: int | None) -> Check:
+def ended(epochs: int | None, most: int | None, best: int | None, scheduled: bool = False) -> Check:
     """Whether training ended because nothing improved, not because the epochs ran out.
 
     Args:
         epochs: that were run; most: that were allowed.
         best: the one with the lowest validation cost, counted from 1.
+        scheduled: whether the rates fall to zero at the last epoch: the best epoch is then near it
+            by plan, and says nothing of what more epochs would bring.
     """
     if epochs is None or most is None or best is None:
         return _ENDED.skip("the epochs are not known")
+    if scheduled and epochs >= most:
+        return _ENDED.skip(
+            f"all {most} epochs were run, the best was epoch {best}; the rates fall to zero at the "
+            "last one by plan, so that the end tells nothing"
+        )
     return _ENDED.judge(
         epochs >= most and best > 0.9 * most,
         f"{epochs} of {most} epochs were run; the best was epoch {best}",
@@ -316,25 +335,42 @@ def ended(epochs: int | None, most: int | None, best: int | None) -> Check:
     )
 
 
-def coverage(hits: int | None, rows: int | None, stated: float | None) -> Check:
+def coverage(
+    hits: int | None, rows: int | None, stated: float | None, calibrated_on: int | None = None
+) -> Check:
     """Whether intervals (or sets) hold the truth as often as they say.
 
-    Failed if the share is below what is stated by more than 1.96 standard errors.
+    Of n rows that intervals were calibrated on and m new ones, the number of hits has a
+    beta-binomial law, whatever the network and the data: with k = ceil((n + 1) stated),
+    hits ~ BetaBinomial(m, k, n + 1 - k). Failed if so few hits, or fewer, have a probability below
+    0.025. Vovk (2012), Conditional validity of inductive conformal predictors.
 
     Args:
         hits: test rows whose interval holds the truth; rows: of the test part.
         stated: coverage, such as 0.9.
+        calibrated_on: rows that the intervals were calibrated on; None: very many.
     """
     if hits is None or not rows or stated is None:
         return _COVERAGE.skip("no intervals were made")
-    share, error = hits / rows, math.sqrt(stated * (1 - stated) / rows)
+    from scipy.stats import betabinom, binom
+
+    k = math.ceil(((calibrated_on or 0) + 1) * stated)
+    if not calibrated_on:
+        chance = float(binom.cdf(hits, rows, stated))
+    elif k > calibrated_on:  # endless intervals
+        chance = 1.0
+    else:
+        chance = float(betabinom.cdf(hits, rows, k, calibrated_on + 1 - k))
+    share = hits / rows
     return _COVERAGE.judge(
-        share < stated - TWO_SIDED * error,
-        f"{share:.1%} of {rows:,} test rows lie in their interval, {stated:.0%} are stated",
-        "The test rows differ from those the intervals were fitted on: see the stability of the "
-        "columns.",
+        chance < TAIL,
+        f"{share:.1%} of {rows:,} test rows lie in their interval, {stated:.0%} are stated; so few "
+        f"or fewer have a probability of {chance:.3f}",
+        "The test rows differ from those the intervals were fitted on (see the stability of the "
+        "columns), or the network fits the rows that chose its best epoch too well.",
         share=share,
         stated=stated,
+        chance=chance,
     )
 
 

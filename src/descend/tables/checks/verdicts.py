@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
+
+from descend.tables.checks.error_rates import how_often
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,13 +44,14 @@ class Check:
         return self.status == "failed"
 
     def to_json(self) -> dict[str, Any]:
-        """The check as plain JSON."""
-        return asdict(self)
+        """The check as plain JSON, with how often it errs."""
+        return {**asdict(self), "error_rates": how_often(self.code)}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Check:
         """What `to_json` gave."""
-        return cls(**{**saved, "figures": dict(saved["figures"])})
+        own = {f.name: saved[f.name] for f in fields(cls)}
+        return cls(**{**own, "figures": dict(saved["figures"])})
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,12 @@ def to_frame(checks: Iterable[Check]) -> pd.DataFrame:
     ranked = sorted(checks, key=lambda c: (order[c.status], c.level != "issue", c.code))
     columns = ["code", "name", "level", "status", "words", "advice"]
     return pd.DataFrame([[getattr(c, name) for name in columns] for c in ranked], columns=columns)
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Names in quotes, the rest counted."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
 
 
 def _plain(value: float | int | None) -> float | None:

@@ -1,14 +1,18 @@
 """Whether later rows still look like those of training: the population stability index.
 
-Source: Siddiqi (2006), ch. "Scorecard Management Reports", for the index and its bands; Yurdakul
-(2018) for its distribution where nothing has shifted.
+What chance makes is seen by dealing the rows (or whole groups of them) anew to the two samples, the
+parts of the column included: with small samples, many levels, levels that only one sample has and
+rows that belong together it is far from the chi-squared distribution of large ones.
+
+Source: Siddiqi (2006), ch. "Scorecard Management Reports", for the index and its bands; Westfall
+and Young (1993) for the largest of many columns.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +28,9 @@ SMALL, LARGE = 0.1, 0.25
 # each part that a small sample happens to miss look like a large shift.
 LEAST_ROWS = 0.5
 MOST_LEVELS = 50
+LEVEL = 0.01  # from which probability on by chance a shift is called one
+DEALT, LEAST_DEALT = 299, 99  # times that rows are dealt to the samples; where there is much to do
+WORK = 100_000_000  # rows times columns times deals, about
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,8 @@ class Shift(Figures):
     Attributes:
         name: of the column or score.
         index: the population stability index.
-        noise: its 95% quantile if both samples came from one distribution.
+        noise: its 95% quantile if both samples came from one distribution, by dealing.
+        chance: how often the dealing makes so large an index, of any column looked at with it.
         parts: in words; reference, current: shares a and b of the rows in each.
         rows: of both samples.
     """
@@ -43,6 +51,7 @@ class Shift(Figures):
     name: str
     index: float
     noise: float
+    chance: float
     parts: tuple[str, ...]
     reference: tuple[float, ...]
     current: tuple[float, ...]
@@ -56,7 +65,7 @@ class Shift(Figures):
         """
         if self.index < SMALL:
             return "stable"
-        if self.index <= self.noise:
+        if self.chance > LEVEL:
             return "within noise"
         return "some shift" if self.index < LARGE else "large shift"
 
@@ -88,13 +97,21 @@ class Stability(Figures):
                 "name": [s.name for s in self.shifts],
                 "index": [s.index for s in self.shifts],
                 "noise": [s.noise for s in self.shifts],
+                "chance": [s.chance for s in self.shifts],
                 "band": [s.band for s in self.shifts],
             }
         )
 
 
 def shift(
-    reference: Any, current: Any, *, name: str = "score", bins: int = 10, kind: str | None = None
+    reference: Any,
+    current: Any,
+    *,
+    name: str = "score",
+    bins: int = 10,
+    kind: str | None = None,
+    units: tuple[Any, Any] | None = None,
+    seed: int = 0,
 ) -> Shift:
     """The population stability index of one column or score.
 
@@ -107,6 +124,8 @@ def shift(
         name: of the column.
         bins: at most so many parts of numbers.
         kind: "number" or "category" where the guess by type is wrong.
+        units: labels of the rows of both, dealt together; None where each row stands alone.
+        seed: of the dealing.
 
     Raises:
         DataError: no rows. DescendError: a kind that is not known.
@@ -125,22 +144,137 @@ def shift(
         raise DataError(
             f"{name}: {len(before)} reference rows and {len(after)} current ones; both are needed"
         )
+    found, indices = _dealt(before, after, name, bins, kind, _deals(before, after, units, 1, seed))
+    return _judged([found], [indices])[0]
+
+
+def _deals(before: Any, after: Any, units: Any, columns: int, seed: int) -> np.ndarray:
+    """(deals, n + m) which rows are current ones, with as many units as there are."""
+    import pandas as pd
+
+    n, m = len(before), len(after)
+    count = int(np.clip(WORK // ((n + m) * columns), LEAST_DEALT, DEALT))
+    unit, drawn = np.arange(n + m), m
+    if units is not None:
+        labels = np.concatenate([np.asarray(u, object) for u in units])
+        unit = pd.factorize(labels, use_na_sentinel=False)[0]
+        drawn = len(np.unique(unit[n:]))
+    rng = np.random.default_rng(seed)
+    flags = np.zeros((count, unit.max() + 1), bool)
+    for row in flags:
+        row[rng.permutation(len(row))[:drawn]] = True
+    return flags[:, unit]
+
+
+def _dealt(
+    before: pd.Series, after: pd.Series, name: str, bins: int, kind: str | None, deals: np.ndarray
+) -> tuple[Shift, np.ndarray]:
+    """The shift, its chance not yet known, and the index of each deal."""
+    import pandas as pd
+
     numeric = kind == "number" or (kind is None and _measured(before) and _measured(after))
     table = _cut(before, after, bins) if numeric else _levels(before, after)
     table = [row for row in table if row[1] or row[2]]
-    parts = tuple(row[0] for row in table)
     counts = np.array([row[1:] for row in table], float).T
     shares = counts / counts.sum(axis=1, keepdims=True)
-    a, b = np.maximum(counts, LEAST_ROWS) / counts.sum(axis=1, keepdims=True)
-    return Shift(
+    again: Callable[[np.ndarray], np.ndarray]
+    if numeric:
+        (x, _), (z, _) = _known(before), _known(after)
+        values = np.concatenate([x, z])
+        known = np.concatenate([before.notna(), after.notna()])
+        if not _measured(before) or not _measured(after):
+            known = np.concatenate(
+                [pd.to_numeric(v, errors="coerce").notna() for v in (before, after)]
+            )
+        again = _recut(values, known, bins)
+    else:
+        from descend.tables.columns import text
+
+        words = pd.concat([text(before), text(after)], ignore_index=True)
+        again = _relevel(pd.factorize(words)[0])
+    indices = _index(again(deals))
+    found = Shift(
         name=name,
-        index=float(np.sum((b - a) * np.log(b / a))),
-        noise=_noise(len(parts), len(before), len(after)),
-        parts=parts,
+        index=float(_index(counts[None])[0]),
+        noise=float(np.quantile(indices, 0.95)),
+        chance=1.0,
+        parts=tuple(row[0] for row in table),
         reference=tuple(shares[0].tolist()),
         current=tuple(shares[1].tolist()),
         rows=(len(before), len(after)),
     )
+    return found, indices
+
+
+def _index(counts: np.ndarray) -> np.ndarray:
+    """(deals,) of counts (deals, 2, parts), reference and current; empty parts do not count."""
+    shares = np.maximum(counts, LEAST_ROWS) / counts.sum(axis=2, keepdims=True)
+    a, b = shares[:, 0], shares[:, 1]
+    return np.where(counts.any(axis=1), (b - a) * np.log(b / a), 0.0).sum(axis=1)
+
+
+def _recut(values: np.ndarray, known: np.ndarray, bins: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Flags of the current rows (deals, n) -> counts, cut at quantiles of the other rows."""
+    order = np.argsort(values, kind="stable")
+    placed = np.flatnonzero(known)[order]
+    # of each value in its order the last one that is equal
+    last = np.searchsorted(values[order], values[order], side="right") - 1
+    steps = np.arange(1, bins) / bins
+
+    def counts(deals: np.ndarray) -> np.ndarray:
+        missing = deals.sum(axis=1), (~deals).sum(axis=1)
+        if not len(placed):
+            return np.stack([missing[1], missing[0]], axis=1)[:, :, None].astype(float)
+        later = np.cumsum(deals[:, placed], axis=1)
+        earlier = np.arange(1, len(placed) + 1) - later
+        wanted = np.maximum(np.ceil(earlier[:, -1:] * steps), 1)
+        # the rows one behind the other rise, so that one search finds the places in all of them
+        apart = (np.arange(len(deals)) * (len(placed) + 2))[:, None]
+        found = np.searchsorted((earlier + apart).ravel(), (wanted + apart).ravel())
+        places = found.reshape(wanted.shape) - (np.arange(len(deals)) * len(placed))[:, None]
+        ends = last[np.minimum(places, len(placed) - 1)]
+        both = []
+        for up_to, rows in ((earlier, missing[1]), (later, missing[0])):
+            until = np.concatenate([np.take_along_axis(up_to, ends, 1), up_to[:, -1:]], axis=1)
+            inside = np.diff(until, axis=1, prepend=0)
+            both.append(np.concatenate([inside, (rows - until[:, -1])[:, None]], axis=1))
+        return np.stack(both, axis=1).astype(float)
+
+    return counts
+
+
+def _relevel(codes: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Flags of the current rows (deals, n) -> counts by level; codes are -1 where missing."""
+    levels = int(codes.max()) + 2
+    whole = np.bincount(codes + 1, minlength=levels)
+
+    def counts(deals: np.ndarray) -> np.ndarray:
+        deal, row = np.nonzero(deals)
+        flat = np.bincount(deal * levels + codes[row] + 1, minlength=len(deals) * levels)
+        current = flat.reshape(len(deals), levels)
+        each = np.stack([whole - current, current], axis=1)
+        missing, rest = each[:, :, :1], each[:, :, 1:]
+        new = np.where(rest[:, :1] == 0, rest, 0).sum(axis=2, keepdims=True)
+        known = np.where(rest[:, :1] > 0, rest, 0)
+        order = np.argsort(-known[:, :1], axis=2, kind="stable")
+        ranked = np.take_along_axis(known, np.broadcast_to(order, known.shape), 2)
+        other = ranked[:, :, MOST_LEVELS:].sum(axis=2, keepdims=True)
+        return np.concatenate([ranked[:, :, :MOST_LEVELS], other, new, missing], axis=2).astype(
+            float
+        )
+
+    return counts
+
+
+def _judged(found: list[Shift], dealt: list[np.ndarray]) -> list[Shift]:
+    """With the chance of each: how often the largest standardised index of a deal is as large."""
+    indices = np.stack(dealt)
+    mean = indices.mean(axis=1, keepdims=True)
+    sd = np.maximum(indices.std(axis=1, keepdims=True), 1e-12)
+    largest = ((indices - mean) / sd).max(axis=0)
+    own = (np.array([s.index for s in found]) - mean[:, 0]) / sd[:, 0]
+    chance = (1 + (largest[None] >= own[:, None] - 1e-9).sum(axis=1)) / (1 + len(largest))
+    return [replace(s, chance=float(c)) for s, c in zip(found, chance, strict=True)]
 
 
 def _measured(column: pd.Series) -> bool:
@@ -149,13 +283,6 @@ def _measured(column: pd.Series) -> bool:
     if types.is_bool_dtype(column.dtype):
         return False
     return types.is_numeric_dtype(column.dtype) or types.is_datetime64_any_dtype(column.dtype)
-
-
-def _noise(parts: int, before: int, after: int) -> float:
-    """Without a shift the index is about (1/n + 1/m) times a chi-squared of parts - 1."""
-    from scipy.stats import chi2
-
-    return float((1 / before + 1 / after) * chi2.ppf(0.95, parts - 1)) if parts > 1 else 0.0
 
 
 # name of a part, rows of the reference in it, rows of the current table
@@ -219,6 +346,8 @@ def stability(
     columns: Sequence[str] | None = None,
     bins: int = 10,
     kinds: Mapping[str, str] | None = None,
+    units: tuple[Any, Any] | None = None,
+    seed: int = 0,
 ) -> Stability:
     """The population stability index of each column.
 
@@ -228,6 +357,8 @@ def stability(
         columns: to judge; None for all of the reference.
         bins: at most so many parts of numbers.
         kinds: {column: "number" or "category"} where the guess by type is wrong.
+        units: labels of the rows of both tables, dealt together; None where each row stands alone.
+        seed: of the dealing.
 
     Raises:
         DataError: no rows. DescendError: a column that one of the tables does not have.
@@ -237,8 +368,23 @@ def stability(
         for column in names:
             if column not in table.columns:
                 raise unknown("column", column, map(str, table.columns))
+    if not names or reference.empty or current.empty:
+        raise DataError(
+            f"{len(names)} columns, {len(reference)} reference rows and {len(current)} current "
+            "ones; all are needed"
+        )
     kinds = dict(kinds or {})
-    found = [
-        shift(reference[c], current[c], name=str(c), bins=bins, kind=kinds.get(c)) for c in names
+    deals = _deals(reference, current, units, len(names), seed)
+    pairs = [
+        _dealt(
+            reference[c].reset_index(drop=True),
+            current[c].reset_index(drop=True),
+            str(c),
+            bins,
+            kinds.get(c),
+            deals,
+        )
+        for c in names
     ]
-    return Stability(tuple(sorted(found, key=lambda s: -s.index)))
+    shifts = _judged([found for found, _ in pairs], [indices for _, indices in pairs])
+    return Stability(tuple(sorted(shifts, key=lambda s: -s.index)))
