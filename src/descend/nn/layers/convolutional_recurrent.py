@@ -104,7 +104,7 @@ class ConvLSTMCell(Cell):
         """H and c."""
         return ("h", "c")
 
-    def weights(self, key: jax.Array, step_shape: Shape) -> Arrays:
+    def draw(self, key: jax.Array, step_shape: Shape) -> Arrays:
         """Kernel, recurrent_kernel, bias."""
         width = 4 * self.filters
         recurrent = (*self.kernel_size, self.filters, width)
@@ -125,7 +125,7 @@ class ConvLSTMCell(Cell):
 
     def init(self, key, input_shape):
         """The weights."""
-        return self.weights(key, tuple(input_shape[0])), {}
+        return self.draw(key, tuple(input_shape[0])), {}
 
     def apply(self, params, state, x, *, key=None, training=False):
         """One step."""
