@@ -194,12 +194,12 @@ FIT = {
         "evaluation data",
     ),
     "a metric of the wrong shape": (
-        lambda: regression(metrics=[lambda y, p: p]).fit(X, Y, verbose=0),
+        lambda: regression(metrics=[lambda y, p: p[:1, 0]]).fit(X, Y, verbose=0),
         ShapeError,
         "one number a row",
     ),
     "a loss of the wrong shape": (
-        lambda: regression(loss=lambda y, p: p).fit(X, Y, verbose=0),
+        lambda: regression(loss=lambda y, p: p[:1, 0]).fit(X, Y, verbose=0),
         ShapeError,
         "one number a row",
     ),
