@@ -144,4 +144,6 @@ def _figures(fitted: FittedTable) -> None:
     from descend.cli import show
     from descend.report.terminal import make_console
 
-    show.test(make_console(), fitted, quiet=True)
+    console = make_console()
+    show.test(console, fitted, quiet=True)
+    show.sets(console, fitted)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from descend.report.terminal import confusion_table, learning_curve, text_table
+from descend.report.terminal import confusion_table, cut, learning_curve, text_table
 from descend.tables.messy import panel, remarks
 from descend.tables.prepare import Prepared
 from descend.tables.target import hints
@@ -275,34 +276,33 @@ def test(console: Console, fitted: FittedTable, quiet: bool) -> None:
         [scores.baseline_name, *(_shown(n, v) for n, v in scores.baseline.items())],
     ]
     console.print(text_table(rows), soft_wrap=True)
-    if not quiet and scores.sets is not None:
-        _sets(console, fitted)
+    if not quiet:
+        sets(console, fitted)
 
 
-def _sets(console: Console, fitted: FittedTable) -> None:
-    """How often the sets of classes hold the true one, by true class."""
+def sets(console: Console, fitted: FittedTable) -> None:
+    """How often the sets of classes hold the true one, by true class; nothing without sets."""
     scores, made = fitted.scores, fitted.predictor.calibrated
-    assert scores is not None
-    assert scores.sets is not None
-    assert made is not None
+    if scores is None or scores.sets is None or made is None:
+        return
     both = [c for c in (scores.sets, scores.class_sets) if c is not None]
     rows = [["true class", "rows", "covered", "mean size", "by class: covered", "mean size"]]
     for parts in list(zip(*(c.parts for c in both), strict=True))[: MOST_LISTED + 1]:
-        row = [parts[0].group or "all rows", f"{parts[0].rows:,}"]
+        row = [cut(parts[0].group or "all rows", 20), f"{parts[0].rows:,}"]
         rows.append(row + [c for p in parts for c in (f"{p.share:.1%}", f"{p.size:.2f}")])
-    head = [row[: len(rows[1])] for row in rows]
+    rows[0] = rows[0][: len(rows[1])]
     more = len(both[0].parts) - len(rows) + 1
     console.print()
     console.print(
-        f"Sets that should hold the true class in {made.coverage:.0%} of all rows (predict "
-        "--intervals), or of the rows of each class (--intervals-by class)",
+        f"Sets that should hold the true class in {made.coverage:.0%} of all rows (--intervals)\n"
+        "or of the rows of each class (predict --intervals-by class)",
         soft_wrap=True,
     )
-    console.print(text_table(head), soft_wrap=True)
+    console.print(text_table(rows), soft_wrap=True)
     if more > 0:
         console.print(f"  and {more} more classes", soft_wrap=True)
-    for line in made.too_few(fitted.prepared.target.classes):
-        console.print(f"  {line}", soft_wrap=True)
+    for line in made.too_few(fitted.prepared.target.classes)[:MOST_LISTED]:
+        console.print(textwrap.fill(line, PLOT_WIDTH, subsequent_indent="  "), soft_wrap=True)
 
 
 def checks(console: Console, fitted: FittedTable, report: bool) -> None:

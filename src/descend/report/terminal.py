@@ -131,10 +131,10 @@ def confusion_table(
     to a list of the classes and of what each was mistaken for.
     """
     for most in (40, 16, 10, 7, 5, 4):
-        short = [_cut(c, most) for c in classes]
+        short = [cut(c, most) for c in classes]
         if len(set(short)) < len(short):
             break
-        first = [_cut(c, max(most, 24)) for c in classes]
+        first = [cut(c, max(most, 24)) for c in classes]
         text = _matrix(first, short, confusion, recall, counted)
         if max(map(len, text.splitlines())) <= width:
             return text
@@ -170,8 +170,8 @@ def _mistakes(
     for i, name in enumerate(classes):
         others = [(c, classes[j]) for j, c in enumerate(confusion[i]) if j != i and c]
         worst = max(others, default=(0, ""))
-        wrong = f"{_cut(worst[1], room - 6)} ({_count(worst[0])})" if others else "-"
-        rows.append([_cut(name, room), wrong, _count(sum(confusion[i])), _share(recall[i])])
+        wrong = f"{cut(worst[1], room - 6)} ({_count(worst[0])})" if others else "-"
+        rows.append([cut(name, room), wrong, _count(sum(confusion[i])), _share(recall[i])])
     return text_table(rows, left=2)
 
 
@@ -180,7 +180,8 @@ def _count(value: float) -> str:
     return str(int(value)) if value == int(value) else f"{value:.4g}"
 
 
-def _cut(name: str, most: int) -> str:
+def cut(name: str, most: int) -> str:
+    """A name of at most so many letters."""
     return name if len(name) <= most else name[: most - 2] + ".."
 
 
