@@ -173,7 +173,8 @@ def test_layers_by_position_and_name():
     model.summary(line_length=90, print_fn=lines.append)
     assert len(lines[1]) == 90
     # a: 15, n: 6 and 6
-    assert "(trained 4, not trained 27 in 2 frozen layers" in lines[-1]
+    assert "(trained 4, not trained 27)" in lines[-2]
+    assert lines[-1] == "Frozen: 2 layers, 21 parameters"
     with pytest.raises(DescendError, match=r"unknown layer 'haed'. Did you mean 'head'"):
         model.get_layer("haed")
 

@@ -40,7 +40,8 @@ def summary(model: Any, line_length: int | None = None) -> str:
     trained = part(params, trained_arrays(model))
     changing = sum(math.prod(a.shape) for a in jax.tree.leaves(trained))
     stiff = sum(not layer.trainable for layer in model.layers.values())
-    few = f" in {stiff} frozen layer{'s' if stiff > 1 else ''} or running statistics"
+    still = sum(math.prod(a.shape) for a in jax.tree.leaves(params)) - changing
+    frozen = f"Frozen: {stiff} layer{'s' if stiff > 1 else ''}, {still:,} parameters"
     body = [f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in (head, *rows)]
     total = sum(counts.values())
     return "\n".join(
@@ -51,8 +52,7 @@ def summary(model: Any, line_length: int | None = None) -> str:
             line,
             *body[1:],
             line,
-            f"Total parameters: {total:,} (trained {changing:,}, not trained {total - changing:,}"
-            + (few if stiff else "")
-            + ")",
+            f"Total parameters: {total:,} (trained {changing:,}, not trained {total - changing:,})",
+            *([frozen] if stiff else []),
         ]
     )
