@@ -272,7 +272,10 @@ def test_dropout_masks_are_one_a_sequence():
 
 def test_bad_use_is_refused():
     with pytest.raises(DescendError, match="batch_size"):
-        LSTM(3, stateful=True)
+        LSTM(3, stateful=True)(Input((3, 2)))
+    taken = LSTM(3, stateful=True)
+    taken(Input((3, 2), batch_size=4))
+    assert taken.batch_size == 4
     layer = LSTM(3, stateful=True, batch_size=4)
     params, state = start(layer, (3, 2))
     with pytest.raises(ShapeError, match="batch_size=4.*got one of 2"):

@@ -7,7 +7,7 @@ import pytest
 
 from descend import Dense, Input, Sequential
 from descend.errors import DataError, DescendError
-from descend.train.batches import PyDataset, is_batches
+from descend.train.batches import PyDataset, is_batches, timeseries_dataset_from_array
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(40, 3)).astype(np.float32)
@@ -189,3 +189,21 @@ def test_validation_steps_of_arrays():
     history = network().fit(X, Y, validation_data=(X, Y), **options).history
     want = network().fit(X, Y, validation_data=(X[:12], Y[:12]), verbose=0).history
     assert history["val_loss"] == pytest.approx(want["val_loss"], rel=1e-5)
+
+
+def test_windows_of_a_series():
+    data, targets = np.arange(20.0)[:, None], np.arange(20) * 10
+    windows = timeseries_dataset_from_array(
+        data, targets[8:], 3, sequence_stride=2, sampling_rate=4, batch_size=4
+    )
+    assert len(windows) == 2
+    rows = [x[:, :, 0].tolist() for x, _ in windows]  # by hand: starts 0, 2, 4, ..., 10
+    assert rows[0] == [[0, 4, 8], [2, 6, 10], [4, 8, 12], [6, 10, 14]]
+    assert rows[1] == [[8, 12, 16], [10, 14, 18]]
+    assert [y.tolist() for _, y in windows] == [[80, 100, 120, 140], [160, 180]]
+    [alone] = timeseries_dataset_from_array(data, None, 2, start_index=5, end_index=8)
+    assert alone[:, :, 0].tolist() == [[5, 6], [6, 7]]
+    with pytest.raises(DataError, match="no window of 30 rows"):
+        timeseries_dataset_from_array(data, targets, 30)
+    with pytest.raises(DataError, match="sampling_rate must be a whole number"):
+        timeseries_dataset_from_array(data, targets, 3, sampling_rate=0)

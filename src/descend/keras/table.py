@@ -36,6 +36,7 @@ TABLE: dict[str, Names] = {
             "Dropout": "noise follows from fit(seed=), not from a seed of the layer",
             "Input": "the shape of one row; None for an axis of any size",
             "Lambda": "cannot be saved: it is code",
+            "SpectralNormalization": "W/sigma also at prediction; training gives Keras's outputs",
             "MultiHeadAttention": "key_dim and num_heads as in Keras; no flash attention",
         },
         absent={
@@ -69,17 +70,12 @@ TABLE: dict[str, Names] = {
             **dict.fromkeys(
                 ("MelSpectrogram", "STFTSpectrogram"), "sound is turned into arrays before (SciPy)"
             ),
-            **dict.fromkeys(
-                ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
-                "TimeDistributed(Conv2D(...)) before an LSTM is here",
-            ),
             "EinsumDense": "Dense, MultiHeadAttention, or a class X(Layer) with jnp.einsum",
             "GroupQueryAttention": "MultiHeadAttention is here",
             "InputLayer": "Input((4,)) is called in its place",
             "InputSpec": "a Layer says in build(input_shape) what it takes, by raising ShapeError",
             "Pipeline": "Sequential, or a Block",
             "ReversibleEmbedding": "Embedding and Dense",
-            "SpectralNormalization": "a penalty, kernel_regularizer='l2', bounds weights here",
             "Wrapper": "a class X(Layer) with a field that holds a layer",
             "serialize": _JSON,
             "deserialize": _JSON,
@@ -286,7 +282,7 @@ TABLE: dict[str, Names] = {
         ("descend.train.preparing", "descend.train.seeds", "descend.train.batches"),
         renamed={
             "Sequence": "descend.train.batches:PyDataset",
-            "plot_model": "descend:plot_model",
+            "plot_model": "descend.train.plotting:plot_model",
             "clear_session": "descend.keras.backend:clear_session",
         },
         differs={
@@ -308,7 +304,6 @@ TABLE: dict[str, Names] = {
                 "image_dataset_from_directory save_img text_dataset_from_directory",
                 _FILES,
             ),
-            "timeseries_dataset_from_array": "numpy's sliding_window_view cuts windows",
             "FeatureSpace": "`descend fit` encodes the columns of a table",
             "Progbar": "fit(verbose=1)",
             "bounding_boxes": _BOXES,

@@ -19,11 +19,13 @@ from descend.nn.symbols import (
     OpenShape,
     Symbol,
     alone,
+    arranged,
     connect,
     fits,
     input_names,
     listed,
     numbered,
+    require_same_arrays,
     unique_names,
 )
 
@@ -50,7 +52,7 @@ class Graph:
 
     Args:
         inputs: the symbol of an Input, or a list of them.
-        outputs: the symbol of a layer's output, or a list of them.
+        outputs: the symbol of a layer's output, or a list or dict of them.
         name: shown by `summary()`.
         compute_dtype: what layers compute in that do not say so themselves, as "bfloat16".
         trainable: False freezes all layers.
@@ -71,7 +73,10 @@ class Graph:
         self.name = name
         self._dtype, self._trainable = compute_dtype, trainable
         self.single_input = not isinstance(inputs, (list, tuple))
+        keys = tuple(outputs) if isinstance(outputs, Mapping) else None
+        outputs = list(outputs.values()) if isinstance(outputs, Mapping) else outputs
         self.single_output = not isinstance(outputs, (list, tuple))
+        self.form: Any = 1 if self.single_output else keys  # of the outputs, see `arranged`
         self._inputs: list[Symbol] = [inputs] if self.single_input else list(inputs)
         self._outputs: list[Symbol] = [outputs] if self.single_output else list(outputs)
         for symbol in (*self._inputs, *self._outputs):
@@ -133,7 +138,8 @@ class Graph:
             for call in order
         )
         self.outputs_at: tuple[int, ...] = tuple(place[id(s)] for s in self._outputs)
-        self.output_names = tuple(numbered([self._name_at(i) for i in self.outputs_at]))
+        named_at = [self._name_at(i) for i in self.outputs_at]
+        self.output_names = tuple(numbered(named_at) if self.form in (1, None) else self.form)
         self._layers: dict[str, Layer] = {}
         for node in self.nodes:
             self._layers.setdefault(str(node.layer.name), node.layer)
@@ -190,8 +196,11 @@ class Graph:
             sources = alone([values[i] for i in node.sources])
             fixed = False if node.frozen else training
             values += listed(connect(node.layer, sources, fixed, self))
-        outputs = [values[i] for i in self.outputs_at]
-        return outputs[0] if self.single_output else outputs
+        return arranged([values[i] for i in self.outputs_at], self.form)
+
+    def meet(self, x: Any) -> Any:
+        """Wire the network for data where it waits for a shape; the data, as they were."""
+        return x
 
     # -- the functional core ------------------------------------------------------------------
 
@@ -405,6 +414,7 @@ class Graph:
             "outputs": list(self.outputs_at),
             "single_input": self.single_input,
             "single_output": self.single_output,
+            "keys": None if self.form == 1 else self.form,
         }
 
     @functools.cached_property
@@ -446,21 +456,6 @@ class Graph:
             {k: sum(a.size for a in jax.tree.leaves(v)) for k, v in part.items()} for part in arrays
         ]
         return {name: sum(part.get(name, 0) for part in sizes) for name in self._layers}
-
-
-def require_same_arrays(layer: Layer, shape: Any, other: Any) -> None:
-    """Raise ShapeError where two shapes of a layer's input need different weights."""
-    if shape == other:
-        return
-    drawn = [
-        jax.eval_shape(lambda key, s=s: layer.init(key, s)[0], jax.random.key(0))
-        for s in (shape, other)
-    ]
-    if drawn[0] != drawn[1]:
-        raise ShapeError(
-            f"{layer.label} is shared between inputs of shape {shape} and {other}, which need "
-            "different weights. Make a layer for each."
-        )
 
 
 def _raw(layer: Any, params: Arrays, state: Arrays, x: Any) -> tuple[Any, Arrays]:

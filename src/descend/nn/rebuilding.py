@@ -7,7 +7,7 @@ from typing import Any
 
 from descend.nn.graph import Graph
 from descend.nn.layers.base import Layer, layer_from
-from descend.nn.symbols import Input, Symbol, alone, connect, listed
+from descend.nn.symbols import Input, Symbol, alone, arranged, connect, listed
 
 
 def symbols_from_config(
@@ -27,7 +27,7 @@ def symbols_from_config(
     )
     return (
         inputs[0] if config["single_input"] else inputs,
-        outputs[0] if config["single_output"] else outputs,
+        arranged(outputs, 1 if config["single_output"] else config.get("keys")),
     )
 
 
@@ -41,7 +41,7 @@ def symbols_over(graph: Graph, layers: Mapping[str, Layer]) -> tuple[Any, Any]:
     outputs = _wired(inputs, nodes, graph.outputs_at)
     return (
         inputs[0] if graph.single_input else inputs,
-        outputs[0] if graph.single_output else outputs,
+        arranged(outputs, graph.form),
     )
 
 

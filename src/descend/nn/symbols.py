@@ -52,6 +52,7 @@ class Symbol:
     part: int = 0  # which of the call's outputs
     name: str | None = None
     dtype: str = "float32"
+    rows: int | None = None  # of every batch, where an Input says so
 
     @property
     def shape(self) -> OpenShape:
@@ -158,7 +159,8 @@ def Input(
     Args:
         shape: of one row, without the batch axis: (2,) for two features. None is an axis of any
             size: (None, None, 3) for images, (None, 8) for sequences; the rows of one call agree.
-        batch_size: rows of a batch, as Keras takes it; here any number of rows is right.
+        batch_size: rows of every batch, which stateful recurrent layers behind it take over; for
+            all others any number of rows is right.
         name: key in a dict of inputs, and in `summary()`.
         dtype: type of its numbers: "float32" or "int32"; others are taken as the nearer of them.
         batch_shape: (rows, *shape), in the place of `shape`.
@@ -184,7 +186,8 @@ def Input(
             )
     count = 2 if None in shape else 1
     trials = tuple(tuple(size if a is None else int(a) for a in shape) for size in TRIALS[:count])
-    return Symbol(trials, name=name, dtype=dtype)
+    rows = batch_size if batch_shape is None else next(iter(batch_shape))
+    return Symbol(trials, name=name, dtype=dtype, rows=rows)
 
 
 def connect(layer: Layer, inputs: Any, training: bool | None = None, origin: Any = None) -> Any:
@@ -212,6 +215,7 @@ def connect(layer: Layer, inputs: Any, training: bool | None = None, origin: Any
             f"{layer.label} takes one input, got a list of {len(sources)}: join them first, "
             "as in Concatenate()([a, b])"
         )
+    layer.meet_rows(lambda: rows_of(sources))
     found = []
     for trial in range(max(len(source.trials) for source in sources)):
         shapes = tuple(source.trial(trial) for source in sources)
@@ -224,6 +228,19 @@ def connect(layer: Layer, inputs: Any, training: bool | None = None, origin: Any
     if "_graph_calls" not in vars(layer):  # then it is the user's own object
         vars(layer).setdefault("_calls", []).append(call)
     return call.symbols if gives_several(found[0][1]) else call.symbols[0]
+
+
+def rows_of(symbols: Sequence[Symbol]) -> int | None:
+    """The rows of every batch, as an Input behind the symbols says; None where none does."""
+    stack, seen = list(symbols), set[int]()
+    while stack:
+        symbol = stack.pop()
+        if symbol.rows is not None:
+            return symbol.rows
+        if id(symbol) not in seen:
+            seen.add(id(symbol))
+            stack.extend(symbol.inputs)
+    return None
 
 
 class Undecided:
@@ -251,6 +268,21 @@ def require_training(training: Any, label: str) -> bool | None:
 
 def _merged(trials: tuple[Shape, ...]) -> OpenShape:
     return tuple(a[0] if len(set(a)) == 1 else None for a in zip(*trials, strict=True))
+
+
+def require_same_arrays(layer: Layer, shape: Any, other: Any) -> None:
+    """Raise ShapeError where two shapes of a layer's input need different weights."""
+    if shape == other:
+        return
+    drawn = [
+        jax.eval_shape(lambda key, s=s: layer.init(key, s)[0], jax.random.key(0))
+        for s in (shape, other)
+    ]
+    if drawn[0] != drawn[1]:
+        raise ShapeError(
+            f"{layer.label} is shared between inputs of shape {shape} and {other}, which need "
+            "different weights. Make a layer for each."
+        )
 
 
 def _require_one_set_of_weights(layer: Layer, sources: Any, shapes: list[Any]) -> None:
@@ -329,6 +361,18 @@ def unique_names(
 def listed(y: Any) -> list[Any]:
     """A layer's output, or outputs, as a list."""
     return list(y) if isinstance(y, (tuple, list)) else [y]
+
+
+def arranged(parts: Sequence[Any], form: Any) -> Any:
+    """Outputs in the form in which a network was given them: one, a list, or a dict.
+
+    Args:
+        parts: one entry an output.
+        form: 1 for one alone, None for a list, the keys of a dict.
+    """
+    if form == 1:
+        return parts[0]
+    return list(parts) if form is None else dict(zip(form, parts, strict=True))
 
 
 def alone(parts: list[Any]) -> Any:

@@ -47,6 +47,94 @@ class PyDataset:
         """After each epoch."""
 
 
+class Windows(PyDataset):
+    """The windows of a series, in batches: what `timeseries_dataset_from_array` gives."""
+
+    def __init__(
+        self, data: np.ndarray, targets: Any, starts: np.ndarray, steps: np.ndarray, size: int
+    ):
+        super().__init__()
+        self.data, self.targets, self.starts, self.steps = data, targets, starts, steps
+        self.size = size
+
+    def __len__(self) -> int:
+        return -(-len(self.starts) // self.size)
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
+        starts = self.starts[index * self.size : (index + 1) * self.size]
+        windows = self.data[starts[:, None] + self.steps]
+        return windows if self.targets is None else (windows, self.targets[starts])
+
+
+def timeseries_dataset_from_array(
+    data: Any,
+    targets: Any,
+    sequence_length: int,
+    sequence_stride: int = 1,
+    sampling_rate: int = 1,
+    batch_size: int | None = 128,
+    shuffle: bool = False,
+    seed: int | None = None,
+    start_index: int | None = None,
+    end_index: int | None = None,
+) -> Windows:
+    """Windows of a series as batches, by Keras's rule.
+
+    The window that begins at row i holds the rows i, i + r, ..., i + (length - 1) r of the data, r
+    being the sampling rate, and has the target i.
+
+    Args:
+        data: (time, ...) rows of the series.
+        targets: (time, ...) targets by the first row of their window, or None.
+        sequence_length: rows of a window.
+        sequence_stride: rows from one window's start to the next one's.
+        sampling_rate: rows from one row of a window to the next.
+        batch_size: windows of a batch; None: all.
+        shuffle: whether windows are put into a random order, once.
+        seed: seed of that order.
+        start_index, end_index: rows of the data between which windows lie.
+
+    Raises:
+        DataError: a number that is no whole number >= 1, a bad range, or no window at all.
+
+    Example:
+        >>> x, y = timeseries_dataset_from_array(np.arange(6), np.arange(6), 3)[0]
+        >>> x.tolist(), y.tolist()
+        ([[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]], [0, 1, 2, 3])
+    """
+    data = np.asarray(data)
+    wanted = {"sequence_length": sequence_length, "sequence_stride": sequence_stride}
+    wanted |= {
+        "sampling_rate": sampling_rate,
+        "batch_size": 1 if batch_size is None else batch_size,
+    }
+    for name, value in wanted.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise DataError(f"{name} must be a whole number >= 1, got {value!r}")
+    first, end = start_index or 0, len(data) if end_index is None else end_index
+    if not 0 <= first < end <= len(data):
+        raise DataError(
+            f"start_index {first} and end_index {end} must lie in 0 to {len(data)}, in this order"
+        )
+    count = end - first - (sequence_length - 1) * sampling_rate
+    if targets is not None:
+        targets = np.asarray(targets)
+        count = min(count, len(targets) - first)
+    if count < 1:
+        raise DataError(
+            f"no window of {sequence_length} rows, {sampling_rate} apart, fits into {end - first} "
+            f"rows{'' if targets is None else ' and the targets'}"
+        )
+    starts = np.arange(0, count, sequence_stride) + first
+    if shuffle:
+        np.random.default_rng(seed).shuffle(starts)
+    return Windows(
+        data, targets, starts, np.arange(sequence_length) * sampling_rate, batch_size or len(starts)
+    )
+
+
 class Piece(NamedTuple):
     """Batches of one shape, joined: (x, y, ...) with rows first, and the rows of one batch."""
 

@@ -18,17 +18,28 @@ from descend.train.model import Model
 from descend.train.runtime import prepare
 
 
-def load_model(path: str | Path, custom: Mapping[str, type[Layer]] | None = None) -> Model:
+def load_model(
+    path: str | Path,
+    custom: Mapping[str, type[Layer]] | None = None,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+) -> Model:
     """A model from a file of `model.save` or `ModelCheckpoint`; nothing in it is executed.
 
     Args:
         path: the file.
         custom: {class name: class} for layers of the user's own.
+        custom_objects: Keras's name of it; what is no layer in it is not needed and not looked at.
 
     Raises:
         CheckpointError: missing, truncated, edited, from a newer version, or not ours.
     """
-    model, _ = load_with_extra(path, custom)
+    layers = {
+        name: value
+        for name, value in (custom_objects or {}).items()
+        if isinstance(value, type) and issubclass(value, Layer)
+    }
+    model, _ = load_with_extra(path, {**layers, **(custom or {})})
     return model
 
 

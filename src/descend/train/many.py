@@ -330,7 +330,7 @@ def _data(
         raise DescendError(
             f"the function given to sweep returned {type(model).__name__}, not a Model"
         )
-    model._meet(x)
+    model.meet(x)
     outputs = model.task.outputs
     data = rows.make_rows(model, outputs, x, y, sample_weight)
     kept = None

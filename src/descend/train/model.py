@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from descend.errors import DataError, DescendError
 from descend.nn.rebuilding import symbols_from_config
-from descend.nn.symbols import Symbol, Undecided, listed, require_training
+from descend.nn.symbols import Symbol, Undecided, arranged, listed, require_training
 from descend.train import checkpoint, compiling, engine, fitting, optimizers, prediction, rows
 from descend.train.batches import Batches, is_batches
 from descend.train.callbacks import Callback, Progress, show_logs
@@ -183,7 +183,7 @@ class Model(OnBatches, Wired):
             CheckpointError: `resume` cannot be used.
             KeyboardInterrupt: see `on_interrupt`.
         """
-        x = self._meet(x)
+        x = self.meet(x)
         task = self.task
         if self._run is not None:
             raise DescendError(f"{self.name} is in training; fit it again when that has ended")
@@ -284,7 +284,7 @@ class Model(OnBatches, Wired):
         Returns:
             The cost as a float; a list [cost, *metrics] where there are metrics; or a dict.
         """
-        x = self._meet(x)
+        x = self.meet(x)
         task, callbacks = self.task, listed_callbacks(callbacks)
         feeds = fitting.evaluated(self, x, y, sample_weight, batch_size, steps)
         self._present()
@@ -322,13 +322,13 @@ class Model(OnBatches, Wired):
             steps: batches that are used; needed for a generator.
             callbacks: their on_predict_begin and on_predict_end are called.
         """
-        x = self._meet(x)
+        x = self.meet(x)
         callbacks = listed_callbacks(callbacks)
         introduce(callbacks, self, epochs=1, steps=steps, verbose=shown_as(verbose))
         call_all(callbacks, "on_predict_begin", {})
         outputs = fitting.predicted(self, x, batch_size, steps)
         call_all(callbacks, "on_predict_end", {})
-        return outputs[0] if self.single_output else outputs
+        return arranged(outputs, self.form)
 
     def monte_carlo(self, x: Any, samples: int = 100, seed: int = 0) -> prediction.MonteCarlo:
         """Model averaging by dropout: the mean of p(y | x, mu) over drawn masks mu, and its spread.
@@ -353,10 +353,7 @@ class Model(OnBatches, Wired):
         """
         arrays = rows.make_inputs(self, x, "prediction data")
         means, spreads = prediction.monte_carlo(self, arrays, samples, rows.require_seed(seed))
-        single = self.single_output
-        return prediction.MonteCarlo(
-            means[0] if single else means, spreads[0] if single else spreads
-        )
+        return prediction.MonteCarlo(arranged(means, self.form), arranged(spreads, self.form))
 
     def reset_states(self) -> None:
         """Let stateful recurrent layers forget what they carried over from earlier batches."""
@@ -381,7 +378,7 @@ class Model(OnBatches, Wired):
                 self._wire_for(symbols_like(inputs))
             fixed = require_training(training, self.label)
             return super().__call__(parts if len(parts) > 1 else parts[0], fixed)
-        self._meet(inputs)
+        self.meet(inputs)
         # also in a program that is being traced
         x = tuple(map(jnp.asarray, [inputs] if self.single_input else parts))
         params, layers = self._present()
@@ -392,7 +389,7 @@ class Model(OnBatches, Wired):
             y, _ = self.apply(params, layers, whole, key=key, training=True)
             return y
         found, _ = prediction.forward(self, params, layers, x)
-        return found[0] if self.single_output else found
+        return arranged(found, self.form)
 
     def summary(
         self,

@@ -60,7 +60,7 @@ class OnBatches:
             x, y, sample_weight, class_weight: as in `fit`; all rows are one batch.
             return_dict: whether a dict by name is returned.
         """
-        self._meet(x)
+        self.meet(x)
         data = rows.make_rows(self, self.task.outputs, x, y, sample_weight)
         data = rows.weighted(data, self.task.outputs, class_weight)
         return shown(step(self, data), return_dict)

@@ -46,9 +46,13 @@ class RuleView(Guarded):
         task, model = self._model.task, self._model
         if task.optimizer.schedule is not None:
             return task.optimizer.schedule
+        compiled = task.optimizer.numbers()["learning_rate"]
+        rate = compiled
         if model._run is not None:
-            return Rate(model._run.hyper("learning_rate"))
-        return Rate(task.optimizer.numbers()["learning_rate"])
+            rate = model._run.hyper("learning_rate")
+        elif model._state is not None:  # what a callback has made of it
+            rate = float(model._state.hyper["learning_rate"])
+        return Rate(compiled if rate == np.float32(compiled) else rate)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, NotFittedError, unknown
-from descend.nn.graph import Graph, Node, require_same_arrays
+from descend.nn.graph import Graph, Node
 from descend.nn.layers.base import Arrays, Layer
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, claim, switch, switches
-from descend.nn.symbols import entered
+from descend.nn.symbols import entered, require_same_arrays
 from descend.train.rule_view import RuleView
 from descend.train.run import Run
 from descend.train.runtime import prepare, quick_compile

@@ -80,7 +80,7 @@ def called(model: Any, symbols: Any) -> tuple[Any, Any]:
     if "training" in parameters:
         options["training"] = Undecided()
     outputs = model.call(symbols, **options)
-    parts = listed(outputs)
+    parts = list(outputs.values()) if isinstance(outputs, Mapping) else listed(outputs)
     if not parts or not all(isinstance(part, Symbol) for part in parts):
         wrong = next((p for p in parts if not isinstance(p, Symbol)), outputs)
         raise DescendError(
@@ -142,7 +142,7 @@ class Wired(Weighted):
         if self._asked is not None:
             self.compile(**self._asked)
 
-    def _meet(self, x: Any) -> Any:
+    def meet(self, x: Any) -> Any:
         """Wire the network for data, where it has not seen a shape; the data, as they were."""
         if vars(self).get("_wired") or x is None:
             return x

@@ -173,6 +173,9 @@ class Layer(Shown, Guarded, metaclass=LayerType):
         """
         return None
 
+    def meet_rows(self, rows: Callable[[], int | None]) -> None:
+        """Learn how many rows every batch has (None: any number), when the layer is called."""
+
     def output_mask(self, x: Any, mask: Any) -> Any:
         """The mask of the output for input x and its mask: the same, unless a layer says otherwise.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -39,7 +39,7 @@ class OverTime(Layer):
         stateful: whether row i of a batch goes on where row i of the batch before ended, in
             training and in prediction; the layer's state then holds "h" (and "c"), of shape
             (batch_size, units).
-        batch_size: rows in every batch; needed where `stateful`.
+        batch_size: rows in every batch, needed where `stateful`; by default those of the Input.
 
     Raises:
         ShapeError: an input that is no sequence; states of another shape; where `stateful`, a batch
@@ -60,11 +60,23 @@ class OverTime(Layer):
         super().__post_init__()
         if self.batch_size is not None:
             positive_int(self, "batch_size")
-        elif self.stateful:
-            raise DescendError(
-                f"{self.label}: stateful=True needs batch_size=, the number of rows in every "
-                "batch, for which the states are kept"
-            )
+
+    def meet_rows(self, rows: Callable[[], int | None]) -> None:
+        """Take over the batch size of the Input."""
+        if self.stateful and self.batch_size is None:
+            object.__setattr__(self, "batch_size", rows())
+            if self.batch_size is None:
+                raise DescendError(
+                    f"{self.label}: stateful=True needs batch_size=, the number of rows in every "
+                    "batch, for which the states are kept; here, or in Input(batch_size=)"
+                )
+
+    def reset_states(self) -> None:
+        """Forget what was carried over from earlier batches, in all networks over this layer."""
+        identity = self.identity
+        if identity.source is not None:
+            raise DescendError(f"{self.label} is in training; reset its states between two fits")
+        identity.state = jax.tree.map(jnp.zeros_like, identity.state)
 
     @property
     def carries(self) -> bool:  # type: ignore[override]

@@ -212,6 +212,8 @@ class Run:
     def _arrays(self, name: str, layer: Any, parts: tuple[jax.Array, ...]) -> tuple[Any, Any]:
         if self.shapes is None:
             return scoped(self.params, name), scoped(self.state, name)
+        if isinstance(layer, Graph):
+            layer.meet(parts if len(parts) > 1 else parts[0])
         shapes = tuple(tuple(map(int, p.shape[1:])) for p in parts)
         shape = self.shapes.setdefault(name, shapes if len(shapes) > 1 else shapes[0])
         arrays = jax.eval_shape(lambda key: drawn(layer, key, shape), jax.random.key(0))
