@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ import pytest
 from descend.economies import expectations
 from descend.economies.accuracy import Judge, Measure, Size
 from descend.economies.dynamic_programming import time_iteration
+from descend.economies.edges import edges, moved_by_policies
+from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.models.growth import StochasticGrowth
 from descend.economies.models.savings import IncomeFluctuation
+from descend.economies.network import Shape
 from descend.economies.outputs import Share
 from descend.economies.points import Ground
 from descend.economies.solver import solve
@@ -63,6 +67,25 @@ def test_a_clipped_state_hides_no_wrong_policy(cls):
     assert [s.reached for s in solution.seeds] == [False, False]
     assert any("0 of 2 seeds reached the aim" in line for line in solution.log)
     assert solution.accuracy.edges["k, upper"]["box"] == (1 if cls is Hoards else 0)
+
+
+def test_of_the_seeds_the_first_that_is_solved_is_kept(monkeypatch):
+    """The best by its residual lives at an edge: the next one is judged, and is the solution."""
+    plain, judged_edges = (
+        Measure.__call__,
+        [{"k, upper": {"share": 0.9, "constraint": 0, "box": 1}}],
+    )
+
+    def measured(self, params, numbers, aims):
+        accuracy = plain(self, params, numbers, aims)
+        accuracy.edges = judged_edges.pop() if judged_edges else {}
+        return accuracy
+
+    monkeypatch.setattr(Measure, "__call__", measured)
+    solution = solve(BrockMirman(), aim=10.0, seeds=3, **STILL)  # all start from the same policy
+    assert solution.verdict.solved
+    assert [s.reached for s in solution.seeds] == [False, True, True]
+    assert any("2 of 3 seeds reached the aim; seed 1 is kept" in line for line in solution.log)
 
 
 # -- limits that are the economy's own -----------------------------------------------------------
@@ -117,3 +140,32 @@ def test_a_borrowing_limit_alarms_nobody(x64, economy, share):
     assert found["constraint"] == (found["share"] if type(economy) is IncomeFluctuation else 0)
     assert accuracy.verdict.solved, accuracy.status
     assert ("an edge no stated constraint explains" in accuracy.status) is (share < 1)
+
+
+@dataclass(frozen=True)
+class Flags(BrockMirman):
+    """Beside capital: a flag that is nowhere but at its ends, and a level that no policy moves."""
+
+    def states(self):
+        return {**super().states(), "flag": (0.0, 1.0), "level": (0.0, 1.0)}
+
+    def start(self):
+        return {"k": 0.2, "a": 0.0, "flag": 0.0, "level": 1.0}
+
+    def transition(self, now, policy, shock):
+        flag = jnp.where((shock.e > 0) | (policy.saving < 0.2), 1.0, 0.0)
+        return {**super().transition(now, policy, shock), "flag": flag, "level": now.level}
+
+
+def test_indicators_and_what_no_policy_moves_are_left_out(x64):
+    ground = Ground(Flags())
+    assert moved_by_policies(ground).tolist() == [True, False, True, False]
+    graph = Shape(()).graph(ground)
+    judge = Judge(ground, graph, expectations.rule("gauss-hermite:3", 1))
+    points = ground.begin(jax.random.key(0), 200)
+    flags = jnp.arange(200) % 2
+    points = points._replace(values=points.values.at[:, 2].set(flags.astype(float)))
+    params = graph.init(jax.random.key(0))[0]
+    assert edges(judge, params, {}, points, jax.random.key(1)) == {}
+    stuck = points._replace(values=points.values.at[:, 0].set(ground.high[0]))
+    assert list(edges(judge, params, {}, stuck, jax.random.key(1))) == ["k, upper"]

@@ -199,6 +199,9 @@ class Still(BrockMirman):
     def states(self):
         return {"k": (0.5, 1.7)}
 
+    def shocks(self):
+        return {}
+
     def transition(self, now, policy, shock):
         return {"k": now.k}
 

@@ -218,7 +218,8 @@ class Accuracy:
     @property
     def stable(self) -> bool:
         """Whether dispersed starts came together, or are still coming: a root near 1 takes time."""
-        first, half, last = (self.spread[k] for k in ("first", "half", "last"))
+        first, last = self.spread["first"], self.spread["last"]
+        half = self.spread.get("half", np.inf)  # older files do not know it
         came = last <= STABLE * first
         return bool(np.isfinite(last) and (came or (half < first and last <= FALLS * half)))
 

@@ -26,7 +26,7 @@ class IrreversibleGrowth(Economy):
     The policy is one number, `wanted`: i = phi i_ss (1 + max(wanted, 0)) and m = max(-wanted, 0).
     So i >= phi i_ss, m >= 0 and complementarity hold exactly and the kink is where it should be.
     (Stated with two unknowns and Fischer-Burmeister, networks stopped short of the kink: the bound
-    never came to bind.) Capital is held within its box, as in StochasticGrowth.
+    never came to bind.) Capital is clipped to its box; see `Economy` on what that does not do.
 
     Complementarity by one number: Garcia and Zangwill 1981.
     Source: Christiano and Fisher 2000; the numbers are usual for quarters.
