@@ -24,6 +24,7 @@ def explanation(d: Mapping[str, Any]) -> str:
         paragraph(
             f"Importance: how much worse the {d['measure']} ({said(d['value'])}) gets on "
             f"{d['rows']:,} test rows when a column is shuffled, mean of {d['repeats']} shuffles."
+            + _left_out(d["not_permuted"], len(d["importance"]), "shuffled")
         ),
         picture(
             pictures.importance_bars(d),
@@ -54,6 +55,15 @@ def explanation(d: Mapping[str, Any]) -> str:
         head = ["column", "prediction", "at", "mean prediction"]
         parts.append(table("Ends of the curves", head, rows, words=2))
     return "".join(parts)
+
+
+def _left_out(count: int, done: int, what: str) -> str:
+    if not count:
+        return ""
+    return (
+        f" There are many columns: the {done:,} that go with the target most were {what}, "
+        f"{count:,} were left out."
+    )
 
 
 def _effects(d: Mapping[str, Any]) -> str:
