@@ -209,7 +209,7 @@ def _ended(fitted: FittedTable) -> str:
     if fitted.stopped:
         return f"{best}; stopped: {fitted.stopped}"
     if options.patience is None and in_waves(options):
-        return f"{best}; {why_all(run)}"
+        return f"{best}: {why_all(run)}"
     return f"{best}, as many as were asked for"
 
 
