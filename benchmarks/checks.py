@@ -123,12 +123,12 @@ def repeated(rng: np.random.Generator, copies: int, coarse: bool) -> bool | None
 
 
 def alone(rng: np.random.Generator, leak: bool) -> bool | None:
-    """Twenty columns of noise and one of honest strength, a class of 5 %, 200 validation rows."""
-    y = labels(rng, 800, 0.05)
-    frame = pd.DataFrame(rng.normal(size=(800, 20)), columns=[f"x{i}" for i in range(20)])
-    frame["score"] = y * 1.5 + rng.normal(size=800)  # AUC .86
+    """Twenty columns of noise and one of honest strength, a class of 5 %, 400 validation rows."""
+    y = labels(rng, 1000, 0.05)
+    frame = pd.DataFrame(rng.normal(size=(1000, 20)), columns=[f"x{i}" for i in range(20)])
+    frame["score"] = y * 1.5 + rng.normal(size=1000)  # AUC .86
     if leak:
-        frame["x3"] = np.where(y == 1, rng.random(800) + 5, rng.random(800))
+        frame["x3"] = np.where(y == 1, rng.random(1000) + 5, rng.random(1000))
     return failed(leakage.nearly_alone, frame[:600], y[:600], frame[600:], y[600:], classifies=True)
 
 
@@ -178,7 +178,7 @@ def apart(rng: np.random.Generator, groups: bool, shift: bool, n: int = 300) -> 
     train, test, units = two(rng, n, n // 2, groups)
     if shift:
         test = moved(test)
-    return failed(parts.told_apart, train, test, groups=units, trees=50)
+    return failed(parts.told_apart, train, test, groups=units, trees=20)
 
 
 def constant(rng: np.random.Generator, rate: float) -> bool | None:
@@ -354,11 +354,11 @@ SIMULATIONS = (
     ),
     Simulation(
         "L002",
-        "20 columns of noise and one of AUC .86, a class of 5 %, 200 validation rows",
+        "20 columns of noise and one of AUC .86, a class of 5 %, 400 validation rows",
         "one of them tells the class without error",
         lambda rng: alone(rng, False),
         lambda rng: alone(rng, True),
-        0.5,
+        0.25,
     ),
     Simulation(
         "L003",
@@ -394,15 +394,15 @@ SIMULATIONS = (
         "the same with income half as high again in the test",
         lambda rng: apart(rng, False, False),
         lambda rng: apart(rng, False, True),
-        0.25,
+        0.5,
     ),
     Simulation(
         "L007 by groups",
         "300 + 150 rows drawn by whole groups of 8 rows that share all columns but one",
-        "800 + 400 such rows with income half as high again in the test",
+        "1,600 + 800 such rows with income half as high again in the test",
         lambda rng: apart(rng, True, False),
-        lambda rng: apart(rng, True, True, 800),
-        0.25,
+        lambda rng: apart(rng, True, True, 1600),
+        0.5,
     ),
     Simulation(
         "L008",

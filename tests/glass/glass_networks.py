@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from descend.nn import layers as L
-from descend.nn.graph import Graph, Input
+from descend.nn.graph import Graph
 from descend.nn.losses import BinaryCrossentropy, CategoricalCrossentropy, SquaredError
+from descend.nn.symbols import Input
 from descend.train.optimizers import SGD
 from descend.train.supervised import Output, Supervised
 

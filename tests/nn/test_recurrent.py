@@ -9,11 +9,12 @@ from oracles import differences
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations, recurrence
-from descend.nn.graph import Graph, Input
+from descend.nn.graph import Graph
 from descend.nn.layers import Dense
 from descend.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
 from descend.nn.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from descend.nn.layers.wrappers import Bidirectional, Masking
+from descend.nn.symbols import Input
 
 RNG = np.random.default_rng(0)
 LEAVES = jax.tree.leaves

@@ -401,7 +401,7 @@ def test_what_is_missing_and_what_is_not_used(cases):
     row = next(c for c in found["inputs"] if c["column"] == "age")
     assert row["missing"]["train"] == pytest.approx(frame["age"].iloc[split.train].isna().mean())
     assert found["dropped"] == {"branch": "left out as asked for"}
-    assert [c["code"] for c in found["checks"]] == [f"L00{i}" for i in range(1, 9)]
+    assert [c["code"] for c in found["checks"]] == [f"L00{i}" for i in range(1, 10)]
     rates = {r["class"]: r["share"]["test"] for r in found["target"]}
     assert rates["yes"] == pytest.approx((cases("binary").frame["y"] == "yes").mean())
 

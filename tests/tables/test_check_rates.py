@@ -12,6 +12,7 @@ from scipy import stats
 from descend.tables.checks import of_network, parts
 from descend.tables.checks.blocks import block_error
 from descend.tables.checks.calibrated import calibration, recalibrate
+from descend.tables.checks.error_rates import error_rates, how_often
 from descend.tables.checks.one_column import classify_parts
 from descend.tables.checks.too_good import explanation, too_good
 from descend.tables.judging import stability
@@ -268,3 +269,17 @@ def test_only_a_leak_is_too_good():
     assert not too_good(0.1, 0.5, auc=0.98, events=100, rows=600).failed
     assert too_good(0.0, 0.5, rows=30).status == "not run"
     assert too_good(0.009, 1.0, rows=300, explain=lambda: "by x").words.endswith("; by x")
+
+
+# -- the table in the package --------------------------------------------------------------------
+
+
+def test_every_check_says_how_often_it_errs():
+    codes = {f"D{i:03}" for i in range(1, 16)} | {f"L{i:03}" for i in range(1, 10)}
+    assert set(error_rates()) == codes
+    for code in codes:
+        for one in error_rates()[code]:
+            assert one["false_alarms"] <= 0.05 + slack(0.05, one["tables"]), code
+            assert one["power"] >= 0.5, code
+            assert one["null"] in how_often(code)
+    assert how_often("X999") == ""

@@ -13,6 +13,7 @@ from descend.errors import DataError
 from descend.tables.baselines.raw_columns import PlainColumns
 from descend.tables.checks import leakage, parts
 from descend.tables.checks.of_data import check_data
+from descend.tables.checks.one_column import most_related
 from descend.tables.checks.runs import runs_z
 
 
@@ -301,6 +302,26 @@ def test_columns_that_are_nearly_constant():
     found = leakage.nearly_constant(rare)
     assert "'rare', 'gone'" in found.words
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_of_many_columns_those_that_go_with_the_target_come_first():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=300)
+    frame = pd.DataFrame(rng.normal(size=(300, 80)), columns=[f"x{i}" for i in range(80)])
+    frame["x70"] = y + rng.normal(size=300)
+    frame["town"] = np.where(y + rng.normal(size=300) > 0, "Ulm", "Bonn")
+    frame["none"] = np.nan
+    chosen = most_related(frame, y, 5, classifies=False)
+    assert len(chosen) == 5
+    assert set(chosen[:2]) == {"x70", "town"}
+    assert set(most_related(frame, y > 0, 5, classifies=True)[:2]) == {"x70", "town"}
+    both = np.stack([rng.normal(size=300), y], axis=1)
+    assert set(most_related(frame, both, 5, classifies=False)[:2]) == {"x70", "town"}
+    assert most_related(frame[["none", "x1"]], y, 5, classifies=False) == ["none", "x1"]
+    found = leakage.nearly_alone(
+        frame[:200], y[:200], frame[200:], y[200:], classifies=False, most=5
+    )
+    assert "5 of 82 columns were looked at" in found.words
 
 
 # -- reading columns -----------------------------------------------------------------------------

@@ -20,9 +20,10 @@ from oracles import differences
 from oracles.activation_formulas import FORMULAS
 
 from descend.nn import losses
-from descend.nn.graph import Graph, Input
+from descend.nn.graph import Graph
 from descend.nn.layers import Activation, Add, Dense, DropConnect, Dropout, PReLU
 from descend.nn.regularizers import L1L2
+from descend.nn.symbols import Input
 from descend.train.optimizers import SGD
 from descend.train.runtime import quick_compile
 from descend.train.supervised import Output, Rows, Supervised

@@ -16,8 +16,9 @@ from jax.flatten_util import ravel_pytree
 from oracles import update_rules as oracle
 
 from descend.nn import losses
-from descend.nn.graph import Graph, Input
+from descend.nn.graph import Graph
 from descend.nn.layers import Dense
+from descend.nn.symbols import Input
 from descend.train import optimizers as opt
 from descend.train.runtime import quick_compile
 from descend.train.supervised import Output, Rows, Supervised

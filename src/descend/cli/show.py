@@ -170,7 +170,12 @@ def ablation(console: Console, found: Ablation) -> None:
     console.print()
     console.print(
         f"Trained again without each column: {found.figure} on the validation rows, mean of "
-        f"{len(found.seeds)} seeds; above 0 the network misses the column",
+        f"{len(found.seeds)} seeds; above 0 the network misses the column"
+        + (
+            f"; {found.not_tried:,} columns that go with the target less were not left out"
+            if found.not_tried
+            else ""
+        ),
         soft_wrap=True,
     )
     console.print(text_table(rows), soft_wrap=True)
@@ -224,7 +229,7 @@ def _ended(fitted: FittedTable) -> str:
     if fitted.stopped:
         return f"{best}; stopped: {fitted.stopped}"
     if options.patience is None and in_waves(options):
-        return f"{best}; {why_all(run)}"
+        return f"{best}: {why_all(run)}"
     return f"{best}, as many as were asked for"
 
 

@@ -47,8 +47,8 @@ class StopAfterThirdWave(EarlyStopping):
         best = int(self.best_epoch) + 1
         if epoch + 1 == self.end and best <= self.rise:
             self.run.stop(
-                f"the best epoch is {best}, and the fall of the rates in epochs {self.rise + 1} to "
-                f"{self.end} brought no better one; nor would the last wave"
+                f"epoch {best} was better than the fall of the third wave of rates, epochs "
+                f"{self.rise + 1} to {self.end} of {self.run.epochs}"
             )
 
 
@@ -56,6 +56,6 @@ def why_all(epochs: int) -> str:
     """Why training went on to its last epoch, in words."""
     rise, end = third_wave(epochs)
     return (
-        f"all {epochs} were run because the rates come in waves that end at zero, the last one at "
-        f"epoch {epochs}, and epochs {rise + 1} to {end} still brought a better one"
+        f"the third wave of rates still improved in its fall (epochs {rise + 1} to {end}), so the "
+        "last one was run to its end"
     )

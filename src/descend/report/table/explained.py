@@ -10,6 +10,7 @@ import pandas as pd
 
 from descend.errors import DataError
 from descend.report.table.evidence import Evidence, Explained
+from descend.tables.checks.one_column import most_related
 from descend.tables.columns import dates, numbers
 from descend.tables.encoder import Encoded
 from descend.tables.encoding import Column
@@ -23,6 +24,7 @@ from descend.tables.network import outputs
 MOST_EFFECTS = 20  # columns, the most important ones
 MOST_CURVES = 4
 MANY_COLUMNS = 60  # from here on each is permuted once, not five times
+MOST_PERMUTED = 200  # columns, those that go with the target most
 CURVE_ROWS = 500
 SHIFTED_SHOWN = 20
 
@@ -39,6 +41,7 @@ def explain(evidence: Evidence, show: Callable[[str], None]) -> dict[str, Any]:
         "measure": name,
         "value": found.value,
         "repeats": found.repeats,
+        "not_permuted": len(evidence.used) - len(found.increase),
         "importance": plain(found.to_frame().to_dict("records")),
         "effects": [_effects(evidence, one, order) for one in evidence.explained],
         "dependence": _dependence(evidence, order),
@@ -49,6 +52,15 @@ def explain(evidence: Evidence, show: Callable[[str], None]) -> dict[str, Any]:
 def _importance(evidence: Evidence) -> Importance:
     options, rows = evidence.options, evidence.rows["test"][evidence.some()]
     frame, predict, blocks = _to_permute(evidence, rows)
+    prepared, train = evidence.prepared, evidence.prepared.split.train
+    chosen = most_related(
+        prepared.inputs[list(evidence.used)].iloc[train],
+        prepared.y[train],
+        MOST_PERMUTED,
+        classifies=prepared.target.classifies,
+        seed=options.seed,
+    )
+    blocks = {name: block for name, block in blocks.items() if name in chosen}
     clusters, weight = evidence.clusters, evidence.weight("test")
     _, measure = evidence.main
     return permutation_importance(

@@ -24,6 +24,7 @@ def explanation(d: Mapping[str, Any]) -> str:
         paragraph(
             f"Importance: how much worse the {d['measure']} ({said(d['value'])}) gets on "
             f"{d['rows']:,} test rows when a column is shuffled, mean of {d['repeats']} shuffles."
+            + _left_out(d["not_permuted"], len(d["importance"]), "shuffled")
         ),
         picture(
             pictures.importance_bars(d),
@@ -57,6 +58,15 @@ def explanation(d: Mapping[str, Any]) -> str:
         caption = "Ends of the curves; of levels without an order, the two that differ most"
         parts.append(table(caption, head, rows, words=2))
     return "".join(parts)
+
+
+def _left_out(count: int, done: int, what: str) -> str:
+    if not count:
+        return ""
+    return (
+        f" There are many columns: the {done:,} that go with the target most were {what}, "
+        f"{count:,} were left out."
+    )
 
 
 def _effects(d: Mapping[str, Any]) -> str:

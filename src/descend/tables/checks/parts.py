@@ -16,6 +16,7 @@ from descend.tables.identifiers import key_name
 
 SORTED_RUNS = -6.0  # z of the number of runs: one in a thousand million files by chance
 TOLD_APART = 0.60  # AUC of training against test rows from which on they differ
+BY_CHANCE = 0.01
 LEAST_ROWS = 20
 BLOCKS = 10  # stretches of time a part is cut into
 DEALT = 999  # times that rows or groups are dealt to the parts to see what chance makes
@@ -142,10 +143,10 @@ def told_apart(
 ) -> Check:
     """Whether a small random forest can say of a row if it is a training or a test row.
 
-    Its AUC on rows that it was not fitted on: where the parts were drawn by groups, on groups that
-    it was not fitted on; where they were drawn by time, on stretches of time. Failed above 0.60 if
-    that is also above the 99 % quantile of what chance makes (parts dealt anew to rows, groups or
-    stretches).
+    Its AUC on the half of the rows that it was not fitted on: where the parts were drawn by groups,
+    of the groups; where they were drawn by time, of stretches of time. Failed above 0.60 if chance
+    (parts dealt anew to rows, groups or stretches) makes so much in less than one split in a
+    hundred.
 
     Args:
         train, test: the columns that the network sees.
@@ -162,25 +163,23 @@ def told_apart(
     units = groups
     if units is None and times is not None:
         units = _block(times[0]), _block(times[1]) + BLOCKS
-    if units is not None and min(len(pd.unique(np.asarray(u, object))) for u in units) < 2:
-        return _APART.skip("a part has one group, too few to tell")
-    auc, chance, column = classify_parts(
-        train, test, units=units, trees=trees, most=most, seed=seed
-    )
-    failed = auc > max(TOLD_APART, chance)
+    if units is not None and min(len(pd.unique(np.asarray(u, object))) for u in units) < 4:
+        return _APART.skip("a part has fewer than four groups, too few to tell")
+    auc, p, column = classify_parts(train, test, units=units, trees=trees, most=most, seed=seed)
+    failed = auc > TOLD_APART and p < BY_CHANCE
     stretch = "groups" if groups is not None else "stretches of time"
     held = "" if units is None else f", judged on whole {stretch}"
     return _APART.judge(
         failed,
         f"a random forest tells training from test rows with an AUC of {auc:.3f}{held} (chance is "
-        f"0.5, at most {chance:.3f} in 99 % of splits)"
+        f"0.5, and makes as much in {p:.1%} of splits)"
         + (f"; most by {column!r}" if failed and column else ""),
         "The test rows are of another kind than the training rows, so the test says how the "
         "network does there. Look at the column named: a date or a number that runs on gives the "
         "part away and should be left out.",
         level="issue" if at_random else "tip",
         auc=auc,
-        chance=chance,
+        p=p,
     )
 
 

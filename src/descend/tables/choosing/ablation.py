@@ -22,6 +22,7 @@ import numpy as np
 from descend.errors import DescendError, unknown
 from descend.nn.layers.base import Layer
 from descend.nn.symbols import Input
+from descend.tables.checks.one_column import most_related
 from descend.tables.choosing.together import rounds_of, validation_figures
 from descend.tables.network import network
 from descend.tables.prepare import Prepared
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NONE = -1.0  # the number of no column
+MOST_COLUMNS = 60  # that are left out where nobody chose, those that go with the target most
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,7 @@ class Ablation:
         level: of the intervals, which hold over seeds for these validation rows: they say how much
             of a change is the chance of a training, not how it would be on other rows.
         seeds: as used.
+        not_tried: columns that were not left out, because there are too many.
     """
 
     figure: str
@@ -103,6 +106,7 @@ class Ablation:
     columns: tuple[LeftOut, ...]
     level: float
     seeds: tuple[int, ...]
+    not_tried: int = 0
 
     def to_frame(self) -> pd.DataFrame:
         """One row a column."""
@@ -138,7 +142,8 @@ def ablate(
     Args:
         prepared: what `prepare_table` gave; its options say what is trained, its test rows are
             not looked at.
-        columns: to leave out, one at a time; all that the encoder uses by default.
+        columns: to leave out, one at a time; by default all that the encoder uses, or where these
+            are many the 60 that go with the target most on the training rows.
         seeds: how many, from the options' seed on, or which; of weights and order of rows.
         level: of the intervals, Student's t over the seeds' changes.
         show: is given a word on what comes next.
@@ -151,7 +156,7 @@ def ablate(
             that diverged.
     """
     used = [c.name for c in prepared.encoder.columns]
-    asked = used if columns is None else list(dict.fromkeys(columns))
+    asked = _first(prepared, used) if columns is None else list(dict.fromkeys(columns))
     for name in asked:
         if name not in used:
             raise unknown("column of the network", name, used)
@@ -185,6 +190,18 @@ def ablate(
         columns=tuple(sorted(told, key=lambda c: -c.change)),
         level=level,
         seeds=drawn,
+        not_tried=len(used) - len(asked) if columns is None else 0,
+    )
+
+
+def _first(prepared: Prepared, used: list[str]) -> list[str]:
+    train = prepared.split.train
+    return most_related(
+        prepared.columns[used].iloc[train],
+        prepared.y[train],
+        MOST_COLUMNS,
+        classifies=prepared.target.classifies,
+        seed=prepared.options.seed,
     )
 
 
