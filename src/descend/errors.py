@@ -59,6 +59,7 @@ class MissingExtraError(DescendError):
 def unknown(kind: str, name: object, known: Iterable[str]) -> DescendError:
     """The error for a name that is not in a list, with the nearest one suggested."""
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    near.sort(key=lambda other: sorted(other) != sorted(str(name)))  # first two letters swapped
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return DescendError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")

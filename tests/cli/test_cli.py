@@ -291,7 +291,6 @@ MISTAKES = [
     ("fit iris --optimizer adma", "Did you mean 'adam'"),
     ("fit iris --epochs 0", "epochs must be"),
     ("fit iris --dropout 1", "dropout must be"),
-    ("fit iris --batch-size 1000", "90 training rows"),
     ("fit iris --test-share .6 --validation-share .4", "nothing to train on"),
     ("fit iris --seed -1", "seed must be"),
     ("fit diabetes --optimizer sgd --learning-rate 1e20", "diverged in epoch 1"),

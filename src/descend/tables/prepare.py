@@ -134,6 +134,8 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
         design = Design.fit(options.formula, inputs.iloc[split.train])
         columns = design.apply(inputs, targets=False)
     encoder = Encoder.fit(columns.iloc[split.train], kinds=options.kinds, **options.encoding)
+    if test is not None:  # a table that does not fit is refused before the training
+        encoder.transform(columns.iloc[split.test], test.source)
     x, noted = encoder.transform(columns, table.source)
     learned = None if weight is None else weight[split.train]
     return Prepared(
