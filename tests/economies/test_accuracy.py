@@ -50,7 +50,8 @@ def test_the_exact_policy_has_residuals_of_rounding(exact):
         assert stats["consumption"]["euler"]["max"] < -14
         assert stats["set back"] == 0
     assert exact.accuracy.stable
-    assert exact.status.startswith("aim met: ergodic mean residual ")
+    assert exact.status.startswith("aim met: ")  # the model's own aims, all of them
+    assert "ergodic mean residual " in exact.status
     assert "NOT" not in exact.status
 
 

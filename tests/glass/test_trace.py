@@ -74,8 +74,9 @@ def recorded_and_independent(case, seed):
         found = [
             (record.gradients.get(name, {}), wanted),
             (parts(record.values[name][1]), parts(y)),
-            (parts(record.slopes[name]), slopes),
         ]
+        if all(jnp.issubdtype(a.dtype, jnp.floating) for a in parts(y)):  # whole numbers have none
+            found.append((parts(record.slopes[name]), slopes))
         z = record.values.get(f"{name}:z")
         plain = hasattr(node.layer, "preactivation") and not node.layer.stochastic
         if plain:
@@ -101,7 +102,7 @@ CHUNK = 16  # layers compiled together
 def compare(names):
     together = [recorded_and_independent(CASES[name], 3) for name in names]
     for name, pairs in zip(names, jit(lambda: [both() for both in together])(), strict=True):
-        assert len(pairs) >= 3
+        assert len(pairs) >= 2
         for got, want in pairs:
             for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
                 # two float32 programs: a few roundings, some added up over a layer

@@ -181,6 +181,7 @@ class ConvLSTM1D(OwnCell, ConvLSTMCell):
     """
 
     rank: ClassVar[int] = 1
+    taps: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +192,7 @@ class ConvLSTM2D(OwnCell, ConvLSTMCell):
     """
 
     rank: ClassVar[int] = 2
+    taps: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,3 +203,4 @@ class ConvLSTM3D(OwnCell, ConvLSTMCell):
     """
 
     rank: ClassVar[int] = 3
+    taps: ClassVar[bool] = False
