@@ -29,6 +29,7 @@ L = keras.layers
 def foreign():
     """Keras broadcasts and deprecates as it likes."""
     keras.utils.set_random_seed(0)
+    keras.utils.clear_session()  # its counters of names, which other tests have moved on
     with jax.numpy_rank_promotion("allow"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="keras")
         yield
@@ -368,7 +369,7 @@ Own = type("Dense", (L.Dense,), {})
         (lambda: Doubling(), (3,), "'doubling'.*class of the user's own"),
         (lambda: Own(2), (3,), "class of the user's own"),
         (lambda: L.Dense(2, relu), (3,), "activation='.*relu' is not an activation"),
-        (lambda: L.Dense(2, "hard_sigmoid"), (3,), "activation='hard_sigmoid'"),
+        (lambda: L.Dense(2, "sparsemax"), (3,), "activation='sparsemax'"),
         (lambda: L.Dense(2, kernel_constraint="max_norm"), (3,), "kernel_constraint.*leave it"),
         (lambda: L.Dense(2, kernel_regularizer="orthogonal_regularizer"), (3,), "Orthogonal"),
         (lambda: L.Dense(2, dtype="float64"), (3,), "dtype='float64'"),
