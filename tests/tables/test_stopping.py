@@ -27,7 +27,7 @@ def test_the_third_wave_is_that_of_the_schedule(epochs):
 class FakeRun:
     """What a callback needs of a run."""
 
-    members, epochs = None, 64
+    members, epochs, model = None, 64, None
 
     def __init__(self):
         self.snapshot, self.stopped = Snapshot.of({}), None

@@ -11,7 +11,7 @@ import numpy as np
 
 from descend.errors import DataError, unknown
 from descend.tables.judging.plain import vector
-from descend.tables.judging.weighted import frequent_levels
+from descend.tables.judging.weighted import frequent_levels, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +168,7 @@ def _of_number(
     """The change of a unit of a whole number, else the slope; the other view beside it."""
     x = as_numbers(frame[column])
     known = np.isfinite(x)
-    size = float(x[known].std())
+    size = spread(x[known], weights[known])
     h = step * size if width is None else width
     if not h > 0:
         raise DataError(f"the step of the column {column!r} must be above 0, got {h!r}")
