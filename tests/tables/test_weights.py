@@ -45,7 +45,7 @@ GROUPS = RNG.choice(["north", "south"], N)
 FRAME = pd.DataFrame({"x": V, "k": COUNT, "town": GROUPS})
 # how many rows there were, and how sure a figure is: there a row of weight 3 is one row
 SURE = {"rows", "positives", "count", "weight", "low", "high", "spread", "error", "effective"}
-SURE |= {"resamples", "clusters", "undefined"}
+SURE |= {"resamples", "clusters", "undefined", "spread_low", "spread_high"}
 
 
 def leaves(found, path=""):

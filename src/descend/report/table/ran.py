@@ -8,6 +8,7 @@ from typing import Any
 from descend.report.table.words import said
 
 WITH_UNITS = ("Dense", "NTKDense", "MemberDense")
+EVERY_RULE = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm")
 LABELS = {"total_steps": "updates in all"}
 
 
@@ -66,9 +67,11 @@ def rule(compiled: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _listed(name: str, numbers: Mapping[str, Any]) -> str:
+    # what every rule has (decay, clipping) goes behind what is its own, and only where it is used
+    own_first = sorted(numbers.items(), key=lambda pair: pair[0] in EVERY_RULE)
     shown = [
         f"{LABELS.get(key, key.replace('_', ' '))} {said(value)}"
-        for key, value in numbers.items()
-        if not isinstance(value, bool)
+        for key, value in own_first
+        if value is not None and not isinstance(value, bool)
     ]
     return f"{name.replace('_', ' ')}: {', '.join(shown)}" if shown else name
