@@ -46,6 +46,7 @@ FRAME = pd.DataFrame({"x": V, "k": COUNT, "town": GROUPS})
 # how many rows there were, and how sure a figure is: there a row of weight 3 is one row
 SURE = {"rows", "positives", "count", "weight", "low", "high", "spread", "error", "effective"}
 SURE |= {"resamples", "clusters", "undefined", "spread_low", "spread_high"}
+SURE |= {"intercept_error", "slope_error"}
 
 
 def leaves(found, path=""):
