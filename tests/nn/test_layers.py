@@ -39,7 +39,7 @@ def ready(case, dtype=np.float32, seed=0):
 
 
 def parts(y):
-    return y if isinstance(y, tuple) else (y,)
+    return y if isinstance(y, (tuple, list)) else (y,)
 
 
 def close(got, want):
