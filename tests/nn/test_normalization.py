@@ -64,10 +64,10 @@ def test_group_norm_by_hand():
 def test_one_group_is_layer_norm_and_a_group_each_is_instance_norm():
     x = RNG.standard_normal((3, 4, 5, 6)).astype(np.float32)
     one, _ = run(GroupNormalization(1), x)
-    rows, _ = run(LayerNormalization((0, 1, 2)), x)
+    rows, _ = run(LayerNormalization((1, 2, 3)), x)
     np.testing.assert_allclose(one, rows, rtol=1e-5, atol=1e-6)
     each, _ = run(GroupNormalization(-1), x)
-    space, _ = run(LayerNormalization((0, 1)), x)
+    space, _ = run(LayerNormalization((1, 2)), x)
     np.testing.assert_allclose(each, space, rtol=1e-5, atol=1e-6)
 
 
@@ -183,7 +183,7 @@ def test_a_model_with_a_ragged_last_batch_learns_the_statistics_of_its_rows():
 def test_masked_steps_are_not_in_statistics_over_time():
     x = RNG.standard_normal((2, 5, 4)).astype(np.float32)
     mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
-    for layer in (GroupNormalization(2), LayerNormalization((0, 1)), RMSNormalization((0, 1))):
+    for layer in (GroupNormalization(2), LayerNormalization((1, 2)), RMSNormalization((1, 2))):
         short, _ = run(layer, x[:1, :3])
         y, _ = run(layer, x, mask=mask)
         np.testing.assert_allclose(y[:1, :3], short, rtol=1e-5, atol=1e-6)
