@@ -130,7 +130,8 @@ LECTURE = {
 
 
 def test_every_first_order_rule_has_a_transcription():
-    first_order = {cls for cls in opt.BY_NAME.values() if not cls.needs_cost}
+    in_no_lecture = {opt.Adadelta, opt.Adamax, opt.Lion, opt.Nadam}  # see test_rules_keras.py
+    first_order = {cls for cls in opt.BY_NAME.values() if not cls.needs_cost} - in_no_lecture
     assert {type(rule) for rule, *_ in LECTURE.values()} == first_order
 
 
