@@ -5,8 +5,8 @@ and falling to zero at its end, where the best weights of a wave usually are. St
 epochs without a better one therefore loses what the next fall would have brought: on 16 public
 tables over three seeds, 20 epochs of patience cost up to .015 of R2. What does tell is the end of
 the third wave (epoch 30 of 64): where its own fall brought no better validation cost, the network
-had begun to overfit, and in none of those 48 runs did the last wave bring one
-(benchmarks/results/patience.md).
+had begun to overfit, and in none of those 47 runs (one table had two seeds) did the last wave bring
+one (benchmarks/results/patience.md).
 """
 
 from __future__ import annotations

@@ -26,7 +26,6 @@ MOST_CURVES = 4
 MANY_COLUMNS = 60  # from here on each is permuted once, not five times
 MOST_PERMUTED = 200  # columns, those that go with the target most
 CURVE_ROWS = 500
-SHIFTED_SHOWN = 20
 
 
 def explain(evidence: Evidence, show: Callable[[str], None]) -> dict[str, Any]:
