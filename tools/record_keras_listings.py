@@ -1,4 +1,4 @@
-"""Runs the Keras listings of tests/listings/keras on Keras itself and records their facts.
+"""Runs the Keras listings of tests/listings/keras_code on Keras itself and records their facts.
 
     python tools/record_keras_listings.py
 
@@ -29,7 +29,7 @@ def plain(value):
 def main() -> None:
     """Run all listings; write what each leaves as its facts."""
     facts: dict[str, dict] = {}
-    for path in sorted((LISTINGS / "keras").glob("*.txt")):
+    for path in sorted((LISTINGS / "keras_code").glob("*.txt")):
         if path.stem in REFUSED:
             continue
         names: dict = {"__name__": "listing"}

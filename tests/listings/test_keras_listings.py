@@ -1,6 +1,6 @@
 """Keras listings run on descend with their first line changed, and give Keras's own facts.
 
-The files of `keras/` are written in the manner of Keras's guides and examples: images, text,
+The files of `keras_code/` are written in the manner of Keras's guides and examples: images, text,
 series, autoencoders, transfer, callbacks, layers and models of one's own, tables. Each ends in a
 dictionary `facts` of what does not depend on random draws: counts, shapes, names, what stays and
 what moves, numbers after given weights. What Keras itself makes of them is in `keras_facts.json`,
@@ -20,7 +20,7 @@ from descend.errors import DescendError
 
 HERE = Path(__file__).parent
 FACTS = json.loads((HERE / "keras_facts.json").read_text(encoding="utf-8"))
-LISTINGS = sorted((HERE / "keras").glob("*.txt"))
+LISTINGS = sorted((HERE / "keras_code").glob("*.txt"))
 FIRST_LINES = {"import keras", "from tensorflow import keras"}
 
 

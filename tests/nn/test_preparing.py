@@ -13,7 +13,8 @@ from descend.nn import layers
 from descend.nn.layers import Dense, Discretization, Lambda, Normalization, Rescaling
 from descend.nn.symbols import Input
 from descend.train.loading import load_model
-from descend.train.model import Model, Sequential
+from descend.train.model import Model
+from descend.train.sequential import Sequential
 
 
 @pytest.fixture(scope="module")
