@@ -156,7 +156,7 @@ def make_economy(path):
     arrays = jax.tree.map(np.asarray, params)
     solution = Solution(
         economy, shape, arrays, "float32", {}, "gauss-hermite:5", "gauss-hermite:9", accuracy,
-        [Seed(0, 1e-3, None, 0.0)], ["0.1 s  said"], 1.0,
+        [Seed(0, 1e-3, False, 0.0)], ["0.1 s  said"], 1.0,
     )  # fmt: skip
     solution.save(path)
     return lambda damaged: load_solution(damaged).status
