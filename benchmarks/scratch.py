@@ -92,9 +92,10 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     described = {"machine": machine(), "steps_a_call": STEPS, "rows": rows}
     (RESULTS / "scratch.json").write_text(json.dumps(described, indent=1) + "\n")
+    cpu, cores = described["machine"]["cpu"], described["machine"]["cores"]
     lines = [
         f"A call of {STEPS} steps, each of which writes to and reads from a buffer; median of",
-        f"{REPEATS} runs of {EPOCHS} calls. {described["machine"]["cpu"]}, {described["machine"]["cores"]} cores.",
+        f"{REPEATS} runs of {EPOCHS} calls. {cpu}, {cores} cores.",
         "",
         "| buffer | `Task.scratch` | ms a call | peak memory grew by |",
         "|---|---|---|---|",
