@@ -121,7 +121,9 @@ def _digest(description: str, arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def write(path: str | Path, kind: str, description: dict, arrays: dict[str, np.ndarray]) -> None:
+def write(
+    path: str | Path, kind: str, description: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> None:
     """Write one file, atomically; raises DescendError, also for a device or a pipe."""
     writable(path, regular=True)
     # ascontiguousarray would give a 0-d array an axis
@@ -202,7 +204,7 @@ def understood(path: str | Path, part: str) -> Iterator[None]:
 class Recorded(TypedDict):
     """How a description holds a History: its numbers may be NaN, so they are not looked at."""
 
-    history: dict[str, list]
+    history: dict[str, list[Any]]
     epochs: list[int]
 
 

@@ -104,7 +104,7 @@ def _metrics(asked: Any, loss: losses.Loss, shape: tuple[Any, ...], output: str)
     return metrics
 
 
-def _try(check: Callable, loss: losses.Loss, shape: tuple[Any, ...]) -> None:
+def _try(check: Callable[..., Any], loss: losses.Loss, shape: tuple[Any, ...]) -> None:
     """Run a check of code of the user's on a few made-up rows."""
     draw = np.random.default_rng(0)
     prediction = draw.uniform(0.05, 0.95, (TRIED, *(size or 3 for size in shape)))

@@ -197,7 +197,14 @@ def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
 
         fixed = (data, orders, checks if judge else None)
 
-        def call(n: int, run=programs[judge], start=start, fixed=fixed, active=active, **more: Any):
+        def call(
+            n: int,
+            run: Program = programs[judge],
+            start: Any = start,
+            fixed: Any = fixed,
+            active: Any = active,
+            **more: Any,
+        ) -> Any:
             return run(start, *fixed, np.int32(n), active, **more)
 
         def draw_ahead(begin: int = first + count, end: int = first + 2 * count) -> None:
@@ -248,7 +255,7 @@ def _room(task: Task, feed: Feed, alone: bool) -> int:
     return max(1, min(EPOCHS_PER_CALL, STEPS_PER_CALL // feed.steps))
 
 
-def _replay(call: Callable, count: int) -> Any:
+def _replay(call: Callable[..., Any], count: int) -> Any:
     return call(count)[0]
 
 
@@ -256,7 +263,7 @@ def _order(feed: Feed, epoch: int) -> Any:
     return next(feed.chunks(epoch)).order
 
 
-def _orders(feed: Feed, first: int, count: int, room: int, drawn: dict) -> Any:
+def _orders(feed: Feed, first: int, count: int, room: int, drawn: dict[int, Any]) -> Any:
     orders = [drawn.pop(e) if e in drawn else _order(feed, e) for e in range(first, first + count)]
     orders += [orders[-1]] * (room - count)  # the program's shape is fixed; these are not run
     axis = 1 if feed.per_member else 0

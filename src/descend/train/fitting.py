@@ -11,6 +11,7 @@ from descend.errors import DataError
 from descend.train import prediction, rows
 from descend.train.batches import Batches, is_batches, joined
 from descend.train.feeds import Arrays, Feed, Stream
+from descend.train.supervised import Rows
 
 if TYPE_CHECKING:
     from descend.train.model import Model
@@ -38,7 +39,7 @@ def of_arrays(
     x: Any,
     y: Any,
     sample_weight: Any,
-    class_weight: Mapping | None,
+    class_weight: Mapping[Any, Any] | None,
     batch_size: int | None,
     steps: int | None,
     shuffle: bool | str,
@@ -97,10 +98,10 @@ def of_stream(
     return Fed(feed, validation, identity)
 
 
-def checked(model: Model) -> Callable[[Any, str], rows.Rows]:
+def checked(model: Model) -> Callable[[Any, str], Rows]:
     """What turns a piece of a stream into rows."""
 
-    def check(piece: Any, where: str) -> rows.Rows:
+    def check(piece: Any, where: str) -> Rows:
         made = rows_of(model, piece, where)
         if model.carries:
             prediction.require_whole_batches(model, len(made.x[0]), where)
@@ -123,7 +124,7 @@ def validation_feed(model: Model, judged: Validation, size: int) -> Feed:
     return model.whole_feed(data, size, "validation data")
 
 
-def rows_of(model: Model, parts: tuple[Any, ...], where: str) -> rows.Rows:
+def rows_of(model: Model, parts: tuple[Any, ...], where: str) -> Rows:
     """Checked rows of (x, y) or (x, y, weight); weights are taken as they come.
 
     A task without outputs takes any arrays as targets, or none.
@@ -136,7 +137,7 @@ def rows_of(model: Model, parts: tuple[Any, ...], where: str) -> rows.Rows:
 
 def validation_rows(
     model: Model, given: Any, steps: int | None = None, batch_size: int | None = None
-) -> rows.Rows:
+) -> Rows:
     """Checked rows of `validation_data`, weights scaled; of an iterable they are kept in memory."""
     where = "validation data"
     if is_batches(given):
@@ -147,7 +148,7 @@ def validation_rows(
     return rows.weighted(made, model.task.outputs, where=where)
 
 
-def _first(data: rows.Rows, steps: int | None, batch_size: int | None) -> rows.Rows:
+def _first(data: Rows, steps: int | None, batch_size: int | None) -> Rows:
     """The rows of the first `steps` batches."""
     if steps is None:
         return data

@@ -25,6 +25,7 @@ from descend.train.members import Ensemble, Many, Member
 from descend.train.model import Model
 from descend.train.run import Run
 from descend.train.runtime import prepare, quick_compile
+from descend.train.supervised import Rows
 from descend.train.task import Task
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def sweep(
     callbacks: Sequence[Any] = (),
     shuffle: bool | str = True,
     sample_weight: Any = None,
-    class_weight: Mapping | None = None,
+    class_weight: Mapping[Any, Any] | None = None,
     seed: int = 0,
     verbose: int = 0,
 ) -> Many:
@@ -74,7 +75,7 @@ def sweep(
     """
     settings = _settings(grid)
     structural = _structural(model, settings)
-    groups: dict[tuple, list[int]] = {}
+    groups: dict[tuple[Any, ...], list[int]] = {}
     for i, one in enumerate(settings):
         groups.setdefault(tuple((k, one[k]) for k in structural if k in one), []).append(i)
     found: list[Member | None] = [None] * len(settings)
@@ -126,7 +127,7 @@ def cross_validate(
     callbacks: Sequence[Any] = (),
     shuffle: bool | str = True,
     sample_weight: Any = None,
-    class_weight: Mapping | None = None,
+    class_weight: Mapping[Any, Any] | None = None,
     seed: int | Sequence[int] = 0,
     verbose: int = 0,
 ) -> Many:
@@ -214,7 +215,7 @@ def _data(
     class_weight: Any,
     split: float,
     validation_data: Any,
-) -> tuple[rows.Rows, rows.Rows | None]:
+) -> tuple[Rows, Rows | None]:
     if not isinstance(model, Model):
         raise DescendError(
             f"the function given to sweep returned {type(model).__name__}, not a Model"
@@ -348,8 +349,8 @@ def train_task(
 def _train(
     model: Model,
     settings: list[dict[str, Any]],
-    data: rows.Rows,
-    checks: list[rows.Rows] | None,
+    data: Rows,
+    checks: list[Rows] | None,
     *,
     batch_size: int | None,
     shuffle: bool | str,

@@ -35,7 +35,7 @@ from descend.train.program import evaluation, finished
 from descend.train.rule_view import RuleView
 from descend.train.run import Run, Snapshot
 from descend.train.seeds import default_seed
-from descend.train.supervised import Supervised
+from descend.train.supervised import Rows, Supervised
 from descend.train.wiring import Wired, symbols_like
 
 
@@ -83,7 +83,7 @@ class Model(OnBatches, Predicting, Wired):
         seed = default_seed() if seed is None else seed
         self.history: History | None = None
         self.stop_training = False  # a callback may set it, as in Keras
-        self.compiled_functions: dict[str, Callable] = {}
+        self.compiled_functions: dict[str, Callable[..., Any]] = {}
         self._drawn_noise = 0  # calls with training=True
         self._asked: dict[str, Any] | None = None  # what `compile` was given
         super().__init__(inputs, outputs, name, seed, compute_dtype)
@@ -149,7 +149,7 @@ class Model(OnBatches, Predicting, Wired):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool | str = True,
-        class_weight: Mapping | None = None,
+        class_weight: Mapping[Any, Any] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
@@ -264,7 +264,7 @@ class Model(OnBatches, Predicting, Wired):
         if len(run.history):
             self.history = run.history
 
-    def whole_feed(self, data: rows.Rows, size: int, where: str) -> Arrays:
+    def whole_feed(self, data: Rows, size: int, where: str) -> Arrays:
         """A feed of all rows for an evaluation; in the stateful layers' batches where there are."""
         if not self.carries:
             return rows.whole(data, size)
@@ -442,7 +442,7 @@ class _Follow(Callback):
     def __init__(self, model: Model):
         self._model = model
 
-    def set_run(self, run):
+    def set_run(self, run: Run) -> None:
         """Point the model at the run."""
         self.run = run
         self._model.enter_run(run)

@@ -50,7 +50,7 @@ class OnBatches:
         x: Any,
         y: Any = None,
         sample_weight: Any = None,
-        class_weight: Mapping | None = None,
+        class_weight: Mapping[Any, Any] | None = None,
         return_dict: bool = False,
     ) -> Any:
         """One update on these rows; the cost (and metrics) before it, as `fit` logs them.

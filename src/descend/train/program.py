@@ -270,15 +270,20 @@ class Program:
     """What `epoch_program` returns: the jitted function, and the names of what it logs."""
 
     def __init__(
-        self, task: Task, whole: Callable, names: Names, checked: Names, rows_over: Mesh | None
+        self,
+        task: Task,
+        whole: Callable[..., Any],
+        names: Names,
+        checked: Names,
+        rows_over: Mesh | None,
     ):
         self._task, self._whole = task, whole
         self._names, self._checked = names, checked
         self._rows_over = rows_over
-        self._jitted: Callable | None = None
+        self._jitted: Callable[..., Any] | None = None
         self._everywhere: tuple[Any, Any] = (None, None)  # data, and its copies on all devices
 
-    def __call__(self, state: Any, *rest: Any, meanwhile: Callable = lambda: None) -> Any:
+    def __call__(self, state: Any, *rest: Any, meanwhile: Callable[..., Any] = lambda: None) -> Any:
         """(state, logs, validation logs, finite), the last three on the host.
 
         The arrays of the state's scratch are used up. `meanwhile` is called while the devices work.

@@ -20,6 +20,7 @@ from descend.train.feeds import Arrays
 from descend.train.history import History
 from descend.train.members import Member
 from descend.train.model import Model
+from descend.train.run import Run
 from descend.train.runtime import prepare
 
 
@@ -206,7 +207,7 @@ class _Training(Callback):
     def __init__(self, active: np.ndarray):
         self._active = active
 
-    def set_run(self, run):
+    def set_run(self, run: Run) -> None:
         """Switch the others off."""
         super().set_run(run)
         run.active = self._active.copy()
@@ -219,7 +220,7 @@ class _GoesOn(EarlyStopping):
         super().__init__("val_loss", **options)
         self._taken_up = held
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Take up what was remembered."""
         super().on_train_begin(logs)
         if self._taken_up is not None:

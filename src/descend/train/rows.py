@@ -245,7 +245,7 @@ def _sample_weights(
 def weighted(
     rows: Rows,
     outputs: tuple[Output, ...],
-    class_weight: Mapping | None = None,
+    class_weight: Mapping[Any, Any] | None = None,
     where: str = "training data",
 ) -> Rows:
     """The rows with class weights multiplied in and all weights scaled to mean one.
@@ -287,7 +287,7 @@ def _scaled(weight: np.ndarray, where: str) -> np.ndarray:
     return weight / mean
 
 
-def _of_classes(y: np.ndarray, weights: Mapping, where: str) -> np.ndarray:
+def _of_classes(y: np.ndarray, weights: Mapping[Any, Any], where: str) -> np.ndarray:
     if y.ndim == 2 and y.shape[1] > 1:
         labels = y.argmax(axis=1)
     else:
@@ -305,7 +305,7 @@ def _of_classes(y: np.ndarray, weights: Mapping, where: str) -> np.ndarray:
 
 def take(rows: Rows, index: Any) -> Rows:
     """Some of the rows."""
-    pick = lambda arrays: tuple(a[index] for a in arrays)  # noqa: E731
+    pick = lambda arrays: tuple[Any, ...](a[index] for a in arrays)  # noqa: E731
     return Rows(pick(rows.x), pick(rows.y), None if rows.weight is None else pick(rows.weight))
 
 
@@ -367,7 +367,10 @@ def _by_chance(above: np.ndarray, kept: int) -> np.ndarray:
 
 
 def in_pieces(
-    forward: Callable[[tuple], tuple], arrays: tuple, size: int | None, axis: int = 0
+    forward: Callable[[tuple[Any, ...]], tuple[Any, ...]],
+    arrays: tuple[Any, ...],
+    size: int | None,
+    axis: int = 0,
 ) -> list[np.ndarray]:
     """The outputs of `forward` on rows, a piece at a time, joined along `axis`.
 

@@ -119,7 +119,7 @@ class Supervised(NetworkTask):
         params: Any,
         layers: Any,
         batch: Batch,
-        hyper: Mapping,
+        hyper: Mapping[str, Any],
         key: Any,
         training: bool,
         tap: Tap | None = None,
@@ -286,7 +286,9 @@ def _real(mask: jax.Array | None, steps: jax.Array | None, n: int) -> tuple[Any,
     return real, jnp.sum(real)
 
 
-def _per_row(function: Callable, y: jax.Array, prediction: jax.Array, steps: Any) -> jax.Array:
+def _per_row(
+    function: Callable[..., Any], y: jax.Array, prediction: jax.Array, steps: Any
+) -> jax.Array:
     """A loss or metric of each row (n,), or of each step (n, time) where steps are masked."""
     if steps is None:
         return function(y, prediction)

@@ -20,7 +20,9 @@ class InputLayer(Layer):
 
     shape: Any = None
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Any, state: Any, x: Any, *, key: Any = None, training: bool = False
+    ) -> Any:
         """Its input."""
         return x, state
 

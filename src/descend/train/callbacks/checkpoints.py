@@ -63,7 +63,7 @@ class ModelCheckpoint(Callback):
         self.sign = direction(monitor, mode, "ModelCheckpoint")
         self._names = _names_in(self.filepath)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Find out now, not after an hour, whether the file can be written."""
         if self.run.members is not None:
             raise DescendError("ModelCheckpoint writes single runs, not the members of a sweep")
@@ -78,7 +78,7 @@ class ModelCheckpoint(Callback):
                 raise unknown("name in ModelCheckpoint's filepath", name, ["epoch", *logs])
         return self.filepath.format_map({**logs, "epoch": epoch})
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write when it is time."""
         if self.save_best_only:
             value = watched(self.run, logs, self.monitor, "ModelCheckpoint")
@@ -97,7 +97,7 @@ class ModelCheckpoint(Callback):
         if self.verbose:
             print(f"epoch {epoch + 1}: {file} written")
 
-    def on_chunk_end(self, chunk, logs=None):
+    def on_chunk_end(self, chunk: int, logs: Any = None) -> None:
         """Write in the middle of a pass, where that was asked for."""
         resumable = not (self.save_weights_only or self.save_best_only)
         if self.save_freq == "chunk" and self.run.chunk and resumable:
@@ -105,11 +105,11 @@ class ModelCheckpoint(Callback):
 
             save_checkpoint(self.run, self.file(self.run.epoch + 2, logs), self.scratch)
 
-    def saved(self):
+    def saved(self) -> dict[str, Any]:
         """The best value, where it decides."""
         return {"best": np.asarray(self.best)} if self.save_best_only else {}
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         """Continue."""
         self.best = float(saved["best"])
 
@@ -137,7 +137,7 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = delete_checkpoint
         self._ended = False
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Take up what an earlier run left."""
         from descend.train.checkpoint import load_checkpoint
 
@@ -154,21 +154,21 @@ class BackupAndRestore(Callback):
         if self.file.exists():
             load_checkpoint(self.file, self.run, self.run.identity)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write."""
         from descend.train.checkpoint import save_checkpoint
 
         save_checkpoint(self.run, self.file)
         self._ended = epoch + 1 >= self.run.epochs or self.run.stopped is not None
 
-    def on_chunk_end(self, chunk, logs=None):
+    def on_chunk_end(self, chunk: int, logs: Any = None) -> None:
         """Write in the middle of a pass, where that was asked for."""
         from descend.train.checkpoint import save_checkpoint
 
         if self.save_freq == "chunk" and self.run.chunk:
             save_checkpoint(self.run, self.file)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """Delete, if training came to its end; an interrupted run is to go on."""
         if self._ended and self.delete_checkpoint:
             self.file.unlink(missing_ok=True)

@@ -28,14 +28,14 @@ class CSVLogger(Callback):
         self.filename, self.separator, self.append = Path(filename), separator, append
         self._file: Any = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Open the file."""
         writable(self.filename)
         self._file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
         self._writer = csv.writer(self._file, delimiter=self.separator)
         self._fields: list[str] | None = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write a line, at once."""
         row = {"epoch": epoch, **logs}
         if self._fields is None:
@@ -47,7 +47,7 @@ class CSVLogger(Callback):
         self._writer.writerow([row.get(name, "") for name in self._fields])
         self._file.flush()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
@@ -91,11 +91,11 @@ class TensorBoard(Callback):
         self.histogram_freq = histogram_freq
         self._open = lambda: SummaryWriter(str(log_dir))
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Open the event file."""
         self._writer = self._open()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Add the scalars, and histograms when it is time."""
         for name, value in logs.items():
             self._writer.add_scalar(name, value, epoch)
@@ -104,6 +104,6 @@ class TensorBoard(Callback):
                 for name, array in arrays.items():
                     self._writer.add_histogram(f"{layer}/{name}", np.asarray(array), epoch)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """Close the event file."""
         self._writer.close()

@@ -17,7 +17,7 @@ class Progress(Callback):
         self.verbose = verbose
         self._bar: Any = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Start the bar."""
         self._shown = -1
         if self.verbose == 1 and sys.stderr.isatty():
@@ -35,7 +35,7 @@ class Progress(Callback):
             )
             self._bar.start()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Show the epoch."""
         total = self.run.epochs
         if self._bar is not None:
@@ -46,7 +46,17 @@ class Progress(Callback):
             self._shown = tenth
             print(f"epoch {epoch + 1}/{total}  {show_logs(logs)}", flush=self.verbose != 2)
 
-    def on_train_end(self, logs=None):
+    def on_chunk_end(self, chunk: int, logs: Any = None) -> None:
+        """Show how far a pass over a stream is."""
+        if not self.run.chunk:  # the epoch is this one chunk
+            return
+        line = f"chunk {chunk + 1}  {show_logs(logs)}"
+        if self._bar is not None:
+            self._bar.update(self._line, logs=line)
+        elif self.verbose == 2:
+            print(f"epoch {self.run.epoch + 2}/{self.run.epochs}, {line}")
+
+    def on_train_end(self, logs: Any = None) -> None:
         """Close the bar; say why training ended early."""
         if self._bar is not None:
             self._bar.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, verbose
         self.name = full(rule, "learning_rate")
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """The epoch's rate."""
         takes_rate = len(inspect.signature(self.schedule).parameters) > 1
         rate = self.run.hyper(self.name)
@@ -40,7 +41,7 @@ class LearningRateScheduler(Callback):
         if self.verbose:
             print(f"epoch {epoch + 1}: learning rate {rate}")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Log the rate."""
         logs[self.name] = self.run.hyper(self.name)
 
@@ -87,12 +88,12 @@ class ReduceLROnPlateau(Callback):
         self.min_delta, self.cooldown, self.min_lr = min_delta, cooldown, min_lr
         self.sign = direction(monitor, mode, "ReduceLROnPlateau")
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Forget an earlier run."""
         self.sign = direction(self.monitor, self.mode, "ReduceLROnPlateau", self.run.model)
         self.best, self.wait, self.resting = np.asarray(-np.inf), np.asarray(0), np.asarray(0)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare; reduce when it is time."""
         rate = np.asarray(self.run.hyper(self.name))
         value = watched(self.run, logs, self.monitor, "ReduceLROnPlateau")
@@ -113,11 +114,11 @@ class ReduceLROnPlateau(Callback):
             if self.verbose:
                 print(f"epoch {epoch + 1}: learning rate reduced to {lower}")
 
-    def saved(self):
+    def saved(self) -> dict[str, Any]:
         """Best value, wait, and what is left of the cooldown."""
         return {"best": self.best, "wait": self.wait, "resting": self.resting}
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         """Continue."""
         self.best, self.wait = np.asarray(saved["best"]), np.asarray(saved["wait"])
         self.resting = np.asarray(saved.get("resting", 0))

@@ -58,7 +58,7 @@ class EarlyStopping(Callback):
         self.best_epoch: Any = None
         self._best: Snapshot | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Forget an earlier run."""
         self.sign = direction(self.monitor, self.mode, "EarlyStopping", self.run.model)
         shape = () if self.run.members is None else (self.run.members,)
@@ -67,7 +67,7 @@ class EarlyStopping(Callback):
         self.best_epoch = np.full(shape, -1)
         self._best = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare, remember, stop."""
         value = watched(self.run, logs, self.monitor, "EarlyStopping")
         if value is None or epoch < self.start_from_epoch:
@@ -106,21 +106,21 @@ class EarlyStopping(Callback):
             self.run.touched = True
         self._best = Snapshot.of(jax.tree.map(pick, now.state, self._best.state))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """Put the best weights back."""
         if self._best is not None:
             self.run.state = self.run.state._replace(**self._best.state)
             if self.verbose and self.run.members is None:
                 print(f"the weights of epoch {int(self.best_epoch) + 1}, the best, are put back")
 
-    def saved(self):
+    def saved(self) -> dict[str, Any]:
         """Best value, wait and best weights."""
         memory = {"best": self.best, "wait": self.wait, "best_epoch": self.best_epoch}
         if self._best is not None:
             memory |= self._best.state
         return memory
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         """Continue where the checkpoint stood."""
         self.best, self.wait = np.asarray(saved["best"]), np.asarray(saved["wait"])
         self.best_epoch = np.asarray(saved["best_epoch"])

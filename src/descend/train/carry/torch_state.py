@@ -120,7 +120,7 @@ def _mapped(
     return found
 
 
-def _target(model: Model, name: str, present: Any) -> tuple[Layer, dict[str, tuple], str]:
+def _target(model: Model, name: str, present: Any) -> tuple[Layer, dict[str, tuple[Any, ...]], str]:
     """(the layer, the shapes of its arrays, how their names begin in the outermost layer)."""
     root, *path = name.split(".")
     if root not in model.layers:
@@ -128,7 +128,9 @@ def _target(model: Model, name: str, present: Any) -> tuple[Layer, dict[str, tup
         raise unknown("layer of ours in mapping", name, holding)
     layer = model.layers[root]
     held = {**present[0].get(root, {}), **({} if layer.carries else present[1].get(root, {}))}
-    shapes: dict[str, tuple] = {array: tuple(value.shape) for array, value in held.items()}
+    shapes: dict[str, tuple[Any, ...]] = {
+        array: tuple(value.shape) for array, value in held.items()
+    }
     shape = next(node.input_shape for node in model.nodes if node.layer.name == root)
     for depth, part in enumerate(path):
         inner: dict[str, Layer] = layer.inner()

@@ -151,7 +151,7 @@ class Stream(Feed):
             yield jax.tree.map(lambda *parts: np.concatenate(parts), *waiting)
 
 
-def _arguments(function: Callable) -> frozenset[str]:
+def _arguments(function: Callable[..., Any]) -> frozenset[str]:
     """The names of a function's arguments."""
     try:
         return frozenset(inspect.signature(function).parameters)

@@ -50,7 +50,12 @@ def sparse_top_k_categorical_accuracy(y: jax.Array, prediction: jax.Array, k: in
     return _share(jnp.sum(prediction > own, axis=-1) < k, prediction)
 
 
-def _require(name: str, y: tuple, wanted: tuple, prediction: tuple) -> None:
+Form = tuple[Any, ...]  # a shape
+
+
+def _require(
+    name: str, y: tuple[Any, ...], wanted: tuple[Any, ...], prediction: tuple[Any, ...]
+) -> None:
     if y != wanted:
         raise ShapeError(
             f"{name}: with predictions of shape {prediction} targets must have shape {wanted}, "
@@ -58,7 +63,7 @@ def _require(name: str, y: tuple, wanted: tuple, prediction: tuple) -> None:
         )
 
 
-def _require_classes(name: str, prediction: tuple) -> None:
+def _require_classes(name: str, prediction: tuple[Any, ...]) -> None:
     if len(prediction) < 2 or prediction[-1] < 2:
         raise ShapeError(
             f"{name}: predictions of shape {prediction} hold one column, whose largest class is "
@@ -76,7 +81,7 @@ class Accuracy(Metric):
 
     larger_is_better = True
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
         _require(self.name, y.shape, prediction.shape, prediction.shape)
         return _share(y == prediction, prediction)
@@ -99,7 +104,7 @@ class BinaryAccuracy(Metric):
             raise DescendError(f"{name}: threshold must lie between 0 and 1, got {threshold}")
         self.threshold = threshold
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
         return binary_accuracy(y, prediction, self.threshold)
 
@@ -115,7 +120,7 @@ class _OfClasses(Metric):
 class CategoricalAccuracy(_OfClasses):
     """`categorical_accuracy`."""
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
         return categorical_accuracy(y, prediction)
 
@@ -123,7 +128,7 @@ class CategoricalAccuracy(_OfClasses):
 class SparseCategoricalAccuracy(_OfClasses):
     """`sparse_categorical_accuracy`."""
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
         return sparse_categorical_accuracy(y, prediction)
 
@@ -145,7 +150,7 @@ class TopKCategoricalAccuracy(_OfClasses):
 
     called = "top_k_categorical_accuracy"
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
         return top_k_categorical_accuracy(y, prediction, self.k)
 
@@ -155,6 +160,6 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
 
     called = "sparse_top_k_categorical_accuracy"
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
         return sparse_top_k_categorical_accuracy(y, prediction, self.k)

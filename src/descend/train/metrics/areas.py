@@ -69,7 +69,7 @@ class AUC(Metric):
         self.multi_label, self.from_logits = multi_label, from_logits
         self.label_weights = None if label_weights is None else list(label_weights)
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n, 2 labels thresholds): true and false positives."""
         same_shapes(self.name, y, prediction)
         p = jax.nn.sigmoid(prediction) if self.from_logits else prediction
@@ -80,7 +80,7 @@ class AUC(Metric):
         each = one(y.reshape(-1, 1), p.reshape(-1, 1)).reshape(n, labels, 2, -1)
         return jnp.moveaxis(each, 2, 1).reshape(n, -1)
 
-    def finish(self, total, weight):
+    def finish(self, total: Any, weight: Any) -> Any:
         """The area."""
         counts = np.asarray(total, np.float64)
         counts = counts.reshape(*counts.shape[:-1], 2, -1, len(self.thresholds))

@@ -39,7 +39,7 @@ class Metric:
 
     larger_is_better: bool | None = None  # for callbacks with mode="auto"
     saved: Any = None  # by which `get` finds it again; None for code of the user's
-    _given: tuple[tuple, dict[str, Any]]
+    _given: tuple[tuple[Any, ...], dict[str, Any]]
     _variables: list[Any]
     _total: Any
     _weight: Any

@@ -58,7 +58,7 @@ class Counting(Metric):
                 f"{self.name}: thresholds must lie between 0 and 1, got {thresholds!r}"
             )
 
-    def require(self, classes):
+    def require(self, classes: Any) -> Any:
         """One number an epoch."""
         if len(self.thresholds) > 1:
             raise DescendError(
@@ -66,12 +66,12 @@ class Counting(Metric):
                 f"{len(self.thresholds)}; compile with a metric for each, under names of their own"
             )
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n, kinds * thresholds)."""
         same_shapes(self.name, y, prediction)
         return confusion(y, prediction, self.thresholds, self.kinds)
 
-    def finish(self, total, weight):
+    def finish(self, total: Any, weight: Any) -> Any:
         """What `value` makes of the counts."""
         total = np.asarray(total)
         total = total[..., None] if len(self.kinds) * len(self.thresholds) == 1 else total
@@ -136,7 +136,7 @@ class Precision(Counting):
         if top_k is not None and thresholds is None:
             self.thresholds = [-np.inf]
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n, 2 thresholds)."""
         same_shapes(self.name, y, prediction)
         if self.top_k is not None:
@@ -146,7 +146,7 @@ class Precision(Counting):
             y, prediction = (_column(a, self.class_id, self.name) for a in (y, prediction))
         return confusion(y, prediction, self.thresholds, self.kinds)
 
-    def value(self, *counts):
+    def value(self, *counts: Any) -> Any:
         """The ratio."""
         hits, others = counts
         return ratio(hits, hits + others)
@@ -179,14 +179,14 @@ class _AtValue(Metric):
         self.at, self.class_id = value, class_id
         self.thresholds = even(num_thresholds)
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n, 4 thresholds)."""
         same_shapes(self.name, y, prediction)
         if self.class_id is not None:
             y, prediction = (_column(a, self.class_id, self.name) for a in (y, prediction))
         return confusion(y, prediction, self.thresholds, KINDS)
 
-    def finish(self, total, weight):
+    def finish(self, total: Any, weight: Any) -> Any:
         """The largest share."""
         counts = dict(zip(KINDS, np.split(np.asarray(total), 4, axis=-1), strict=True))
         share, other = (_SHARES[name](**counts) for name in (self.share, self.constraint))
@@ -311,7 +311,7 @@ class FBetaScore(Metric):
             raise DescendError(f"{name}: threshold must be in (0, 1], got {threshold}")
         self.average, self.beta, self.threshold = average, beta, threshold
 
-    def require(self, classes):
+    def require(self, classes: Any) -> Any:
         """One number an epoch; something to choose from."""
         if self.average is None and classes > 1:
             raise DescendError(
@@ -324,7 +324,7 @@ class FBetaScore(Metric):
                 "the only one, always says yes"
             )
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n, 3 columns): TP, FP, FN of each column."""
         same_shapes(self.name, y, prediction)
         p, y = prediction, y.astype(prediction.dtype)
@@ -336,7 +336,7 @@ class FBetaScore(Metric):
         counts = (says * y, says * (1 - y), (1 - says) * y)
         return jnp.concatenate([c.reshape(-1, *c.shape[-1:]) for c in counts], axis=-1)
 
-    def finish(self, total, weight):
+    def finish(self, total: Any, weight: Any) -> Any:
         """F."""
         hits, false, missed = np.split(np.asarray(total, np.float64), 3, axis=-1)
         ones = hits + missed

@@ -30,7 +30,7 @@ class LossMetric(Metric):
         self.loss = self.of(**options)
         super().__init__(name)
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
         return self.loss.rows(y, prediction)
 
@@ -46,7 +46,7 @@ class RootMeanSquaredError(LossMetric):
 
     of = losses.MeanSquaredError
 
-    def finish(self, total, weight):
+    def finish(self, total: Any, weight: Any) -> Any:
         """The root."""
         return np.sqrt(total / weight)
 
@@ -139,7 +139,7 @@ class CosineSimilarity(Metric):
         if axis != -1:
             raise DescendError(f"{name}: axis must be -1, the last, got {axis}")
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
         same_shapes(self.name, y, prediction)
         cosine = jnp.sum(unit(y.astype(prediction.dtype)) * unit(prediction), axis=-1)
@@ -176,21 +176,21 @@ class R2Score(Metric):
             raise DescendError(f"{name}: num_regressors must be >= 0, got {num_regressors}")
         self.aggregation, self.regressors = class_aggregation, num_regressors
 
-    def require(self, classes):
+    def require(self, classes: Any) -> Any:
         """One number."""
         if self.aggregation is None and classes > 1:
             raise DescendError(
                 f"{self.name} of {classes} columns: give class_aggregation='uniform_average'"
             )
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n, 3 columns): y^2, y, (y - yhat)^2 of each."""
         same_shapes(self.name, y, prediction)
         y = y.astype(prediction.dtype).reshape(len(y), -1)
         error = y - prediction.reshape(len(y), -1)
         return jnp.concatenate([y**2, y, error**2], axis=-1)
 
-    def finish(self, total, weight):
+    def finish(self, total: Any, weight: Any) -> Any:
         """R2."""
         total = np.asarray(total, np.float64)
         squares, sums, residual = np.split(total, 3, axis=-1)
@@ -214,14 +214,14 @@ class R2Score(Metric):
 class Mean(Metric):
     """The weighted mean of values, by hand: `update_state(values, sample_weight)`."""
 
-    def require(self, classes):
+    def require(self, classes: Any) -> Any:
         """Not in `compile`."""
         raise DescendError(
             f"{type(self).__name__} takes values, not targets and predictions: it is used by hand, "
             "and cannot be given to compile"
         )
 
-    def update_state(self, values, sample_weight=None):  # type: ignore[override]
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Add values of any shape."""
         values = np.asarray(values, np.float64)
         weight = np.ones(()) if sample_weight is None else np.asarray(sample_weight, np.float64)
@@ -234,6 +234,6 @@ class Mean(Metric):
 class Sum(Mean):
     """The weighted sum of values, by hand: `update_state(values, sample_weight)`."""
 
-    def finish(self, total, weight):
+    def finish(self, total: Any, weight: Any) -> Any:
         """The sum."""
         return total

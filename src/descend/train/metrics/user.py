@@ -17,12 +17,12 @@ from descend.train.metrics.base import Metric
 class FunctionMetric(Metric):
     """A function (y, prediction) -> (n,), or to the mean over the rows."""
 
-    def __init__(self, function: Callable, name: str | None = None, dtype: Any = None):
+    def __init__(self, function: Callable[..., Any], name: str | None = None, dtype: Any = None):
         own = getattr(function, "__name__", "metric")
         super().__init__(name or ("metric" if own == "<lambda>" else own))
         self.function = function
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
         return user.rows_of(self.function, y, prediction, f"the metric {self.name!r}")
 
@@ -43,13 +43,13 @@ class KerasMetric(Metric):
                 f"{_who(metric)} has update_state but no variable (add_weight): {HOW}"
             )
 
-    def rows(self, y, prediction):
+    def rows(self, y: Any, prediction: Any) -> Any:
         """(n, numbers in the variables)."""
         return jax.vmap(lambda a, b: self._added(a[None], b[None]))(
             jnp.asarray(y), jnp.asarray(prediction)
         )
 
-    def finish(self, total, weight):
+    def finish(self, total: Any, weight: Any) -> Any:
         """`result()` with the sums in the variables."""
         numbers = sum(v.initial.size for v in self.metric.variables)
         total = np.asarray(total)
@@ -99,8 +99,8 @@ class KerasMetric(Metric):
 
 HOW = (
     "Use assign_add with sums over the batch (not means, not assign), or write: "
-    "def rows(self, y, prediction): one number a row, or several; "
-    "def finish(self, total, weight): the number that their sums come to."
+    "def rows(self, y: Any, prediction: Any) -> Any: one number a row, or several; "
+    "def finish(self, total: Any, weight: Any) -> Any: the number that their sums come to."
 )
 
 

@@ -225,7 +225,13 @@ class Optimizer(metaclass=Arguments):
         return value, rest, new, Memory(own, total, average)
 
     def _stepped(
-        self, cost: Callable, value: Any, grads: Any, params: Any, memory: Any, numbers: Numbers
+        self,
+        cost: Callable[..., Any],
+        value: Any,
+        grads: Any,
+        params: Any,
+        memory: Any,
+        numbers: Numbers,
     ) -> tuple[Any, Any]:
         """(new params, the rule's own new memory)."""
         grads = self.clipped(grads, numbers)

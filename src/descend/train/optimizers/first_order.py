@@ -42,7 +42,7 @@ class SGD(Optimizer):
         found = super().numbers()
         return found | {"momentum": self.momentum} if self.momentum else found
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         step = optax.scale_by_learning_rate(numbers["learning_rate"])
         if "momentum" not in numbers:
             return step
@@ -68,7 +68,7 @@ class Momentum(Optimizer):
     momentum: Any = 0.9
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "momentum")
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         return optax.chain(
             optax.trace(numbers["momentum"]),
             optax.scale_by_learning_rate(numbers["learning_rate"]),
@@ -93,13 +93,13 @@ class Nesterov(Optimizer):
     lookahead: bool = False
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "momentum")
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         return optax.chain(
             optax.trace(numbers["momentum"], not self.lookahead),
             optax.scale_by_learning_rate(numbers["learning_rate"]),
         )
 
-    def gradient_at(self, params, memory, numbers):
+    def gradient_at(self, params: Any, memory: Any, numbers: Numbers) -> Any:
         """W + mu v in the look-ahead form; Optax's memory is -v / eta."""
         if not self.lookahead:
             return params
@@ -122,11 +122,11 @@ class AdaGrad(Optimizer):
     epsilon_inside: bool = True
     renamed: ClassVar[dict[str, str]] = {"initial_accumulator_value": "initial_accumulator"}
 
-    def _transform(self, numbers):
-        def init(params):
+    def _transform(self, numbers: Numbers) -> Any:
+        def init(params: Any) -> Any:
             return jax.tree.map(lambda p: jnp.full_like(p, self.initial_accumulator), params)
 
-        def update(grads, total, params=None):
+        def update(grads: Any, total: Any, params: Any = None) -> tuple[Any, Any]:
             total = jax.tree.map(lambda a, g: a + jnp.square(g), total, grads)
             inside = self.epsilon_inside
             scaled = jax.tree.map(
@@ -169,7 +169,7 @@ class RMSProp(Optimizer):
         found = super().numbers()
         return found | {"momentum": self.momentum} if self.momentum else found
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         return optax.rmsprop(
             numbers["learning_rate"],
             decay=numbers["rho"],
@@ -209,7 +209,7 @@ class Adam(Optimizer):
             "eps_root": self.epsilon if inside else 0.0,
         }
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         return optax.adam(numbers["learning_rate"], **self._options(numbers))
 
 
@@ -230,7 +230,7 @@ class Adamax(Adam):
 
     known_as: ClassVar[str] = "adamax"
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         return optax.adamax(
             numbers["learning_rate"], numbers["beta_1"], numbers["beta_2"], self.epsilon
         )
@@ -247,15 +247,15 @@ class Nadam(Adam):
 
     known_as: ClassVar[str] = "nadam"
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         b1, b2 = numbers["beta_1"], numbers["beta_2"]
         strength = lambda t: b1 * (1 - 0.5 * 0.96**t)  # noqa: E731
 
-        def init(params):
+        def init(params: Any) -> Any:
             zeros = jax.tree.map(jnp.zeros_like, params)
             return jnp.zeros(()), jnp.ones(()), zeros, zeros
 
-        def update(grads, memory, params=None):
+        def update(grads: Any, memory: Any, params: Any = None) -> tuple[Any, Any]:
             t, product, m, v = memory
             t = t + 1
             product = product * strength(t)
@@ -263,7 +263,7 @@ class Nadam(Adam):
             v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * jnp.square(g), v, grads)
             ahead, now = strength(t + 1), strength(t)
 
-            def step(g, m, v):
+            def step(g: Any, m: Any, v: Any) -> Any:
                 mean = ahead * m / (1 - product * ahead) + (1 - now) * g / (1 - product)
                 return mean / (jnp.sqrt(v / (1 - b2**t)) + self.epsilon)
 
@@ -288,7 +288,7 @@ class Adadelta(Optimizer):
     epsilon: float = 1e-7
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "rho")
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         return optax.adadelta(numbers["learning_rate"], numbers["rho"], self.epsilon)
 
 
@@ -302,7 +302,7 @@ class Lion(Optimizer):
     beta_2: Any = 0.99
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "beta_1", "beta_2")
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         return optax.lion(
             numbers["learning_rate"], numbers["beta_1"], numbers["beta_2"], weight_decay=0.0
         )

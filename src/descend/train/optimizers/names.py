@@ -9,7 +9,7 @@ import optax
 
 from descend.errors import unknown
 from descend.train import schedules
-from descend.train.optimizers.base import Optimizer
+from descend.train.optimizers.base import Numbers, Optimizer
 from descend.train.optimizers.first_order import (
     SGD,
     Adadelta,
@@ -35,7 +35,7 @@ class OptaxOptimizer(Optimizer):
     transformation: Any = None
     swept: ClassVar[tuple[str, ...]] = ()
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         return self.transformation
 
     def numbers(self) -> dict[str, float]:
@@ -81,7 +81,7 @@ def get(identifier: Any) -> Optimizer:
     raise unknown("optimizer", identifier, BY_NAME)
 
 
-def describe(optimizer: Optimizer) -> dict | None:
+def describe(optimizer: Optimizer) -> dict[str, Any] | None:
     """The JSON form, or None for an Optax transformation of the user's."""
     if isinstance(optimizer, OptaxOptimizer):
         return None

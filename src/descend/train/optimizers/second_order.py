@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from descend.errors import DescendError
-from descend.train.optimizers.base import Optimizer
+from descend.train.optimizers.base import Numbers, Optimizer
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,15 @@ class NewtonRaphson(Optimizer):
     needs_cost: ClassVar[bool] = True
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "damping")
 
-    def _transform(self, numbers):
-        def update(grads, memory, params=None, *, value_fn, **_):
+    def _transform(self, numbers: Numbers) -> Any:
+        def update(
+            grads: Any,
+            memory: Any,
+            params: Any = None,
+            *,
+            value_fn: Callable[[Any], Any],
+            **_: Any,
+        ) -> tuple[Any, Any]:
             flat, unravel = ravel_pytree(params)
             slope, _unused = ravel_pytree(grads)
             hessian = jax.hessian(lambda w: value_fn(unravel(w)))(flat)
@@ -68,7 +76,7 @@ class LBFGS(Optimizer):
                 f"LBFGS: memory_size must be a whole number >= 1, got {self.memory_size!r}"
             )
 
-    def _transform(self, numbers):
+    def _transform(self, numbers: Numbers) -> Any:
         return optax.chain(
             optax.lbfgs(memory_size=self.memory_size),
             optax.scale(numbers["learning_rate"]),

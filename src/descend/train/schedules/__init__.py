@@ -8,6 +8,7 @@ description on an Optax schedule; t counts updates from 0. `ReduceLROnPlateau` a
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from descend.errors import unknown
 from descend.train.schedules.forms import (
@@ -62,7 +63,7 @@ BY_NAME: dict[str, type[Schedule]] = {
 _NAMES = {cls: name for name, cls in BY_NAME.items()}
 
 
-def get(identifier: Schedule | dict) -> Schedule:
+def get(identifier: Schedule | dict[str, Any]) -> Schedule:
     """The schedule itself, or the one that its JSON form describes."""
     if isinstance(identifier, Schedule):
         return identifier
@@ -73,7 +74,7 @@ def get(identifier: Schedule | dict) -> Schedule:
     return BY_NAME[name](**options)
 
 
-def describe(schedule: Schedule) -> dict | None:
+def describe(schedule: Schedule) -> dict[str, Any] | None:
     """The JSON form; None for a schedule that is code of the user's."""
     if type(schedule) not in _NAMES:
         return None

@@ -92,7 +92,7 @@ class Scaled(Schedule):
 class Constant(Scaled):
     """eta_t = eta."""
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """1."""
         return jnp.ones(())
 
@@ -104,7 +104,7 @@ class StepDecay(Scaled):
     every_steps: int
     rate: float = 0.1
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """rate^floor(t / every_steps)."""
         return optax.exponential_decay(1.0, self.every_steps, self.rate, staircase=True)(step)
 
@@ -121,7 +121,7 @@ class ExponentialDecay(Scaled):
     rate: float = 0.96
     staircase: bool = False
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """rate^(t / decay_steps)."""
         decay = optax.exponential_decay(1.0, self.decay_steps, self.rate, staircase=self.staircase)
         return decay(step)
@@ -135,7 +135,7 @@ class InverseTimeDecay(Scaled):
     rate: float
     staircase: bool = False
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """1 / (1 + rate t / decay_steps)."""
         share = step / self.decay_steps
         return 1 / (1 + self.rate * (jnp.floor(share) if self.staircase else share))
@@ -156,7 +156,7 @@ class PolynomialDecay(Scaled):
     power: float = 1.0
     cycle: bool = False
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """eta_t / eta."""
         end: Any = self.end_learning_rate / self.learning_rate
         last: Any = self.decay_steps
@@ -188,14 +188,14 @@ class CosineDecay(Scaled):
         """The rate at the head of the cosine."""
         return self.learning_rate if self.warmup_target is None else self.warmup_target
 
-    def with_base(self, rate):
+    def with_base(self, rate: Any) -> Schedule:
         """The same with another rate there."""
         if self.warmup_target is None:
             return super().with_base(rate)
         first = self.learning_rate * rate / self.warmup_target
         return dataclasses.replace(self, learning_rate=first, warmup_target=rate)
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """The line, then the cosine from 1 to alpha."""
         fall = optax.cosine_decay_schedule(1.0, self.decay_steps, self.alpha)
         if self.warmup_target is None:
@@ -221,7 +221,7 @@ class CosineDecayRestarts(Scaled):
     m_mul: float = 1.0
     alpha: float = 0.0
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """The cosine that step is in."""
         share = step / self.first_decay_steps
         if self.t_mul == 1:
@@ -266,11 +266,11 @@ class PiecewiseConstantDecay(Schedule):
         """The largest rate."""
         return max(self.values)
 
-    def with_base(self, rate):
+    def with_base(self, rate: Any) -> Schedule:
         """All rates in proportion."""
         return dataclasses.replace(self, values=tuple(v * rate / self.base for v in self.values))
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """The step's rate as a share of the largest."""
         beyond = jnp.asarray(step) > jnp.asarray(self.boundaries, jnp.result_type(float))
         return jnp.asarray(self.values)[jnp.sum(beyond)] / self.base
@@ -291,7 +291,7 @@ class WarmupCosine(Scaled):
                 f"{self.warmup_steps}, got {self.decay_steps}"
             )
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """The ramp, then the cosine."""
         return optax.warmup_cosine_decay_schedule(0.0, 1.0, self.warmup_steps, self.decay_steps)(
             step
@@ -304,7 +304,7 @@ class Warmup(Scaled):
 
     warmup_steps: int
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """min(t / warmup_steps, 1)."""
         if self.warmup_steps == 0:
             return jnp.ones(())
@@ -328,7 +328,7 @@ class OneCycle(Scaled):
         if not self.peak < 1:
             raise DescendError(f"OneCycle: peak is a share of the run, below 1, got {self.peak}")
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """The cycle; peak 1."""
         return optax.cosine_onecycle_schedule(
             self.total_steps, 1.0, self.peak, self.div, self.final_div
@@ -347,7 +347,7 @@ class CosineLog(Scaled):
     total_steps: int
     cycles: int = 4
 
-    def factor(self, step):
+    def factor(self, step: Any) -> Any:
         """The waves; at most 1."""
         share = jnp.clip(step / self.total_steps, 0.0, 1.0)
         turns = jnp.log2(1 + (2**self.cycles - 1) * share)
