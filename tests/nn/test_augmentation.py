@@ -13,13 +13,16 @@ import pytest
 from scipy import ndimage
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.affine import RandomAffine, RandomRotation, RandomTranslation, RandomZoom
 from descend.nn.layers.augmentation import (
+    RandomAffine,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
     RandomErasing,
     RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
 )
 from descend.nn.resampling import FILL_MODES
 from descend.train.runtime import quick_compile

@@ -13,8 +13,9 @@ import numpy as np
 from descend.errors import DescendError, ShapeError
 from descend.nn.attention import attend, dot_product_attention, rotate
 from descend.nn.initializers import Constant
-from descend.nn.layers.base import Layer, Shape, fraction, positive_int
+from descend.nn.layers.base import Layer, Shape
 from descend.nn.layers.block import Block
+from descend.nn.layers.checks import fraction, positive_int
 from descend.nn.layers.noise import Dropout
 
 ONES = Constant(1.0)

@@ -465,20 +465,3 @@ def _float_dtype(owner: Layer, dtype: Any) -> str:
             f"'bfloat16', got {dtype!r}"
         )
     return found.name
-
-
-def positive_int(owner: Layer, field: str) -> None:
-    """Raise DescendError unless the field holds a whole number >= 1."""
-    value = getattr(owner, field)
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise DescendError(
-            f"{type(owner).__name__}: {field} must be a whole number >= 1, got {value!r}"
-        )
-    object.__setattr__(owner, field, int(value))  # numpy's would not go into JSON
-
-
-def fraction(owner: Layer, field: str) -> None:
-    """Raise DescendError unless the field holds a number in [0, 1) (or a traced array)."""
-    value = getattr(owner, field)
-    if isinstance(value, (int, float)) and not 0 <= value < 1:
-        raise DescendError(f"{type(owner).__name__}: {field} must be in [0, 1), got {value!r}")

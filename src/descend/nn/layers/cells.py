@@ -12,7 +12,8 @@ from jax import lax
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import recurrence
-from descend.nn.layers.base import Arrays, Layer, Shape, fraction, positive_int, prefixed, scoped
+from descend.nn.layers.base import Arrays, Layer, Shape, prefixed, scoped
+from descend.nn.layers.checks import fraction, positive_int
 from descend.nn.layers.tapping import Inside, passed
 from descend.nn.recurrence import Gated, GatedBefore, LongShort, Recurrence, Simple, Through
 

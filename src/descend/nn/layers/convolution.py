@@ -18,7 +18,8 @@ from descend.nn.convolve import (
     per_axis,
     transposed_size,
 )
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.checks import positive_int
 
 AXES = {1: "(time, channels)", 2: "(height, width, channels)", 3: "(a, b, c, channels)"}
 

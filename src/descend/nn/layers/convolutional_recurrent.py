@@ -12,8 +12,9 @@ from jax import lax
 from descend.errors import DescendError
 from descend.nn import recurrence
 from descend.nn.convolve import convolve, output_size
-from descend.nn.layers.base import Arrays, Shape, fraction, plus, positive_int
+from descend.nn.layers.base import Arrays, Shape, plus
 from descend.nn.layers.cells import Cell, States
+from descend.nn.layers.checks import fraction, positive_int
 from descend.nn.layers.convolution import AXES, plus_bias, require_padding, whole_numbers
 from descend.nn.layers.recurrent import OwnCell
 

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from descend.nn import activations
 from descend.nn.initializers import Constant, Initializer
 from descend.nn.layers.axes import axes_in
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.checks import positive_int
 
 QUARTER = Constant(0.25)
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.attention import rotate, sinusoids
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.checks import positive_int
 
 
 @dataclass(frozen=True, eq=False)

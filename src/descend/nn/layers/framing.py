@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError
-from descend.nn.layers.augmentation import one_of
-from descend.nn.layers.base import positive_int
+from descend.nn.layers.checks import one_of, positive_int
 from descend.nn.layers.preparing import Preparing
 
 # Keras's names -> jax.image.resize's

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError
-from descend.nn.layers.base import positive_int
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.preparing import MODES, Preparing, encoded, encoded_shape, require_mode
 
 

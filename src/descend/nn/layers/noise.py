@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Layer, fraction
+from descend.nn.layers.base import Layer
+from descend.nn.layers.checks import fraction
 from descend.nn.layers.dense import Dense
 
 

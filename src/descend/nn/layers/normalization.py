@@ -20,7 +20,8 @@ from jax import lax
 from descend.errors import DescendError, ShapeError
 from descend.nn.initializers import Constant
 from descend.nn.layers.axes import axes_in, axis_or_axes
-from descend.nn.layers.base import Layer, Shape, fraction, positive_int
+from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.checks import fraction, positive_int
 
 ONES = Constant(1.0)
 

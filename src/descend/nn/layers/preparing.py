@@ -16,7 +16,8 @@ import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError
 from descend.nn.layers.axes import axes_in, axis_or_axes
-from descend.nn.layers.base import Layer, positive_int
+from descend.nn.layers.base import Layer
+from descend.nn.layers.checks import positive_int
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 

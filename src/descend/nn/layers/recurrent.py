@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Arrays, Layer, positive_int, prefixed, scoped
+from descend.nn.layers.base import Arrays, Layer, prefixed, scoped
 from descend.nn.layers.cells import (
     Cell,
     GatedCell,
@@ -20,6 +20,7 @@ from descend.nn.layers.cells import (
     StackedRNNCells,
     several,
 )
+from descend.nn.layers.checks import positive_int
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from descend.nn.layers.base import positive_int
 from descend.nn.layers.block import Block
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.convolution import Conv2D
 from descend.nn.layers.dense import Activation, Dense
 from descend.nn.layers.merge import Add

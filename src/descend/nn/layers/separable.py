@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import jax
 
 from descend.nn.convolve import convolve, depthwise
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.convolution import (
     Windowed,
     plus_bias,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.checks import positive_int
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from jax import lax
 
 from descend.errors import DescendError
 from descend.nn.initializers import TruncatedNormal
-from descend.nn.layers.base import Arrays, Layer, positive_int, prefixed, scoped
+from descend.nn.layers.base import Arrays, Layer, prefixed, scoped
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.tapping import opened, passed
 
 MATRICES = ("kernel", "embeddings")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.layers.attention import Dropping, MultiHeadAttention
-from descend.nn.layers.base import Shape, positive_int
+from descend.nn.layers.base import Shape
 from descend.nn.layers.block import Block
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.dense import Dense
 from descend.nn.layers.merge import Add
 from descend.nn.layers.noise import Dropout

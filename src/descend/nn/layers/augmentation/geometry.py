@@ -1,6 +1,6 @@
-"""Images moved, turned and zoomed at random in training, each by one resampling.
+"""Images mirrored, cropped, moved, turned and zoomed at random in training.
 
-Every row of a batch gets a draw of its own; at prediction the input stays as it is.
+The last three are affine maps of places, each one resampling.
 """
 
 from __future__ import annotations
@@ -11,8 +11,79 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from descend.nn.layers.augmentation import Augmentation, check_factor, drawn, one_of
+from descend.errors import ShapeError
+from descend.nn.layers.augmentation.base import Augmentation, check_factor, drawn, per_image
+from descend.nn.layers.checks import one_of, positive_int
 from descend.nn.resampling import FILL_MODES, INTERPOLATIONS, resample
+
+FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
+
+
+@dataclass(frozen=True, eq=False)
+class RandomFlip(Augmentation):
+    """Mirrors an image with probability 1/2.
+
+    Args:
+        mode: "horizontal" (left to right), "vertical" (top to bottom), or
+            "horizontal_and_vertical": each with a draw of its own (Keras takes one for both).
+    """
+
+    mode: str = "horizontal_and_vertical"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, "mode", FLIPS)
+
+    def augment(self, x, key):
+        """X or its mirror image."""
+        for axis, name in ((1, "vertical"), (2, "horizontal")):
+            if name in self.mode:
+                flip = jax.random.bernoulli(jax.random.fold_in(key, axis), 0.5, (len(x),))
+                x = jnp.where(per_image(flip), jnp.flip(x, axis), x)
+        return x
+
+
+@dataclass(frozen=True, eq=False)
+class RandomCrop(Augmentation):
+    """Cuts a window of (height, width) out of an image; the middle one at prediction.
+
+    Args:
+        height, width: of the window, at most the image's. (Keras would stretch smaller images.)
+    """
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "height")
+        positive_int(self, "width")
+
+    def build(self, input_shape):
+        """(h, w, channels) -> (height, width, channels)."""
+        tall, broad, channels = super().build(input_shape)
+        if tall < self.height or broad < self.width:
+            raise ShapeError(
+                f"{self.label}: cannot cut ({self.height}, {self.width}) out of images of "
+                f"({tall}, {broad}); give a window that fits"
+            )
+        return self.height, self.width, channels
+
+    def augment(self, x, key):
+        """A window whose corner is drawn evenly from all that fit."""
+        n, tall, broad, channels = x.shape
+        down, right = jax.random.split(key)
+        top = jax.random.randint(down, (n,), 0, tall - self.height + 1)
+        left = jax.random.randint(right, (n,), 0, broad - self.width + 1)
+        window = (self.height, self.width, channels)
+        return jax.vmap(lambda image, i, j: jax.lax.dynamic_slice(image, (i, j, 0), window))(
+            x, top, left
+        )
+
+    def at_prediction(self, x):
+        """The middle window."""
+        top, left = (x.shape[1] - self.height) // 2, (x.shape[2] - self.width) // 2
+        return x[:, top : top + self.height, left : left + self.width]
 
 
 @dataclass(frozen=True, eq=False)
