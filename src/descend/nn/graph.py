@@ -14,6 +14,7 @@ from descend.errors import DescendError, ShapeError
 from descend.nn import activations
 from descend.nn.layers.base import Arrays, Layer, Shape, plus
 from descend.nn.layers.tapping import Tap, opened, passed
+from descend.nn.naming import input_names, numbered, unique_names
 from descend.nn.symbols import (
     Call,
     OpenShape,
@@ -22,11 +23,8 @@ from descend.nn.symbols import (
     arranged,
     connect,
     fits,
-    input_names,
     listed,
-    numbered,
     require_same_arrays,
-    unique_names,
 )
 
 

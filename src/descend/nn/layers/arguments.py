@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from descend.errors import DescendError
 from descend.nn.layers.guarded import Open
@@ -60,14 +60,16 @@ _CONSTRAINT = (
 class LayerType(Open):
     """The class of layer classes: sees a class when it is written, and a layer when it is made."""
 
+    # (name, bases, namespace) -> (bases, namespace), for a class with `call`: `calling`, which
+    # stands on the layers, enters it here
+    in_keras_manner: ClassVar[Callable[..., tuple[tuple[type, ...], dict[str, Any]]]]
+
     def __new__(
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
     ) -> Any:
         """A class with `call` is one in Keras's manner: `Called` stands behind it."""
         if "call" in namespace or any(getattr(base, "called", False) for base in bases):
-            from descend.nn.layers.calling import in_keras_manner
-
-            bases, namespace = in_keras_manner(name, bases, namespace)
+            bases, namespace = mcls.in_keras_manner(name, bases, namespace)
         return super().__new__(mcls, name, bases, namespace, **options)
 
     if not TYPE_CHECKING:  # to a type checker a layer is what its class says

@@ -13,6 +13,7 @@ import numpy as np
 from descend.errors import DescendError, ShapeError
 from descend.nn.layers.base import Layer
 from descend.nn.layers.merge import Merge
+from descend.nn.symbols import OPERATORS, Symbol, connect
 
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "add": jnp.add,
@@ -103,19 +104,6 @@ class Index(Layer):
         plain = tuple(tuple(e) if isinstance(e, list) else e for e in self.key)  # from JSON
         object.__setattr__(self, "key", plain)
 
-    @classmethod
-    def of(cls, key: Any) -> Index:
-        """The layer for what stands in brackets; the first entry is the batch axis, all of it."""
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        if first is Ellipsis:
-            rest = [first, *rest]
-        elif first != slice(None):
-            raise DescendError(
-                f"a symbol is indexed behind its batch axis: x[:, ...], got x[{key!r}]. Rows of a "
-                "batch are not picked apart inside a network."
-            )
-        return cls(tuple(map(_written, rest)))
-
     def build(self, input_shape: Any) -> Any:
         """The shape of the part."""
         try:
@@ -160,3 +148,35 @@ def _read(entry: Any) -> Any:
     if isinstance(entry, tuple):
         return slice(*entry)
     return {"...": Ellipsis, "new": None}.get(entry, entry) if isinstance(entry, str) else entry
+
+
+def join(operation: str, left: Any, right: Any) -> Symbol:
+    """What `left + right` and its like are, one of them a symbol."""
+    if isinstance(left, Symbol) and isinstance(right, Symbol):
+        return connect(Arithmetic(operation), (left, right))
+    reverse = isinstance(right, Symbol)
+    symbol, other = (right, left) if reverse else (left, right)
+    number = np.asarray(other)
+    if number.dtype.kind not in "biuf" or number.ndim > 1:
+        raise DescendError(
+            f"{operation} joins symbols, or a symbol and numbers; got {type(other).__name__}. "
+            "A function of jax.numpy goes into a layer: Lambda(lambda x: ...)."
+        )
+    constant = number.item() if number.ndim == 0 else tuple(number.tolist())
+    return connect(Arithmetic(operation, constant, reverse), symbol)
+
+
+def part(symbol: Symbol, key: Any) -> Symbol:
+    """What `symbol[key]` is; the first entry of the key is the batch axis, all of it."""
+    first, *rest = key if isinstance(key, tuple) else (key,)
+    if first is Ellipsis:
+        rest = [first, *rest]
+    elif first != slice(None):
+        raise DescendError(
+            f"a symbol is indexed behind its batch axis: x[:, ...], got x[{key!r}]. Rows of a "
+            "batch are not picked apart inside a network."
+        )
+    return connect(Index(tuple(map(_written, rest))), symbol)
+
+
+OPERATORS.update(join=join, part=part)

@@ -20,8 +20,8 @@ from descend.nn.layers.arguments import LayerType
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, identity_of, share, switch
 from descend.nn.layers.variables import Shown
+from descend.nn.symbols import Shape, connect
 
-Shape = tuple[int, ...]
 Arrays = dict[str, Any]
 
 # How a field is written to and read from JSON, by the ending of its name.
@@ -238,8 +238,6 @@ class Layer(Shown, Guarded, metaclass=LayerType):
 
         With training=False it works as at prediction, also while the network is trained.
         """
-        from descend.nn.symbols import connect
-
         inside = CALLED_INSIDE.get()
         if inside is not None:
             return inside(self, inputs)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from descend.nn.graph import Graph
 from descend.nn.layers.base import Arrays, Layer, plus, prefixed, scoped
-
-if TYPE_CHECKING:
-    from descend.nn.graph import Graph
+from descend.nn.symbols import Input, gives_several
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +34,6 @@ class Block(Layer):
 
     def graph(self, input_shape: Any) -> Graph:
         """The inner graph for an input shape (a tuple of shapes for several inputs)."""
-        from descend.nn.graph import Graph
-        from descend.nn.symbols import Input, gives_several
-
         # kept with this description; one with traced numbers is another object
         made: dict[Any, Graph] = vars(self).setdefault("_graphs", {})
         if input_shape not in made:

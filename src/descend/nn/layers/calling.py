@@ -23,7 +23,7 @@ import numpy as np
 from descend.errors import DescendError, ShapeError
 from descend.nn import initializers, regularizers
 from descend.nn.graph import Graph
-from descend.nn.layers.arguments import changes_nothing, checked
+from descend.nn.layers.arguments import LayerType, changes_nothing, checked
 from descend.nn.layers.base import (
     Arrays,
     Layer,
@@ -438,6 +438,9 @@ def in_keras_manner(
     if build is not None and not hasattr(build, "of_class"):
         namespace = {**namespace, "build": _both(build)}
     return bases, namespace
+
+
+LayerType.in_keras_manner = staticmethod(in_keras_manner)
 
 
 def _inherited(bases: tuple[type, ...]) -> Any:

@@ -18,6 +18,7 @@ from descend.errors import DataError, DescendError, ShapeError
 from descend.nn.layers.axes import axes_in, axis_or_axes
 from descend.nn.layers.base import Layer
 from descend.nn.layers.checks import positive_int
+from descend.nn.symbols import Symbol
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 
@@ -36,8 +37,6 @@ class Preparing(Layer):
 
     def _symbolic(self, inputs: Any) -> bool:
         """Whether it is called in a network, or in the `call` of a layer, and not on data."""
-        from descend.nn.symbols import Symbol
-
         first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
         return isinstance(first, (Symbol, jax.core.Tracer))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from descend.nn.layers.block import Block
 from descend.nn.layers.checks import positive_int
@@ -11,9 +11,7 @@ from descend.nn.layers.convolution import Conv2D
 from descend.nn.layers.dense import Activation, Dense
 from descend.nn.layers.merge import Add
 from descend.nn.layers.normalization import BatchNormalization
-
-if TYPE_CHECKING:
-    from descend.nn.symbols import Symbol
+from descend.nn.symbols import Symbol
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.layers.attention import Dropping, MultiHeadAttention
@@ -15,9 +15,7 @@ from descend.nn.layers.dense import Dense
 from descend.nn.layers.merge import Add
 from descend.nn.layers.noise import Dropout
 from descend.nn.layers.normalization import LayerNormalization
-
-if TYPE_CHECKING:
-    from descend.nn.symbols import Symbol
+from descend.nn.symbols import Symbol
 
 
 @dataclass(frozen=True, eq=False)
