@@ -124,7 +124,7 @@ def convolve(x, kernel, strides=1, padding: Padding = "valid", dilation=1, group
         x: (batch, *space, channels), one to three space axes.
         kernel: (*window, channels / groups, filters).
         strides, dilation: a whole number, or one an axis.
-        padding: as in `pads`.
+        padding: cells added before and after each axis, see `pads`.
         groups: the channels are cut into so many blocks, each with its own filters.
 
     Returns:
@@ -167,7 +167,7 @@ def depthwise(x, kernel, strides=1, padding: Padding = "valid", dilation=1):
     Args:
         x: (batch, *space, channels).
         kernel: (*window, channels, multiplier).
-        strides, padding, dilation: as in `convolve`.
+        strides, padding, dilation: see `convolve`.
 
     Returns:
         (batch, *space', channels multiplier), the multiplier running fastest, as in Keras.
@@ -209,13 +209,13 @@ def convolve_transpose(x, kernel, strides=1, padding: str = "valid", dilation=1,
             f"a kernel of shape {kernel.shape} (window, filters, channels) does not fit "
             f"{x.shape[-1]} channels"
         )
-    found = list(_transposed(padding, size, window, strides, dilation, extra))
+    ends = list(_transposed(padding, size, window, strides, dilation, extra))
     around = tuple(
         (before, (n - 1) * s + span(k, d) - length - before)
-        for (length, before), n, k, s, d in zip(found, size, window, strides, dilation, strict=True)
+        for (length, before), n, k, s, d in zip(ends, size, window, strides, dilation, strict=True)
     )
-    whole = tuple(length for length, _ in found)
-    return _spread(Sliding(strides, around, dilation), whole, x, kernel)
+    size_out = tuple(length for length, _ in ends)
+    return _spread(Sliding(strides, around, dilation), size_out, x, kernel)
 
 
 def per_axis(value: Any, rank: int) -> tuple[int, ...]:
@@ -358,8 +358,8 @@ def _gradients(how: Sliding, x, kernel, dy):
     if kernel.shape[-2] == 1:
         return jax.vjp(functools.partial(_over_taps, how), x, kernel)[1](dy)
     each = how._replace(groups=1)
-    found = [_gradients(each, *group) for group in _groups(how, x, kernel, dy)]
-    dxs, dkernels = zip(*found, strict=True)
+    gradients = [_gradients(each, *group) for group in _groups(how, x, kernel, dy)]
+    dxs, dkernels = zip(*gradients, strict=True)
     return jnp.concatenate(dxs, axis=-1), jnp.concatenate(dkernels, axis=-1)
 
 

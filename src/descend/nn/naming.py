@@ -55,13 +55,13 @@ def unique_names(
             used.add(name)
             names[key] = name
             layer.identity.name = layer.identity.name or name
-    named = {
+    layers_named = {
         key: layer.with_fields(name=names[key], compute_dtype=layer.compute_dtype or compute_dtype)
         for key, layer in distinct.items()
     }
     if not trainable:
-        named = {key: layer.with_trainable(False) for key, layer in named.items()}
-    return named
+        layers_named = {key: layer.with_trainable(False) for key, layer in layers_named.items()}
+    return layers_named
 
 
 def input_names(inputs: Sequence[Symbol]) -> list[str]:
@@ -74,11 +74,11 @@ def input_names(inputs: Sequence[Symbol]) -> list[str]:
 
 def numbered(names: Sequence[str]) -> list[str]:
     """Names made unique: a layer whose output is taken twice gives `a` and `a_1`."""
-    found: list[str] = []
+    result: list[str] = []
     for name in names:
         number, unique = 0, name
-        while unique in found:
+        while unique in result:
             number += 1
             unique = f"{name}_{number}"
-        found.append(unique)
-    return found
+        result.append(unique)
+    return result

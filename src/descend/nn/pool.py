@@ -32,8 +32,8 @@ def max_pool(x, window, strides=None, padding: Padding = "valid"):
     Args:
         x: (batch, *space, channels).
         window: a whole number, or one an axis.
-        strides: likewise; None is the window (no overlap).
-        padding: as in `descend.nn.convolve.pads`; padded cells never win.
+        strides: step of the window, by axis; None is the window (no overlap).
+        padding: cells added, as in `descend.nn.convolve.pads`; padded cells never win.
 
     Returns:
         (batch, *space', channels).

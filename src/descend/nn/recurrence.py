@@ -56,8 +56,8 @@ class Recurrence:
     """One cell's g, and its derivatives.
 
     Args:
-        activation: of the new content.
-        recurrent_activation: of the gates.
+        activation: function of the new content.
+        recurrent_activation: function of the gates.
     """
 
     activation: Activation
@@ -77,7 +77,7 @@ class Recurrence:
         """What the activations of a step are applied to, (..., gates units); h before it."""
         return x + product(h)
 
-    def slopes(self, kept: Any, states: States) -> Any:
+    def slopes(self, residuals: Any, states: States) -> Any:
         """The derivatives of `step`, in any shape of leading axes; `states` before the step."""
         raise NotImplementedError
 
@@ -106,9 +106,9 @@ class Simple(Recurrence):
         h = self.activation(z)
         return (h,), (None if self._known else z, h)
 
-    def slopes(self, kept, states):
+    def slopes(self, residuals, states):
         """Its derivatives."""
-        return _slope(self.activation, *kept)
+        return _slope(self.activation, *residuals)
 
     def pull(self, slopes, back):
         """The chain rule."""
@@ -150,9 +150,9 @@ class LongShort(Recurrence):
             return jnp.tanh(half * z) * half + (1 - half)
         return jnp.where(candidate, self.activation(z), self.recurrent_activation(z))
 
-    def slopes(self, kept, states):
+    def slopes(self, residuals, states):
         """Its derivatives."""
-        z, a = kept
+        z, a = residuals
         i, f, g, o = jnp.split(a, 4, axis=-1)
         parts = jnp.split(z, 4, axis=-1) if z is not None else [None] * 4
         slope_i, slope_f, slope_o = (
@@ -201,12 +201,12 @@ class Gated(Recurrence):
         w = x[..., 2 * units :] + q * last
         n = self.activation(w)
         known = self._known
-        kept = (None if known else v, both, None if known else w, n, last)
-        return (z * states[0] + (1 - z) * n,), kept
+        residuals = (None if known else v, both, None if known else w, n, last)
+        return (z * states[0] + (1 - z) * n,), residuals
 
-    def slopes(self, kept, states):
+    def slopes(self, residuals, states):
         """Its derivatives."""
-        v, both, w, n, last = kept
+        v, both, w, n, last = residuals
         z, q = jnp.split(both, 2, axis=-1)
         slope_z, slope_q = jnp.split(_slope(self.recurrent_activation, v, both), 2, axis=-1)
         by_n = (1 - z) * _slope(self.activation, w, n)
@@ -330,31 +330,31 @@ def _forward(cell, x, kernel, bias, through):
 
     def step(states, now):
         x, real = now
-        new, kept = cell.advance(x, states, product)
-        return hold(real, new, states), (kept, states)
+        new, residuals = cell.advance(x, states, product)
+        return hold(real, new, states), (residuals, states)
 
-    last, (kept, before) = lax.scan(step, first, (x, mask))
+    last, (residuals, before) = lax.scan(step, first, (x, mask))
     h = jnp.concatenate([before[0][1:], last[0][None]])
-    return (h, last), (kept, before, kernel, bias, through)
+    return (h, last), (residuals, before, kernel, bias, through)
 
 
-def _backward(cell, kept_all, cotangents):
-    kept, before, kernel, bias, (_, mask, drop) = kept_all
+def _backward(cell, saved, cotangents):
+    residuals, before, kernel, bias, (_, mask, drop) = saved
     dh, dlast = cotangents
-    slopes = cell.slopes(kept, before)
+    slopes = cell.slopes(residuals, before)
     transposed = kernel.T
 
     def step(back, now):
         slopes, dh, real = now
         back = (back[0] + dh, *back[1:])
-        passed = hold(real, back, tuple(map(jnp.zeros_like, back)))
-        _, dr, past = cell.pull(slopes, passed)
-        kept = hold(real, tuple(map(jnp.zeros_like, back)), back)
+        to_step = hold(real, back, tuple(map(jnp.zeros_like, back)))
+        _, dr, past = cell.pull(slopes, to_step)
+        unchanged = hold(real, tuple(map(jnp.zeros_like, back)), back)
         by_product = dr @ transposed
         by_product = by_product if drop is None else by_product * drop
         past = (past[0] + by_product, *past[1:])
-        past = past if real is None else tuple(p + k for p, k in zip(past, kept, strict=True))
-        return past, passed
+        past = past if real is None else tuple(p + k for p, k in zip(past, unchanged, strict=True))
+        return past, to_step
 
     dfirst, backs = lax.scan(step, dlast, (slopes, dh, mask), reverse=True)
     dx, dr, _ = cell.pull(slopes, backs)

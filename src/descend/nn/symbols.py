@@ -163,7 +163,7 @@ def Input(
     """Where numbers enter a network.
 
     Args:
-        shape: of one row, without the batch axis: (2,) for two features. None is an axis of any
+        shape: axes of one row, without the batch axis: (2,) for two features. None is an axis of any
             size: (None, None, 3) for images, (None, 8) for sequences; the rows of one call agree.
         batch_size: rows of every batch, which stateful recurrent layers behind it take over; for
             all others any number of rows is right.
@@ -222,29 +222,29 @@ def connect(layer: Connected, inputs: Any, training: bool | None = None, origin:
             "as in Concatenate()([a, b])"
         )
     layer.meet_rows(lambda: rows_of(sources))
-    found = []
+    builds = []
     for trial in range(max(len(source.trials) for source in sources)):
         shapes = tuple(source.trial(trial) for source in sources)
-        given: Any = shapes if len(shapes) > 1 else shapes[0]
-        found.append((given, layer.build(given)))
-    _require_one_set_of_weights(layer, sources, [given for given, _ in found])
-    parts: list[Any] = [built if gives_several(built) else [built] for _, built in found]
+        input_shape: Any = shapes if len(shapes) > 1 else shapes[0]
+        builds.append((input_shape, layer.build(input_shape)))
+    _require_one_set_of_weights(layer, sources, [input_shape for input_shape, _ in builds])
+    parts: list[Any] = [built if gives_several(built) else [built] for _, built in builds]
     trials = tuple(tuple(tuple(shape) for shape in part) for part in zip(*parts, strict=True))
     call = Call(layer, sources, trials, training, origin)
     if "_graph_calls" not in vars(layer):  # then it is the user's own object
         vars(layer).setdefault("_calls", []).append(call)
-    return call.symbols if gives_several(found[0][1]) else call.symbols[0]
+    return call.symbols if gives_several(builds[0][1]) else call.symbols[0]
 
 
 def rows_of(symbols: Sequence[Symbol]) -> int | None:
     """The rows of every batch, as an Input behind the symbols says; None where none does."""
-    stack, seen = list(symbols), set[int]()
+    stack, visited = list(symbols), set[int]()
     while stack:
         symbol = stack.pop()
         if symbol.rows is not None:
             return symbol.rows
-        if id(symbol) not in seen:
-            seen.add(id(symbol))
+        if id(symbol) not in visited:
+            visited.add(id(symbol))
             stack.extend(symbol.inputs)
     return None
 
@@ -297,9 +297,9 @@ def _require_one_set_of_weights(layer: Connected, sources: Any, shapes: list[Any
         return
     arrays = [jax.eval_shape(lambda s=s: layer.init(jax.random.key(0), s)) for s in shapes]
     if arrays[0] != arrays[1]:
-        given = ", ".join(str((None, *source.shape)) for source in sources)
+        shown = ", ".join(str((None, *source.shape)) for source in sources)
         raise ShapeError(
-            f"{layer.label}: the shapes of its weights depend on sizes of its input {given} that "
+            f"{layer.label}: the shapes of its weights depend on sizes of its input {shown} that "
             "are left open (None). Give these sizes in Input, or bring the input to one size "
             "first, as GlobalAveragePooling2D does."
         )
@@ -334,15 +334,15 @@ def alone(parts: list[Any]) -> Any:
 
 def entered(outputs: Sequence[Symbol], inputs: Sequence[Symbol]) -> list[Symbol]:
     """Those of `inputs` that the outputs depend on, in their order."""
-    seen: set[int] = set()
-    waiting = list(outputs)
-    while waiting:
-        symbol = waiting.pop()
+    visited: set[int] = set()
+    stack = list(outputs)
+    while stack:
+        symbol = stack.pop()
         key = id(symbol if symbol.call is None else symbol.call)
-        if key not in seen:
-            seen.add(key)
-            waiting += symbol.inputs
-    return [symbol for symbol in inputs if id(symbol) in seen]
+        if key not in visited:
+            visited.add(key)
+            stack += symbol.inputs
+    return [symbol for symbol in inputs if id(symbol) in visited]
 
 
 def fits(have: OpenShape, shape: OpenShape) -> bool:

@@ -112,8 +112,8 @@ def first_shape(given: Mapping[str, Any]) -> tuple[Any, ...] | None:
 def signature_of(function: Callable) -> inspect.Signature:
     """The arguments of an `__init__` that its user gives."""
     whole = inspect.signature(function)
-    own = [p for p in list(whole.parameters.values())[1:] if p.name != "copied_by"]
-    return whole.replace(parameters=own, return_annotation=inspect.Signature.empty)
+    parameters = [p for p in list(whole.parameters.values())[1:] if p.name != "copied_by"]
+    return whole.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
 
 
 def checked(

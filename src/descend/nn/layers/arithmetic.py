@@ -66,8 +66,8 @@ class Arithmetic(Merge):
         except (TypeError, ValueError):
             y = None
         if y is None or y.shape[:1] != (ROWS,):
-            given = shapes if several else (*shapes, np.shape(self.number))
-            raise ShapeError(f"{self.label}: {self.operation} does not fit shapes {given}")
+            operands = shapes if several else (*shapes, np.shape(self.number))
+            raise ShapeError(f"{self.label}: {self.operation} does not fit shapes {operands}")
         return y.shape[1:]
 
     def apply(self, params, state, x, *, key=None, training=False):

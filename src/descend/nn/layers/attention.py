@@ -153,7 +153,7 @@ class AdditiveAttention(Attention):
     scale_initializer: Any = "glorot_uniform"
 
     def init(self, key, input_shape):
-        """Scale, one number a feature."""
+        """scale, one number a feature."""
         if not self.use_scale:
             return {}, {}
         # an initialiser that scales by n_in needs a matrix: d numbers for one score
@@ -337,7 +337,7 @@ def _three(layer: Layer, input_shape: Any) -> tuple[Shape, Shape, Shape]:
 
 
 def _product(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
-    """X W + b with x as one matrix, (batch time, features): on a CPU faster than in three axes."""
+    """x W + b with x as one matrix, (batch time, features): on a CPU faster than in three axes."""
     z = jnp.reshape(x, (-1, kernel.shape[0])) @ kernel
     return z if bias is None else z + bias[None]
 

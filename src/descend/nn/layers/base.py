@@ -249,14 +249,14 @@ class Layer(Shown, Guarded, metaclass=LayerType):
 
     def numbers(self) -> dict[str, float]:
         """The numbers that may be swept: {"rate": .5, "kernel_regularizer.l2": .01}."""
-        found = {field: getattr(self, field) for field in self.swept}
+        numbers = {field: getattr(self, field) for field in self.swept}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, regularizers.L1L2):
-                found |= {f"{field.name}.l1": value.l1, f"{field.name}.l2": value.l2}
+                numbers |= {f"{field.name}.l1": value.l1, f"{field.name}.l2": value.l2}
             elif isinstance(value, Layer):
-                found |= {f"{field.name}.{path}": v for path, v in value.numbers().items()}
-        return found
+                numbers |= {f"{field.name}.{path}": v for path, v in value.numbers().items()}
+        return numbers
 
     def with_numbers(self, values: Mapping[str, Any]) -> Layer:
         """This layer with some of its `numbers` replaced (by arrays while tracing)."""
@@ -264,12 +264,12 @@ class Layer(Shown, Guarded, metaclass=LayerType):
         for path, value in values.items():
             field, _, part = path.partition(".")
             if part:
-                held = changes.get(field, getattr(self, field))
-                inside = isinstance(held, Layer)
+                current = changes.get(field, getattr(self, field))
+                is_layer = isinstance(current, Layer)
                 changes[field] = (
-                    held.with_numbers({part: value})
-                    if inside
-                    else dataclasses.replace(held, **{part: value})
+                    current.with_numbers({part: value})
+                    if is_layer
+                    else dataclasses.replace(current, **{part: value})
                 )
             else:
                 changes[field] = value
@@ -287,8 +287,8 @@ class Layer(Shown, Guarded, metaclass=LayerType):
         if name in ("kernel", "bias", "gamma", "beta", "weights", "embeddings"):
             return "Weights are put in by layer.set_weights([...])."
         if name in {f.name for f in dataclasses.fields(self)} | {"_name"}:
-            given = name.lstrip("_")
-            return f"It is given when the layer is made: {type(self).__name__}(..., {given}=...)."
+            field = name.lstrip("_")
+            return f"It is given when the layer is made: {type(self).__name__}(..., {field}=...)."
         return (
             "What a layer does is said when it is made; afterwards `trainable` can be set, and "
             "names that begin with an underscore."
@@ -397,14 +397,14 @@ def _whether(layer: Layer, trainable: Any) -> bool:
 
 def _inside(layer: Layer, change: Callable[[Layer], Layer]) -> dict[str, Any]:
     """The fields of a layer that hold layers, these changed."""
-    found: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     for field in dataclasses.fields(layer):
         value = getattr(layer, field.name)
         if isinstance(value, Layer):
-            found[field.name] = change(value)
+            changes[field.name] = change(value)
         elif isinstance(value, (tuple, list)) and any(isinstance(v, Layer) for v in value):
-            found[field.name] = tuple(change(v) if isinstance(v, Layer) else v for v in value)
-    return found
+            changes[field.name] = tuple(change(v) if isinstance(v, Layer) else v for v in value)
+    return changes
 
 
 def scoped(arrays: Mapping[str, Any], prefix: str) -> Arrays:
@@ -454,12 +454,12 @@ def _cast(tree: Any, dtype: str) -> Any:
 def _float_dtype(owner: Layer, dtype: Any) -> str:
     """The name of a floating-point dtype; raises DescendError otherwise."""
     try:
-        found = jnp.dtype(dtype)
+        result = jnp.dtype(dtype)
     except TypeError:
-        found = None
-    if found is None or not jnp.issubdtype(found, jnp.floating):
+        result = None
+    if result is None or not jnp.issubdtype(result, jnp.floating):
         raise DescendError(
             f"{type(owner).__name__}: compute_dtype must be a floating-point type such as "
             f"'bfloat16', got {dtype!r}"
         )
-    return found.name
+    return result.name

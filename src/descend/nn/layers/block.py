@@ -35,15 +35,15 @@ class Block(Layer):
     def graph(self, input_shape: Any) -> Graph:
         """The inner graph for an input shape (a tuple of shapes for several inputs)."""
         # kept with this description; one with traced numbers is another object
-        made: dict[Any, Graph] = vars(self).setdefault("_graphs", {})
-        if input_shape not in made:
+        graphs: dict[Any, Graph] = vars(self).setdefault("_graphs", {})
+        if input_shape not in graphs:
             shapes = input_shape if gives_several(input_shape) else (input_shape,)
             symbols = [Input(s, name=f"input_{i}") for i, s in enumerate(shapes)]
             outputs = self.wire(*symbols)
             inputs = symbols if len(symbols) > 1 else symbols[0]
             dtype, trainable = self.compute_dtype, self.trainable
-            made[input_shape] = Graph(inputs, outputs, self.label, dtype, trainable)
-        return made[input_shape]
+            graphs[input_shape] = Graph(inputs, outputs, self.label, dtype, trainable)
+        return graphs[input_shape]
 
     def trains(self, array):
         """Where a layer inside may be frozen by itself: as `init` has wired it."""
@@ -95,7 +95,11 @@ class Block(Layer):
 
 def flat(arrays: Mapping[str, Arrays]) -> Arrays:
     """A graph's arrays as those of one layer: "dense.kernel"."""
-    return {n: a for layer, held in arrays.items() for n, a in prefixed(layer, held).items()}
+    return {
+        name: array
+        for layer, of_layer in arrays.items()
+        for name, array in prefixed(layer, of_layer).items()
+    }
 
 
 def nested(arrays: Arrays) -> dict[str, Arrays]:

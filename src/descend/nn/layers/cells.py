@@ -14,7 +14,7 @@ from descend.errors import DescendError, ShapeError
 from descend.nn import recurrence
 from descend.nn.layers.base import Arrays, Layer, Shape, prefixed, scoped
 from descend.nn.layers.checks import fraction, positive_int
-from descend.nn.layers.tapping import Inside, passed
+from descend.nn.layers.tapping import Inside, through_tap
 from descend.nn.recurrence import Gated, GatedBefore, LongShort, Recurrence, Simple, Through
 
 States = tuple[jax.Array, ...]
@@ -68,8 +68,8 @@ class Cell(Layer):
             before, output = carry
             x, real = now
             (new, *states), _ = self.apply(params, {}, (x, *before), training=training, **keys)
-            held = recurrence.hold(real, (new, *states), (output, *before))
-            return (held[1:], held[0]), held[0]
+            values = recurrence.hold(real, (new, *states), (output, *before))
+            return (values[1:], values[0]), values[0]
 
         first = (tuple(states), jnp.zeros((x.shape[0], *shape), x.dtype))
         now = (_time_first(x), None if mask is None else mask.T)
@@ -83,10 +83,10 @@ class GatedCell(Cell):
 
     Args:
         units: number of units u.
-        activation: of the new content.
+        activation: function of the new content, tanh in the lecture.
         use_bias: whether there is a bias.
         dropout: share of the inputs set to 0 in training, the same ones at every step.
-        recurrent_dropout: the same for h where it enters the product with the recurrent kernel.
+        recurrent_dropout: share of h set to 0 where it enters the product with the recurrent kernel.
             A rate above 0 may be swept.
 
     Arrays: kernel (d, g u), recurrent_kernel (u, g u), bias (g u,) for a cell of g parts.
@@ -141,7 +141,7 @@ class GatedCell(Cell):
         return ((self.units,),) * self.recurrence.states
 
     def state_names(self, step_shape: Shape) -> tuple[str, ...]:
-        """H, and c of an LSTM."""
+        """h, and c of an LSTM."""
         return ("h", "c")[: self.recurrence.states]
 
     def output_shape(self, step_shape: Shape) -> Shape:
@@ -164,7 +164,7 @@ class GatedCell(Cell):
         return self.draw(key, input_shape[0]), {}
 
     def draw(self, key, step_shape):
-        """Kernel, recurrent_kernel, bias."""
+        """kernel, recurrent_kernel, bias."""
         width = self.units * self.recurrence.gates
         params = {
             "kernel": self.kernel_initializer(key, (step_shape[-1], width)),
@@ -202,13 +202,13 @@ class GatedCell(Cell):
         z = _time_first(x) @ params["kernel"]
         z = z if inside is None else z + inside[None, None]
         # the gradient here is that of every step's z, to which this part is added
-        z = passed(tap, ":inputs", x, z)
+        z = through_tap(tap, ":inputs", x, z)
         states = tuple(s.astype(z.dtype) for s in states)
         through = Through(states, None if mask is None else mask.T, drop)
-        given = (self.recurrence, z, params["recurrent_kernel"], recurrent, through)
-        h, last = recurrence.recur(*given)
+        arguments = (self.recurrence, z, params["recurrent_kernel"], recurrent, through)
+        h, last = recurrence.recur(*arguments)
         if getattr(tap, "details", False):
-            passed(tap, ":z", h, recurrence.preactivations(*given, h))
+            through_tap(tap, ":z", h, recurrence.preactivations(*arguments, h))
         return _time_first(h), last
 
     def _keys(self, key: jax.Array | None) -> jax.Array:
@@ -394,15 +394,19 @@ class StackedRNNCells(Cell):
         """All steps of the first cell, then of the second: the same numbers as step by step."""
         last: States = ()
         for number, (cell, shape) in enumerate(self._levels(x.shape[2:])):
-            held = len(cell.state_shapes(shape))
-            mine, states = states[:held], states[held:]
-            own = None if key is None else jax.random.fold_in(key, number)
-            inside = scoped(params, f"cell_{number}")
-            name, given = f"cell_{number}", x
-            told = {"tap": Inside(tap, name)} if tap is not None and cell.taps else {}
-            x, new = cell.run(inside, x, mine, mask=mask, key=own, training=training, **told)
-            x = passed(tap, name, given, x)
-            last += tuple(new)
+            count = len(cell.state_shapes(shape))
+            cell_states, states = states[:count], states[count:]
+            cell_key = None if key is None else jax.random.fold_in(key, number)
+            cell_params = scoped(params, f"cell_{number}")
+            name, inputs = f"cell_{number}", x
+            options: dict[str, Any] = (
+                {"tap": Inside(tap, name)} if tap is not None and cell.taps else {}
+            )
+            x, new_states = cell.run(
+                cell_params, x, cell_states, mask=mask, key=cell_key, training=training, **options
+            )
+            x = through_tap(tap, name, inputs, x)
+            last += tuple(new_states)
         return x, last
 
 

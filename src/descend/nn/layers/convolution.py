@@ -81,8 +81,8 @@ class Windowed:
         if self.padding != "valid":
             return mask[:, :: self.strides[0]]
         how = Sliding(self.strides, ((0, 0),), self.dilation_rate)
-        seen = [step[..., 0] for step in moved(how, self.kernel_size, mask[..., None], False)]
-        return jnp.all(jnp.stack(seen), axis=0)
+        windows = [step[..., 0] for step in moved(how, self.kernel_size, mask[..., None], False)]
+        return jnp.all(jnp.stack(windows), axis=0)
 
 
 def without_padding(x: jax.Array, mask: Any) -> jax.Array:
@@ -91,7 +91,7 @@ def without_padding(x: jax.Array, mask: Any) -> jax.Array:
 
 
 def plus_bias(z: jax.Array, params: Any) -> jax.Array:
-    """Z + b, if there is a bias."""
+    """z + b, if there is a bias."""
     return z + params["bias"].reshape((1,) * (z.ndim - 1) + (-1,)) if "bias" in params else z
 
 
@@ -136,7 +136,7 @@ class _Convolution(Windowed, Layer):
         return (*size, self.filters)
 
     def init(self, key, input_shape):
-        """Kernel (*kernel_size, channels / groups, filters) and bias (filters,)."""
+        """kernel (*kernel_size, channels / groups, filters) and bias (filters,)."""
         shape = (*self.kernel_size, input_shape[-1] // self.groups, self.filters)
         params = {"kernel": self.kernel_initializer(key, shape)}
         if self.use_bias:
@@ -144,7 +144,7 @@ class _Convolution(Windowed, Layer):
         return params, {}
 
     def apply(self, params, state, x, *, key=None, training=False, mask=None):
-        """G(x * W + b)."""
+        """g(x * W + b)."""
         x = without_padding(x, mask)
         return self.activation(self.preactivation(params, x)), state
 
@@ -245,7 +245,7 @@ class _Transpose(Layer):
         return (*transposed_size(self.padding, input_shape[:-1], *how), self.filters)
 
     def init(self, key, input_shape):
-        """Kernel (*kernel_size, filters, channels) and bias (filters,)."""
+        """kernel (*kernel_size, filters, channels) and bias (filters,)."""
         shape = (*self.kernel_size, self.filters, input_shape[-1])
         params = {"kernel": self.kernel_initializer(key, shape)}
         if self.use_bias:
@@ -253,7 +253,7 @@ class _Transpose(Layer):
         return params, {}
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """G(x spread by W, + b)."""
+        """g(x spread by W, + b)."""
         return self.activation(self.preactivation(params, x)), state
 
     def preactivation(self, params, x):
@@ -271,7 +271,7 @@ class Conv1DTranspose(_Transpose):
     """Each step spread over a window: z[o s + t d - p] += x[o] W[t]'. From short to long.
 
     Args:
-        filters, kernel_size, strides, dilation_rate, activation, use_bias: as in Conv1D.
+        filters, kernel_size, strides, dilation_rate, activation, use_bias: see Conv1D.
         padding: "valid": (n - 1) s + max(k, s) steps come out of n; "same": n s.
         output_padding: None, or steps added behind to (n - 1) s + k ("valid") or
             (n - 1) s + k mod 2 ("same").

@@ -29,7 +29,7 @@ class ConvLSTMCell(Cell):
     Args:
         filters: channels of h and c.
         kernel_size: places in the window, of both convolutions.
-        strides, padding, dilation_rate: of the one over x; that over h keeps the size.
+        strides, padding, dilation_rate: how the window slides over x; over h it keeps the size.
         activation: tanh above.
         recurrent_activation: sigma.
         use_bias: whether b is there.
@@ -102,11 +102,11 @@ class ConvLSTMCell(Cell):
         return (self.output_shape(step_shape),) * 2
 
     def state_names(self, step_shape: Shape) -> tuple[str, ...]:
-        """H and c."""
+        """h and c."""
         return ("h", "c")
 
     def draw(self, key: jax.Array, step_shape: Shape) -> Arrays:
-        """Kernel, recurrent_kernel, bias."""
+        """kernel, recurrent_kernel, bias."""
         width = 4 * self.filters
         recurrent = (*self.kernel_size, self.filters, width)
         params = {
@@ -115,8 +115,8 @@ class ConvLSTMCell(Cell):
         }
         if self.use_bias:
             bias = self.bias_initializer(jax.random.fold_in(key, 2), (width,))
-            opened = bias.at[self.filters : 2 * self.filters].set(1.0)
-            params["bias"] = opened if self.unit_forget_bias else bias
+            open_forget = bias.at[self.filters : 2 * self.filters].set(1.0)
+            params["bias"] = open_forget if self.unit_forget_bias else bias
         return params
 
     def build(self, input_shape: Any) -> Any:

@@ -55,14 +55,14 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def init(self, key, input_shape):
-        """Kernel (d, units) and bias (units,)."""
+        """kernel (d, units) and bias (units,)."""
         params = {"kernel": self.kernel_initializer(key, (input_shape[-1], self.units))}
         if self.use_bias:
             params["bias"] = self.bias_initializer(jax.random.fold_in(key, 1), (self.units,))
         return params, {}
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """G(x W + b)."""
+        """g(x W + b)."""
         return self.activation(self.preactivation(params, x)), state
 
     def preactivation(self, params, x):
@@ -81,7 +81,7 @@ class Activation(Layer):
     activation: Any
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """G(x)."""
+        """g(x)."""
         return self.activation(x), state
 
     def preactivation(self, params, x):
@@ -111,7 +111,7 @@ class PReLU(Layer):
             object.__setattr__(self, "shared_axes", tuple(self.shared_axes))
 
     def init(self, key, input_shape):
-        """Alpha of the input's shape."""
+        """alpha of the input's shape."""
         shared = axes_in(self, input_shape, self.shared_axes or ())
         shape = tuple(1 if a in shared else n for a, n in enumerate(input_shape, start=1))
         initializer: Initializer = self.alpha_initializer

@@ -122,7 +122,7 @@ class PositionEmbedding(Layer):
         return {"position_embeddings": self.initializer(key, shape)}, {}
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """X + P."""
+        """x + P."""
         # not in `build`, which is shown long sequences where the length is left open
         if x.shape[1] > self.sequence_length:
             raise ShapeError(
@@ -159,7 +159,7 @@ class SinePositionEncoding(Layer):
         return input_shape
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """X + the waves."""
+        """x + the waves."""
         waves = sinusoids(x.shape[1], x.shape[2], self.max_wavelength)
         return x + jnp.asarray(waves, x.dtype)[None], state
 

@@ -252,8 +252,8 @@ class IntegerLookup(Lookup):
         place = jnp.minimum(jnp.searchsorted(known, x), len(order) - 1)
         count = self.num_oov_indices
         unknown = self._masks + x % count if count else jnp.full_like(x, -1)
-        found = jnp.asarray(order.astype(np.int32))[place] + self._start
-        index = jnp.where(known[place] == x, found, unknown)
+        numbers = jnp.asarray(order.astype(np.int32))[place] + self._start
+        index = jnp.where(known[place] == x, numbers, unknown)
         if self.mask_token is not None:
             index = jnp.where(x == self.mask_token, self._mask_number, index)
         if self.output_mode == "int":
@@ -287,7 +287,7 @@ class TextVectorization(Lookup):
         ngrams: n for all runs of 1 to n words, or a tuple of lengths.
         output_mode: "int", "multi_hot", "count" or "tf_idf" (see Lookup).
         output_sequence_length: length of each row of "int": longer ones are cut, shorter padded.
-        pad_to_max_tokens, vocabulary, idf_weights: as in Lookup.
+        pad_to_max_tokens, vocabulary, idf_weights: see Lookup.
 
     Works on arrays, before the network.
     """
@@ -351,8 +351,8 @@ class TextVectorization(Lookup):
             length = max(map(len, rows), default=0)
         index = np.full((len(rows), length), 0 if self.output_mode == "int" else -1, np.int64)
         for number, row in enumerate(rows):
-            found = self.numbers_of(np.asarray(row[:length], object))
-            index[number, : len(found)] = found
+            numbers = self.numbers_of(np.asarray(row[:length], object))
+            index[number, : len(numbers)] = numbers
         if self.split is None and length == 1:
             index = index.reshape(np.shape(inputs))
         return self._encoded(index)

@@ -54,7 +54,7 @@ class Dropping(Layer):
         return x.shape
 
     def dropped(self, x: jax.Array, keep: jax.Array) -> jax.Array:
-        """X / (1 - rate) where `keep`, else 0."""
+        """x / (1 - rate) where `keep`, else 0."""
         return jnp.where(keep, x / jnp.asarray(1.0 - self.rate, x.dtype), jnp.zeros_like(x))
 
 
@@ -136,7 +136,7 @@ class GaussianDropout(Dropping):
     seed: int | None = None
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """X (1 + e) in training, else x."""
+        """x (1 + e) in training, else x."""
         if not training:
             return x, state
         drawn_in = jnp.promote_types(x.dtype, jnp.float32)  # the same draw in any precision
@@ -211,7 +211,7 @@ class GaussianNoise(Layer):
             raise DescendError(f"GaussianNoise: stddev must be >= 0, got {self.stddev!r}")
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """X + e in training, else x."""
+        """x + e in training, else x."""
         if not training:
             return x, state
         drawn_in = jnp.promote_types(x.dtype, jnp.float32)  # the same draw in any precision

@@ -44,7 +44,7 @@ class _Normalization(Layer):
         _not_negative(self)
 
     def drawn(self, key: jax.Array, shape: Shape) -> dict[str, jax.Array]:
-        """Gamma and beta, each of `shape`, where the layer has them."""
+        """gamma and beta, each of `shape`, where the layer has them."""
         params = {}
         if self.scale:
             params["gamma"] = self.gamma_initializer(key, shape)
@@ -108,7 +108,7 @@ class BatchNormalization(_Normalization):
         return input_shape
 
     def init(self, key, input_shape):
-        """Gamma and beta; the moving mean and variance."""
+        """gamma and beta; the moving mean and variance."""
         (axis,) = axes_in(self, input_shape, self.axis)
         shape = (input_shape[axis - 1],)
         state = {
@@ -169,7 +169,7 @@ class LayerNormalization(_Normalization):
         return input_shape
 
     def init(self, key, input_shape):
-        """Gamma and beta."""
+        """gamma and beta."""
         axes = axes_in(self, input_shape, self.axis)
         return self.drawn(key, tuple(input_shape[a - 1] for a in axes)), {}
 
@@ -225,7 +225,7 @@ class GroupNormalization(_Normalization):
         return input_shape
 
     def init(self, key, input_shape):
-        """Gamma and beta."""
+        """gamma and beta."""
         (axis,) = axes_in(self, input_shape, self.axis)
         return self.drawn(key, (input_shape[axis - 1],)), {}
 
@@ -275,12 +275,12 @@ class RMSNormalization(Layer):
         return input_shape
 
     def init(self, key, input_shape):
-        """Scale, of ones."""
+        """scale, of ones."""
         axes = axes_in(self, input_shape, self.axis)
         return {"scale": ONES(key, tuple(input_shape[a - 1] for a in axes))}, {}
 
     def apply(self, params, state, x, *, key=None, training=False, mask=None):
-        """Scale x / sqrt(mean(x^2) + epsilon)."""
+        """scale x / sqrt(mean(x^2) + epsilon)."""
         dtype = jnp.result_type(x, params["scale"])
         axes = axes_in(self, x.shape[1:], self.axis)
         shape = tuple(n if i in axes else 1 for i, n in enumerate(x.shape))

@@ -104,8 +104,8 @@ class Lambda(Layer):
         how = dict(self.arguments or {})
         if "training" in inspect.signature(self.function).parameters:
             how["training"] = training
-        given = list(x) if isinstance(x, tuple) else x
-        y = guarded(self, "function", functools.partial(self.function, **how), given)
+        inputs = list(x) if isinstance(x, tuple) else x
+        y = guarded(self, "function", functools.partial(self.function, **how), inputs)
         return tuple(map(jnp.asarray, y)) if isinstance(y, (list, tuple)) else jnp.asarray(y)
 
     def output_mask(self, x, mask):

@@ -64,7 +64,7 @@ class Rescaling(Preparing):
 
     Args:
         scale: number, or one a channel.
-        offset: likewise, in units of y.
+        offset: number, or one a channel, in units of y.
     """
 
     scale: Any
@@ -135,20 +135,20 @@ class Normalization(Preparing):
     def build(self, input_shape):
         """The input's."""
         self._require_learned("mean", "variance")
-        own = tuple(input_shape[a - 1] for a in self._own(input_shape))
-        have = np.shape(self.mean)
-        if have and have != own:
+        expected = tuple(input_shape[a - 1] for a in self._own(input_shape))
+        shape = np.shape(self.mean)
+        if shape and shape != expected:
             raise ShapeError(
-                f"{self.label} has moments of shape {have}, its input of shape "
-                f"{tuple(input_shape)} needs {own}"
+                f"{self.label} has moments of shape {shape}, its input of shape "
+                f"{tuple(input_shape)} needs {expected}"
             )
         return input_shape
 
     def apply(self, params, state, x, *, key=None, training=False):
         """The formula above."""
         x = _floats(x)
-        own = self._own(x.shape[1:])
-        shape = tuple(n if a in own else 1 for a, n in enumerate(x.shape))
+        axes = self._own(x.shape[1:])
+        shape = tuple(n if a in axes else 1 for a, n in enumerate(x.shape))
         moments = (
             np.broadcast_to(np.reshape(v, shape if np.ndim(v) else (1,) * x.ndim), shape)
             for v in (self.mean, np.maximum(np.sqrt(self.variance), 1e-7))

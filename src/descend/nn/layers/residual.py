@@ -40,7 +40,7 @@ class Residual(Block):
         positive_int(self, "depth")
 
     def wire(self, z):
-        """Z plus what the layers make of it."""
+        """z plus what the layers make of it."""
         y = z
         for i in range(self.depth):
             y = Dense(
@@ -60,7 +60,7 @@ class ResNetS(Block):
     Args:
         units: columns of the last MM, which has no activation.
         blocks: how many Res.
-        activation, depth: of each Res (see Residual).
+        activation, depth: those of each Res (see Residual).
 
     Arrays: res_0.dense_0.kernel, ..., dense.kernel (d, units), dense.bias (units,). Input (..., d),
     output (..., units).
@@ -105,8 +105,8 @@ class ResidualConv2D(Block):
 
     Args:
         filters: channels of the output.
-        kernel_size: of both convolutions.
-        strides: of the first one.
+        kernel_size: window of both convolutions.
+        strides: step of the first one's window.
         activation: g.
         batch_normalization: whether the BN are there; without them the convolutions have a bias.
 

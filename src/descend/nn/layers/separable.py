@@ -31,7 +31,7 @@ class _ByChannel(Windowed, Layer):
         require_padding(self, "valid", "same", *(["causal"] if self.rank == 1 else []))
 
     def apply(self, params, state, x, *, key=None, training=False, mask=None):
-        """G(z)."""
+        """g(z)."""
         x = without_padding(x, mask)
         return self.activation(self.preactivation(params, x)), state  # type: ignore[attr-defined]
 
@@ -60,7 +60,7 @@ class _Depthwise(_ByChannel):
         return (*self.windowed(input_shape), input_shape[-1] * self.depth_multiplier)
 
     def init(self, key, input_shape):
-        """Kernel (*kernel_size, channels, depth_multiplier), bias (channels multiplier,)."""
+        """kernel (*kernel_size, channels, depth_multiplier), bias (channels multiplier,)."""
         shape = (*self.kernel_size, input_shape[-1], self.depth_multiplier)
         params = {"kernel": self.depthwise_initializer(key, shape)}
         if self.use_bias:
@@ -82,7 +82,7 @@ class DepthwiseConv1D(_Depthwise):
     """Each channel convolved by itself: z[o, (c, m)] = sum_t x[o s + t d - p, c] W[t, c, m].
 
     Args:
-        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv1D.
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: see Conv1D.
         depth_multiplier: how many outputs each channel gets.
 
     Arrays: kernel W (kernel_size, channels, depth_multiplier), bias (channels depth_multiplier,).
@@ -162,7 +162,7 @@ class SeparableConv1D(_Separable):
 
     Args:
         filters: channels that come out.
-        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv1D.
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: see Conv1D.
         depth_multiplier: how many numbers each channel gives to the mixing.
 
     Arrays: depthwise_kernel (kernel_size, channels, depth_multiplier), pointwise_kernel

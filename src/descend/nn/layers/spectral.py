@@ -14,7 +14,7 @@ from descend.errors import DescendError
 from descend.nn.initializers import TruncatedNormal
 from descend.nn.layers.base import Arrays, Layer, prefixed, scoped
 from descend.nn.layers.checks import positive_int
-from descend.nn.layers.tapping import opened, passed
+from descend.nn.layers.tapping import through_tap, with_tap
 
 MATRICES = ("kernel", "embeddings")
 
@@ -92,11 +92,11 @@ class SpectralNormalization(Layer):
         w = inside[name]
         u, sigma = self.largest(w, state["vector_u"].astype(w.dtype), training)
         inside[name] = w / sigma
-        layer, options = opened(self.layer, "layer", tap)
+        layer, options = with_tap(self.layer, "layer", tap)
         options |= {"key": key} if self.layer.stochastic else {}
         options |= {"mask": mask} if self.layer.uses_mask else {}
         y, new = layer.apply(inside, scoped(state, "layer"), x, training=training, **options)
-        y = passed(tap, "layer", x, y)
+        y = through_tap(tap, "layer", x, y)
         return y, {"vector_u": u.astype(state["vector_u"].dtype), **prefixed("layer", new)}
 
     def largest(self, w: jax.Array, u: jax.Array, training: bool) -> tuple[jax.Array, jax.Array]:

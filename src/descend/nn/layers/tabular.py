@@ -46,7 +46,7 @@ class FeatureScale(Layer):
         return {"scale": jnp.full(input_shape[-1:], 1 / self.speed, float)}, {}
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """X * speed v."""
+        """x * speed v."""
         factor = self.speed * jnp.asarray(params["scale"])
         return x * factor.reshape((1,) * (x.ndim - 1) + factor.shape), state
 
@@ -195,8 +195,8 @@ class CategoryEmbedding(Layer):
         known = (x >= 0) & (x < sizes[None])
         index = jnp.where(known, x + first[None], -1)
         rows = jnp.asarray(params["embeddings"]).at[index]
-        found = rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
-        return found.reshape(x.shape[0], -1), state
+        vectors = rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+        return vectors.reshape(x.shape[0], -1), state
 
     def check_rows(self, x):
         """Numbers out of range."""
@@ -239,7 +239,7 @@ class Members(Layer):
         return {"scale": jax.random.rademacher(key, (self.members, *input_shape), float)}, {}
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """X * r_i, (n, k, d)."""
+        """x * r_i, (n, k, d)."""
         return x[:, None, :] * params["scale"][None], state
 
 
@@ -270,14 +270,14 @@ class MemberDense(Layer):
         return (input_shape[0], self.units)
 
     def init(self, key, input_shape):
-        """Kernel (k, d, m) and bias (k, m)."""
+        """kernel (k, d, m) and bias (k, m)."""
         k, d = input_shape
         kernel = self.kernel_initializer(key, (k, d, self.units))
         bias = self.bias_initializer(jax.random.fold_in(key, 1), (k, self.units))
         return {"kernel": kernel, "bias": bias}, {}
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """G(x_i W_i / sqrt(d) + b_i)."""
+        """g(x_i W_i / sqrt(d) + b_i)."""
         return self.activation(self.preactivation(params, x)), state
 
     def preactivation(self, params, x):

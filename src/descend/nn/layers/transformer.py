@@ -101,7 +101,7 @@ class TransformerEncoder(_Transformer):
         num_heads: heads of the attention; divides the features.
         dropout: rate in training, of the weights of attention and of what is added to the skip.
         activation: g.
-        layer_norm_epsilon: of both LN.
+        layer_norm_epsilon: number added to the variance in both LN.
         normalize_first: whether LN stands before what it normalises for.
         use_causal_mask: whether step i sees steps 0..i only (a language model).
 

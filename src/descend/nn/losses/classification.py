@@ -107,7 +107,7 @@ class BinaryFocalCrossentropy(Formula):
         alpha: see above.
         gamma: how little what is right already counts; 0 is the binary cross-entropy.
         from_logits: predictions are logits z, p = sigmoid(z).
-        label_smoothing: as in `BinaryCrossentropy`.
+        label_smoothing: share of the targets moved to 1/2, see `BinaryCrossentropy`.
 
     Source: Lin et al. 2018, Focal loss for dense object detection.
     """

@@ -27,12 +27,12 @@ def _function(loss: Any) -> Callable[..., jax.Array]:
     ) -> jax.Array:
         if axis != -1:
             raise DescendError(f"{name}: axis must be -1, the last, got {axis}; move it there")
-        made: Formula = loss(*options, **named)
+        formula: Formula = loss(*options, **named)
         p = jnp.asarray(y_pred, jnp.result_type(float))
         y = jnp.asarray(y_true)
-        if isinstance(made, names.SparseCategoricalCrossentropy):
+        if isinstance(formula, names.SparseCategoricalCrossentropy):
             y = y[..., 0] if y.ndim == p.ndim else y
-            flat = made.rows(y.reshape(-1), p.reshape(-1, p.shape[-1]))
+            flat = formula.rows(y.reshape(-1), p.reshape(-1, p.shape[-1]))
             return flat.reshape(y.shape)
         y = y.astype(p.dtype)
         if y.ndim == p.ndim - 1 and p.shape[-1] == 1:
@@ -44,7 +44,7 @@ def _function(loss: Any) -> Callable[..., jax.Array]:
                 f"{name}: y_true has shape {y.shape}, y_pred {p.shape}; they must be equal"
             )
         width = y.shape[-1]
-        return made.rows(y.reshape(-1, width), p.reshape(-1, width)).reshape(y.shape[:-1])
+        return formula.rows(y.reshape(-1, width), p.reshape(-1, width)).reshape(y.shape[:-1])
 
     over_the_last_axis.__name__ = over_the_last_axis.__qualname__ = name
     over_the_last_axis.__doc__ = f"{loss.__doc__.splitlines()[0]} Of arrays; see the module."

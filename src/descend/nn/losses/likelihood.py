@@ -42,7 +42,7 @@ class Tobit(Formula):
         y <= limit:  -log Phi((limit - mu) / sigma)
 
     Args:
-        limit: where y is censored from below. Targets (n, 1), predictions (n, 2): mu, log sigma.
+        limit: value at which y is censored from below. Targets (n, 1), predictions (n, 2): mu, log sigma.
 
     Source: Tobin 1958.
     """
@@ -59,9 +59,9 @@ class Tobit(Formula):
 
     def _rows(self, y, prediction):
         mean, log_sd = prediction[:, 0], prediction[:, 1]
-        seen = (y[:, 0] - mean) * jnp.exp(-log_sd)
+        standardised = (y[:, 0] - mean) * jnp.exp(-log_sd)
         limit = (self.limit - mean) * jnp.exp(-log_sd)
-        density = log_sd + 0.5 * jnp.square(seen) + 0.5 * np.log(2 * np.pi)
+        density = log_sd + 0.5 * jnp.square(standardised) + 0.5 * np.log(2 * np.pi)
         return jnp.where(y[:, 0] > self.limit, density, -jax.scipy.stats.norm.logcdf(limit))
 
 

@@ -42,7 +42,7 @@ class MemberLoss(Formula):
     """L = 1/k sum_i L(y, yhat_i): each member of a network is trained for itself.
 
     Args:
-        loss: of one member, by name or instance. Targets as it wants them; predictions
+        loss: cost of one member, by name or instance. Targets as it wants them; predictions
             (n, k, ...) with the members in the second axis.
 
     Source: TabM (Gorishniy et al. 2025): the mean of the losses, not the loss of the mean.

@@ -54,8 +54,8 @@ class Augmentation(Layer):
 
     def numbers(self) -> dict[str, float]:
         """As in Layer; a pair, or a factor left out, is no number to sweep."""
-        found = super().numbers()
-        return {n: v for n, v in found.items() if v is not None and not isinstance(v, tuple)}
+        numbers = super().numbers()
+        return {n: v for n, v in numbers.items() if v is not None and not isinstance(v, tuple)}
 
 
 # -- draws ----------------------------------------------------------------------------------------

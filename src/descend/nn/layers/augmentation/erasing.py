@@ -60,7 +60,7 @@ class RandomErasing(Augmentation):
         return shape
 
     def augment(self, x, key):
-        """X outside of the rectangle, the filling inside."""
+        """x outside of the rectangle, the filling inside."""
         n, height, width, _ = x.shape
         tall, broad, chance, hit, noise = jax.random.split(key, 5)
         rows = self._covered(tall, n, height)[:, :, None, None]

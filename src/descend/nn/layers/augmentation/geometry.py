@@ -35,7 +35,7 @@ class RandomFlip(Augmentation):
         one_of(self, "mode", FLIPS)
 
     def augment(self, x, key):
-        """X or its mirror image."""
+        """x or its mirror image."""
         for axis, name in ((1, "vertical"), (2, "horizontal")):
             if name in self.mode:
                 flip = jax.random.bernoulli(jax.random.fold_in(key, axis), 0.5, (len(x),))
@@ -48,7 +48,7 @@ class RandomCrop(Augmentation):
     """Cuts a window of (height, width) out of an image; the middle one at prediction.
 
     Args:
-        height, width: of the window, at most the image's. (Keras would stretch smaller images.)
+        height, width: size of the window, at most the image's. (Keras would stretch smaller images.)
     """
 
     height: int
@@ -94,7 +94,7 @@ class Affine(Augmentation):
         fill_mode: what lies past the edge: "reflect", "constant", "nearest" or "wrap" (see
             descend.nn.resampling).
         interpolation: "bilinear" or "nearest".
-        fill_value: for "constant".
+        fill_value: number past the edge where `fill_mode` is "constant".
     """
 
     _: KW_ONLY
@@ -128,7 +128,7 @@ class RandomTranslation(Affine):
 
     Args:
         height_factor, width_factor: number or pair in [-1, 1].
-        fill_mode, interpolation, fill_value: as in Affine.
+        fill_mode, interpolation, fill_value: see Affine.
     """
 
     height_factor: Any
@@ -153,7 +153,7 @@ class RandomRotation(Affine):
 
     Args:
         factor: number or pair, as shares of a full turn: .1 is up to 36 degrees either way.
-        fill_mode, interpolation, fill_value: as in Affine.
+        fill_mode, interpolation, fill_value: see Affine.
     """
 
     factor: Any
@@ -174,8 +174,8 @@ class RandomZoom(Affine):
 
     Args:
         height_factor: number or pair in (-1, 1].
-        width_factor: the same; None: the height's draw, which keeps the shape of things.
-        fill_mode, interpolation, fill_value: as in Affine.
+        width_factor: number or pair likewise; None: the height's draw, which keeps the shape of things.
+        fill_mode, interpolation, fill_value: see Affine.
     """
 
     height_factor: Any
@@ -201,10 +201,10 @@ class RandomAffine(Affine):
     """Zooms, turns, then moves an image, read off once: quicker and less blurred than three layers.
 
     Args:
-        rotation_factor: as RandomRotation's factor.
-        translation_factor: as both of RandomTranslation's, drawn for each.
-        zoom_factor: as RandomZoom's height_factor, the width zoomed alike.
-        fill_mode, interpolation, fill_value: as in Affine.
+        rotation_factor: RandomRotation's factor.
+        translation_factor: RandomTranslation's factors, one number or pair drawn for each.
+        zoom_factor: RandomZoom's height_factor, the width zoomed alike.
+        fill_mode, interpolation, fill_value: see Affine.
     """
 
     rotation_factor: Any = 0.0
