@@ -26,7 +26,7 @@ class Initializer:
     """`initializer(key, shape, dtype)` returns an array of that shape.
 
     Args:
-        seed: number, given by keyword; what is drawn then depends on it alone, whatever the model's seed.
+        seed: number, by keyword; what is drawn then depends on it alone, not on the model's seed.
     """
 
     seed: int | None = field(default=None, kw_only=True)

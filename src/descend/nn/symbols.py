@@ -163,8 +163,8 @@ def Input(
     """Where numbers enter a network.
 
     Args:
-        shape: axes of one row, without the batch axis: (2,) for two features. None is an axis of any
-            size: (None, None, 3) for images, (None, 8) for sequences; the rows of one call agree.
+        shape: axes of one row, without the batch axis: (2,) for two features. None is an axis of
+            any size: (None, None, 3) for images, (None, 8) for sequences; rows of one call agree.
         batch_size: rows of every batch, which stateful recurrent layers behind it take over; for
             all others any number of rows is right.
         name: key in a dict of inputs, and in `summary()`.

@@ -86,8 +86,8 @@ class GatedCell(Cell):
         activation: function of the new content, tanh in the lecture.
         use_bias: whether there is a bias.
         dropout: share of the inputs set to 0 in training, the same ones at every step.
-        recurrent_dropout: share of h set to 0 where it enters the product with the recurrent kernel.
-            A rate above 0 may be swept.
+        recurrent_dropout: share of h set to 0 where it enters the product with the recurrent
+            kernel. A rate above 0 may be swept.
 
     Arrays: kernel (d, g u), recurrent_kernel (u, g u), bias (g u,) for a cell of g parts.
     """

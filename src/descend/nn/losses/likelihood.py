@@ -42,7 +42,9 @@ class Tobit(Formula):
         y <= limit:  -log Phi((limit - mu) / sigma)
 
     Args:
-        limit: value at which y is censored from below. Targets (n, 1), predictions (n, 2): mu, log sigma.
+        limit: value at which y is censored from below.
+
+    Targets (n, 1), predictions (n, 2): mu, log sigma.
 
     Source: Tobin 1958.
     """

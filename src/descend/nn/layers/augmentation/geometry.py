@@ -48,7 +48,7 @@ class RandomCrop(Augmentation):
     """Cuts a window of (height, width) out of an image; the middle one at prediction.
 
     Args:
-        height, width: size of the window, at most the image's. (Keras would stretch smaller images.)
+        height, width: size of the window, at most the image's. (Keras stretches smaller images.)
     """
 
     height: int
@@ -174,7 +174,7 @@ class RandomZoom(Affine):
 
     Args:
         height_factor: number or pair in (-1, 1].
-        width_factor: number or pair likewise; None: the height's draw, which keeps the shape of things.
+        width_factor: number or pair; None: the height's draw, which keeps the shape of things.
         fill_mode, interpolation, fill_value: see Affine.
     """
 
