@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from layer_cases import CASES
+from layer_cases import CASES, FAMILIES
 from layer_cases.case import draw, mask_of, start
 from oracles import differences
 
@@ -45,17 +46,63 @@ def parts(y):
 def close(got, want):
     """Other compilations of one float32 formula: a few roundings, some added up."""
     for a, b in zip(LEAVES(got), LEAVES(want), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * max(1e-1, float(jnp.abs(b).max())))
+        scale = max(1e-1, float(np.abs(np.asarray(b, float)).max()))
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * scale)
+
+
+def equal(got, want):
+    """Bit for bit."""
+    for a, b in zip(LEAVES(got), LEAVES(want), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_every_layer_has_two_cases_or_more():
+    made = [type(case.make()) for case in CASES.values()]
     for cls in CLASSES:
-        assert sum(type(case.make()) is cls for case in CASES.values()) >= 2, cls
+        assert made.count(cls) >= 2, cls
 
 
-@pytest.fixture(params=CASES, ids=lambda name: name.replace(" ", "_"))
+@pytest.fixture(scope="module", params=CASES, ids=lambda name: name.replace(" ", "_"))
 def case(request):
+    """With the module's scope all tests of one case run one after another: they share programs."""
     return CASES[request.param]
+
+
+# -- one program in float32 ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def computed(case):
+    """What a case computes in float32, in one program, which costs one compilation."""
+    layer, params, state, x = ready(case)
+    numbers = layer.numbers()
+
+    def member(key, x):
+        params, state = layer.init(key, case.input_shape)
+        return params, layer.apply(params, state, x, key=key, training=True)[0]
+
+    @jit
+    def run(keys, x, params, state, numbers, others):
+        predict = lambda x: layer.apply(params, state, x)[0]
+        result = {"batch": predict(x)}
+        if case.batch_free:
+            rows = jax.tree.map(lambda a: a[:, None], x)
+            result["rows"] = jax.tree.map(lambda a: a[:, 0], jax.vmap(predict)(rows))
+            result["one"] = predict(jax.tree.map(lambda a: a[:1], x))
+        result["members"] = jax.vmap(partial(member, x=x))(keys)
+        result["alone"] = member(keys[-1], x)[1]
+        if numbers:
+            for name, values in (("same", numbers), ("swept", others)):
+                changed = layer.with_numbers(values)
+                y, _ = changed.apply(params, state, x, key=keys[0], training=True)
+                result[name] = y, changed.penalty(params)
+            y, _ = layer.apply(params, state, x, key=keys[0], training=True)
+            result["plain"] = y, layer.penalty(params)
+        return result
+
+    keys = jax.random.key(5), jax.random.key(5), jax.random.key(6)
+    others = jax.tree.map(lambda v: v / 4 + 0.31, numbers)
+    return run(jnp.stack(keys), x, params, state, numbers, others)
 
 
 def test_build_gives_the_shape_that_apply_returns(case):
@@ -73,106 +120,150 @@ def test_build_gives_the_shape_that_apply_returns(case):
             assert jax.tree.structure(after) == jax.tree.structure(state)
 
 
-def test_jit_vmap_and_one_row_at_a_time_agree(case):
+def test_a_batch_its_rows_under_vmap_and_one_row_agree(case, computed):
     """At prediction rows do not see each other."""
-    layer, params, state, x = ready(case)
-    predict = lambda x: layer.apply(params, state, x)[0]
-
-    @jit
-    def compiled(x):
-        if not case.batch_free:
-            return (predict(x),)
-        one = jax.tree.map(lambda a: a[:1], x)
-        rows = jax.tree.map(lambda a: a[:, None], x)
-        mapped = jax.tree.map(lambda a: a[:, 0], jax.vmap(predict)(rows))
-        return predict(x), mapped, predict(one)
-
-    y = predict(x)
-    first = jax.tree.map(lambda a: a[:1], y)
-    for got, want in zip(compiled(x), (y, y, first), strict=False):
-        close(got, want)
+    if case.batch_free:
+        close(computed["rows"], computed["batch"])
+        close(computed["one"], jax.tree.map(lambda a: a[:1], computed["batch"]))
 
 
-def test_vmap_over_weights_and_config_round_trip(case):
-    """A sweep maps over parameters: member i is what it is alone. And a layer made again from its
-    JSON draws the same weights and gives the same outputs, bit for bit."""
+def test_vmap_over_weights(computed):
+    """A sweep maps over parameters: member i is what it is alone."""
+    close(jax.tree.map(lambda a: a[-1], computed["members"][1]), computed["alone"])
+
+
+def test_init_is_a_function_of_the_key(computed):
+    for name, array in computed["members"][0].items():
+        first, again, other = np.asarray(array)
+        assert np.array_equal(first, again)
+        if name.rpartition(".")[2] in ("kernel", "embeddings", "recurrent_kernel"):
+            assert not np.array_equal(first, other)
+
+
+def test_numbers_are_swept_while_traced(case, computed):
+    """What a sweep varies reaches `apply` and `penalty` as a traced array."""
+    assert (layer := case.make()).with_numbers({}) is layer
+    if "same" not in computed:
+        return
+    (y, penalty), (want, want_penalty) = computed["same"], computed["plain"]
+    close(y, want)
+    assert (penalty is None) == (want_penalty is None)
+    if penalty is not None:
+        np.testing.assert_allclose(penalty, want_penalty, rtol=2e-6)
+    other, other_penalty = computed["swept"]
+    moved = any(not np.array_equal(a, b) for a, b in zip(LEAVES(other), LEAVES(y), strict=True))
+    assert moved or other_penalty != penalty
+
+
+def test_config_round_trip(case):
+    """A layer made again from its JSON is the same program: it draws and computes the same."""
     layer, _, _, x = ready(case)
     again = type(layer).from_config(json.loads(json.dumps(layer.config())))
     assert again.config() == layer.config()
 
-    def member(key, layer):
-        params, state = layer.init(key, case.input_shape)
-        return layer.apply(params, state, x, key=key, training=True)[0]
+    def program(layer):
+        def member(key, x):
+            params, state = layer.init(key, case.input_shape)
+            return layer.apply(params, state, x, key=key, training=True)
 
-    @partial(jit, static_argnums=1)
-    def run(keys, layer):
-        mapped = jax.vmap(partial(member, layer=layer))(keys)
-        return jax.tree.map(lambda a: a[1], mapped), member(keys[1], layer)
+        traced = jax.make_jaxpr(member)(jax.random.key(5), x)
+        return re.sub(r"0x[0-9a-f]+", "", str(traced)), traced.consts  # without addresses
 
-    keys = jax.random.split(jax.random.key(5), 2)
-    together, alone = run(keys, layer)
-    close(together, alone)
-    for a, b in zip(LEAVES(run(keys, again)), LEAVES((together, alone)), strict=True):
-        np.testing.assert_array_equal(a, b)
+    (text, constants), (other_text, other_constants) = program(layer), program(again)
+    assert text == other_text
+    equal(other_constants, constants)
 
 
-def test_gradients_equal_finite_differences(case, x64):
-    """By the parameters and the input, at prediction and in training."""
-    if case.constants:
-        pytest.skip("has a test of its own")
+@pytest.mark.parametrize("name", [next(iter(family)) for family in FAMILIES.values()])
+def test_one_operation_at_a_time_is_the_compiled_program(name):
+    case = CASES[name]
+    layer, params, state, x = ready(case)
+    predict = lambda params, x: layer.apply(params, state, x)[0]
+    close(predict(params, x), jit(predict)(params, x))
+
+
+# -- one program with float64 ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def computed64(case):
+    """The gradient with differences of its cost, and outputs of every dtype: one compilation."""
+    with jax.enable_x64(True):
+        yield compute64(case)
+
+
+def compute64(case):
     layer, params, state, x = ready(case, np.float64)
     rng = np.random.default_rng(1)
     weights = [rng.standard_normal((case.batch, *s)) for s in case.output_shapes]
     differs = layer.stochastic or case.rows_mixed
-    for training in (False, True) if differs else (False,):
-
-        def f(at, training=training):
-            given = at[1] if case.smooth else x
-            y, _ = layer.apply(at[0], state, given, key=jax.random.key(2), training=training)
-            return sum(jnp.sum(w * a) for w, a in zip(weights, parts(y), strict=True))
-
-        at = (params, x if case.smooth else 0.0)
-        differences.assert_gradient(jit(f), jit(jax.grad(f))(at), at, rng)
-
-
-def test_dtypes(case, x64):
-    """The output is as wide as the wider of weights and input; `compute_dtype` computes in
-    bfloat16 while parameters and state keep theirs, and comes near the full computation."""
-    layer, params, state, _ = ready(case)
+    at = (params, x if case.smooth else 0.0)
+    directions = [] if case.constants else differences.directions(at, 4, rng)
+    points = [
+        jax.tree.map(lambda a, d, sign=sign: np.asarray(a) + sign * differences.STEP * d, at, way)
+        for way in directions
+        for sign in (1, -1)
+    ]
+    _, narrow, narrow_state, _ = ready(case)
     mixed = type(layer).from_config({**layer.config(), "compute_dtype": "bfloat16"})
     dtypes = (jnp.float32, jnp.float64, jnp.bfloat16)
-    xs = [ready(case, dtype)[3] for dtype in dtypes]
-    key = jax.random.key(0)
 
     @jit
-    def run(xs):
-        wide = [layer.apply(params, state, x, key=key, training=True)[0] for x in xs]
-        return wide, mixed.apply(params, state, xs[0], key=key, training=True)
+    def run(at, points, x, state, weights, narrow, narrow_state, xs):
+        def cost(at, training):
+            inputs = at[1] if case.smooth else x
+            y, _ = layer.apply(at[0], state, inputs, key=jax.random.key(2), training=training)
+            return sum(jnp.sum(w * a) for w, a in zip(weights, parts(y), strict=True))
 
-    found, (y, after) = run(xs)
-    for dtype, out in zip(dtypes, found, strict=True):
+        gradients = []
+        if points is not None:
+            for training in (False, True) if differs else (False,):
+                f = partial(cost, training=training)
+                gradients.append((jax.grad(f)(at), jax.lax.map(f, points)))
+        how = {"key": jax.random.key(0), "training": True}
+        wide = [layer.apply(narrow, narrow_state, x, **how)[0] for x in xs]
+        return gradients, wide, mixed.apply(narrow, narrow_state, xs[0], **how)
+
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *points) if points else None
+    xs = [ready(case, dtype)[3] for dtype in dtypes]
+    gradients, wide, half = run(at, stacked, x, state, weights, narrow, narrow_state, xs)
+    return directions, gradients, dict(zip(dtypes, wide, strict=True)), half
+
+
+def test_gradients_equal_finite_differences(case, computed64):
+    """By the parameters and the input, at prediction and in training."""
+    if case.constants:
+        pytest.skip("has a test of its own")
+    directions, gradients, _, _ = computed64
+    for gradient, costs in gradients:
+        slopes = (costs[::2] - costs[1::2]) / (2 * differences.STEP)
+        for direction, slope in zip(directions, slopes, strict=True):
+            np.testing.assert_allclose(
+                differences.inner(gradient, direction),
+                slope,
+                rtol=differences.RTOL,
+                atol=differences.ATOL,
+            )
+
+
+def test_dtypes(case, computed64):
+    """The output is as wide as the wider of weights and input; `compute_dtype` computes in
+    bfloat16 while parameters and state keep theirs, and comes near the full computation."""
+    _, params, state, _ = ready(case)
+    _, _, wide, (y, after) = computed64
+    for dtype, outputs in wide.items():
         want = jnp.promote_types(dtype, jnp.float32) if params or state else dtype
-        for a in parts(out):
+        for a in parts(outputs):
             if case.smooth and a.dtype.kind != "i":  # which interval is a whole number
                 assert a.dtype == want
             assert np.isfinite(np.asarray(a, float)).all()
     for a, b in zip(LEAVES(after), LEAVES(state), strict=True):
         assert a.dtype == b.dtype
-    for a, b in zip(parts(y), parts(found[0]), strict=True):
+    for a, b in zip(parts(y), parts(wide[jnp.float32]), strict=True):
         assert a.dtype == jnp.bfloat16 or not jnp.issubdtype(b.dtype, jnp.floating)
         # 8 bits of mantissa, a few operations deep; outputs are of order one
-        scale = max(1.0, float(jnp.abs(b).max()))
-        assert float(jnp.mean(jnp.abs(a.astype(jnp.float32) - b))) < 0.05 * scale
-
-
-def test_init_is_a_function_of_the_key(case):
-    layer = case.make()
-    init = jit(lambda seed: layer.init(jax.random.key(seed), case.input_shape)[0])
-    params, again, other = init(3), init(3), init(4)
-    assert jax.tree.all(jax.tree.map(np.array_equal, params, again))
-    for name in params:
-        if name.rpartition(".")[2] in ("kernel", "embeddings", "recurrent_kernel"):
-            assert not np.array_equal(params[name], other[name])
+        a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+        assert np.mean(np.abs(a - b)) < 0.05 * max(1.0, np.abs(b).max())
 
 
 MASKED = [name for name, case in CASES.items() if case.masked]
@@ -185,15 +276,19 @@ def test_what_is_masked_does_not_matter(name):
     layer, params, state, x = ready(case)
     other = ready(case, seed=99)[3]
     mask = mask_of(case)
-    pick = lambda a, b, m: jnp.where(m.reshape(*m.shape, *([1] * (a.ndim - 2))), a, b)
+    pick = lambda a, b, m: np.where(m.reshape(*m.shape, *([1] * (a.ndim - 2))), a, b)
     changed = (
         tuple(pick(a, b, m) for a, b, m in zip(x, other, mask, strict=True))
         if case.several
         else pick(x, other, mask)
     )
-    options = {"mask": mask} if layer.uses_mask else {}
-    y, z = (layer.apply(params, state, given, **options)[0] for given in (x, changed))
-    after = layer.output_mask(x, mask)
+
+    @jit
+    def run(params, state, x, mask):
+        options = {"mask": mask} if layer.uses_mask else {}
+        return layer.apply(params, state, x, **options)[0], layer.output_mask(x, mask)
+
+    (y, after), (z, _) = (run(params, state, inputs, mask) for inputs in (x, changed))
     for a, b, m in zip(parts(y), parts(z), parts(after), strict=True):
         if m is not None:
             assert m.shape == a.shape[:2]
@@ -202,49 +297,34 @@ def test_what_is_masked_does_not_matter(name):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_saved_and_loaded_bit_equal(case, tmp_path):
-    """Inside a model, through a file: the same weights, the same predictions."""
+def saved_and_loaded(case, path):
+    """A model of the layer alone, its weights put in and not drawn; and the same from its file."""
+    layer = case.make()
+    layer.identity.adopt(*start(layer, case.input_shape))
     inputs = [
         Input(s, dtype="int32" if case.domain != "real" else "float32")
         for s in (case.input_shape if case.several else (case.input_shape,))
     ]
-    outputs = case.make()(inputs if case.several else inputs[0])
+    outputs = layer(inputs if case.several else inputs[0])
     model = Model(inputs if case.several else inputs[0], outputs)
-    model.save(tmp_path / "layer.descend")
-    again = load_model(tmp_path / "layer.descend")
-    held = (again.params, again.layer_state)
-    for a, b in zip(LEAVES(held), LEAVES((model.params, model.layer_state)), strict=True):
-        np.testing.assert_array_equal(a, b)
+    model.save(path)
+    return model, load_model(path)
+
+
+def test_saved_and_loaded_bit_equal(case, tmp_path):
+    """Inside a model, through a file: the same weights in the same graph."""
+    model, again = saved_and_loaded(case, tmp_path / "layer.descend")
+    equal((again.params, again.layer_state), (model.params, model.layer_state))
+    assert again.config() == model.config()
+
+
+@pytest.mark.parametrize("name", [next(iter(family)) for family in FAMILIES.values()])
+def test_a_loaded_model_predicts_the_same(name, tmp_path):
+    case = CASES[name]
     x = draw(case.input_shape, case.batch, domain=case.domain, dtype=np.float32)
     x = [np.asarray(a) for a in x] if case.several else np.asarray(x)
-    for a, b in zip(parts(model(x)), parts(again(x)), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-SWEPT = [name for name, case in CASES.items() if case.make().numbers()]
-
-
-@pytest.mark.parametrize("name", SWEPT)
-def test_numbers_round_trip_while_traced(name):
-    """What a sweep varies reaches `apply` and `penalty` as a traced array."""
-    case = CASES[name]
-    layer, params, state, x = ready(case)
-    key = jax.random.key(9)
-
-    @jit
-    def swept(values):
-        changed = layer.with_numbers(values)
-        return changed.apply(params, state, x, key=key, training=True)[0], changed.penalty(params)
-
-    y, penalty = swept(layer.numbers())
-    want, _ = layer.apply(params, state, x, key=key, training=True)
-    close(y, want)
-    if penalty is not None:
-        np.testing.assert_allclose(penalty, layer.penalty(params), rtol=2e-6)
-    other = swept(jax.tree.map(lambda v: v / 4 + 0.31, layer.numbers()))
-    same = all(np.array_equal(a, b) for a, b in zip(LEAVES(other[0]), LEAVES(y), strict=True))
-    assert not same or other[1] != penalty
-    assert layer.with_numbers({}) is layer
+    model, again = saved_and_loaded(case, tmp_path / "layer.descend")
+    equal(again(x), model(x))
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -144,7 +144,7 @@ ALIASES = {
 }
 
 
-def get(identifier: str | ActivationFunction | list | None) -> ActivationFunction:
+def get(identifier: str | ActivationFunction | list[Any] | None) -> ActivationFunction:
     """The activation meant by a name, a function of this module, or a `partial` of one.
 
     Raises:

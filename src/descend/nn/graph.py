@@ -67,7 +67,7 @@ class Graph:
         name: str = "model",
         compute_dtype: str | None = None,
         trainable: bool = True,
-    ):
+    ) -> None:
         self.name = name
         self._dtype, self._trainable = compute_dtype, trainable
         self.single_input = not isinstance(inputs, (list, tuple))

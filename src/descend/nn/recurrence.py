@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -29,6 +28,7 @@ from descend.nn import activations
 
 States = tuple[jax.Array, ...]
 Activation = Callable[[jax.Array], jax.Array]
+Product = Callable[..., jax.Array]  # h -> h U + b_r, or some columns of it
 
 # Derivatives that the value itself gives: z need not be kept.
 _SLOPES: dict[Any, Callable[[jax.Array], jax.Array]] = {
@@ -43,7 +43,8 @@ def _slope(g: Activation, z: jax.Array | None, a: jax.Array) -> jax.Array:
     if g in _SLOPES:
         return _SLOPES[g](a)
     assert z is not None
-    return jax.jvp(g, (z,), (jnp.ones_like(z),))[1]
+    slope: jax.Array = jax.jvp(g, (z,), (jnp.ones_like(z),))[1]
+    return slope
 
 
 def elementwise(g: Activation) -> bool:
@@ -65,7 +66,7 @@ class Recurrence:
     states: ClassVar[int] = 1
     gates: ClassVar[int] = 1
 
-    def advance(self, x: jax.Array, states: States, product: Callable) -> tuple[States, Any]:
+    def advance(self, x: jax.Array, states: States, product: Product) -> tuple[States, Any]:
         """(new states, what `slopes` needs of this step), with product(h) = h U + b_r."""
         return self.step(x, product(states[0]), states)
 
@@ -73,7 +74,7 @@ class Recurrence:
         """`advance` with the product taken: g; x and r (batch, gates units)."""
         raise NotImplementedError
 
-    def preactivation(self, x: jax.Array, h: jax.Array, product: Callable) -> jax.Array:
+    def preactivation(self, x: jax.Array, h: jax.Array, product: Product) -> jax.Array:
         """What the activations of a step are applied to, (..., gates units); h before it."""
         return x + product(h)
 
@@ -100,17 +101,17 @@ class Recurrence:
 class Simple(Recurrence):
     """h' = g(x + r). Source: scheidegger-2020, "RECURRENT NEURAL NETS"."""
 
-    def step(self, x, r, states):
+    def step(self, x: jax.Array, r: jax.Array, states: States) -> tuple[States, Any]:
         """The formula above."""
         z = x + r
         h = self.activation(z)
         return (h,), (None if self._known else z, h)
 
-    def slopes(self, residuals, states):
+    def slopes(self, residuals: Any, states: States) -> Any:
         """Its derivatives."""
         return _slope(self.activation, *residuals)
 
-    def pull(self, slopes, back):
+    def pull(self, slopes: Any, back: States) -> tuple[jax.Array, jax.Array, States]:
         """The chain rule."""
         dz = slopes * back[0]
         return dz, dz, (jnp.zeros_like(back[0]),)
@@ -129,7 +130,7 @@ class LongShort(Recurrence):
     states: ClassVar[int] = 2
     gates: ClassVar[int] = 4
 
-    def step(self, x, r, states):
+    def step(self, x: jax.Array, r: jax.Array, states: States) -> tuple[States, Any]:
         """The formula above."""
         z = x + r
         a = self._activate(z)
@@ -150,7 +151,7 @@ class LongShort(Recurrence):
             return jnp.tanh(half * z) * half + (1 - half)
         return jnp.where(candidate, self.activation(z), self.recurrent_activation(z))
 
-    def slopes(self, residuals, states):
+    def slopes(self, residuals: Any, states: States) -> Any:
         """Its derivatives."""
         z, a = residuals
         i, f, g, o = jnp.split(a, 4, axis=-1)
@@ -164,7 +165,7 @@ class LongShort(Recurrence):
         dz = [g * slope_i, states[1] * slope_f, i * slope_g, t * slope_o]
         return jnp.concatenate(dz, axis=-1), o * _slope(self.activation, c, t), f
 
-    def pull(self, slopes, back):
+    def pull(self, slopes: Any, back: States) -> tuple[jax.Array, jax.Array, States]:
         """The chain rule."""
         by_z, by_c, f = slopes
         dh, dc = back
@@ -185,13 +186,13 @@ class Gated(Recurrence):
 
     gates: ClassVar[int] = 3
 
-    def preactivation(self, x, h, product):
+    def preactivation(self, x: jax.Array, h: jax.Array, product: Product) -> jax.Array:
         """Of z, q and n."""
         units, r = h.shape[-1], product(h)
         q = self.recurrent_activation((x + r)[..., units : 2 * units])
         return x + r * jnp.concatenate([jnp.ones_like(r[..., : 2 * units]), q], axis=-1)
 
-    def step(self, x, r, states):
+    def step(self, x: jax.Array, r: jax.Array, states: States) -> tuple[States, Any]:
         """The formula above."""
         units = x.shape[-1] // 3
         v = (x + r)[..., : 2 * units]
@@ -204,7 +205,7 @@ class Gated(Recurrence):
         residuals = (None if known else v, both, None if known else w, n, last)
         return (z * states[0] + (1 - z) * n,), residuals
 
-    def slopes(self, residuals, states):
+    def slopes(self, residuals: Any, states: States) -> Any:
         """Its derivatives."""
         v, both, w, n, last = residuals
         z, q = jnp.split(both, 2, axis=-1)
@@ -213,7 +214,7 @@ class Gated(Recurrence):
         gates = [(states[0] - n) * slope_z, by_n * last * slope_q]
         return jnp.concatenate([*gates, by_n * q], axis=-1), by_n, z
 
-    def pull(self, slopes, back):
+    def pull(self, slopes: Any, back: States) -> tuple[jax.Array, jax.Array, States]:
         """The chain rule."""
         by_r, by_n, z = slopes
         (dh,) = back
@@ -232,7 +233,7 @@ class GatedBefore(Recurrence):
     gates: ClassVar[int] = 3
     split: ClassVar[bool] = False
 
-    def preactivation(self, x, h, product):
+    def preactivation(self, x: jax.Array, h: jax.Array, product: Product) -> jax.Array:
         """Of z, q and n."""
         units = h.shape[-1]
         v = x[..., : 2 * units] + product(h, slice(0, 2 * units))
@@ -240,7 +241,7 @@ class GatedBefore(Recurrence):
         n = x[..., 2 * units :] + product(q * h, slice(2 * units, None))
         return jnp.concatenate([v, n], axis=-1)
 
-    def advance(self, x, states, product):
+    def advance(self, x: jax.Array, states: States, product: Product) -> tuple[States, Any]:
         """The formula above."""
         (h,) = states
         units = h.shape[-1]
@@ -286,9 +287,9 @@ def recur(
     """
     if through.drop is not None:
         through = through._replace(drop=lax.stop_gradient(through.drop))
-    if cell.split:
-        return _recur(cell, x, kernel, bias, through)
-    return _forward(cell, x, kernel, bias, through)[0]
+    run = _recur if cell.split else _outputs
+    outputs: tuple[jax.Array, States] = run(cell, x, kernel, bias, through)
+    return outputs
 
 
 def preactivations(
@@ -308,7 +309,7 @@ def preactivations(
     return cell.preactivation(x, before, _product(kernel, bias, through.drop))
 
 
-def _product(kernel: jax.Array, bias: jax.Array | None, drop: jax.Array | None) -> Callable:
+def _product(kernel: jax.Array, bias: jax.Array | None, drop: jax.Array | None) -> Product:
     """h -> h U + b_r, or some columns of it, for any leading axes."""
 
     def product(h: jax.Array, columns: slice = slice(None)) -> jax.Array:
@@ -319,16 +320,23 @@ def _product(kernel: jax.Array, bias: jax.Array | None, drop: jax.Array | None) 
     return product
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _recur(cell, x, kernel, bias, through):
-    return _forward(cell, x, kernel, bias, through)[0]
+def _outputs(
+    cell: Recurrence, x: jax.Array, kernel: jax.Array, bias: jax.Array | None, through: Through
+) -> tuple[jax.Array, States]:
+    outputs: tuple[jax.Array, States] = _forward(cell, x, kernel, bias, through)[0]
+    return outputs
 
 
-def _forward(cell, x, kernel, bias, through):
+_recur = jax.custom_vjp(_outputs, nondiff_argnums=(0,))
+
+
+def _forward(
+    cell: Recurrence, x: jax.Array, kernel: jax.Array, bias: jax.Array | None, through: Through
+) -> Any:
     first, mask, drop = through
     product = _product(kernel, bias, drop)
 
-    def step(states, now):
+    def step(states: States, now: Any) -> tuple[States, Any]:
         x, real = now
         new, residuals = cell.advance(x, states, product)
         return hold(real, new, states), (residuals, states)
@@ -338,13 +346,13 @@ def _forward(cell, x, kernel, bias, through):
     return (h, last), (residuals, before, kernel, bias, through)
 
 
-def _backward(cell, saved, cotangents):
+def _backward(cell: Recurrence, saved: Any, cotangents: Any) -> Any:
     residuals, before, kernel, bias, (_, mask, drop) = saved
     dh, dlast = cotangents
     slopes = cell.slopes(residuals, before)
     transposed = kernel.T
 
-    def step(back, now):
+    def step(back: States, now: Any) -> tuple[States, Any]:
         slopes, dh, real = now
         back = (back[0] + dh, *back[1:])
         to_step = hold(real, back, tuple(map(jnp.zeros_like, back)))

@@ -109,7 +109,7 @@ def first_shape(given: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return tuple(sizes) or None
 
 
-def signature_of(function: Callable) -> inspect.Signature:
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """The arguments of an `__init__` that its user gives."""
     whole = inspect.signature(function)
     parameters = [p for p in list(whole.parameters.values())[1:] if p.name != "copied_by"]
@@ -117,7 +117,7 @@ def signature_of(function: Callable) -> inspect.Signature:
 
 
 def checked(
-    cls: Any, function: Callable, args: tuple[Any, ...], given: Mapping[str, Any]
+    cls: Any, function: Callable[..., Any], args: tuple[Any, ...], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arguments by name, and the keywords without those of Keras that change nothing.
 
@@ -162,7 +162,8 @@ def checked(
 def changes_nothing(owner: str, name: str, value: Any) -> bool:
     """Whether it is an argument of Keras's without effect; raises DescendError if it had one."""
     if name.endswith("constraint"):
-        values, advice = (None,), _CONSTRAINT
+        values: Any = (None,)
+        advice = _CONSTRAINT
     elif name in _KERAS:
         values, advice = _KERAS[name]
     else:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Layer
+from descend.nn.layers.base import Arrays, Key, Layer
 from descend.nn.layers.merge import Merge
 from descend.nn.symbols import OPERATORS, Symbol, connect
 
@@ -70,11 +70,13 @@ class Arithmetic(Merge):
             raise ShapeError(f"{self.label}: {self.operation} does not fit shapes {operands}")
         return y.shape[1:]
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The result."""
         return self._of(*(x if self.number is None else (x,))), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """Where all inputs are real."""
         return super().output_mask(x, mask) if isinstance(mask, tuple) else mask
 
@@ -119,11 +121,13 @@ class Index(Layer):
                 raise ShapeError(f"{self.label}: {entry} is not in an axis of {size}")
         return y.shape[1:]
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The part."""
         return self._of(x), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """The input's where all steps stay."""
         whole = not self.key or self.key[0] in ("...", (None, None, None))
         return mask if whole else None
@@ -153,7 +157,8 @@ def _read(entry: Any) -> Any:
 def join(operation: str, left: Any, right: Any) -> Symbol:
     """What `left + right` and its like are, one of them a symbol."""
     if isinstance(left, Symbol) and isinstance(right, Symbol):
-        return connect(Arithmetic(operation), (left, right))
+        pair: Symbol = connect(Arithmetic(operation), (left, right))
+        return pair
     reverse = isinstance(right, Symbol)
     symbol, other = (right, left) if reverse else (left, right)
     number = np.asarray(other)
@@ -163,7 +168,8 @@ def join(operation: str, left: Any, right: Any) -> Symbol:
             "A function of jax.numpy goes into a layer: Lambda(lambda x: ...)."
         )
     constant = number.item() if number.ndim == 0 else tuple(number.tolist())
-    return connect(Arithmetic(operation, constant, reverse), symbol)
+    result: Symbol = connect(Arithmetic(operation, constant, reverse), symbol)
+    return result
 
 
 def part(symbol: Symbol, key: Any) -> Symbol:
@@ -176,7 +182,8 @@ def part(symbol: Symbol, key: Any) -> Symbol:
             f"a symbol is indexed behind its batch axis: x[:, ...], got x[{key!r}]. Rows of a "
             "batch are not picked apart inside a network."
         )
-    return connect(Index(tuple(map(_written, rest))), symbol)
+    result: Symbol = connect(Index(tuple(map(_written, rest))), symbol)
+    return result
 
 
 OPERATORS.update(join=join, part=part)

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jax
+
 from descend.nn.graph import Graph
-from descend.nn.layers.base import Arrays, Layer, plus, prefixed, scoped
+from descend.nn.layers.base import Arrays, Key, Layer, plus, prefixed, scoped
+from descend.nn.layers.tapping import Tap
 from descend.nn.symbols import Input, gives_several
 
 
@@ -45,23 +48,33 @@ class Block(Layer):
             graphs[input_shape] = Graph(inputs, outputs, self.label, dtype, trainable)
         return graphs[input_shape]
 
-    def trains(self, array):
+    def trains(self, array: str) -> bool:
         """Where a layer inside may be frozen by itself: as `init` has wired it."""
         layer, _, rest = array.partition(".")
         graphs = vars(self).get("_graphs", {}).values()
         return self.trainable and all(g.layers[layer].trains(rest) for g in graphs)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """What the inner graph gives."""
         graph = self.graph(input_shape)
         return graph.output_shapes[0] if graph.single_output else graph.output_shapes
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The arrays of all layers inside, named "layer.array"."""
         params, state = self.graph(input_shape).init(key)
         return flat(params), flat(state)
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """The inner graph's output; a mask (batch,) leaves out rows, (batch, time) steps."""
         several = isinstance(x, tuple)
         graph = self.graph(tuple(a.shape[1:] for a in x) if several else x.shape[1:])
@@ -79,11 +92,11 @@ class Block(Layer):
         )
         return y, flat(new)
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """That of its (first) input."""
         return mask[0] if isinstance(mask, tuple) else mask
 
-    def penalty(self, params):
+    def penalty(self, params: Arrays) -> jax.Array | None:
         """A regulariser of the block holds for that array of every layer inside."""
         total = None
         for name, array in params.items():

@@ -26,6 +26,7 @@ from descend.nn.graph import Graph
 from descend.nn.layers.arguments import LayerType, changes_nothing, checked
 from descend.nn.layers.base import (
     Arrays,
+    Key,
     Layer,
     plus,
     prefixed,
@@ -47,6 +48,7 @@ from descend.nn.layers.running import (
     refuse,
     without_key,
 )
+from descend.nn.layers.tapping import Tap
 
 ROWS = 3  # of the batch that `call` is tried on
 _DTYPES = (jnp.float32, jnp.int32)
@@ -174,7 +176,7 @@ class Called(Layer):
         """What `call` returns for an input of that shape."""
         return None if vars(self).get("_building") else self.built(input_shape).output
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The arrays that `add_weight` was asked for, and those of the layers inside."""
         built = self.built(input_shape)
         params: Arrays = {}
@@ -191,7 +193,17 @@ class Called(Layer):
                 state |= prefixed(name, part_state)
         return params, state
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """What `call` returns."""
         several = isinstance(x, (tuple, list))
         shape = tuple(a.shape[1:] for a in x) if several else x.shape[1:]
@@ -225,7 +237,7 @@ class Called(Layer):
 
     def built(self, input_shape: Any) -> Built:
         """The layer built for that shape, once."""
-        builds = vars(self).setdefault("_built", {})
+        builds: dict[Any, Built] = vars(self).setdefault("_built", {})
         place = (input_shape, self.trainable)
         if place not in builds:
             builds[place] = self._build(input_shape)
@@ -350,23 +362,23 @@ class Called(Layer):
         return total
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether `call` takes a key, or a layer inside does."""
         options = _arguments_of(type(self).call)[1]  # type: ignore[attr-defined]
         return "key" in options or any(p.stochastic for p in self._parts.values())
 
     @property
-    def mixes_rows(self) -> bool:  # type: ignore[override]
+    def mixes_rows(self) -> bool:
         """Whether a layer inside does."""
         return any(part.mixes_rows for part in self._parts.values())
 
     @property
-    def indexes(self) -> bool:  # type: ignore[override]
+    def indexes(self) -> bool:
         """Whether a layer inside does."""
         return any(layer.indexes for layer in self.inner().values())
 
     @property
-    def gives_mask(self) -> bool:  # type: ignore[override]
+    def gives_mask(self) -> bool:
         """Whether there is a `compute_mask`."""
         return hasattr(self, "compute_mask")
 
@@ -450,7 +462,7 @@ def _inherited(bases: tuple[type, ...]) -> Any:
     return None if build in (Layer.build, Called.build) else build
 
 
-def _both(build: Callable) -> Callable:
+def _both(build: Callable[..., Any]) -> Callable[..., Any]:
     """The class's `build` while the layer is built, the contract's else."""
 
     @functools.wraps(build)
@@ -464,7 +476,7 @@ def _both(build: Callable) -> Callable:
 
 
 @functools.cache
-def _arguments_of(call: Callable) -> tuple[int, tuple[str, ...]]:
+def _arguments_of(call: Callable[..., Any]) -> tuple[int, tuple[str, ...]]:
     """How many inputs a `call` takes, and which options."""
     parameters = list(inspect.signature(call).parameters.values())[1:]
     options = tuple(p.name for p in parameters if p.name in OPTIONS)

@@ -18,7 +18,7 @@ from descend.nn.convolve import (
     per_axis,
     transposed_size,
 )
-from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
 from descend.nn.layers.checks import positive_int
 
 AXES = {1: "(time, channels)", 2: "(height, width, channels)", 3: "(a, b, c, channels)"}
@@ -135,7 +135,7 @@ class _Convolution(Windowed, Layer):
             )
         return (*size, self.filters)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """kernel (*kernel_size, channels / groups, filters) and bias (filters,)."""
         shape = (*self.kernel_size, input_shape[-1] // self.groups, self.filters)
         params = {"kernel": self.kernel_initializer(key, shape)}
@@ -143,12 +143,21 @@ class _Convolution(Windowed, Layer):
             params["bias"] = self.bias_initializer(jax.random.fold_in(key, 1), (self.filters,))
         return params, {}
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
         """g(x * W + b)."""
         x = without_padding(x, mask)
         return self.activation(self.preactivation(params, x)), state
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> jax.Array:
         """z = x * W + b, before the activation."""
         how = (self.strides, self.padding, self.dilation_rate, self.groups)
         return plus_bias(convolve(x, params["kernel"], *how), params)
@@ -244,7 +253,7 @@ class _Transpose(Layer):
         how = (self.kernel_size, self.strides, self.dilation_rate, self.output_padding)
         return (*transposed_size(self.padding, input_shape[:-1], *how), self.filters)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """kernel (*kernel_size, filters, channels) and bias (filters,)."""
         shape = (*self.kernel_size, self.filters, input_shape[-1])
         params = {"kernel": self.kernel_initializer(key, shape)}
@@ -252,11 +261,13 @@ class _Transpose(Layer):
             params["bias"] = self.bias_initializer(jax.random.fold_in(key, 1), (self.filters,))
         return params, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """g(x spread by W, + b)."""
         return self.activation(self.preactivation(params, x)), state
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> jax.Array:
         """z, before the activation."""
         how = (self.strides, self.padding, self.dilation_rate, self.output_padding)
         return plus_bias(convolve_transpose(x, params["kernel"], *how), params)

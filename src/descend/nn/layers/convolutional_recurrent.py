@@ -12,7 +12,7 @@ from jax import lax
 from descend.errors import DescendError
 from descend.nn import recurrence
 from descend.nn.convolve import convolve, output_size
-from descend.nn.layers.base import Arrays, Shape, plus
+from descend.nn.layers.base import Arrays, Key, Shape, plus
 from descend.nn.layers.cells import Cell, States
 from descend.nn.layers.checks import fraction, positive_int
 from descend.nn.layers.convolution import AXES, plus_bias, require_padding, whole_numbers
@@ -73,14 +73,14 @@ class ConvLSTMCell(Cell):
         fraction(self, "recurrent_dropout")
 
     @property
-    def swept(self) -> tuple[str, ...]:  # type: ignore[override]
+    def swept(self) -> tuple[str, ...]:
         """The rates that are above 0."""
         rates = ("dropout", "recurrent_dropout")
         numbers = {rate: getattr(self, rate) for rate in rates}
         return tuple(r for r, v in numbers.items() if not isinstance(v, (int, float)) or v > 0)
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether there is dropout."""
         return bool(self.swept)
 
@@ -124,17 +124,28 @@ class ConvLSTMCell(Cell):
         states = self.state_shapes(tuple(input_shape[0]))
         return (states[0], *states)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The weights."""
         return self.draw(key, tuple(input_shape[0])), {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """One step."""
         x, *states = x
         output, last = self.run(params, x[:, None], tuple(states), key=key, training=training)
         return (output[:, 0], *last), state
 
-    def run(self, params, x, states, *, mask=None, key=None, training=False):
+    def run(
+        self,
+        params: Arrays,
+        x: jax.Array,
+        states: States,
+        *,
+        mask: jax.Array | None = None,
+        key: Key = None,
+        training: bool = False,
+    ) -> tuple[jax.Array, States]:
         """Step over time, the input's convolution taken for all steps at once."""
         drop: Any = None
         if training and self.stochastic:

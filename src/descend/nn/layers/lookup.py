@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError
+from descend.nn.layers.base import Arrays, Key
 from descend.nn.layers.checks import positive_int
 from descend.nn.layers.preparing import MODES, Preparing, encoded, encoded_shape, require_mode
 
@@ -196,9 +197,12 @@ class Lookup(Preparing):
             "before the network, x = layer(texts), and give the network Input(shape, dtype='int32')"
         )
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Refused for texts."""
-        return self.build(x.shape[1:])
+        self.build(x.shape[1:])  # raises
+        return x, state
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +237,7 @@ class IntegerLookup(Lookup):
     oov_token: Any = -1
     indexes: ClassVar[bool] = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The input's, or that of `encoded`."""
         self._require_learned("vocabulary")
         if self.invert or self.output_mode == "tf_idf":
@@ -244,7 +248,9 @@ class IntegerLookup(Lookup):
             return input_shape
         return encoded_shape(self, input_shape, self._depth)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The numbers."""
         x = x.astype(jnp.int32)
         order = np.argsort(self.vocabulary)
@@ -260,7 +266,7 @@ class IntegerLookup(Lookup):
             return index, state
         return encoded(index, self.output_mode, self._depth, self.compute_dtype), state
 
-    def _bin(self, token):
+    def _bin(self, token: str) -> int:
         return int(token) % self.num_oov_indices
 
 
@@ -315,7 +321,7 @@ class TextVectorization(Lookup):
             object.__setattr__(self, "ngrams", tuple(sizes))
         super().__post_init__()
 
-    def rows_of(self, data):
+    def rows_of(self, data: Any) -> list[list[str]]:
         """The tokens of each text."""
         texts = np.asarray(data)
         texts = texts.reshape(-1) if texts.ndim == 0 or texts.shape[1:] == (1,) else texts
@@ -357,7 +363,7 @@ class TextVectorization(Lookup):
             index = index.reshape(np.shape(inputs))
         return self._encoded(index)
 
-    def config(self):
+    def config(self) -> dict[str, Any]:
         """Refused with a function of the user's own: a file holds no code."""
         for field in ("standardize", "split"):
             if callable(getattr(self, field)):

@@ -16,7 +16,7 @@ import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError
 from descend.nn.layers.axes import axes_in, axis_or_axes
-from descend.nn.layers.base import Layer
+from descend.nn.layers.base import Arrays, Key, Layer
 from descend.nn.layers.checks import positive_int
 from descend.nn.symbols import Symbol
 
@@ -75,7 +75,9 @@ class Rescaling(Preparing):
         for field in ("scale", "offset"):
             object.__setattr__(self, field, _nested_floats(getattr(self, field)))
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The formula above; whole numbers become float32."""
         x = _floats(x)
         along = (1,) * (x.ndim - 1) + (-1,)
@@ -132,7 +134,7 @@ class Normalization(Preparing):
     def _own(self, shape: Any) -> tuple[int, ...]:
         return () if self.axis is None else axes_in(self, shape, self.axis)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The input's."""
         self._require_learned("mean", "variance")
         expected = tuple(input_shape[a - 1] for a in self._own(input_shape))
@@ -144,7 +146,9 @@ class Normalization(Preparing):
             )
         return input_shape
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The formula above."""
         x = _floats(x)
         axes = self._own(x.shape[1:])
@@ -181,15 +185,17 @@ class CategoryEncoding(Preparing):
         positive_int(self, "num_tokens")
         require_mode(self, MODES[1:])
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """That of `encoded`."""
         return encoded_shape(self, input_shape, self.num_tokens)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Zeros and ones."""
         return encoded(x, self.output_mode, self.num_tokens, self.compute_dtype), state
 
-    def check_rows(self, x):
+    def check_rows(self, x: np.ndarray) -> str | None:
         """Numbers out of range."""
         low, high = x.min(), x.max()
         if low < 0 or high >= self.num_tokens:
@@ -250,14 +256,16 @@ class Discretization(Preparing):
             points = np.interp(share + np.arange(0.0, 1.0, share), reached, points)
         self._learn(bin_boundaries=_nested_floats(np.asarray(points[:-1], np.float32)))
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The input's, or that of `encoded`."""
         self._require_learned("bin_boundaries")
         if self.output_mode == "int":
             return input_shape
         return encoded_shape(self, input_shape, len(self.bin_boundaries) + 1)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The intervals."""
         x = _floats(x)
         index = jnp.searchsorted(jnp.asarray(self.bin_boundaries, x.dtype), x, side="right")

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Arrays, Layer, prefixed, scoped
+from descend.nn.layers.base import Arrays, Key, Layer, prefixed, scoped
 from descend.nn.layers.cells import (
     Cell,
     GatedCell,
@@ -21,6 +21,7 @@ from descend.nn.layers.cells import (
     several,
 )
 from descend.nn.layers.checks import positive_int
+from descend.nn.layers.tapping import Tap
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class OverTime(Layer):
         identity.state = jax.tree.map(jnp.zeros_like, identity.state)
 
     @property
-    def carries(self) -> bool:  # type: ignore[override]
+    def carries(self) -> bool:
         """Whether the states go on from batch to batch."""
         return self.stateful
 
@@ -117,7 +118,7 @@ class OverTime(Layer):
         output = (x[0], *step_output) if self.return_sequences else step_output
         return (output, *states) if self.return_state else output
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The cell's weights, and where `stateful` the states, zeros."""
         x = input_shape[0] if several(input_shape) else input_shape
         step = tuple(x[1:])
@@ -130,7 +131,17 @@ class OverTime(Layer):
             }
         return self.named(self.stepped().draw(key, step)), state
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """The output of the last step, or of all, and the last states where they are returned."""
         x, *states = x if isinstance(x, (list, tuple)) else (x,)
         steps = _first_mask(mask)
@@ -198,19 +209,20 @@ class RNN(OverTime):
             )
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether the cell is."""
-        return self.cell.stochastic
+        return bool(self.cell.stochastic)
 
     def stepped(self) -> Cell:
         """The cell."""
-        return self.cell
+        cell: Cell = self.cell
+        return cell
 
-    def inside(self, params):
+    def inside(self, params: Arrays) -> Arrays:
         """The cell's parameters."""
         return scoped(params, "cell")
 
-    def named(self, params):
+    def named(self, params: Arrays) -> Arrays:
         """Those, as the layer names them."""
         return prefixed("cell", params)
 

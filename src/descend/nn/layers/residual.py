@@ -39,7 +39,7 @@ class Residual(Block):
         super().__post_init__()
         positive_int(self, "depth")
 
-    def wire(self, z):
+    def wire(self, z: Any) -> Any:
         """z plus what the layers make of it."""
         y = z
         for i in range(self.depth):
@@ -83,7 +83,7 @@ class ResNetS(Block):
         for field in ("units", "blocks", "depth"):
             positive_int(self, field)
 
-    def wire(self, x):
+    def wire(self, x: Any) -> Any:
         """The blocks one behind the other, then the product."""
         start = {
             "kernel_initializer": self.kernel_initializer,
@@ -156,9 +156,11 @@ class ResidualConv2D(Block):
         """BN(x), or x without normalisation."""
         if not self.batch_normalization:
             return x
-        return BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)(x)
+        normalize = BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)
+        y: Symbol = normalize(x)
+        return y
 
-    def wire(self, x):
+    def wire(self, x: Any) -> Any:
         """The two convolutions, the shortcut, their sum."""
         y = self.convolution(self.kernel_size, self.strides, "conv_0")(x)
         y = Activation(self.activation, name="activation_0")(self.normalized(y, "bn_0"))

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from descend.errors import DescendError, ShapeError
 from descend.nn import initializers
 from descend.nn.graph import Graph
-from descend.nn.layers.base import CALLED_INSIDE, Arrays, Layer, prefixed, scoped
+from descend.nn.layers.base import CALLED_INSIDE, Arrays, Key, Layer, prefixed, scoped
 from descend.nn.layers.block import flat, nested
 from descend.nn.layers.tapping import Tap, through_tap, with_tap
 from descend.nn.rebuilding import symbols_over
@@ -121,7 +121,7 @@ def default_initializer(shape: list[int]) -> Any:
     return initializers.Uniform(-limit, limit)
 
 
-def without_key(draw: Callable) -> Callable:
+def without_key(draw: Callable[..., Any]) -> Callable[..., Any]:
     """An initialiser of the user's own, (shape, dtype=) -> array."""
     if not callable(draw):
         raise DescendError(f"add_weight(initializer=) takes a name or a function, got {draw!r}")
@@ -147,11 +147,11 @@ class Run:
         params: Arrays,
         state: Arrays,
         *,
-        key: jax.Array | None = None,
+        key: Key = None,
         training: bool = False,
         tap: Tap | None = None,
         shapes: dict[str, Any] | None = None,
-    ):
+    ) -> None:
         self.names, self.params, self.state = names, params, dict(state)
         self.key, self.training, self.tap, self.shapes = key, training, tap, shapes
         self.rows: jax.Array | None = None
@@ -217,21 +217,23 @@ class Run:
         shapes = tuple(tuple(map(int, p.shape[1:])) for p in parts)
         shape = self.shapes.setdefault(name, shapes if len(shapes) > 1 else shapes[0])
         arrays = jax.eval_shape(lambda key: drawn(layer, key, shape), jax.random.key(0))
-        return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), arrays)
+        params, state = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), arrays)
+        return params, state
 
 
 def drawn(layer: Any, key: jax.Array, shape: Any) -> tuple[Arrays, Arrays]:
     """The arrays of a layer or a network, in the form of a layer's."""
-    if not isinstance(layer, Graph):
-        return layer.init(key, shape)
-    params, state = layer.init(key)
-    return flat(params), flat(state)
+    if isinstance(layer, Graph):
+        params, state = layer.init(key)
+        return flat(params), flat(state)
+    params, state = layer.init(key, shape)
+    return params, state
 
 
 class Inner:
     """A layer inside a layer, as `call` sees it: called on arrays it gives arrays."""
 
-    def __init__(self, run: Run, layer: Any, name: str):
+    def __init__(self, run: Run, layer: Any, name: str) -> None:
         self._run, self._layer, self._name = run, layer, name
 
     def __call__(self, *inputs: Any, training: Any = None, mask: Any = None, **options: Any) -> Any:
@@ -252,13 +254,14 @@ class Inner:
 class Variable:
     """A weight that is not trained: its present value, and `assign` for the next."""
 
-    def __init__(self, run: Run, name: str):
+    def __init__(self, run: Run, name: str) -> None:
         self._run, self._name = run, name
 
     @property
     def value(self) -> jax.Array:
         """The array."""
-        return self._run.state[self._name]
+        array: jax.Array = self._run.state[self._name]
+        return array
 
     def assign(self, value: Any) -> jax.Array:
         """Put in the next value; raises ShapeError where its shape is another."""

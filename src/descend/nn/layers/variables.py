@@ -50,7 +50,7 @@ class Variable:
         path: "layer/array".
     """
 
-    def __init__(self, layer: Weighted, name: str):
+    def __init__(self, layer: Weighted, name: str) -> None:
         self._layer, self.name = layer, name
 
     @property
@@ -72,7 +72,7 @@ class Variable:
     @property
     def shape(self) -> tuple[int, ...]:
         """Its axes."""
-        return self.value.shape
+        return tuple(self.value.shape)
 
     @property
     def dtype(self) -> Any:

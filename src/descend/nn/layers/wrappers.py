@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Arrays, Layer, Shape, prefixed, scoped
+from descend.nn.layers.base import Arrays, Key, Layer, Shape, prefixed, scoped
 from descend.nn.layers.recurrent import OverTime, with_states
-from descend.nn.layers.tapping import through_tap, with_tap
+from descend.nn.layers.tapping import Tap, through_tap, with_tap
 
 _MERGES: dict[str, Callable[[Any, Any], Any]] = {
     "concat": lambda a, b: jnp.concatenate([a, b], axis=-1),
@@ -86,19 +86,20 @@ class Bidirectional(Layer):
         return {"forward_layer": self.layer, "backward_layer": self._backward}
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether a layer is."""
         return any(layer.stochastic for layer in self.inner().values())
 
     @property
-    def carries(self) -> bool:  # type: ignore[override]
+    def carries(self) -> bool:
         """Whether the states of the two go on from batch to batch."""
-        return self.layer.carries
+        return bool(self.layer.carries)
 
     @property
     def batch_size(self) -> int | None:
         """The batch that a stateful layer is made for."""
-        return self.layer.batch_size
+        rows: int | None = self.layer.batch_size
+        return rows
 
     def __call__(self, inputs: Any, initial_state: Any = None) -> Any:
         """Put this layer behind a symbol, or behind [x, *first states]."""
@@ -139,7 +140,7 @@ class Bidirectional(Layer):
         outputs += [*first, *second]
         return tuple(outputs) if len(outputs) > 1 else outputs[0]
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """Both layers' arrays."""
         params: Arrays = {}
         state: Arrays = {}
@@ -152,7 +153,17 @@ class Bidirectional(Layer):
             state |= prefixed(name, layer_state)
         return params, state
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """Both layers' outputs, merged."""
         inputs = self._inputs(x, isinstance(x, (tuple, list)))
         outputs: list[jax.Array] = []
@@ -182,7 +193,7 @@ class Bidirectional(Layer):
         result = (*outputs, *states)
         return (result if len(result) > 1 else result[0]), new_state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """The input's mask where all steps are returned, else None."""
         mask = mask[0] if isinstance(mask, (tuple, list)) else mask
         steps = mask if self.layer.return_sequences else None
@@ -220,14 +231,14 @@ class TimeDistributed(Layer):
             raise DescendError(f"{self.label}: expected a layer, got {self.layer!r}")
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether the layer is."""
-        return self.layer.stochastic
+        return bool(self.layer.stochastic)
 
     @property
-    def mixes_rows(self) -> bool:  # type: ignore[override]
+    def mixes_rows(self) -> bool:
         """Whether the layer's rows see each other."""
-        return self.layer.mixes_rows
+        return bool(self.layer.mixes_rows)
 
     def build(self, input_shape: Any) -> Any:
         """(time, ...) -> (time, what the layer makes of the rest)."""
@@ -238,12 +249,22 @@ class TimeDistributed(Layer):
             return tuple((input_shape[0], *shape) for shape in built)
         return (input_shape[0], *built)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The layer's arrays."""
         params, state = self.layer.init(key, tuple(input_shape[1:]))
         return prefixed("layer", params), prefixed("layer", state)
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """The layer's output on every step."""
         batch, time = x.shape[:2]
         layer, options = with_tap(self.layer, "layer", tap)
@@ -260,7 +281,7 @@ class TimeDistributed(Layer):
         y = jax.tree.map(lambda a: a.reshape(batch, time, *a.shape[1:]), y)
         return y, prefixed("layer", layer_state)
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """The input's mask, for every output."""
         built = self.layer.build(tuple(x.shape[2:]))
         several = bool(built) and isinstance(built[0], (tuple, list))
@@ -287,11 +308,13 @@ class Masking(Layer):
         self.require_rank(input_shape, 2, "(time, features)")
         return input_shape
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """x, zero at the steps left out."""
         return x * self._real(x)[..., None].astype(x.dtype), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """True where a feature differs from `mask_value` (and the input's mask is True)."""
         return self._real(x) if mask is None else self._real(x) & mask
 

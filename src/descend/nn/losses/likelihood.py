@@ -27,7 +27,7 @@ class Poisson(Formula):
     from_logits: bool = False
     link: ClassVar[str | None] = "exponential"
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         if self.from_logits:
             return per_row(jnp.exp(prediction) - y * prediction)
         log_mu = jnp.log(jnp.maximum(prediction, PROBABILITY_FLOOR))
@@ -51,7 +51,7 @@ class Tobit(Formula):
 
     limit: float = 0.0
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """(n, 1) against (n, 2)."""
         if y != (*prediction[:1], 1) or prediction[1:] != (2,):
             raise ShapeError(
@@ -59,7 +59,7 @@ class Tobit(Formula):
                 f"got {shown(y)} and {shown(prediction)}"
             )
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         mean, log_sd = prediction[:, 0], prediction[:, 1]
         standardised = (y[:, 0] - mean) * jnp.exp(-log_sd)
         limit = (self.limit - mean) * jnp.exp(-log_sd)
@@ -78,19 +78,19 @@ class NegativeLogLikelihood(Formula):
 
     log_density: Callable[[jax.Array, jax.Array], jax.Array] = None  # type: ignore[assignment]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not callable(self.log_density):
             raise DescendError(
                 "NegativeLogLikelihood needs log_density, a function (y, prediction) -> (n,)"
             )
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """Rows must agree; the density decides what a row is."""
         if y[:1] != prediction[:1]:
             raise ShapeError(f"{self.name}: {y[0]} targets against {prediction[0]} predictions")
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         rows = -self.log_density(y, prediction)
         if rows.shape != y.shape[:1]:
             raise ShapeError(

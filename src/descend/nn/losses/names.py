@@ -52,22 +52,23 @@ class MemberLoss(Formula):
 
     short: ClassVar[str] = "members"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "loss", get(self.loss))
 
     @property
-    def link(self) -> str | None:  # type: ignore[override]
+    def link(self) -> str | None:
         """That of the members' loss."""
-        return self.loss.link
+        link: str | None = self.loss.link
+        return link
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """One member's shapes must suit the loss."""
         if len(prediction) < 2:
             raise ShapeError(f"{self.name}: predictions {shown(prediction)} have no members' axis")
         self.loss.check_shapes(y, (*prediction[:1], *prediction[2:]))
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         each = jax.vmap(lambda one: self.loss.rows(y, one), in_axes=1)(prediction)  # (k, n)
         return jnp.mean(each, axis=0)
 
@@ -115,10 +116,10 @@ class FunctionLoss(Formula):
 
     function: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """The function decides."""
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return rows_of(self.function, y, prediction, f"the loss {self.name!r}")
 
 
@@ -140,7 +141,8 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if hasattr(identifier, "loss"):  # mean_squared_error and its like
-        return identifier.loss()
+        loss: Loss = identifier.loss()
+        return loss
     if callable(identifier):
         name = getattr(identifier, "__name__", "loss")
         return FunctionLoss(identifier, name="loss" if name == "<lambda>" else name)
@@ -159,7 +161,7 @@ def _known(name: str) -> str | None:
     return None
 
 
-def describe(loss: Loss) -> dict | None:
+def describe(loss: Loss) -> dict[str, Any] | None:
     """The JSON form, or None for a loss that is code of the user's."""
     if type(loss) not in BY_NAME.values():
         return None

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
-from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,9 @@ class Augmentation(Layer):
         self.require_rank(input_shape, 3, "(height, width, channels)")
         return tuple(input_shape)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """`augment` with the step's key in training, `at_prediction` else."""
         if not jnp.issubdtype(x.dtype, jnp.floating):
             x = x.astype(jnp.float32)
@@ -74,7 +76,8 @@ def drawn(key: jax.Array, factor: Any, n: int, *, from_zero: bool = False) -> ja
     else:
         high = jnp.abs(factor)
         low = 0.0 if from_zero else -high
-    return low + (high - low) * uniform(key, n)
+    numbers: jax.Array = low + (high - low) * uniform(key, n)
+    return numbers
 
 
 def per_image(numbers: jax.Array) -> jax.Array:

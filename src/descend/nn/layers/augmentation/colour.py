@@ -35,7 +35,7 @@ class RandomBrightness(Augmentation):
         check_factor(self, "factor")
         check_range(self, "value_range")
 
-    def augment(self, x, key):
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
         """clip(x + delta)."""
         low, high = self.value_range
         delta = per_image(drawn(key, self.factor, len(x))) * (high - low)
@@ -61,7 +61,7 @@ class RandomContrast(Augmentation):
         check_factor(self, "factor", 0.0, 1.0, pair_from=-1.0)
         check_range(self, "value_range")
 
-    def augment(self, x, key):
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
         """clip(mean + c (x - mean)), the mean over the places of one image and channel."""
         factor = self.factor
         low, high = factor if isinstance(factor, tuple) else (factor, factor)

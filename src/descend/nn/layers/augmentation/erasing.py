@@ -49,7 +49,7 @@ class RandomErasing(Augmentation):
         if isinstance(self.fill_value, list):
             object.__setattr__(self, "fill_value", tuple(self.fill_value))
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """(height, width, channels), the same."""
         shape = super().build(input_shape)
         if isinstance(self.fill_value, tuple) and len(self.fill_value) != shape[-1]:
@@ -59,7 +59,7 @@ class RandomErasing(Augmentation):
             )
         return shape
 
-    def augment(self, x, key):
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
         """x outside of the rectangle, the filling inside."""
         n, height, width, _ = x.shape
         tall, broad, chance, hit, noise = jax.random.split(key, 5)

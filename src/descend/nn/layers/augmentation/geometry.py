@@ -34,7 +34,7 @@ class RandomFlip(Augmentation):
         super().__post_init__()
         one_of(self, "mode", FLIPS)
 
-    def augment(self, x, key):
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
         """x or its mirror image."""
         for axis, name in ((1, "vertical"), (2, "horizontal")):
             if name in self.mode:
@@ -59,7 +59,7 @@ class RandomCrop(Augmentation):
         positive_int(self, "height")
         positive_int(self, "width")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """(h, w, channels) -> (height, width, channels)."""
         tall, broad, channels = super().build(input_shape)
         if tall < self.height or broad < self.width:
@@ -69,7 +69,7 @@ class RandomCrop(Augmentation):
             )
         return self.height, self.width, channels
 
-    def augment(self, x, key):
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
         """A window whose corner is drawn evenly from all that fit."""
         n, tall, broad, channels = x.shape
         down, right = jax.random.split(key)
@@ -80,7 +80,7 @@ class RandomCrop(Augmentation):
             x, top, left
         )
 
-    def at_prediction(self, x):
+    def at_prediction(self, x: jax.Array) -> jax.Array:
         """The middle window."""
         top, left = (x.shape[1] - self.height) // 2, (x.shape[2] - self.width) // 2
         return x[:, top : top + self.height, left : left + self.width]
@@ -111,11 +111,11 @@ class Affine(Augmentation):
         """A (n, 2, 2) and s (n, 2): the output at p from the centre is the input at A p + s."""
         raise NotImplementedError
 
-    def augment(self, x, key):
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
         """x(A p + s) at every place p."""
         return resample(
             x,
-            *self.places(key, len(x), x.shape[1:3]),
+            *self.places(key, len(x), (x.shape[1], x.shape[2])),
             interpolation=self.interpolation,
             fill_mode=self.fill_mode,
             fill_value=self.fill_value,
@@ -140,7 +140,7 @@ class RandomTranslation(Affine):
         check_factor(self, "height_factor")
         check_factor(self, "width_factor")
 
-    def places(self, key, n, size):
+    def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
         """A = 1, s = -(share of the size)."""
         down, right = jax.random.split(key)
         move = _moved(drawn(down, self.height_factor, n), drawn(right, self.width_factor, n), size)
@@ -163,7 +163,7 @@ class RandomRotation(Affine):
         super().__post_init__()
         check_factor(self, "factor")
 
-    def places(self, key, n, size):
+    def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
         """A the rotation matrix, s = 0."""
         return _turned(drawn(key, self.factor, n)), jnp.zeros((n, 2))
 
@@ -188,7 +188,7 @@ class RandomZoom(Affine):
         if self.width_factor is not None:
             check_factor(self, "width_factor", -1.0, 1.0, open_below=True)
 
-    def places(self, key, n, size):
+    def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
         """A = diag(1 + the factors), s = 0."""
         tall, broad = jax.random.split(key)
         height = drawn(tall, self.height_factor, n)
@@ -218,7 +218,7 @@ class RandomAffine(Affine):
         check_factor(self, "translation_factor")
         check_factor(self, "zoom_factor", -1.0, 1.0, open_below=True)
 
-    def places(self, key, n, size):
+    def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
         """The last change is undone first: p -> Z R (p - t)."""
         turn, down, right, zoom = jax.random.split(key, 4)
         z = drawn(zoom, self.zoom_factor, n)
