@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from layer_cases.case import jit
 from scipy import ndimage
 
 from descend.errors import DescendError, ShapeError
@@ -25,9 +26,7 @@ from descend.nn.layers.augmentation import (
     RandomZoom,
 )
 from descend.nn.resampling import FILL_MODES
-from descend.train.runtime import quick_compile
 
-jit = partial(jax.jit, compiler_options=quick_compile())
 # what scipy calls ours ("constant" and "wrap" of scipy's do not weigh across the edge)
 SCIPY = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect"}
 SCIPY["wrap"] = "grid-wrap"

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from layer_cases import CASES, FAMILIES
-from layer_cases.case import draw, mask_of, start
+from layer_cases.case import draw, jit, mask_of, start
 from oracles import differences
 
 from descend.errors import DescendError
@@ -20,9 +20,7 @@ from descend.nn.layers import Block, Dense, Layer
 from descend.nn.symbols import Input
 from descend.train.loading import load_model
 from descend.train.model import Model
-from descend.train.runtime import quick_compile
 
-jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
 FOUND = dict.fromkeys(getattr(layers, name) for name in layers.__all__)  # some have two names
 # no layers by themselves; code, which cannot be saved; texts, which are for arrays alone
 APART = (Layer, Block, layers.Lambda, layers.StringLookup, layers.TextVectorization)
@@ -75,34 +73,35 @@ def case(request):
 def computed(case):
     """What a case computes in float32, in one program, which costs one compilation."""
     layer, params, state, x = ready(case)
+    mixed = type(layer).from_config({**layer.config(), "compute_dtype": "bfloat16"})
     numbers = layer.numbers()
 
-    def member(key, x):
-        params, state = layer.init(key, case.input_shape)
-        return params, layer.apply(params, state, x, key=key, training=True)[0]
+    def train(params, key, x, layer=layer):
+        return layer.apply(params, state, x, key=key, training=True)
 
     @jit
-    def run(keys, x, params, state, numbers, others):
+    def run(params, members, keys, x, numbers, others):
         predict = lambda x: layer.apply(params, state, x)[0]
         result = {"batch": predict(x)}
         if case.batch_free:
             rows = jax.tree.map(lambda a: a[:, None], x)
             result["rows"] = jax.tree.map(lambda a: a[:, 0], jax.vmap(predict)(rows))
             result["one"] = predict(jax.tree.map(lambda a: a[:1], x))
-        result["members"] = jax.vmap(partial(member, x=x))(keys)
-        result["alone"] = member(keys[-1], x)[1]
-        if numbers:
-            for name, values in (("same", numbers), ("swept", others)):
-                changed = layer.with_numbers(values)
-                y, _ = changed.apply(params, state, x, key=keys[0], training=True)
-                result[name] = y, changed.penalty(params)
-            y, _ = layer.apply(params, state, x, key=keys[0], training=True)
-            result["plain"] = y, layer.penalty(params)
+        result["members"] = jax.vmap(partial(train, x=x))(members, keys)[0]
+        result["alone"] = train(params, keys[-1], x)[0]
+        result["mixed"] = train(params, keys[-1], x, mixed)
+        for name, values in (("same", numbers), ("swept", others)) if numbers else ():
+            changed = layer.with_numbers(values)
+            result[name] = train(params, keys[-1], x, changed)[0], changed.penalty(params)
+        result["penalty"] = layer.penalty(params)
+        drawn = lambda seed: layer.init(jax.random.key(seed), case.input_shape)[0]
+        result["drawn"] = jax.lax.map(drawn, jnp.asarray([3, 3, 4]))
         return result
 
-    keys = jax.random.key(5), jax.random.key(5), jax.random.key(6)
+    members = jax.tree.map(lambda a: np.stack([0.9 * a, a]), params)  # the last is `params`
+    keys = jax.random.split(jax.random.key(5), 2)
     others = jax.tree.map(lambda v: v / 4 + 0.31, numbers)
-    return run(jnp.stack(keys), x, params, state, numbers, others)
+    return run(params, members, keys, x, numbers, others)
 
 
 def test_build_gives_the_shape_that_apply_returns(case):
@@ -129,11 +128,11 @@ def test_a_batch_its_rows_under_vmap_and_one_row_agree(case, computed):
 
 def test_vmap_over_weights(computed):
     """A sweep maps over parameters: member i is what it is alone."""
-    close(jax.tree.map(lambda a: a[-1], computed["members"][1]), computed["alone"])
+    close(jax.tree.map(lambda a: a[-1], computed["members"]), computed["alone"])
 
 
 def test_init_is_a_function_of_the_key(computed):
-    for name, array in computed["members"][0].items():
+    for name, array in computed["drawn"].items():
         first, again, other = np.asarray(array)
         assert np.array_equal(first, again)
         if name.rpartition(".")[2] in ("kernel", "embeddings", "recurrent_kernel"):
@@ -145,14 +144,26 @@ def test_numbers_are_swept_while_traced(case, computed):
     assert (layer := case.make()).with_numbers({}) is layer
     if "same" not in computed:
         return
-    (y, penalty), (want, want_penalty) = computed["same"], computed["plain"]
-    close(y, want)
-    assert (penalty is None) == (want_penalty is None)
+    (y, penalty), want = computed["same"], computed["penalty"]
+    close(y, computed["alone"])
+    assert (penalty is None) == (want is None)
     if penalty is not None:
-        np.testing.assert_allclose(penalty, want_penalty, rtol=2e-6)
+        np.testing.assert_allclose(penalty, want, rtol=2e-6)
     other, other_penalty = computed["swept"]
     moved = any(not np.array_equal(a, b) for a, b in zip(LEAVES(other), LEAVES(y), strict=True))
     assert moved or other_penalty != penalty
+
+
+def test_half_precision_comes_near(case, computed):
+    """`compute_dtype` computes in bfloat16 while the state keeps its dtype."""
+    y, after = computed["mixed"]
+    for a, b in zip(LEAVES(after), LEAVES(ready(case)[2]), strict=True):
+        assert a.dtype == b.dtype
+    for a, b in zip(parts(y), parts(computed["alone"]), strict=True):
+        assert a.dtype == jnp.bfloat16 or not jnp.issubdtype(b.dtype, jnp.floating)
+        # 8 bits of mantissa, a few operations deep; outputs are of order one
+        a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+        assert np.mean(np.abs(a - b)) < 0.05 * max(1.0, np.abs(b).max())
 
 
 def test_config_round_trip(case):
@@ -182,60 +193,50 @@ def test_one_operation_at_a_time_is_the_compiled_program(name):
     close(predict(params, x), jit(predict)(params, x))
 
 
-# -- one program with float64 ----------------------------------------------------------------------
+# -- other widths ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def computed64(case):
-    """The gradient with differences of its cost, and outputs of every dtype: one compilation."""
-    with jax.enable_x64(True):
-        yield compute64(case)
+def test_the_output_is_as_wide_as_the_wider_of_weights_and_input(case, x64):
+    layer, params, state, _ = ready(case)
+    for dtype in (jnp.float32, jnp.float64, jnp.bfloat16):
+        apply = partial(layer.apply, key=jax.random.key(0), training=True)
+        y, after = jax.eval_shape(apply, params, state, ready(case, dtype)[3])
+        want = jnp.promote_types(dtype, jnp.float32) if params or state else dtype
+        for a in parts(y):
+            if case.smooth and a.dtype.kind != "i":  # which interval is a whole number
+                assert a.dtype == want
+        for a, b in zip(LEAVES(after), LEAVES(state), strict=True):
+            assert a.dtype == b.dtype
 
 
-def compute64(case):
+def test_gradients_equal_finite_differences(case, x64):
+    """By the parameters and the input, at prediction and in training; one program a case."""
+    if case.constants:
+        pytest.skip("has a test of its own")
     layer, params, state, x = ready(case, np.float64)
     rng = np.random.default_rng(1)
     weights = [rng.standard_normal((case.batch, *s)) for s in case.output_shapes]
     differs = layer.stochastic or case.rows_mixed
     at = (params, x if case.smooth else 0.0)
-    directions = [] if case.constants else differences.directions(at, 4, rng)
+    directions = differences.directions(at, 4, rng)
     points = [
         jax.tree.map(lambda a, d, sign=sign: np.asarray(a) + sign * differences.STEP * d, at, way)
         for way in directions
         for sign in (1, -1)
     ]
-    _, narrow, narrow_state, _ = ready(case)
-    mixed = type(layer).from_config({**layer.config(), "compute_dtype": "bfloat16"})
-    dtypes = (jnp.float32, jnp.float64, jnp.bfloat16)
 
     @jit
-    def run(at, points, x, state, weights, narrow, narrow_state, xs):
+    def run(at, points, x):
         def cost(at, training):
             inputs = at[1] if case.smooth else x
             y, _ = layer.apply(at[0], state, inputs, key=jax.random.key(2), training=training)
             return sum(jnp.sum(w * a) for w, a in zip(weights, parts(y), strict=True))
 
-        gradients = []
-        if points is not None:
-            for training in (False, True) if differs else (False,):
-                f = partial(cost, training=training)
-                gradients.append((jax.grad(f)(at), jax.lax.map(f, points)))
-        how = {"key": jax.random.key(0), "training": True}
-        wide = [layer.apply(narrow, narrow_state, x, **how)[0] for x in xs]
-        return gradients, wide, mixed.apply(narrow, narrow_state, xs[0], **how)
+        costs = [partial(cost, training=training) for training in (False, True)[: 1 + differs]]
+        return [(jax.grad(f)(at), jax.lax.map(f, points)) for f in costs]
 
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *points) if points else None
-    xs = [ready(case, dtype)[3] for dtype in dtypes]
-    gradients, wide, half = run(at, stacked, x, state, weights, narrow, narrow_state, xs)
-    return directions, gradients, dict(zip(dtypes, wide, strict=True)), half
-
-
-def test_gradients_equal_finite_differences(case, computed64):
-    """By the parameters and the input, at prediction and in training."""
-    if case.constants:
-        pytest.skip("has a test of its own")
-    directions, gradients, _, _ = computed64
-    for gradient, costs in gradients:
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *points)
+    for gradient, costs in run(at, stacked, x):
         slopes = (costs[::2] - costs[1::2]) / (2 * differences.STEP)
         for direction, slope in zip(directions, slopes, strict=True):
             np.testing.assert_allclose(
@@ -244,26 +245,6 @@ def test_gradients_equal_finite_differences(case, computed64):
                 rtol=differences.RTOL,
                 atol=differences.ATOL,
             )
-
-
-def test_dtypes(case, computed64):
-    """The output is as wide as the wider of weights and input; `compute_dtype` computes in
-    bfloat16 while parameters and state keep theirs, and comes near the full computation."""
-    _, params, state, _ = ready(case)
-    _, _, wide, (y, after) = computed64
-    for dtype, outputs in wide.items():
-        want = jnp.promote_types(dtype, jnp.float32) if params or state else dtype
-        for a in parts(outputs):
-            if case.smooth and a.dtype.kind != "i":  # which interval is a whole number
-                assert a.dtype == want
-            assert np.isfinite(np.asarray(a, float)).all()
-    for a, b in zip(LEAVES(after), LEAVES(state), strict=True):
-        assert a.dtype == b.dtype
-    for a, b in zip(parts(y), parts(wide[jnp.float32]), strict=True):
-        assert a.dtype == jnp.bfloat16 or not jnp.issubdtype(b.dtype, jnp.floating)
-        # 8 bits of mantissa, a few operations deep; outputs are of order one
-        a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
-        assert np.mean(np.abs(a - b)) < 0.05 * max(1.0, np.abs(b).max())
 
 
 MASKED = [name for name, case in CASES.items() if case.masked]

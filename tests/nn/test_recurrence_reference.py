@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from layer_cases.case import jit
 
 from descend.nn import activations, recurrence_reference
 from descend.nn.layers import GRU, LSTM, SimpleRNN
 from descend.nn.recurrence_reference import over_time
-from descend.train.runtime import quick_compile
 
 # what makes the layer, the formula, how many states it has
 CELLS = {
@@ -88,7 +88,7 @@ def test_layers_are_the_formulas(cell, x64):
 
         return jax.grad(cost, has_aux=True)(arguments)
 
-    @partial(jax.jit, compiler_options=quick_compile())
+    @jit
     def run(all_arguments):
         results = []
         for (layer, step, _, (mask, weights)), arguments in zip(cases, all_arguments, strict=True):

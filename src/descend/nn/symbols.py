@@ -297,9 +297,9 @@ def _require_one_set_of_weights(layer: Connected, sources: Any, shapes: list[Any
         return
     arrays = [jax.eval_shape(lambda s=s: layer.init(jax.random.key(0), s)) for s in shapes]
     if arrays[0] != arrays[1]:
-        shown = ", ".join(str((None, *source.shape)) for source in sources)
+        inputs = ", ".join(str((None, *source.shape)) for source in sources)
         raise ShapeError(
-            f"{layer.label}: the shapes of its weights depend on sizes of its input {shown} that "
+            f"{layer.label}: the shapes of its weights depend on sizes of its input {inputs} that "
             "are left open (None). Give these sizes in Input, or bring the input to one size "
             "first, as GlobalAveragePooling2D does."
         )

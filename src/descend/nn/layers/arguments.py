@@ -74,15 +74,17 @@ class LayerType(Open):
 
     if not TYPE_CHECKING:  # to a type checker a layer is what its class says
 
-        def __call__(cls, *args: Any, **given: Any) -> Any:
+        def __call__(cls, *args: Any, **keywords: Any) -> Any:
             """A layer, its arguments checked; or a copy, where `dataclasses.replace` wants one."""
-            copied_by = given.pop("copied_by", None)
+            copied_by = keywords.pop("copied_by", None)
             if copied_by is not None:
-                return copied_by(given)
+                return copied_by(keywords)
             known = inspect.signature(cls.__init__).parameters
-            shape = first_shape({n: given.pop(n) for n in _FIRST if n in given and n not in known})
-            arguments, given = checked(cls, cls.__init__, args, given)
-            layer = super().__call__(*args, **given)
+            shape = first_shape(
+                {n: keywords.pop(n) for n in _FIRST if n in keywords and n not in known}
+            )
+            arguments, keywords = checked(cls, cls.__init__, args, keywords)
+            layer = super().__call__(*args, **keywords)
             vars(layer)["_arguments"] = arguments
             if shape is not None:
                 vars(layer)["_input_shape"] = shape
@@ -117,14 +119,14 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def checked(
-    cls: Any, function: Callable[..., Any], args: tuple[Any, ...], given: Mapping[str, Any]
+    cls: Any, function: Callable[..., Any], args: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arguments by name, and the keywords without those of Keras that change nothing.
 
     Args:
         cls: the layer's class.
         function: the `__init__` that takes the arguments.
-        args, given: the arguments.
+        args, keywords: the arguments.
 
     Raises:
         DescendError: an argument that is not known (the nearest is suggested), is missing or given
@@ -136,11 +138,13 @@ def checked(
     rest = [p.name for p in known if p.kind is p.VAR_KEYWORD]  # **kwargs, handed on to the next
     if not rest:
         renamed = getattr(cls, "renamed", {})
-        given = {renamed.get(name, name): value for name, value in given.items()}
-        given = {
-            n: v for n, v in given.items() if n in names or not changes_nothing(cls.__name__, n, v)
+        keywords = {renamed.get(name, name): value for name, value in keywords.items()}
+        keywords = {
+            n: v
+            for n, v in keywords.items()
+            if n in names or not changes_nothing(cls.__name__, n, v)
         }
-    for name in () if rest else given:
+    for name in () if rest else keywords:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -149,14 +153,14 @@ def checked(
                 f"Its arguments: {', '.join(names)}."
             )
     try:
-        arguments = dict(signature.bind(*args, **given).arguments)
+        arguments = dict(signature.bind(*args, **keywords).arguments)
     except TypeError as error:
         raise DescendError(
             f"{cls.__name__} cannot be built: {error}. Its arguments: {', '.join(names)}."
         ) from None
     for name in rest:
         arguments |= arguments.pop(name, {})
-    return arguments, dict(given)
+    return arguments, dict(keywords)
 
 
 def changes_nothing(owner: str, name: str, value: Any) -> bool:

@@ -103,18 +103,18 @@ def check_factor(
         return  # swept: a traced number
     pair = isinstance(value, (tuple, list))
     least = low if pair_from is None or not pair else pair_from
-    given = value if pair else (value,)
-    numbers = all(isinstance(v, (int, float, np.number)) for v in given)
+    ends = value if pair else (value,)
+    are_numbers = all(isinstance(v, (int, float, np.number)) for v in ends)
     if (
-        not numbers
-        or (pair and len(given) != 2)
-        or not all(least <= v <= high and not (open_below and v == least) for v in given)
+        not are_numbers
+        or (pair and len(ends) != 2)
+        or not all(least <= v <= high and not (open_below and v == least) for v in ends)
     ):
         raise DescendError(
             f"{type(layer).__name__}: {field} must be a number or a pair of numbers in "
             f"{'(' if open_below else '['}{least:g}, {high:g}], got {value!r}"
         )
-    stored = tuple(map(float, given)) if pair else float(value)
+    stored = tuple(map(float, ends)) if pair else float(value)
     object.__setattr__(layer, field, stored)
 
 
