@@ -9,6 +9,8 @@ and g elementwise. The gradient uses what this form gives: g's derivatives are t
 at once, so that the backward recursion is a few multiplications and one product a step, and dU is
 one product over all steps. An automatic gradient would form dU a step at a time.
 
+The same cells, a line a formula and one row at a time: `recurrence_reference`.
+
 Sources: scheidegger-2020, "RECURRENT NEURAL NETS", "LONG SHORT-TERM MEMORY (LSTM)"; Hochreiter and
 Schmidhuber 1997; Cho et al. 2014.
 """
@@ -102,17 +104,17 @@ class Simple(Recurrence):
     """h' = g(x + r). Source: scheidegger-2020, "RECURRENT NEURAL NETS"."""
 
     def step(self, x: jax.Array, r: jax.Array, states: States) -> tuple[States, Any]:
-        """The formula above."""
+        """Take a step by the formula above."""
         z = x + r
         h = self.activation(z)
         return (h,), (None if self._known else z, h)
 
     def slopes(self, residuals: Any, states: States) -> Any:
-        """Its derivatives."""
+        """Differentiate the elementwise part g."""
         return _slope(self.activation, *residuals)
 
     def pull(self, slopes: Any, back: States) -> tuple[jax.Array, jax.Array, States]:
-        """The chain rule."""
+        """Apply the chain rule."""
         dz = slopes * back[0]
         return dz, dz, (jnp.zeros_like(back[0]),)
 
@@ -131,7 +133,7 @@ class LongShort(Recurrence):
     gates: ClassVar[int] = 4
 
     def step(self, x: jax.Array, r: jax.Array, states: States) -> tuple[States, Any]:
-        """The formula above."""
+        """Take a step by the formula above."""
         z = x + r
         a = self._activate(z)
         i, f, g, o = jnp.split(a, 4, axis=-1)
@@ -152,7 +154,7 @@ class LongShort(Recurrence):
         return jnp.where(candidate, self.activation(z), self.recurrent_activation(z))
 
     def slopes(self, residuals: Any, states: States) -> Any:
-        """Its derivatives."""
+        """Differentiate the elementwise part g."""
         z, a = residuals
         i, f, g, o = jnp.split(a, 4, axis=-1)
         parts = jnp.split(z, 4, axis=-1) if z is not None else [None] * 4
@@ -166,7 +168,7 @@ class LongShort(Recurrence):
         return jnp.concatenate(dz, axis=-1), o * _slope(self.activation, c, t), f
 
     def pull(self, slopes: Any, back: States) -> tuple[jax.Array, jax.Array, States]:
-        """The chain rule."""
+        """Apply the chain rule."""
         by_z, by_c, f = slopes
         dh, dc = back
         dc = dc + dh * by_c
@@ -187,13 +189,13 @@ class Gated(Recurrence):
     gates: ClassVar[int] = 3
 
     def preactivation(self, x: jax.Array, h: jax.Array, product: Product) -> jax.Array:
-        """Of z, q and n."""
+        """What z, q and n are taken of."""
         units, r = h.shape[-1], product(h)
         q = self.recurrent_activation((x + r)[..., units : 2 * units])
         return x + r * jnp.concatenate([jnp.ones_like(r[..., : 2 * units]), q], axis=-1)
 
     def step(self, x: jax.Array, r: jax.Array, states: States) -> tuple[States, Any]:
-        """The formula above."""
+        """Take a step by the formula above."""
         units = x.shape[-1] // 3
         v = (x + r)[..., : 2 * units]
         both = self.recurrent_activation(v)
@@ -206,7 +208,7 @@ class Gated(Recurrence):
         return (z * states[0] + (1 - z) * n,), residuals
 
     def slopes(self, residuals: Any, states: States) -> Any:
-        """Its derivatives."""
+        """Differentiate the elementwise part g."""
         v, both, w, n, last = residuals
         z, q = jnp.split(both, 2, axis=-1)
         slope_z, slope_q = jnp.split(_slope(self.recurrent_activation, v, both), 2, axis=-1)
@@ -215,7 +217,7 @@ class Gated(Recurrence):
         return jnp.concatenate([*gates, by_n * q], axis=-1), by_n, z
 
     def pull(self, slopes: Any, back: States) -> tuple[jax.Array, jax.Array, States]:
-        """The chain rule."""
+        """Apply the chain rule."""
         by_r, by_n, z = slopes
         (dh,) = back
         dr = by_r * jnp.concatenate([dh, dh, dh], axis=-1)
@@ -234,7 +236,7 @@ class GatedBefore(Recurrence):
     split: ClassVar[bool] = False
 
     def preactivation(self, x: jax.Array, h: jax.Array, product: Product) -> jax.Array:
-        """Of z, q and n."""
+        """What z, q and n are taken of."""
         units = h.shape[-1]
         v = x[..., : 2 * units] + product(h, slice(0, 2 * units))
         q = self.recurrent_activation(v[..., units:])
@@ -242,7 +244,7 @@ class GatedBefore(Recurrence):
         return jnp.concatenate([v, n], axis=-1)
 
     def advance(self, x: jax.Array, states: States, product: Product) -> tuple[States, Any]:
-        """The formula above."""
+        """Take a step by the formula above."""
         (h,) = states
         units = h.shape[-1]
         v = x[:, : 2 * units] + product(h, slice(0, 2 * units))
