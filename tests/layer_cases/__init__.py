@@ -10,15 +10,18 @@ import pkgutil
 from layer_cases.case import Case, Peer
 
 CASES: dict[str, Case] = {}
+FAMILIES: dict[str, dict[str, Case]] = {}
 PEERS: dict = {}
 
-for found in pkgutil.iter_modules(__path__):
-    if found.name == "case":
+for module in pkgutil.iter_modules(__path__):
+    if module.name == "case":
         continue
-    family = importlib.import_module(f"layer_cases.{found.name}")
+    family = importlib.import_module(f"layer_cases.{module.name}")
     doubled = CASES.keys() & family.CASES.keys() | PEERS.keys() & family.PEERS.keys()
-    assert not doubled, f"{found.name}: {doubled} is there already"
+    assert not doubled, f"{module.name}: {doubled} is there already"
     CASES |= family.CASES
+    if family.CASES:
+        FAMILIES[module.name] = family.CASES
     PEERS |= family.PEERS
 
-__all__ = ["CASES", "PEERS", "Case", "Peer"]
+__all__ = ["CASES", "FAMILIES", "PEERS", "Case", "Peer"]

@@ -1,12 +1,15 @@
 """Random changes of images; no peers, since other libraries draw other numbers."""
 
-from descend.nn.layers.affine import RandomAffine, RandomRotation, RandomTranslation, RandomZoom
 from descend.nn.layers.augmentation import (
+    RandomAffine,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
     RandomErasing,
     RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
 )
 from layer_cases.case import Case
 

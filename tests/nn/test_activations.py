@@ -9,14 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from layer_cases.case import jit
 from oracles.activation_formulas import FORMULAS
 
 from descend.errors import DescendError
 from descend.nn import activations
-from descend.train.runtime import quick_compile
 
 NAMES = sorted(FORMULAS)
-jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
 PARAMETERS = [
     ("sigmoid", {"beta": 2.5}),
     ("sigmoid", {"beta": 0.3}),

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from layer_cases.attention import torch_decoder, torch_encoder
-from layer_cases.case import start
+from layer_cases.case import jit, start
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.attention import attend, dot_product_attention, rotate
@@ -19,10 +19,8 @@ from descend.nn.layers.embedding import Embedding, PositionEmbedding, SinePositi
 from descend.nn.layers.residual import Residual, ResidualConv2D, ResNetS
 from descend.nn.layers.transformer import TransformerDecoder, TransformerEncoder
 from descend.nn.symbols import Input
-from descend.train.runtime import quick_compile
 
 RNG = np.random.default_rng(5)
-jit = partial(jax.jit, compiler_options=quick_compile())
 
 
 def draw(*shape):

@@ -10,21 +10,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from layer_cases.case import jit
 from scipy import ndimage
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.affine import RandomAffine, RandomRotation, RandomTranslation, RandomZoom
 from descend.nn.layers.augmentation import (
+    RandomAffine,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
     RandomErasing,
     RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
 )
 from descend.nn.resampling import FILL_MODES
-from descend.train.runtime import quick_compile
 
-jit = partial(jax.jit, compiler_options=quick_compile())
 # what scipy calls ours ("constant" and "wrap" of scipy's do not weigh across the edge)
 SCIPY = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect"}
 SCIPY["wrap"] = "grid-wrap"

@@ -9,15 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from layer_cases.case import jit
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.convolve import convolve, convolve_transpose, depthwise, pads, per_axis
 from descend.nn.layers.convolution import Conv1D, Conv2D
 from descend.nn.layers.pooling import GlobalAveragePooling1D, GlobalAveragePooling2D
 from descend.nn.pool import average_pool, max_pool
-from descend.train.runtime import quick_compile
-
-jit = partial(jax.jit, compiler_options=quick_compile())
 
 IMAGE = jnp.array([[1.0, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 0], [1, 0, 1, 2]])[None, ..., None]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from layer_cases.case import jit
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations, initializers, layers
@@ -31,10 +30,8 @@ from descend.nn.layers import (
     Subtract,
 )
 from descend.nn.symbols import Input
-from descend.train.runtime import quick_compile
 
 NORMAL = initializers.Normal(0.5)
-jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
 
 
 # -- random layers ------------------------------------------------------------------------------

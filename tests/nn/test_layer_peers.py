@@ -7,16 +7,13 @@ count of parameters. Skipped where Keras is not installed (it is in the bench ex
 from __future__ import annotations
 
 import warnings
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from layer_cases import PEERS
-from layer_cases.case import draw, start
-
-from descend.train.runtime import quick_compile
+from layer_cases.case import draw, jit, start
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # their imports warn about their own dependencies
@@ -26,7 +23,6 @@ with warnings.catch_warnings():
 if keras.backend.backend() != "jax":
     pytest.skip("gradients are taken through Keras's JAX backend", allow_module_level=True)
 
-jit = partial(jax.jit, compiler_options=quick_compile())
 parts = lambda y: tuple(y) if isinstance(y, (tuple, list)) else (y,)
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from layer_cases.case import jit
 from oracles import loss_formulas as oracle
 from scipy.special import expit, softmax
 from scipy.stats import entropy, norm
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import losses
-from descend.train.runtime import quick_compile
 
 N, K = 23, 4
-jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
 
 
 def _numbers(rng):

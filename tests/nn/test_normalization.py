@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from layer_cases.case import start
+from layer_cases.case import jit, start
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.layers import Dense
@@ -20,7 +20,6 @@ from descend.nn.layers.normalization import (
 )
 from descend.nn.symbols import Input
 from descend.train.model import Model
-from descend.train.runtime import quick_compile
 
 RNG = np.random.default_rng(3)
 Z = np.array([[1.0, 2.0, 3.0, 6.0]], np.float32)  # mean 3, variance (4 + 1 + 0 + 9) / 4 = 3.5
@@ -33,7 +32,7 @@ def run(layer, x, *, params=None, state=None, **options):
              for n, a in (drawn | held).items()}  # fmt: skip
     given = {n: fresh[n] for n in drawn} | (params or {})
     training = options.pop("training", False)
-    apply = jax.jit(partial(layer.apply, training=training), compiler_options=quick_compile())
+    apply = jit(partial(layer.apply, training=training))
     return apply(given, state or {n: fresh[n] for n in held}, jnp.asarray(x), **options)
 
 
@@ -120,7 +119,7 @@ def test_padding_takes_no_part_in_the_gradient():
         y, _ = layer.apply(params, state, x, training=True, mask=mask)
         return jnp.sum(jnp.where(mask[:, None], y * weight[: len(x)], 0.0))
 
-    grad = jax.jit(jax.grad(f), compiler_options=quick_compile())
+    grad = jit(jax.grad(f))
     padded = grad(x, real)
     np.testing.assert_array_equal(padded[3], 0)
     alone = grad(x[:3], real[:3])

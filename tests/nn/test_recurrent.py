@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from layer_cases.case import start
+from layer_cases.case import jit, start
 from oracles import differences
 
 from descend.errors import DescendError, ShapeError
@@ -56,7 +56,7 @@ def lstm_by_hand(params, x):
 def test_lstm_equals_the_lecture_by_hand():
     layer = LSTM(4, return_sequences=True, return_state=True)
     params, _, x = drawn(layer)
-    got = layer.apply(params, {}, x)[0]
+    got = jit(lambda params, x: layer.apply(params, {}, x)[0])(params, x)
     for row in range(len(x)):
         near([a[row] for a in got], lstm_by_hand(params, x[row]), 2e-6)
 
@@ -93,7 +93,7 @@ def test_forward_and_gradients_equal_pytorch(kind, time, batch):
         y = ours.apply(params, {}, x)[0]
         return jnp.sum(weights * y), y
 
-    (dparams, dx), mine = jax.jit(jax.grad(cost, (0, 1), has_aux=True))(params, x)
+    (dparams, dx), mine = jit(jax.grad(cost, (0, 1), has_aux=True))(params, x)
     near(mine, y.detach().numpy(), 1e-5)
     near(dx, given.grad.numpy(), 1e-5)
     back = np.argsort(order)
@@ -138,13 +138,15 @@ def test_gradient_equals_the_automatic_one(name, x64):
         products = jax.tree.map(lambda w, a: jnp.sum(w * a**2), weights, found)
         return sum(LEAVES(products))
 
-    plain = lambda *given: recurrence._forward(*given)[0]
-    pair = {f: (lambda at, f=f: cost(f, at)) for f in (recurrence.recur, plain)}
-    first = [jax.jit(jax.grad(f))(at) for f in pair.values()]
-    near(*first, 1e-10)
+    plain = lambda *arguments: recurrence._forward(*arguments)[0]
+    fast, automatic = (lambda at, f=f: cost(f, at) for f in (recurrence.recur, plain))
     norm = lambda f: lambda at: sum(jnp.sum(g**2) for g in LEAVES(jax.grad(f)(at)))
-    near(*[jax.jit(jax.grad(norm(f)))(at) for f in pair.values()], 1e-9)
-    differences.assert_gradient(jax.jit(pair[recurrence.recur]), first[0], at, rng)
+    second = lambda f: jax.grad(norm(f))
+    functions = (jax.grad(fast), jax.grad(automatic), second(fast), second(automatic))
+    first, other_first, *seconds = jit(lambda at: [f(at) for f in functions])(at)
+    near(first, other_first, 1e-10)
+    near(*seconds, 1e-9)
+    differences.assert_gradient(jit(fast), first, at, rng)
 
 
 @pytest.mark.parametrize(
@@ -158,12 +160,18 @@ def test_gradient_equals_the_automatic_one(name, x64):
 )
 def test_a_layer_is_its_cell_stepped(layer, cell):
     params, _, x = drawn(layer)
-    states = [jnp.zeros((4, 3))] * len(cell.state_shapes((3,)))
-    for t in range(6):
-        (output, *states), _ = cell.apply(params, {}, (x[:, t], *states))
-    near(layer.apply(params, {}, x)[0], output)
-    inside = {f"cell.{n}": a for n, a in params.items()}
-    near(RNN(cell).apply(inside, {}, x)[0], output)
+
+    @jit
+    def run(params, x):
+        states = [jnp.zeros((4, 3))] * len(cell.state_shapes((3,)))
+        for t in range(6):
+            (output, *states), _ = cell.apply(params, {}, (x[:, t], *states))
+        inside = {f"cell.{n}": a for n, a in params.items()}
+        return output, layer.apply(params, {}, x)[0], RNN(cell).apply(inside, {}, x)[0]
+
+    output, by_layer, by_rnn = run(params, x)
+    near(by_layer, output)
+    near(by_rnn, output)
 
 
 def network(layers, time):
@@ -190,7 +198,7 @@ PADDED = {
 @pytest.mark.parametrize("name", PADDED)
 def test_padded_gives_what_unpadded_gives(name):
     """Outputs and gradients of every weight, sequences of random lengths."""
-    time, lengths = 7, [1, 7, 4]
+    time, lengths = 5, [1, 5, 3]
     padded = network([Masking(), *PADDED[name]], time)
     params, state = padded.init(jax.random.key(1))
     x = RNG.standard_normal((3, time, 3)).astype(np.float32)
@@ -200,7 +208,7 @@ def test_padded_gives_what_unpadded_gives(name):
         y = graph.apply(params, state, x)[0]
         return jnp.sum(y**2), y
 
-    run = jax.jit(jax.grad(cost, has_aux=True), static_argnums=1)
+    run = jit(jax.grad(cost, has_aux=True), static_argnums=1)
     gradient, y = run(params, padded, x)
     alone = [
         run(params, network([*PADDED[name]], length), x[i : i + 1, :length])

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-import jax
 import numpy as np
 import pytest
+from layer_cases.case import jit
 from scipy import ndimage
 
 from descend.nn.resampling import FILL_MODES, INTERPOLATIONS, resample
-from descend.train.runtime import quick_compile
 
-jit = partial(jax.jit, compiler_options=quick_compile())
 # what scipy calls ours ("constant" and "wrap" of scipy's do not weigh across the edge)
 SCIPY = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect"}
 SCIPY["wrap"] = "grid-wrap"

@@ -39,8 +39,8 @@ class Names:
         """What the name means; None where it is not here."""
         if name in self.renamed:
             module, _, attribute = self.renamed[name].partition(":")
-            found = importlib.import_module(module)
-            return getattr(found, attribute, None) if attribute else found
+            imported = importlib.import_module(module)
+            return getattr(imported, attribute, None) if attribute else imported
         for home in self.homes:
             value = getattr(importlib.import_module(home), name, None)
             if value is not None:

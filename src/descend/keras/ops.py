@@ -48,10 +48,10 @@ _OTHERS = {
 
 
 def _all() -> dict[str, Any]:
-    found = {name: getattr(jnp, name) for name in _NUMPY.split()}
-    found |= {name: getattr(jax.nn, name) for name in _NN.split()}
-    found |= {name: getattr(jnp.linalg, name) for name in _LINEAR.split()}
-    return found | _OTHERS
+    functions = {name: getattr(jnp, name) for name in _NUMPY.split()}
+    functions |= {name: getattr(jax.nn, name) for name in _NN.split()}
+    functions |= {name: getattr(jnp.linalg, name) for name in _LINEAR.split()}
+    return functions | _OTHERS
 
 
 __all__ = sorted(

@@ -12,8 +12,8 @@ from descend.data import images
 def _of(load: Any) -> SimpleNamespace:
     def load_data(path: str | None = None) -> Any:
         """((x_train, y_train), (x_test, y_test)), uint8; `path` has no effect."""
-        made = load()
-        return (made.x_train, made.y_train), (made.x_test, made.y_test)
+        data = load()
+        return (data.x_train, data.y_train), (data.x_test, data.y_test)
 
     return SimpleNamespace(load_data=load_data)
 

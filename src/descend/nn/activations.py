@@ -78,7 +78,7 @@ def swish(z: ArrayLike, beta: float = 1.0) -> jax.Array:
 
 
 def mish(z: ArrayLike) -> jax.Array:
-    """Z tanh(log(1 + e^z)) (Misra 2019), near swish."""
+    """z tanh(log(1 + e^z)) (Misra 2019), near swish."""
     z = jnp.asarray(z)
     u = jnp.exp(jnp.minimum(z, 20.0))  # beyond, the factor is one in every precision
     n = u * (u + 2)  # tanh(log(1 + u)) = n / (n + 2): a third of the time of tanh and log
@@ -144,7 +144,7 @@ ALIASES = {
 }
 
 
-def get(identifier: str | ActivationFunction | list | None) -> ActivationFunction:
+def get(identifier: str | ActivationFunction | list[Any] | None) -> ActivationFunction:
     """The activation meant by a name, a function of this module, or a `partial` of one.
 
     Raises:
@@ -164,9 +164,9 @@ def get(identifier: str | ActivationFunction | list | None) -> ActivationFunctio
     if any(base is f for f in FORMULAS.values()):
         if isinstance(identifier, partial) and identifier.args:
             raise DescendError("an activation's parameter must be given by name, as in beta=2.0")
-        given = identifier.keywords if isinstance(identifier, partial) else {}
+        parameters = identifier.keywords if isinstance(identifier, partial) else {}
         known = list(inspect.signature(base).parameters)[1:]
-        for name in given:
+        for name in parameters:
             if name not in known:
                 raise unknown(f"parameter of {base.__name__}", name, known)
         return identifier  # type: ignore[return-value]

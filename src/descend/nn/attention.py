@@ -40,7 +40,7 @@ def dot_product_attention(
         value: (batch, steps, heads, d').
         scale: 1 / sqrt(d) by default.
         bias: added to the scores, broadcast to (batch, heads, time, steps); -inf forbids.
-        mask, causal, dropout: as in `attend`.
+        mask, causal, dropout: see `attend`.
 
     Returns:
         (batch, time, heads, d').

@@ -50,7 +50,9 @@ def span(window: int, dilation: int = 1) -> int:
     return (window - 1) * dilation + 1
 
 
-def pads(padding: Padding, size, window, strides, dilation) -> tuple[Pair, ...]:
+def pads(
+    padding: Padding, size: Sequence[int], window: Sequence[int], strides: Any, dilation: Any
+) -> tuple[Pair, ...]:
     """Cells added before and after each space axis.
 
     Args:
@@ -78,7 +80,9 @@ def pads(padding: Padding, size, window, strides, dilation) -> tuple[Pair, ...]:
     return tuple((int(a), int(b)) for a, b in padding)
 
 
-def output_size(padding: Padding, size, window, strides, dilation) -> tuple[int, ...]:
+def output_size(
+    padding: Padding, size: Sequence[int], window: Sequence[int], strides: Any, dilation: Any
+) -> tuple[int, ...]:
     """Length of each space axis after a window has slid over it; below 1 where it does not fit."""
     around = pads(padding, size, window, strides, dilation)
     return tuple(
@@ -87,7 +91,14 @@ def output_size(padding: Padding, size, window, strides, dilation) -> tuple[int,
     )
 
 
-def transposed_size(padding: str, size, window, strides, dilation, extra=None) -> tuple[int, ...]:
+def transposed_size(
+    padding: str,
+    size: Sequence[int],
+    window: Sequence[int],
+    strides: Any,
+    dilation: Any,
+    extra: Any = None,
+) -> tuple[int, ...]:
     """Length of each space axis after a transposed convolution, by Keras's rule.
 
     n s for "same", (n - 1) s + max(span, s) for "valid"; with output padding e (`extra`, one entry
@@ -96,7 +107,14 @@ def transposed_size(padding: str, size, window, strides, dilation, extra=None) -
     return tuple(n for n, _ in _transposed(padding, size, window, strides, dilation, extra))
 
 
-def _transposed(padding, size, window, strides, dilation, extra) -> Iterator[Pair]:
+def _transposed(
+    padding: Padding,
+    size: Sequence[int],
+    window: Sequence[int],
+    strides: Any,
+    dilation: Any,
+    extra: Any,
+) -> Iterator[Pair]:
     """Output length, and the padding before of the convolution that is transposed, an axis."""
     if padding not in ("same", "valid"):
         raise DescendError(f"padding must be 'valid' or 'same', got {padding!r}")
@@ -115,7 +133,14 @@ def _transposed(padding, size, window, strides, dilation, extra) -> Iterator[Pai
 # -- convolution --------------------------------------------------------------------------------
 
 
-def convolve(x, kernel, strides=1, padding: Padding = "valid", dilation=1, groups: int = 1):
+def convolve(
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: Any = 1,
+    padding: Padding = "valid",
+    dilation: Any = 1,
+    groups: int = 1,
+) -> jax.Array:
     """Sums of `kernel` times every window of x.
 
         y[o, f] = sum_{t, c} x[o s + t d - p, c] kernel[t, c, f]
@@ -124,7 +149,7 @@ def convolve(x, kernel, strides=1, padding: Padding = "valid", dilation=1, group
         x: (batch, *space, channels), one to three space axes.
         kernel: (*window, channels / groups, filters).
         strides, dilation: a whole number, or one an axis.
-        padding: as in `pads`.
+        padding: cells added before and after each axis, see `pads`.
         groups: the channels are cut into so many blocks, each with its own filters.
 
     Returns:
@@ -150,16 +175,19 @@ def convolve(x, kernel, strides=1, padding: Padding = "valid", dilation=1, group
     if groups == 1 and not any(map(any, around)) and all(k == 1 for k in window):
         places = (slice(None), *(slice(None, None, s) for s in strides))
         return x[places] @ kernel.reshape(kernel.shape[-2:])  # one product
-    return _convolve(Sliding(strides, around, dilation, groups), x, kernel)
+    y: jax.Array = _convolve(Sliding(strides, around, dilation, groups), x, kernel)
+    return y
 
 
-def _promoted(x, kernel):
+def _promoted(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both in the wider of their dtypes: the compiler's convolution takes no two."""
     dtype = jnp.promote_types(x.dtype, kernel.dtype)
     return x.astype(dtype), kernel.astype(dtype)
 
 
-def depthwise(x, kernel, strides=1, padding: Padding = "valid", dilation=1):
+def depthwise(
+    x: jax.Array, kernel: jax.Array, strides: Any = 1, padding: Padding = "valid", dilation: Any = 1
+) -> jax.Array:
     """A convolution of every channel by itself.
 
         y[o, (c, m)] = sum_t x[o s + t d - p, c] kernel[t, c, m]
@@ -167,7 +195,7 @@ def depthwise(x, kernel, strides=1, padding: Padding = "valid", dilation=1):
     Args:
         x: (batch, *space, channels).
         kernel: (*window, channels, multiplier).
-        strides, padding, dilation: as in `convolve`.
+        strides, padding, dilation: see `convolve`.
 
     Returns:
         (batch, *space', channels multiplier), the multiplier running fastest, as in Keras.
@@ -179,7 +207,14 @@ def depthwise(x, kernel, strides=1, padding: Padding = "valid", dilation=1):
     return convolve(x, kernel, strides, padding, dilation, groups=channels)
 
 
-def convolve_transpose(x, kernel, strides=1, padding: str = "valid", dilation=1, extra=None):
+def convolve_transpose(
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: Any = 1,
+    padding: str = "valid",
+    dilation: Any = 1,
+    extra: Any = None,
+) -> jax.Array:
     """Every number of x spread over a window: the gradient of `convolve` by its input, as a layer.
 
         y[o s + t d - p, f] += sum_c x[o, c] kernel[t, f, c]
@@ -209,13 +244,14 @@ def convolve_transpose(x, kernel, strides=1, padding: str = "valid", dilation=1,
             f"a kernel of shape {kernel.shape} (window, filters, channels) does not fit "
             f"{x.shape[-1]} channels"
         )
-    found = list(_transposed(padding, size, window, strides, dilation, extra))
+    ends = list(_transposed(padding, size, window, strides, dilation, extra))
     around = tuple(
         (before, (n - 1) * s + span(k, d) - length - before)
-        for (length, before), n, k, s, d in zip(found, size, window, strides, dilation, strict=True)
+        for (length, before), n, k, s, d in zip(ends, size, window, strides, dilation, strict=True)
     )
-    whole = tuple(length for length, _ in found)
-    return _spread(Sliding(strides, around, dilation), whole, x, kernel)
+    size_out = tuple(length for length, _ in ends)
+    y: jax.Array = _spread(Sliding(strides, around, dilation), size_out, x, kernel)
+    return y
 
 
 def per_axis(value: Any, rank: int) -> tuple[int, ...]:
@@ -229,7 +265,7 @@ def per_axis(value: Any, rank: int) -> tuple[int, ...]:
 # The rules call plain functions only, so that a gradient may itself be differentiated forward.
 
 
-def _forward(how: Sliding, x, kernel):
+def _forward(how: Sliding, x: jax.Array, kernel: jax.Array) -> Any:
     library = functools.partial(_library, how)
     if how.groups > 1:
         cpu = functools.partial(_in_groups, how)
@@ -240,8 +276,8 @@ def _forward(how: Sliding, x, kernel):
     return lax.platform_dependent(x, kernel, cpu=cpu, default=library)
 
 
-def _backward(how: Sliding, saved, dy):
-    def library(x, kernel, dy):
+def _backward(how: Sliding, saved: tuple[jax.Array, jax.Array], dy: jax.Array) -> Any:
+    def library(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> Any:
         return jax.vjp(functools.partial(_library, how), x, kernel)[1](dy)
 
     cpu = functools.partial(_gradients, how)
@@ -252,17 +288,19 @@ _convolve = jax.custom_vjp(_forward, nondiff_argnums=(0,))
 _convolve.defvjp(lambda how, x, kernel: (_forward(how, x, kernel), (x, kernel)), _backward)
 
 
-def _spread_backward(how: Sliding, size, saved, dy):
-    def library(x, kernel, dy):
+def _spread_backward(
+    how: Sliding, size: tuple[int, ...], saved: tuple[jax.Array, jax.Array], dy: jax.Array
+) -> Any:
+    def library(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> Any:
         return jax.vjp(functools.partial(_by_input, how, size), x, kernel)[1](dy)
 
-    def cpu(x, kernel, dy):
+    def cpu(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
         return _library(how, dy, kernel), _by_kernel(how, kernel.shape[:-2], dy, x)
 
     return lax.platform_dependent(*saved, dy, cpu=cpu, default=library)
 
 
-def _spread_forward(how: Sliding, size: tuple[int, ...], x, kernel):
+def _spread_forward(how: Sliding, size: tuple[int, ...], x: jax.Array, kernel: jax.Array) -> Any:
     return _by_input(how, size, x, kernel)
 
 
@@ -276,7 +314,9 @@ _spread.defvjp(
 # -- as convolutions of the compiler ------------------------------------------------------------
 
 
-def _library(how: Sliding, x, kernel, inflate=None):
+def _library(
+    how: Sliding, x: jax.Array, kernel: jax.Array, inflate: Sequence[int] | None = None
+) -> jax.Array:
     """The compiler's convolution; `inflate` sets so many places apart the cells of x."""
     around = how.pads
     if inflate is None and any(p < 0 for pair in around for p in pair):
@@ -296,7 +336,7 @@ def _library(how: Sliding, x, kernel, inflate=None):
     )
 
 
-def _by_input(how: Sliding, size: tuple[int, ...], dy, kernel):
+def _by_input(how: Sliding, size: tuple[int, ...], dy: jax.Array, kernel: jax.Array) -> jax.Array:
     """dJ/dx: dy set `strides` apart, convolved with the kernel turned round and transposed."""
     axes = range(len(size))
     around = []
@@ -310,7 +350,7 @@ def _by_input(how: Sliding, size: tuple[int, ...], dy, kernel):
     return _library(Sliding(once, tuple(around), how.dilation), dy, turned, apart)
 
 
-def _by_kernel(how: Sliding, window: tuple[int, ...], x, dy):
+def _by_kernel(how: Sliding, window: tuple[int, ...], x: jax.Array, dy: jax.Array) -> jax.Array:
     """dJ/dkernel: x convolved with dy, rows in the place of channels, channels in that of rows."""
     around = []
     for i, k in enumerate(window):
@@ -324,7 +364,7 @@ def _by_kernel(how: Sliding, window: tuple[int, ...], x, dy):
     return jnp.moveaxis(_library(turned, x, dy), 0, -2)
 
 
-def _few(kernel) -> bool:
+def _few(kernel: jax.Array) -> bool:
     """Whether patches are faster: grey or colour pictures and few filters.
 
     The compiler's convolution gathers a window channel by channel, which costs more than the sums
@@ -334,50 +374,57 @@ def _few(kernel) -> bool:
     return channels <= 4 and filters <= 16 and math.prod(window) * channels <= 2 * filters
 
 
-def _by_patches(how: Sliding, x, kernel):
+def _by_patches(how: Sliding, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A convolution as one product: every window laid out as a row, times the kernel."""
     rows = jnp.concatenate(list(moved(how, kernel.shape[:-2], x)), axis=-1)
     return rows @ kernel.reshape(-1, kernel.shape[-1])
 
 
-def _in_groups(how: Sliding, x, kernel):
+def _in_groups(how: Sliding, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A grouped convolution: one a group, or a sum over the window where a group is a channel."""
     if kernel.shape[-2] == 1:
         return _over_taps(how, x, kernel)
-    parts = [_library(how._replace(groups=1), *group) for group in _groups(how, x, kernel)]
+    one = how._replace(groups=1)
+    parts = [_library(one, x, kernel) for x, kernel in _groups(how, x, kernel)]
     return jnp.concatenate(parts, axis=-1)
 
 
-def _gradients(how: Sliding, x, kernel, dy):
+def _gradients(
+    how: Sliding, x: jax.Array, kernel: jax.Array, dy: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """(dJ/dx, dJ/dkernel) of a convolution, in the forms that are fast on a CPU."""
     if how.groups == 1:
         if _few(kernel):
-            return jax.vjp(functools.partial(_by_patches, how), x, kernel)[1](dy)
+            dx, dkernel = jax.vjp(functools.partial(_by_patches, how), x, kernel)[1](dy)
+            return dx, dkernel
         dx = _by_input(how, x.shape[1:-1], dy, kernel)
         return dx, _by_kernel(how, kernel.shape[:-2], x, dy)
     if kernel.shape[-2] == 1:
-        return jax.vjp(functools.partial(_over_taps, how), x, kernel)[1](dy)
+        dx, dkernel = jax.vjp(functools.partial(_over_taps, how), x, kernel)[1](dy)
+        return dx, dkernel
     each = how._replace(groups=1)
-    found = [_gradients(each, *group) for group in _groups(how, x, kernel, dy)]
-    dxs, dkernels = zip(*found, strict=True)
+    gradients = [_gradients(each, *group) for group in _groups(how, x, kernel, dy)]
+    dxs, dkernels = zip(*gradients, strict=True)
     return jnp.concatenate(dxs, axis=-1), jnp.concatenate(dkernels, axis=-1)
 
 
-def _groups(how: Sliding, *arrays):
+def _groups(how: Sliding, *arrays: jax.Array) -> Iterator[tuple[jax.Array, ...]]:
     """The arrays' last axis cut into the groups."""
     return zip(*(jnp.split(a, how.groups, axis=-1) for a in arrays), strict=True)
 
 
-def _over_taps(how: Sliding, x, kernel):
+def _over_taps(how: Sliding, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Depthwise: the sum over the window's places t of x moved by t times kernel[t]."""
     window, channels = kernel.shape[:-2], x.shape[-1]
     weights = kernel.reshape(-1, *(1,) * (x.ndim - 1), channels, kernel.shape[-1] // channels)
     terms = (a[..., None] * w for a, w in zip(moved(how, window, x), weights, strict=True))
-    y = functools.reduce(operator.add, terms)
+    y: jax.Array = functools.reduce(operator.add, terms)
     return y.reshape(*y.shape[:-2], -1)
 
 
-def moved(how: Sliding, window: tuple[int, ...], x, fill=0) -> Iterator[jax.Array]:
+def moved(
+    how: Sliding, window: tuple[int, ...], x: jax.Array, fill: Any = 0
+) -> Iterator[jax.Array]:
     """What every output sees at each place in the window, row-major: (batch, *space', c) each."""
     size = output_size(how.pads, x.shape[1:-1], window, how.strides, how.dilation)
     x = lax.pad(

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations
 from descend.nn.layers.base import Arrays, Layer, Shape, plus
-from descend.nn.layers.tapping import Tap, opened, passed
+from descend.nn.layers.tapping import Tap, through_tap, with_tap
+from descend.nn.naming import input_names, numbered, unique_names
 from descend.nn.symbols import (
     Call,
     OpenShape,
@@ -22,11 +23,8 @@ from descend.nn.symbols import (
     arranged,
     connect,
     fits,
-    input_names,
     listed,
-    numbered,
     require_same_arrays,
-    unique_names,
 )
 
 
@@ -69,7 +67,7 @@ class Graph:
         name: str = "model",
         compute_dtype: str | None = None,
         trainable: bool = True,
-    ):
+    ) -> None:
         self.name = name
         self._dtype, self._trainable = compute_dtype, trainable
         self.single_input = not isinstance(inputs, (list, tuple))
@@ -124,11 +122,11 @@ class Graph:
             if id(symbol) not in used:
                 raise DescendError(f"Model: the input {symbol!r} is not used by any output")
 
-        named = unique_names([call.layer for call in order], self._dtype, self._trainable)
+        layers = unique_names([call.layer for call in order], self._dtype, self._trainable)
         self.input_names = tuple(input_names(self._inputs))
         self.nodes: tuple[Node, ...] = tuple(
             Node(
-                layer=named[id(call.layer.identity)],
+                layer=layers[id(call.layer.identity)],
                 sources=tuple(place[id(i)] for i in call.inputs),
                 place=first[id(call)],
                 input_shape=alone([i.trial(0) for i in call.inputs]),
@@ -213,10 +211,10 @@ class Graph:
             name = str(node.layer.name)
             if name in params:  # shared: drawn once
                 continue
-            drawn, held = node.layer.init(keys[len(params)], node.input_shape)
+            drawn, layer_state = node.layer.init(keys[len(params)], node.input_shape)
             params[name] = drawn
-            if held:
-                state[name] = held
+            if layer_state:
+                state[name] = layer_state
         return {name: arrays for name, arrays in params.items() if arrays}, state
 
     def apply(
@@ -235,14 +233,14 @@ class Graph:
         """The network's output on a batch.
 
         Args:
-            params, state: as `init` returns them.
+            params, state: arrays in the form that `init` returns.
             x: an array (batch, ...), or a tuple of them for several inputs.
-            key: for layers that are random in training.
+            key: random key of layers that are random in training.
             training: whether random layers are active and running statistics are updated.
             numbers: values for `self.numbers()` that replace those of the description.
-            logits: for each output, whether to leave out its final sigmoid or softmax (see
+            logits: flags, one an output: whether to leave out its final sigmoid or softmax (see
                 `output_links`); none by default.
-            tap: called as tap(layer name, input, output) at every layer, in order; layers inside
+            tap: function, called as tap(layer name, input, output) at every layer; layers inside
                 a layer are named "outer.inner". What it returns takes the output's place.
             rows: (batch,), nonzero for a real row, 0 for one that only fills up the batch.
 
@@ -280,52 +278,52 @@ class Graph:
         """`apply`, with the masks of sequences; half precision stays half.
 
         Args:
-            masks: for each input, its mask (batch, time) or None.
+            masks: one an input, (batch, time) or None.
             noise: whether random layers (dropout) are active, and they alone: neither batch
                 statistics nor augmentation.
-            The others as in `apply`.
+            others: see `apply`.
 
         Returns:
             (output or tuple of outputs, a mask or None for each output, new state).
         """
         layers = self._layers if not numbers else self.with_numbers(numbers)
         values: list[Any] = [x] if self.single_input else list(x)
-        held_masks: list[Any] = list(masks) if masks is not None else [None] * len(values)
+        value_masks: list[Any] = list(masks) if masks is not None else [None] * len(values)
         new_state = dict(state)
         ends = {place for place, raw in zip(self.outputs_at, logits, strict=False) if raw}
         for number, node in enumerate(self.nodes):
             name = str(node.layer.name)
             layer = layers[name]
-            taken = alone([values[i] for i in node.sources])
-            mask = alone([held_masks[i] for i in node.sources])
+            inputs = alone([values[i] for i in node.sources])
+            mask = alone([value_masks[i] for i in node.sources])
             options: dict[str, Any] = {}
             if layer.uses_mask:
-                seen = _with_rows(mask, rows) if layer.mixes_rows else mask
-                options["mask"] = seen
+                options["mask"] = _with_rows(mask, rows) if layer.mixes_rows else mask
             if node.place in ends:
                 compute = functools.partial(_raw, layer)
             else:
-                layer, inside = opened(layer, name, tap)
-                options |= inside
+                layer, tap_options = with_tap(layer, name, tap)
+                options |= tap_options
                 if layer.stochastic and key is not None:
                     options["key"] = jax.random.fold_in(key, number)
                 active = (training or (noise and _noisy(layer))) and not node.frozen
                 compute = functools.partial(layer.apply, training=active, **options)
-            before = new_state.get(name, {})
+            layer_state = new_state.get(name, {})
             with jax.named_scope(name):  # says in a profile, and in `glass`, whose it is
-                y, held = compute(params.get(name, {}), before, taken)
-            if (called := getattr(tap, "called", None)) is not None:
-                called(number, lambda p, x, f=compute, s=before: f(p, s, x)[0], taken)
-            if held:
-                new_state[name] = held
-            y = passed(tap, name, taken, y)
+                y, new_layer_state = compute(params.get(name, {}), layer_state, inputs)
+            if (see_node := getattr(tap, "called", None)) is not None:
+                see_node(number, lambda p, x, f=compute, s=layer_state: f(p, s, x)[0], inputs)
+            if new_layer_state:
+                new_state[name] = new_layer_state
+            y = through_tap(tap, name, inputs, y)
             values += listed(y)
-            masked = _any_mask(mask) or layer.gives_mask
-            after = layer.output_mask(taken, mask) if masked else (None,) * len(node.output_shapes)
-            held_masks += listed(after)
+            if _any_mask(mask) or layer.gives_mask:
+                value_masks += listed(layer.output_mask(inputs, mask))
+            else:
+                value_masks += [None] * len(node.output_shapes)
         outputs = tuple(values[i] for i in self.outputs_at)
-        found = tuple(held_masks[i] for i in self.outputs_at)
-        return (outputs[0] if self.single_output else outputs), found, new_state
+        output_masks = tuple(value_masks[i] for i in self.outputs_at)
+        return (outputs[0] if self.single_output else outputs), output_masks, new_state
 
     def shapes_for(self, x: Sequence[Any]) -> tuple[Shape, ...]:
         """The outputs' shapes, without batch axis, for given input arrays: no size left open."""
@@ -336,14 +334,14 @@ class Graph:
         def run(key: jax.Array, rows: Any) -> Any:
             return self.apply(*self.init(key), rows[0] if self.single_input else rows)[0]
 
-        found = jax.eval_shape(run, jax.random.key(0), rows)
-        return tuple(y.shape[1:] for y in listed(found))
+        outputs = jax.eval_shape(run, jax.random.key(0), rows)
+        return tuple(y.shape[1:] for y in listed(outputs))
 
     def forget(self, state: Mapping[str, Arrays]) -> dict[str, Arrays]:
         """The state with what layers carry from batch to batch at zero."""
         return {
-            name: jax.tree.map(jnp.zeros_like, held) if self._layers[name].carries else held
-            for name, held in state.items()
+            name: jax.tree.map(jnp.zeros_like, arrays) if self._layers[name].carries else arrays
+            for name, arrays in state.items()
         }
 
     def output_links(self) -> tuple[str | None, ...]:

@@ -20,13 +20,15 @@ from jax.nn import initializers as jax_initializers
 
 from descend.errors import DescendError, unknown
 
+Draw = Callable[..., jax.Array]  # (key, shape, dtype) -> array
+
 
 @dataclass(frozen=True)
 class Initializer:
     """`initializer(key, shape, dtype)` returns an array of that shape.
 
     Args:
-        seed: by keyword; what is drawn then depends on it alone, whatever the model's seed.
+        seed: number, by keyword; what is drawn then depends on it alone, not on the model's seed.
     """
 
     seed: int | None = field(default=None, kw_only=True)
@@ -44,7 +46,7 @@ class Initializer:
                 f"{type(self).__name__} cannot draw an array of shape {tuple(shape)}: {error}"
             ) from None
 
-    def _draw(self) -> Callable[..., jax.Array]:
+    def _draw(self) -> Draw:
         raise NotImplementedError
 
 
@@ -52,7 +54,7 @@ class Initializer:
 class Zeros(Initializer):
     """All zeros."""
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.zeros
 
 
@@ -60,7 +62,7 @@ class Zeros(Initializer):
 class Ones(Initializer):
     """All ones."""
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.ones
 
 
@@ -70,8 +72,8 @@ class Identity(Initializer):
 
     gain: float = 1.0
 
-    def _draw(self):
-        def eye(key, shape, dtype):
+    def _draw(self) -> Draw:
+        def eye(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
             if len(shape) != 2:
                 raise ValueError("a unit matrix has two axes")
             return self.gain * jnp.eye(shape[0], shape[1], dtype=dtype)
@@ -85,7 +87,7 @@ class Constant(Initializer):
 
     value: float = 0.0
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.constant(self.value)
 
 
@@ -95,10 +97,10 @@ class Normal(Initializer):
 
     stddev: float = 0.05
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _positive("Normal", "stddev", self.stddev)
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.normal(self.stddev)
 
 
@@ -109,11 +111,11 @@ class Uniform(Initializer):
     minval: float = -0.05
     maxval: float = 0.05
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.minval < self.maxval:
             raise DescendError(f"Uniform: minval {self.minval} must be below maxval {self.maxval}")
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return lambda key, shape, dtype: jax.random.uniform(
             key, shape, dtype, self.minval, self.maxval
         )
@@ -123,7 +125,7 @@ class Uniform(Initializer):
 class GlorotUniform(Initializer):
     """U(-l, l), l = sqrt(6 / (n_in + n_out)) (Glorot and Bengio 2010)."""
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.glorot_uniform()
 
 
@@ -131,7 +133,7 @@ class GlorotUniform(Initializer):
 class GlorotNormal(Initializer):
     """Truncated normal with variance 2 / (n_in + n_out)."""
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.glorot_normal()
 
 
@@ -139,7 +141,7 @@ class GlorotNormal(Initializer):
 class HeUniform(Initializer):
     """U(-l, l), l = sqrt(6 / n_in): for ReLU networks (He et al. 2015)."""
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.he_uniform()
 
 
@@ -147,7 +149,7 @@ class HeUniform(Initializer):
 class HeNormal(Initializer):
     """Truncated normal with variance 2 / n_in."""
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.he_normal()
 
 
@@ -155,7 +157,7 @@ class HeNormal(Initializer):
 class LecunUniform(Initializer):
     """U(-l, l), l = sqrt(3 / n_in)."""
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.lecun_uniform()
 
 
@@ -163,7 +165,7 @@ class LecunUniform(Initializer):
 class LecunNormal(Initializer):
     """Truncated normal with variance 1 / n_in (for SELU)."""
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.lecun_normal()
 
 
@@ -173,7 +175,7 @@ class Orthogonal(Initializer):
 
     gain: float = 1.0
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         return jax_initializers.orthogonal(self.gain)
 
 
@@ -184,10 +186,10 @@ class RandomNormal(Initializer):
     mean: float = 0.0
     stddev: float = 0.05
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _positive("RandomNormal", "stddev", self.stddev)
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         normal = jax_initializers.normal(self.stddev)
         return lambda key, shape, dtype: self.mean + normal(key, shape, dtype)
 
@@ -204,11 +206,11 @@ class TruncatedNormal(Initializer):
     mean: float = 0.0
     stddev: float = 0.05
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _positive("TruncatedNormal", "stddev", self.stddev)
 
-    def _draw(self):
-        def cut(key, shape, dtype):
+    def _draw(self) -> Draw:
+        def cut(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
             return self.mean + self.stddev * jax.random.truncated_normal(key, -2, 2, shape, dtype)
 
         return cut
@@ -228,13 +230,13 @@ class VarianceScaling(Initializer):
     mode: str = "fan_in"
     distribution: str = "truncated_normal"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _positive("VarianceScaling", "scale", self.scale)
         for name, known in (("mode", _MODES), ("distribution", _DISTRIBUTIONS)):
             if getattr(self, name) not in known:
                 raise unknown(f"{name} of VarianceScaling", getattr(self, name), known)
 
-    def _draw(self):
+    def _draw(self) -> Draw:
         form = _DISTRIBUTIONS[self.distribution]
         return jax_initializers.variance_scaling(self.scale, self.mode, form)  # type: ignore[arg-type]
 
@@ -288,7 +290,7 @@ def get(identifier: Any) -> Initializer:
     return BY_NAME[name](**options)
 
 
-def describe(initializer: Initializer) -> list:
+def describe(initializer: Initializer) -> list[Any]:
     """The JSON form: [name, fields]."""
     options = asdict(initializer)
     if initializer.seed is None:

@@ -8,9 +8,10 @@ Source: hull-2023, "Specialized Layer: Pooling".
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -22,7 +23,9 @@ from descend.nn.convolve import Padding, Sliding, moved, output_size, pads, per_
 LONG = 32
 
 
-def max_pool(x, window, strides=None, padding: Padding = "valid"):
+def max_pool(
+    x: jax.Array, window: Sequence[int], strides: Any = None, padding: Padding = "valid"
+) -> jax.Array:
     """The largest number of every window, channel by channel.
 
         y[o, c] = max_t x[o s + t - p, c]
@@ -32,8 +35,8 @@ def max_pool(x, window, strides=None, padding: Padding = "valid"):
     Args:
         x: (batch, *space, channels).
         window: a whole number, or one an axis.
-        strides: likewise; None is the window (no overlap).
-        padding: as in `descend.nn.convolve.pads`; padded cells never win.
+        strides: step of the window, by axis; None is the window (no overlap).
+        padding: cells added, as in `descend.nn.convolve.pads`; padded cells never win.
 
     Returns:
         (batch, *space', channels).
@@ -47,7 +50,9 @@ def max_pool(x, window, strides=None, padding: Padding = "valid"):
     return _pool(x, window, strides, padding, lowest, _larger, lax.max)
 
 
-def average_pool(x, window, strides=None, padding: Padding = "valid"):
+def average_pool(
+    x: jax.Array, window: Sequence[int], strides: Any = None, padding: Padding = "valid"
+) -> jax.Array:
     """The mean of every window over the cells that are not padding, channel by channel.
 
         y[o, c] = mean_t x[o s + t - p, c]
@@ -58,12 +63,22 @@ def average_pool(x, window, strides=None, padding: Padding = "valid"):
     return total / _counts(x, window, strides, padding).astype(x.dtype)
 
 
-def _pool(x, window, strides, padding, empty, join: Callable, loop: Callable):
+def _pool(
+    x: jax.Array,
+    window: Sequence[int],
+    strides: Any,
+    padding: Padding,
+    empty: float,
+    join: Callable[..., Any],
+    loop: Callable[..., Any],
+) -> jax.Array:
     how, window = _sliding(x, window, strides, padding)
     if max(window) > LONG:
         every = ((0, 0), *how.pads, (0, 0))
         start = jnp.asarray(empty, x.dtype)
-        return lax.reduce_window(x, start, loop, (1, *window, 1), (1, *how.strides, 1), every)
+        strides = (1, *how.strides, 1)
+        y: jax.Array = lax.reduce_window(x, start, loop, (1, *window, 1), strides, every)
+        return y
     still = Sliding((1,) * len(window), ((0, 0),) * len(window), how.dilation)
     for axis in reversed(range(len(window))):  # the last first: then the first of ties wins
         alone = [1] * len(window)
@@ -79,15 +94,17 @@ def _pool(x, window, strides, padding, empty, join: Callable, loop: Callable):
     return x
 
 
-def _larger(a, b):
+def _larger(a: Any, b: Any) -> jax.Array:
     return jnp.where((b > a) | (b != b), b, a)
 
 
-def _put(values: tuple, axis: int, value: Any) -> tuple:
+def _put(values: tuple[Any, ...], axis: int, value: Any) -> tuple[Any, ...]:
     return (*values[:axis], value, *values[axis + 1 :])
 
 
-def _sliding(x, window, strides, padding) -> tuple[Sliding, tuple[int, ...]]:
+def _sliding(
+    x: jax.Array, window: Sequence[int], strides: Any, padding: Padding
+) -> tuple[Sliding, tuple[int, ...]]:
     rank = x.ndim - 2
     window = per_axis(window, rank)
     strides = window if strides is None else per_axis(strides, rank)
@@ -98,7 +115,7 @@ def _sliding(x, window, strides, padding) -> tuple[Sliding, tuple[int, ...]]:
     return Sliding(strides, around, once), window
 
 
-def _counts(x, window, strides, padding) -> np.ndarray:
+def _counts(x: jax.Array, window: Sequence[int], strides: Any, padding: Padding) -> np.ndarray:
     """How many real cells each window holds: (1, *space', 1)."""
     how, window = _sliding(x, window, strides, padding)
     counts = np.ones((1,) * x.ndim)

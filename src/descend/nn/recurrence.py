@@ -9,6 +9,8 @@ and g elementwise. The gradient uses what this form gives: g's derivatives are t
 at once, so that the backward recursion is a few multiplications and one product a step, and dU is
 one product over all steps. An automatic gradient would form dU a step at a time.
 
+The same cells, a line a formula and one row at a time: `recurrence_reference`.
+
 Sources: scheidegger-2020, "RECURRENT NEURAL NETS", "LONG SHORT-TERM MEMORY (LSTM)"; Hochreiter and
 Schmidhuber 1997; Cho et al. 2014.
 """
@@ -17,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -29,6 +30,7 @@ from descend.nn import activations
 
 States = tuple[jax.Array, ...]
 Activation = Callable[[jax.Array], jax.Array]
+Product = Callable[..., jax.Array]  # h -> h U + b_r, or some columns of it
 
 # Derivatives that the value itself gives: z need not be kept.
 _SLOPES: dict[Any, Callable[[jax.Array], jax.Array]] = {
@@ -43,7 +45,8 @@ def _slope(g: Activation, z: jax.Array | None, a: jax.Array) -> jax.Array:
     if g in _SLOPES:
         return _SLOPES[g](a)
     assert z is not None
-    return jax.jvp(g, (z,), (jnp.ones_like(z),))[1]
+    slope: jax.Array = jax.jvp(g, (z,), (jnp.ones_like(z),))[1]
+    return slope
 
 
 def elementwise(g: Activation) -> bool:
@@ -56,8 +59,8 @@ class Recurrence:
     """One cell's g, and its derivatives.
 
     Args:
-        activation: of the new content.
-        recurrent_activation: of the gates.
+        activation: function of the new content.
+        recurrent_activation: function of the gates.
     """
 
     activation: Activation
@@ -65,7 +68,7 @@ class Recurrence:
     states: ClassVar[int] = 1
     gates: ClassVar[int] = 1
 
-    def advance(self, x: jax.Array, states: States, product: Callable) -> tuple[States, Any]:
+    def advance(self, x: jax.Array, states: States, product: Product) -> tuple[States, Any]:
         """(new states, what `slopes` needs of this step), with product(h) = h U + b_r."""
         return self.step(x, product(states[0]), states)
 
@@ -73,11 +76,11 @@ class Recurrence:
         """`advance` with the product taken: g; x and r (batch, gates units)."""
         raise NotImplementedError
 
-    def preactivation(self, x: jax.Array, h: jax.Array, product: Callable) -> jax.Array:
+    def preactivation(self, x: jax.Array, h: jax.Array, product: Product) -> jax.Array:
         """What the activations of a step are applied to, (..., gates units); h before it."""
         return x + product(h)
 
-    def slopes(self, kept: Any, states: States) -> Any:
+    def slopes(self, residuals: Any, states: States) -> Any:
         """The derivatives of `step`, in any shape of leading axes; `states` before the step."""
         raise NotImplementedError
 
@@ -100,18 +103,18 @@ class Recurrence:
 class Simple(Recurrence):
     """h' = g(x + r). Source: scheidegger-2020, "RECURRENT NEURAL NETS"."""
 
-    def step(self, x, r, states):
-        """The formula above."""
+    def step(self, x: jax.Array, r: jax.Array, states: States) -> tuple[States, Any]:
+        """Take a step by the formula above."""
         z = x + r
         h = self.activation(z)
         return (h,), (None if self._known else z, h)
 
-    def slopes(self, kept, states):
-        """Its derivatives."""
-        return _slope(self.activation, *kept)
+    def slopes(self, residuals: Any, states: States) -> Any:
+        """Differentiate the elementwise part g."""
+        return _slope(self.activation, *residuals)
 
-    def pull(self, slopes, back):
-        """The chain rule."""
+    def pull(self, slopes: Any, back: States) -> tuple[jax.Array, jax.Array, States]:
+        """Apply the chain rule."""
         dz = slopes * back[0]
         return dz, dz, (jnp.zeros_like(back[0]),)
 
@@ -129,8 +132,8 @@ class LongShort(Recurrence):
     states: ClassVar[int] = 2
     gates: ClassVar[int] = 4
 
-    def step(self, x, r, states):
-        """The formula above."""
+    def step(self, x: jax.Array, r: jax.Array, states: States) -> tuple[States, Any]:
+        """Take a step by the formula above."""
         z = x + r
         a = self._activate(z)
         i, f, g, o = jnp.split(a, 4, axis=-1)
@@ -150,9 +153,9 @@ class LongShort(Recurrence):
             return jnp.tanh(half * z) * half + (1 - half)
         return jnp.where(candidate, self.activation(z), self.recurrent_activation(z))
 
-    def slopes(self, kept, states):
-        """Its derivatives."""
-        z, a = kept
+    def slopes(self, residuals: Any, states: States) -> Any:
+        """Differentiate the elementwise part g."""
+        z, a = residuals
         i, f, g, o = jnp.split(a, 4, axis=-1)
         parts = jnp.split(z, 4, axis=-1) if z is not None else [None] * 4
         slope_i, slope_f, slope_o = (
@@ -164,8 +167,8 @@ class LongShort(Recurrence):
         dz = [g * slope_i, states[1] * slope_f, i * slope_g, t * slope_o]
         return jnp.concatenate(dz, axis=-1), o * _slope(self.activation, c, t), f
 
-    def pull(self, slopes, back):
-        """The chain rule."""
+    def pull(self, slopes: Any, back: States) -> tuple[jax.Array, jax.Array, States]:
+        """Apply the chain rule."""
         by_z, by_c, f = slopes
         dh, dc = back
         dc = dc + dh * by_c
@@ -185,14 +188,14 @@ class Gated(Recurrence):
 
     gates: ClassVar[int] = 3
 
-    def preactivation(self, x, h, product):
-        """Of z, q and n."""
+    def preactivation(self, x: jax.Array, h: jax.Array, product: Product) -> jax.Array:
+        """What z, q and n are taken of."""
         units, r = h.shape[-1], product(h)
         q = self.recurrent_activation((x + r)[..., units : 2 * units])
         return x + r * jnp.concatenate([jnp.ones_like(r[..., : 2 * units]), q], axis=-1)
 
-    def step(self, x, r, states):
-        """The formula above."""
+    def step(self, x: jax.Array, r: jax.Array, states: States) -> tuple[States, Any]:
+        """Take a step by the formula above."""
         units = x.shape[-1] // 3
         v = (x + r)[..., : 2 * units]
         both = self.recurrent_activation(v)
@@ -201,20 +204,20 @@ class Gated(Recurrence):
         w = x[..., 2 * units :] + q * last
         n = self.activation(w)
         known = self._known
-        kept = (None if known else v, both, None if known else w, n, last)
-        return (z * states[0] + (1 - z) * n,), kept
+        residuals = (None if known else v, both, None if known else w, n, last)
+        return (z * states[0] + (1 - z) * n,), residuals
 
-    def slopes(self, kept, states):
-        """Its derivatives."""
-        v, both, w, n, last = kept
+    def slopes(self, residuals: Any, states: States) -> Any:
+        """Differentiate the elementwise part g."""
+        v, both, w, n, last = residuals
         z, q = jnp.split(both, 2, axis=-1)
         slope_z, slope_q = jnp.split(_slope(self.recurrent_activation, v, both), 2, axis=-1)
         by_n = (1 - z) * _slope(self.activation, w, n)
         gates = [(states[0] - n) * slope_z, by_n * last * slope_q]
         return jnp.concatenate([*gates, by_n * q], axis=-1), by_n, z
 
-    def pull(self, slopes, back):
-        """The chain rule."""
+    def pull(self, slopes: Any, back: States) -> tuple[jax.Array, jax.Array, States]:
+        """Apply the chain rule."""
         by_r, by_n, z = slopes
         (dh,) = back
         dr = by_r * jnp.concatenate([dh, dh, dh], axis=-1)
@@ -232,16 +235,16 @@ class GatedBefore(Recurrence):
     gates: ClassVar[int] = 3
     split: ClassVar[bool] = False
 
-    def preactivation(self, x, h, product):
-        """Of z, q and n."""
+    def preactivation(self, x: jax.Array, h: jax.Array, product: Product) -> jax.Array:
+        """What z, q and n are taken of."""
         units = h.shape[-1]
         v = x[..., : 2 * units] + product(h, slice(0, 2 * units))
         q = self.recurrent_activation(v[..., units:])
         n = x[..., 2 * units :] + product(q * h, slice(2 * units, None))
         return jnp.concatenate([v, n], axis=-1)
 
-    def advance(self, x, states, product):
-        """The formula above."""
+    def advance(self, x: jax.Array, states: States, product: Product) -> tuple[States, Any]:
+        """Take a step by the formula above."""
         (h,) = states
         units = h.shape[-1]
         v = x[:, : 2 * units] + product(h, slice(0, 2 * units))
@@ -286,9 +289,9 @@ def recur(
     """
     if through.drop is not None:
         through = through._replace(drop=lax.stop_gradient(through.drop))
-    if cell.split:
-        return _recur(cell, x, kernel, bias, through)
-    return _forward(cell, x, kernel, bias, through)[0]
+    run = _recur if cell.split else _outputs
+    outputs: tuple[jax.Array, States] = run(cell, x, kernel, bias, through)
+    return outputs
 
 
 def preactivations(
@@ -308,7 +311,7 @@ def preactivations(
     return cell.preactivation(x, before, _product(kernel, bias, through.drop))
 
 
-def _product(kernel: jax.Array, bias: jax.Array | None, drop: jax.Array | None) -> Callable:
+def _product(kernel: jax.Array, bias: jax.Array | None, drop: jax.Array | None) -> Product:
     """h -> h U + b_r, or some columns of it, for any leading axes."""
 
     def product(h: jax.Array, columns: slice = slice(None)) -> jax.Array:
@@ -319,42 +322,49 @@ def _product(kernel: jax.Array, bias: jax.Array | None, drop: jax.Array | None) 
     return product
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _recur(cell, x, kernel, bias, through):
-    return _forward(cell, x, kernel, bias, through)[0]
+def _outputs(
+    cell: Recurrence, x: jax.Array, kernel: jax.Array, bias: jax.Array | None, through: Through
+) -> tuple[jax.Array, States]:
+    outputs: tuple[jax.Array, States] = _forward(cell, x, kernel, bias, through)[0]
+    return outputs
 
 
-def _forward(cell, x, kernel, bias, through):
+_recur = jax.custom_vjp(_outputs, nondiff_argnums=(0,))
+
+
+def _forward(
+    cell: Recurrence, x: jax.Array, kernel: jax.Array, bias: jax.Array | None, through: Through
+) -> Any:
     first, mask, drop = through
     product = _product(kernel, bias, drop)
 
-    def step(states, now):
+    def step(states: States, now: Any) -> tuple[States, Any]:
         x, real = now
-        new, kept = cell.advance(x, states, product)
-        return hold(real, new, states), (kept, states)
+        new, residuals = cell.advance(x, states, product)
+        return hold(real, new, states), (residuals, states)
 
-    last, (kept, before) = lax.scan(step, first, (x, mask))
+    last, (residuals, before) = lax.scan(step, first, (x, mask))
     h = jnp.concatenate([before[0][1:], last[0][None]])
-    return (h, last), (kept, before, kernel, bias, through)
+    return (h, last), (residuals, before, kernel, bias, through)
 
 
-def _backward(cell, kept_all, cotangents):
-    kept, before, kernel, bias, (_, mask, drop) = kept_all
+def _backward(cell: Recurrence, saved: Any, cotangents: Any) -> Any:
+    residuals, before, kernel, bias, (_, mask, drop) = saved
     dh, dlast = cotangents
-    slopes = cell.slopes(kept, before)
+    slopes = cell.slopes(residuals, before)
     transposed = kernel.T
 
-    def step(back, now):
+    def step(back: States, now: Any) -> tuple[States, Any]:
         slopes, dh, real = now
         back = (back[0] + dh, *back[1:])
-        passed = hold(real, back, tuple(map(jnp.zeros_like, back)))
-        _, dr, past = cell.pull(slopes, passed)
-        kept = hold(real, tuple(map(jnp.zeros_like, back)), back)
+        to_step = hold(real, back, tuple(map(jnp.zeros_like, back)))
+        _, dr, past = cell.pull(slopes, to_step)
+        unchanged = hold(real, tuple(map(jnp.zeros_like, back)), back)
         by_product = dr @ transposed
         by_product = by_product if drop is None else by_product * drop
         past = (past[0] + by_product, *past[1:])
-        past = past if real is None else tuple(p + k for p, k in zip(past, kept, strict=True))
-        return past, passed
+        past = past if real is None else tuple(p + k for p, k in zip(past, unchanged, strict=True))
+        return past, to_step
 
     dfirst, backs = lax.scan(step, dlast, (slopes, dh, mask), reverse=True)
     dx, dr, _ = cell.pull(slopes, backs)

@@ -30,7 +30,7 @@ class L1L2:
     l1: Any = 0.0
     l2: Any = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in ("l1", "l2"):
             value = getattr(self, field)
             if isinstance(value, (int, float)) and not value >= 0:
@@ -65,7 +65,7 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
 l1, l2 = L1, L2  # Keras's other names
 
 
-def get(identifier: str | L1L2 | dict | None) -> L1L2 | None:
+def get(identifier: str | L1L2 | dict[str, Any] | None) -> L1L2 | None:
     """The penalty meant by "l1", "l2", "l1_l2", an instance, its JSON form, or None."""
     if identifier is None or isinstance(identifier, L1L2):
         return identifier
@@ -78,6 +78,6 @@ def get(identifier: str | L1L2 | dict | None) -> L1L2 | None:
     return named[identifier]
 
 
-def describe(regularizer: L1L2 | None) -> dict | None:
+def describe(regularizer: L1L2 | None) -> dict[str, Any] | None:
     """The JSON form."""
     return None if regularizer is None else asdict(regularizer)

@@ -84,8 +84,8 @@ def _read(framed: jax.Array, y: jax.Array, x: jax.Array, interpolation: str) -> 
     def pixels(row: jax.Array, column: jax.Array) -> jax.Array:
         index = (row * width + column).reshape(n, -1, 1)
         # the frame holds every place asked for; four plain gathers beat one of 2 x 2 windows
-        taken = jnp.take_along_axis(flat, index, axis=1, mode="promise_in_bounds")
-        return taken.reshape(*y.shape, channels)
+        values = jnp.take_along_axis(flat, index, axis=1, mode="promise_in_bounds")
+        return values.reshape(*y.shape, channels)
 
     if interpolation == "nearest":
         return pixels(y.astype(jnp.int32), x.astype(jnp.int32))

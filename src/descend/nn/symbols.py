@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Layer, Shape
 
 # Sizes that stand for an axis of any size (None) while shapes are worked out: an axis of an output
 # that differs between the two is of any size too. Powers of two, so that halving and doubling fit.
 TRIALS = (256, 512)
+Shape = tuple[int, ...]
 OpenShape = tuple[int | None, ...]
+# What is done with symbols: "join" is (operation, left, right) -> symbol, "part" (symbol, key) ->
+# symbol. Both call layers, and layers stand on this file: `layers.arithmetic` enters them here.
+OPERATORS: dict[str, Callable[..., Symbol]] = {}
+
+
+class Connected(Protocol):
+    """What `connect` asks of a layer; see `layers.base.Layer`."""
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+
+    @property
+    def joins(self) -> bool:
+        """Whether it may be called on several symbols."""
+
+    def meet_rows(self, rows: Callable[[], int | None]) -> None:
+        """Learn how many rows every batch has."""
+
+    def build(self, input_shape: Any) -> Any:
+        """Output shape, or shapes, for an input shape."""
+
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Any, Any]:
+        """Draw parameters and state."""
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
     """One call of a layer: on which symbols, and for each output its shape in each trial."""
 
-    layer: Layer
+    layer: Any  # a Layer
     inputs: tuple[Symbol, ...]
     trials: tuple[tuple[Shape, ...], ...]
     training: bool | None = None  # False: as at prediction, also while the network is trained
@@ -64,7 +87,7 @@ class Symbol:
         return self.trials[min(number, len(self.trials) - 1)]
 
     @property
-    def layer(self) -> Layer | None:
+    def layer(self) -> Any:
         """The layer that it comes from."""
         return self.call.layer if self.call else None
 
@@ -75,63 +98,46 @@ class Symbol:
 
     # -- arithmetic: each operation is a layer ------------------------------------------------
 
-    def _joined(self, operation: str, other: Any, reverse: bool = False) -> Symbol:
-        from descend.nn.layers.arithmetic import Arithmetic
-
-        if isinstance(other, Symbol):
-            pair = (other, self) if reverse else (self, other)
-            return connect(Arithmetic(operation), pair)
-        number = np.asarray(other)
-        if number.dtype.kind not in "biuf" or number.ndim > 1:
-            raise DescendError(
-                f"{operation} joins symbols, or a symbol and numbers; got {type(other).__name__}. "
-                "A function of jax.numpy goes into a layer: Lambda(lambda x: ...)."
-            )
-        constant = number.item() if number.ndim == 0 else tuple(number.tolist())
-        return connect(Arithmetic(operation, constant, reverse), self)
-
     __array_ufunc__ = None  # numpy leaves `array + symbol` to the symbol
 
     def __add__(self, other: Any) -> Symbol:
-        return self._joined("add", other)
+        return OPERATORS["join"]("add", self, other)
 
     def __radd__(self, other: Any) -> Symbol:
-        return self._joined("add", other, True)
+        return OPERATORS["join"]("add", other, self)
 
     def __sub__(self, other: Any) -> Symbol:
-        return self._joined("subtract", other)
+        return OPERATORS["join"]("subtract", self, other)
 
     def __rsub__(self, other: Any) -> Symbol:
-        return self._joined("subtract", other, True)
+        return OPERATORS["join"]("subtract", other, self)
 
     def __mul__(self, other: Any) -> Symbol:
-        return self._joined("multiply", other)
+        return OPERATORS["join"]("multiply", self, other)
 
     def __rmul__(self, other: Any) -> Symbol:
-        return self._joined("multiply", other, True)
+        return OPERATORS["join"]("multiply", other, self)
 
     def __truediv__(self, other: Any) -> Symbol:
-        return self._joined("divide", other)
+        return OPERATORS["join"]("divide", self, other)
 
     def __rtruediv__(self, other: Any) -> Symbol:
-        return self._joined("divide", other, True)
+        return OPERATORS["join"]("divide", other, self)
 
     def __pow__(self, other: Any) -> Symbol:
-        return self._joined("power", other)
+        return OPERATORS["join"]("power", self, other)
 
     def __rpow__(self, other: Any) -> Symbol:
-        return self._joined("power", other, True)
+        return OPERATORS["join"]("power", other, self)
 
     def __matmul__(self, other: Any) -> Symbol:
-        return self._joined("matmul", other)
+        return OPERATORS["join"]("matmul", self, other)
 
     def __neg__(self) -> Symbol:
-        return self._joined("multiply", -1.0)
+        return OPERATORS["join"]("multiply", self, -1.0)
 
     def __getitem__(self, key: Any) -> Symbol:
-        from descend.nn.layers.arithmetic import Index
-
-        return connect(Index.of(key), self)
+        return OPERATORS["part"](self, key)
 
     def __iter__(self) -> Any:
         raise DescendError(f"{self!r} cannot be gone through row by row: it holds no numbers yet")
@@ -157,8 +163,8 @@ def Input(
     """Where numbers enter a network.
 
     Args:
-        shape: of one row, without the batch axis: (2,) for two features. None is an axis of any
-            size: (None, None, 3) for images, (None, 8) for sequences; the rows of one call agree.
+        shape: axes of one row, without the batch axis: (2,) for two features. None is an axis of
+            any size: (None, None, 3) for images, (None, 8) for sequences; rows of one call agree.
         batch_size: rows of every batch, which stateful recurrent layers behind it take over; for
             all others any number of rows is right.
         name: key in a dict of inputs, and in `summary()`.
@@ -190,7 +196,7 @@ def Input(
     return Symbol(trials, name=name, dtype=dtype, rows=rows)
 
 
-def connect(layer: Layer, inputs: Any, training: bool | None = None, origin: Any = None) -> Any:
+def connect(layer: Connected, inputs: Any, training: bool | None = None, origin: Any = None) -> Any:
     """Put `layer` behind one symbol or a list of symbols; the symbol of its output, or a list.
 
     Args:
@@ -216,29 +222,29 @@ def connect(layer: Layer, inputs: Any, training: bool | None = None, origin: Any
             "as in Concatenate()([a, b])"
         )
     layer.meet_rows(lambda: rows_of(sources))
-    found = []
+    builds = []
     for trial in range(max(len(source.trials) for source in sources)):
         shapes = tuple(source.trial(trial) for source in sources)
-        given: Any = shapes if len(shapes) > 1 else shapes[0]
-        found.append((given, layer.build(given)))
-    _require_one_set_of_weights(layer, sources, [given for given, _ in found])
-    parts: list[Any] = [built if gives_several(built) else [built] for _, built in found]
+        input_shape: Any = shapes if len(shapes) > 1 else shapes[0]
+        builds.append((input_shape, layer.build(input_shape)))
+    _require_one_set_of_weights(layer, sources, [input_shape for input_shape, _ in builds])
+    parts: list[Any] = [built if gives_several(built) else [built] for _, built in builds]
     trials = tuple(tuple(tuple(shape) for shape in part) for part in zip(*parts, strict=True))
     call = Call(layer, sources, trials, training, origin)
     if "_graph_calls" not in vars(layer):  # then it is the user's own object
         vars(layer).setdefault("_calls", []).append(call)
-    return call.symbols if gives_several(found[0][1]) else call.symbols[0]
+    return call.symbols if gives_several(builds[0][1]) else call.symbols[0]
 
 
 def rows_of(symbols: Sequence[Symbol]) -> int | None:
     """The rows of every batch, as an Input behind the symbols says; None where none does."""
-    stack, seen = list(symbols), set[int]()
+    stack, visited = list(symbols), set[int]()
     while stack:
         symbol = stack.pop()
         if symbol.rows is not None:
             return symbol.rows
-        if id(symbol) not in seen:
-            seen.add(id(symbol))
+        if id(symbol) not in visited:
+            visited.add(id(symbol))
             stack.extend(symbol.inputs)
     return None
 
@@ -270,7 +276,7 @@ def _merged(trials: tuple[Shape, ...]) -> OpenShape:
     return tuple(a[0] if len(set(a)) == 1 else None for a in zip(*trials, strict=True))
 
 
-def require_same_arrays(layer: Layer, shape: Any, other: Any) -> None:
+def require_same_arrays(layer: Connected, shape: Any, other: Any) -> None:
     """Raise ShapeError where two shapes of a layer's input need different weights."""
     if shape == other:
         return
@@ -285,15 +291,15 @@ def require_same_arrays(layer: Layer, shape: Any, other: Any) -> None:
         )
 
 
-def _require_one_set_of_weights(layer: Layer, sources: Any, shapes: list[Any]) -> None:
+def _require_one_set_of_weights(layer: Connected, sources: Any, shapes: list[Any]) -> None:
     """Raise ShapeError where a layer's arrays depend on a size that is left open."""
     if len(shapes) < 2:
         return
     arrays = [jax.eval_shape(lambda s=s: layer.init(jax.random.key(0), s)) for s in shapes]
     if arrays[0] != arrays[1]:
-        given = ", ".join(str((None, *source.shape)) for source in sources)
+        inputs = ", ".join(str((None, *source.shape)) for source in sources)
         raise ShapeError(
-            f"{layer.label}: the shapes of its weights depend on sizes of its input {given} that "
+            f"{layer.label}: the shapes of its weights depend on sizes of its input {inputs} that "
             "are left open (None). Give these sizes in Input, or bring the input to one size "
             "first, as GlobalAveragePooling2D does."
         )
@@ -302,60 +308,6 @@ def _require_one_set_of_weights(layer: Layer, sources: Any, shapes: list[Any]) -
 def gives_several(built: Any) -> bool:
     """Whether what `build` returned is the shapes of several outputs."""
     return bool(built) and isinstance(built[0], (tuple, list))
-
-
-def unique_names(
-    layers: Sequence[Layer], compute_dtype: str | None, trainable: bool = True
-) -> dict[int, Layer]:
-    """{id of a layer's identity: the layer as it stands in one graph}, each with a name of its own.
-
-    A layer keeps its name, or the one that its first graph gave it. Where two have one, and it is a
-    name that is given by itself ("dense", "dense_1"), the second gets the next that is free. The
-    layers also get the compute dtype, where they have none of their own; and are frozen, unless
-    `trainable`.
-
-    Raises:
-        DescendError: two layers of one name that somebody chose; a name that cannot be written.
-    """
-    distinct: dict[int, Layer] = {}
-    for layer in layers:  # what the user made, and what stands in another graph, may be one layer
-        if (known := distinct.setdefault(id(layer.identity), layer)).name is None:
-            distinct[id(known.identity)] = layer
-    names: dict[int, str] = {}
-    used: set[str] = set()
-    name: str | None
-    for key, layer in distinct.items():
-        name = layer.name if layer.name is not None else layer.identity.name
-        if name is None:
-            continue
-        if not name or "." in name or "/" in name:
-            raise DescendError(f"a layer's name must be non-empty without '.' or '/': {name!r}")
-        if name not in used:
-            used.add(name)
-            names[key] = name
-        elif not re.fullmatch(rf"{layer.default_name()}(_\d+)?", name):
-            raise DescendError(
-                f"two layers are named {name!r}; names must be unique in a network, also across "
-                "the networks that it is made of. Name one of them differently, or leave the names "
-                "out: those that are given by themselves are made unique."
-            )
-    for key, layer in distinct.items():
-        if key not in names:
-            stem, number = layer.default_name(), 0
-            name = stem
-            while name in used:
-                number += 1
-                name = f"{stem}_{number}"
-            used.add(name)
-            names[key] = name
-            layer.identity.name = layer.identity.name or name
-    named = {
-        key: layer.with_fields(name=names[key], compute_dtype=layer.compute_dtype or compute_dtype)
-        for key, layer in distinct.items()
-    }
-    if not trainable:
-        named = {key: layer.with_trainable(False) for key, layer in named.items()}
-    return named
 
 
 def listed(y: Any) -> list[Any]:
@@ -382,35 +334,15 @@ def alone(parts: list[Any]) -> Any:
 
 def entered(outputs: Sequence[Symbol], inputs: Sequence[Symbol]) -> list[Symbol]:
     """Those of `inputs` that the outputs depend on, in their order."""
-    seen: set[int] = set()
-    waiting = list(outputs)
-    while waiting:
-        symbol = waiting.pop()
+    visited: set[int] = set()
+    stack = list(outputs)
+    while stack:
+        symbol = stack.pop()
         key = id(symbol if symbol.call is None else symbol.call)
-        if key not in seen:
-            seen.add(key)
-            waiting += symbol.inputs
-    return [symbol for symbol in inputs if id(symbol) in seen]
-
-
-def numbered(names: Sequence[str]) -> list[str]:
-    """Names made unique: a layer whose output is taken twice gives `a` and `a_1`."""
-    found: list[str] = []
-    for name in names:
-        number, unique = 0, name
-        while unique in found:
-            number += 1
-            unique = f"{name}_{number}"
-        found.append(unique)
-    return found
-
-
-def input_names(inputs: Sequence[Symbol]) -> list[str]:
-    """The inputs' own names, or input, input_1, ..."""
-    names = [s.name or (f"input_{i}" if i else "input") for i, s in enumerate(inputs)]
-    if len(set(names)) < len(names):
-        raise DescendError(f"two inputs have one name: {names}")
-    return names
+        if key not in visited:
+            visited.add(key)
+            stack += symbol.inputs
+    return [symbol for symbol in inputs if id(symbol) in visited]
 
 
 def fits(have: OpenShape, shape: OpenShape) -> bool:

@@ -1,14 +1,18 @@
 """The layers of the lectures, one family a file."""
 
-from descend.nn.layers.affine import RandomAffine, RandomRotation, RandomTranslation, RandomZoom
+from descend.nn.layers import calling as calling  # by which a class with `call` is a layer
 from descend.nn.layers.arithmetic import Arithmetic, Index
 from descend.nn.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
 from descend.nn.layers.augmentation import (
+    RandomAffine,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
     RandomErasing,
     RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
 )
 from descend.nn.layers.base import Layer
 from descend.nn.layers.block import Block

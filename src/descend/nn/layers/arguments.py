@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from descend.errors import DescendError
 from descend.nn.layers.guarded import Open
@@ -60,27 +60,31 @@ _CONSTRAINT = (
 class LayerType(Open):
     """The class of layer classes: sees a class when it is written, and a layer when it is made."""
 
+    # (name, bases, namespace) -> (bases, namespace), for a class with `call`: `calling`, which
+    # stands on the layers, enters it here
+    in_keras_manner: ClassVar[Callable[..., tuple[tuple[type, ...], dict[str, Any]]]]
+
     def __new__(
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
     ) -> Any:
         """A class with `call` is one in Keras's manner: `Called` stands behind it."""
         if "call" in namespace or any(getattr(base, "called", False) for base in bases):
-            from descend.nn.layers.calling import in_keras_manner
-
-            bases, namespace = in_keras_manner(name, bases, namespace)
+            bases, namespace = mcls.in_keras_manner(name, bases, namespace)
         return super().__new__(mcls, name, bases, namespace, **options)
 
     if not TYPE_CHECKING:  # to a type checker a layer is what its class says
 
-        def __call__(cls, *args: Any, **given: Any) -> Any:
+        def __call__(cls, *args: Any, **keywords: Any) -> Any:
             """A layer, its arguments checked; or a copy, where `dataclasses.replace` wants one."""
-            copied_by = given.pop("copied_by", None)
+            copied_by = keywords.pop("copied_by", None)
             if copied_by is not None:
-                return copied_by(given)
+                return copied_by(keywords)
             known = inspect.signature(cls.__init__).parameters
-            shape = first_shape({n: given.pop(n) for n in _FIRST if n in given and n not in known})
-            arguments, given = checked(cls, cls.__init__, args, given)
-            layer = super().__call__(*args, **given)
+            shape = first_shape(
+                {n: keywords.pop(n) for n in _FIRST if n in keywords and n not in known}
+            )
+            arguments, keywords = checked(cls, cls.__init__, args, keywords)
+            layer = super().__call__(*args, **keywords)
             vars(layer)["_arguments"] = arguments
             if shape is not None:
                 vars(layer)["_input_shape"] = shape
@@ -107,22 +111,22 @@ def first_shape(given: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return tuple(sizes) or None
 
 
-def signature_of(function: Callable) -> inspect.Signature:
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """The arguments of an `__init__` that its user gives."""
     whole = inspect.signature(function)
-    own = [p for p in list(whole.parameters.values())[1:] if p.name != "copied_by"]
-    return whole.replace(parameters=own, return_annotation=inspect.Signature.empty)
+    parameters = [p for p in list(whole.parameters.values())[1:] if p.name != "copied_by"]
+    return whole.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
 
 
 def checked(
-    cls: Any, function: Callable, args: tuple[Any, ...], given: Mapping[str, Any]
+    cls: Any, function: Callable[..., Any], args: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arguments by name, and the keywords without those of Keras that change nothing.
 
     Args:
         cls: the layer's class.
         function: the `__init__` that takes the arguments.
-        args, given: the arguments.
+        args, keywords: the arguments.
 
     Raises:
         DescendError: an argument that is not known (the nearest is suggested), is missing or given
@@ -134,11 +138,13 @@ def checked(
     rest = [p.name for p in known if p.kind is p.VAR_KEYWORD]  # **kwargs, handed on to the next
     if not rest:
         renamed = getattr(cls, "renamed", {})
-        given = {renamed.get(name, name): value for name, value in given.items()}
-        given = {
-            n: v for n, v in given.items() if n in names or not changes_nothing(cls.__name__, n, v)
+        keywords = {renamed.get(name, name): value for name, value in keywords.items()}
+        keywords = {
+            n: v
+            for n, v in keywords.items()
+            if n in names or not changes_nothing(cls.__name__, n, v)
         }
-    for name in () if rest else given:
+    for name in () if rest else keywords:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -147,20 +153,21 @@ def checked(
                 f"Its arguments: {', '.join(names)}."
             )
     try:
-        arguments = dict(signature.bind(*args, **given).arguments)
+        arguments = dict(signature.bind(*args, **keywords).arguments)
     except TypeError as error:
         raise DescendError(
             f"{cls.__name__} cannot be built: {error}. Its arguments: {', '.join(names)}."
         ) from None
     for name in rest:
         arguments |= arguments.pop(name, {})
-    return arguments, dict(given)
+    return arguments, dict(keywords)
 
 
 def changes_nothing(owner: str, name: str, value: Any) -> bool:
     """Whether it is an argument of Keras's without effect; raises DescendError if it had one."""
     if name.endswith("constraint"):
-        values, advice = (None,), _CONSTRAINT
+        values: Any = (None,)
+        advice = _CONSTRAINT
     elif name in _KERAS:
         values, advice = _KERAS[name]
     else:

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Layer
+from descend.nn.layers.base import Arrays, Key, Layer
 from descend.nn.layers.merge import Merge
+from descend.nn.symbols import OPERATORS, Symbol, connect
 
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "add": jnp.add,
@@ -65,15 +66,17 @@ class Arithmetic(Merge):
         except (TypeError, ValueError):
             y = None
         if y is None or y.shape[:1] != (ROWS,):
-            given = shapes if several else (*shapes, np.shape(self.number))
-            raise ShapeError(f"{self.label}: {self.operation} does not fit shapes {given}")
+            operands = shapes if several else (*shapes, np.shape(self.number))
+            raise ShapeError(f"{self.label}: {self.operation} does not fit shapes {operands}")
         return y.shape[1:]
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The result."""
         return self._of(*(x if self.number is None else (x,))), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """Where all inputs are real."""
         return super().output_mask(x, mask) if isinstance(mask, tuple) else mask
 
@@ -103,19 +106,6 @@ class Index(Layer):
         plain = tuple(tuple(e) if isinstance(e, list) else e for e in self.key)  # from JSON
         object.__setattr__(self, "key", plain)
 
-    @classmethod
-    def of(cls, key: Any) -> Index:
-        """The layer for what stands in brackets; the first entry is the batch axis, all of it."""
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        if first is Ellipsis:
-            rest = [first, *rest]
-        elif first != slice(None):
-            raise DescendError(
-                f"a symbol is indexed behind its batch axis: x[:, ...], got x[{key!r}]. Rows of a "
-                "batch are not picked apart inside a network."
-            )
-        return cls(tuple(map(_written, rest)))
-
     def build(self, input_shape: Any) -> Any:
         """The shape of the part."""
         try:
@@ -131,11 +121,13 @@ class Index(Layer):
                 raise ShapeError(f"{self.label}: {entry} is not in an axis of {size}")
         return y.shape[1:]
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The part."""
         return self._of(x), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """The input's where all steps stay."""
         whole = not self.key or self.key[0] in ("...", (None, None, None))
         return mask if whole else None
@@ -160,3 +152,38 @@ def _read(entry: Any) -> Any:
     if isinstance(entry, tuple):
         return slice(*entry)
     return {"...": Ellipsis, "new": None}.get(entry, entry) if isinstance(entry, str) else entry
+
+
+def join(operation: str, left: Any, right: Any) -> Symbol:
+    """What `left + right` and its like are, one of them a symbol."""
+    if isinstance(left, Symbol) and isinstance(right, Symbol):
+        pair: Symbol = connect(Arithmetic(operation), (left, right))
+        return pair
+    reverse = isinstance(right, Symbol)
+    symbol, other = (right, left) if reverse else (left, right)
+    number = np.asarray(other)
+    if number.dtype.kind not in "biuf" or number.ndim > 1:
+        raise DescendError(
+            f"{operation} joins symbols, or a symbol and numbers; got {type(other).__name__}. "
+            "A function of jax.numpy goes into a layer: Lambda(lambda x: ...)."
+        )
+    constant = number.item() if number.ndim == 0 else tuple(number.tolist())
+    result: Symbol = connect(Arithmetic(operation, constant, reverse), symbol)
+    return result
+
+
+def part(symbol: Symbol, key: Any) -> Symbol:
+    """What `symbol[key]` is; the first entry of the key is the batch axis, all of it."""
+    first, *rest = key if isinstance(key, tuple) else (key,)
+    if first is Ellipsis:
+        rest = [first, *rest]
+    elif first != slice(None):
+        raise DescendError(
+            f"a symbol is indexed behind its batch axis: x[:, ...], got x[{key!r}]. Rows of a "
+            "batch are not picked apart inside a network."
+        )
+    result: Symbol = connect(Index(tuple(map(_written, rest))), symbol)
+    return result
+
+
+OPERATORS.update(join=join, part=part)

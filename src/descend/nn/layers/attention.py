@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -13,8 +13,9 @@ import numpy as np
 from descend.errors import DescendError, ShapeError
 from descend.nn.attention import attend, dot_product_attention, rotate
 from descend.nn.initializers import Constant
-from descend.nn.layers.base import Layer, Shape, fraction, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
 from descend.nn.layers.block import Block
+from descend.nn.layers.checks import fraction, positive_int
 from descend.nn.layers.noise import Dropout
 
 ONES = Constant(1.0)
@@ -103,14 +104,23 @@ class Attention(Dropping):
             )
         return (query[0], value[1])
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The learned numbers of the score."""
         params = {"scale": ONES(key, ())} if self.use_scale else {}
         if self.score_mode == "concat":
             params["concat_score_weight"] = ONES(key, ())
         return params, {}
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
         """softmax(scores) V."""
         query, value, keys = x if len(x) == 3 else (*x, x[1])
         masks = (None,) * 3 if mask is None else (*mask, None)[:3]
@@ -126,15 +136,17 @@ class Attention(Dropping):
             y = jnp.where(masks[0][..., None], y, jnp.zeros_like(y))
         return y, state
 
-    def scores(self, params, query, keys):
+    def scores(self, params: Arrays, query: jax.Array, keys: jax.Array) -> jax.Array:
         """(batch, time, steps), in float32 or wider."""
         scale = params.get("scale", 1.0)
         if self.score_mode == "concat":
             pairs = _wide(query)[:, :, None] + _wide(keys)[:, None]
-            return params["concat_score_weight"] * jnp.sum(jnp.tanh(scale * pairs), -1)
-        return scale * jnp.einsum("bqd,bkd->bqk", _wide(query), _wide(keys))
+            scores = params["concat_score_weight"] * jnp.sum(jnp.tanh(scale * pairs), -1)
+        else:
+            scores = scale * jnp.einsum("bqd,bkd->bqk", _wide(query), _wide(keys))
+        return jnp.asarray(scores)
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """That of the queries."""
         return mask[0]
 
@@ -151,15 +163,15 @@ class AdditiveAttention(Attention):
     use_scale: bool = True
     scale_initializer: Any = "glorot_uniform"
 
-    def init(self, key, input_shape):
-        """Scale, one number a feature."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """scale, one number a feature."""
         if not self.use_scale:
             return {}, {}
         # an initialiser that scales by n_in needs a matrix: d numbers for one score
         d = input_shape[0][-1]
         return {"scale": jnp.reshape(self.scale_initializer(key, (d, 1)), (d,))}, {}
 
-    def scores(self, params, query, keys):
+    def scores(self, params: Arrays, query: jax.Array, keys: jax.Array) -> jax.Array:
         """(batch, time, steps), in float32 or wider."""
         sums = jnp.tanh(_wide(query)[:, :, None] + _wide(keys)[:, None])
         return sums @ _wide(params["scale"]) if self.use_scale else jnp.sum(sums, -1)
@@ -240,7 +252,7 @@ class MultiHeadAttention(Dropping):
         query, _, _ = _three(self, input_shape)
         return (query[0], self.output_shape or query[1])
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """Kernels and biases of the four products."""
         query, value, keys = _three(self, input_shape)
         values = self.value_dim or self.key_dim
@@ -264,7 +276,16 @@ class MultiHeadAttention(Dropping):
             params["attention_output.bias"] = self.bias_initializer(next(draws), (out,))
         return params, {}
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
         """Project, attend, project."""
         if isinstance(x, tuple):
             query, value, keys = x if len(x) == 3 else (*x, x[1])
@@ -295,7 +316,7 @@ class MultiHeadAttention(Dropping):
         y = _product(y, kernel, params["attention_output.bias"] if self.use_bias else None)
         return jnp.reshape(y, (*q.shape[:2], -1)), state
 
-    def _heads(self, params, x, names):
+    def _heads(self, params: Arrays, x: jax.Array, names: Sequence[str]) -> list[jax.Array]:
         """What `names` make of x, each (batch, time, heads, length), by one matrix product."""
         kernels = [params[f"{name}.kernel"] for name in names]
         kernel = jnp.concatenate([jnp.reshape(k, (k.shape[0], -1)) for k in kernels], axis=1)
@@ -306,7 +327,7 @@ class MultiHeadAttention(Dropping):
         parts = jnp.split(_product(x, kernel, bias), ends, axis=1)
         return [jnp.reshape(a, (*x.shape[:2], self.num_heads, -1)) for a in parts]
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """That of the queries."""
         return mask[0] if isinstance(mask, tuple) else mask
 
@@ -336,7 +357,7 @@ def _three(layer: Layer, input_shape: Any) -> tuple[Shape, Shape, Shape]:
 
 
 def _product(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
-    """X W + b with x as one matrix, (batch time, features): on a CPU faster than in three axes."""
+    """x W + b with x as one matrix, (batch time, features): on a CPU faster than in three axes."""
     z = jnp.reshape(x, (-1, kernel.shape[0])) @ kernel
     return z if bias is None else z + bias[None]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,22 +17,25 @@ import numpy as np
 from descend.errors import DescendError, ShapeError, unknown
 from descend.nn import activations, initializers, regularizers
 from descend.nn.layers.arguments import LayerType
+from descend.nn.layers.flags import Flags
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, identity_of, share, switch
 from descend.nn.layers.variables import Shown
+from descend.nn.symbols import Shape as Shape
+from descend.nn.symbols import connect
 
-Shape = tuple[int, ...]
 Arrays = dict[str, Any]
+Key = jax.Array | None  # for jax.random; None where nothing is random
 
 # How a field is written to and read from JSON, by the ending of its name.
-_CODECS: dict[str, tuple[Callable, Callable]] = {
+_CODECS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "activation": (activations.describe, activations.get),
     "initializer": (initializers.describe, initializers.get),
     "regularizer": (regularizers.describe, regularizers.get),
 }
 REGISTRY: dict[str, type[Layer]] = {}
 # What calling a layer does while the `call` of a layer around it runs (see nn/layers/running.py)
-CALLED_INSIDE: ContextVar[Callable | None] = ContextVar("CALLED_INSIDE", default=None)
+CALLED_INSIDE: ContextVar[Callable[..., Any] | None] = ContextVar("CALLED_INSIDE", default=None)
 _UNWRITTEN = """{name} says nowhere what it computes. Write it as `call`, in jax.numpy:
 
     class {name}(Layer):
@@ -47,7 +50,7 @@ returns (output, state)."""
 _TRAINING: ContextVar[Any] = ContextVar("_TRAINING", default=None)
 
 
-def _with_training(method: Callable) -> Any:
+def _with_training(method: Callable[..., Any]) -> Any:
     """A `__call__` that also takes `training`."""
 
     @functools.wraps(method)
@@ -62,7 +65,7 @@ def _with_training(method: Callable) -> Any:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layer(Shown, Guarded, metaclass=LayerType):
+class Layer(Flags, Shown, Guarded, metaclass=LayerType):
     """A frozen description of hyperparameters with three pure functions.
 
         build(input_shape)                                     -> output shape, no batch axis
@@ -87,36 +90,13 @@ class Layer(Shown, Guarded, metaclass=LayerType):
             moving statistics. Dropout stays random in training, as in Keras. It may be set later
             too, `layer.trainable = False`: at once, for every network that the layer stands in.
 
-    No other attribute may be set: a layer's hyperparameters are given when it is made.
+    What else a class says of itself is in `Flags`. No other attribute may be set: a layer's
+    hyperparameters are given when it is made.
     """
 
     name: str | None = None
     compute_dtype: str | None = None
     trainable: bool = True
-
-    # True where `apply` needs a key in training (dropout); the trainer then draws one a step
-    stochastic: ClassVar[bool] = False
-    # True where the layer may be called on a list of symbols
-    joins: ClassVar[bool] = False
-    # True where `apply` takes the mask of its input (a tuple of them where it joins several)
-    uses_mask: ClassVar[bool] = False
-    # True where `output_mask` makes a mask where there was none (Masking, Embedding)
-    gives_mask: ClassVar[bool] = False
-    # True where rows of a batch see each other: the mask then also leaves out the rows that only
-    # fill up the last batch, and has shape (batch,) where there is no mask of steps
-    mixes_rows: ClassVar[bool] = False
-    # True where the input holds whole numbers (of words), which no precision may round
-    indexes: ClassVar[bool] = False
-    # True where randomness makes new data (augmentation), not noise inside the network
-    augments: ClassVar[bool] = False
-    # True where the state goes on from one batch to the next (stateful recurrent layers)
-    carries: ClassVar[bool] = False
-    # True where `apply` takes `tap`, for what lies inside the layer (see nn/layers/tapping.py)
-    taps: ClassVar[bool] = False
-    # True where the layers that the fields hold are patterns, which are copied and not used
-    copies: ClassVar[bool] = False
-    # fields holding a number that a sweep may vary; they reach `apply` as traced arrays
-    swept: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -148,20 +128,15 @@ class Layer(Shown, Guarded, metaclass=LayerType):
 
     def build(self, input_shape: Any) -> Shape:
         """Output shape for an input shape, both without the batch axis; raises ShapeError."""
-        return input_shape
+        output_shape: Shape = input_shape
+        return output_shape
 
     def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """Draw parameters and initial state for an input shape."""
         return {}, {}
 
     def apply(
-        self,
-        params: Arrays,
-        state: Arrays,
-        x: Any,
-        *,
-        key: jax.Array | None = None,
-        training: bool = False,
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
     ) -> tuple[Any, Arrays]:
         """The layer's formula on a batch; returns the output and the new state."""
         raise NotImplementedError
@@ -238,8 +213,6 @@ class Layer(Shown, Guarded, metaclass=LayerType):
 
         With training=False it works as at prediction, also while the network is trained.
         """
-        from descend.nn.symbols import connect
-
         inside = CALLED_INSIDE.get()
         if inside is not None:
             return inside(self, inputs)
@@ -251,14 +224,14 @@ class Layer(Shown, Guarded, metaclass=LayerType):
 
     def numbers(self) -> dict[str, float]:
         """The numbers that may be swept: {"rate": .5, "kernel_regularizer.l2": .01}."""
-        found = {field: getattr(self, field) for field in self.swept}
+        numbers = {field: getattr(self, field) for field in self.swept}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, regularizers.L1L2):
-                found |= {f"{field.name}.l1": value.l1, f"{field.name}.l2": value.l2}
+                numbers |= {f"{field.name}.l1": value.l1, f"{field.name}.l2": value.l2}
             elif isinstance(value, Layer):
-                found |= {f"{field.name}.{path}": v for path, v in value.numbers().items()}
-        return found
+                numbers |= {f"{field.name}.{path}": v for path, v in value.numbers().items()}
+        return numbers
 
     def with_numbers(self, values: Mapping[str, Any]) -> Layer:
         """This layer with some of its `numbers` replaced (by arrays while tracing)."""
@@ -266,12 +239,12 @@ class Layer(Shown, Guarded, metaclass=LayerType):
         for path, value in values.items():
             field, _, part = path.partition(".")
             if part:
-                held = changes.get(field, getattr(self, field))
-                inside = isinstance(held, Layer)
+                current = changes.get(field, getattr(self, field))
+                is_layer = isinstance(current, Layer)
                 changes[field] = (
-                    held.with_numbers({part: value})
-                    if inside
-                    else dataclasses.replace(held, **{part: value})
+                    current.with_numbers({part: value})
+                    if is_layer
+                    else dataclasses.replace(current, **{part: value})
                 )
             else:
                 changes[field] = value
@@ -289,8 +262,8 @@ class Layer(Shown, Guarded, metaclass=LayerType):
         if name in ("kernel", "bias", "gamma", "beta", "weights", "embeddings"):
             return "Weights are put in by layer.set_weights([...])."
         if name in {f.name for f in dataclasses.fields(self)} | {"_name"}:
-            given = name.lstrip("_")
-            return f"It is given when the layer is made: {type(self).__name__}(..., {given}=...)."
+            field = name.lstrip("_")
+            return f"It is given when the layer is made: {type(self).__name__}(..., {field}=...)."
         return (
             "What a layer does is said when it is made; afterwards `trainable` can be set, and "
             "names that begin with an underscore."
@@ -399,14 +372,14 @@ def _whether(layer: Layer, trainable: Any) -> bool:
 
 def _inside(layer: Layer, change: Callable[[Layer], Layer]) -> dict[str, Any]:
     """The fields of a layer that hold layers, these changed."""
-    found: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     for field in dataclasses.fields(layer):
         value = getattr(layer, field.name)
         if isinstance(value, Layer):
-            found[field.name] = change(value)
+            changes[field.name] = change(value)
         elif isinstance(value, (tuple, list)) and any(isinstance(v, Layer) for v in value):
-            found[field.name] = tuple(change(v) if isinstance(v, Layer) else v for v in value)
-    return found
+            changes[field.name] = tuple(change(v) if isinstance(v, Layer) else v for v in value)
+    return changes
 
 
 def scoped(arrays: Mapping[str, Any], prefix: str) -> Arrays:
@@ -420,12 +393,12 @@ def prefixed(prefix: str, arrays: Mapping[str, Any]) -> Arrays:
     return {f"{prefix}.{name}": array for name, array in arrays.items()}
 
 
-def plus(total: Any, term: Any) -> Any:
+def plus(total: jax.Array | None, term: jax.Array | None) -> jax.Array | None:
     """The sum of two penalties, either of which may be None: there is none."""
     return total if term is None else term if total is None else total + term
 
 
-def _in_compute_dtype(method: Callable) -> Callable:
+def _in_compute_dtype(method: Callable[..., Any]) -> Callable[..., Any]:
     """`method` with parameters and inputs cast to the layer's compute dtype, if it has one."""
 
     @functools.wraps(method)
@@ -456,29 +429,12 @@ def _cast(tree: Any, dtype: str) -> Any:
 def _float_dtype(owner: Layer, dtype: Any) -> str:
     """The name of a floating-point dtype; raises DescendError otherwise."""
     try:
-        found = jnp.dtype(dtype)
+        known: np.dtype[Any] | None = jnp.dtype(dtype)
     except TypeError:
-        found = None
-    if found is None or not jnp.issubdtype(found, jnp.floating):
+        known = None
+    if known is None or not jnp.issubdtype(known, jnp.floating):
         raise DescendError(
             f"{type(owner).__name__}: compute_dtype must be a floating-point type such as "
             f"'bfloat16', got {dtype!r}"
         )
-    return found.name
-
-
-def positive_int(owner: Layer, field: str) -> None:
-    """Raise DescendError unless the field holds a whole number >= 1."""
-    value = getattr(owner, field)
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise DescendError(
-            f"{type(owner).__name__}: {field} must be a whole number >= 1, got {value!r}"
-        )
-    object.__setattr__(owner, field, int(value))  # numpy's would not go into JSON
-
-
-def fraction(owner: Layer, field: str) -> None:
-    """Raise DescendError unless the field holds a number in [0, 1) (or a traced array)."""
-    value = getattr(owner, field)
-    if isinstance(value, (int, float)) and not 0 <= value < 1:
-        raise DescendError(f"{type(owner).__name__}: {field} must be in [0, 1), got {value!r}")
+    return known.name

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from descend.nn.layers.base import Arrays, Layer, plus, prefixed, scoped
+import jax
 
-if TYPE_CHECKING:
-    from descend.nn.graph import Graph
+from descend.nn.graph import Graph
+from descend.nn.layers.base import Arrays, Key, Layer, plus, prefixed, scoped
+from descend.nn.layers.tapping import Tap
+from descend.nn.symbols import Input, gives_several
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,37 +37,44 @@ class Block(Layer):
 
     def graph(self, input_shape: Any) -> Graph:
         """The inner graph for an input shape (a tuple of shapes for several inputs)."""
-        from descend.nn.graph import Graph
-        from descend.nn.symbols import Input, gives_several
-
         # kept with this description; one with traced numbers is another object
-        made: dict[Any, Graph] = vars(self).setdefault("_graphs", {})
-        if input_shape not in made:
+        graphs: dict[Any, Graph] = vars(self).setdefault("_graphs", {})
+        if input_shape not in graphs:
             shapes = input_shape if gives_several(input_shape) else (input_shape,)
             symbols = [Input(s, name=f"input_{i}") for i, s in enumerate(shapes)]
             outputs = self.wire(*symbols)
             inputs = symbols if len(symbols) > 1 else symbols[0]
             dtype, trainable = self.compute_dtype, self.trainable
-            made[input_shape] = Graph(inputs, outputs, self.label, dtype, trainable)
-        return made[input_shape]
+            graphs[input_shape] = Graph(inputs, outputs, self.label, dtype, trainable)
+        return graphs[input_shape]
 
-    def trains(self, array):
+    def trains(self, array: str) -> bool:
         """Where a layer inside may be frozen by itself: as `init` has wired it."""
         layer, _, rest = array.partition(".")
         graphs = vars(self).get("_graphs", {}).values()
         return self.trainable and all(g.layers[layer].trains(rest) for g in graphs)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """What the inner graph gives."""
         graph = self.graph(input_shape)
         return graph.output_shapes[0] if graph.single_output else graph.output_shapes
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The arrays of all layers inside, named "layer.array"."""
         params, state = self.graph(input_shape).init(key)
         return flat(params), flat(state)
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """The inner graph's output; a mask (batch,) leaves out rows, (batch, time) steps."""
         several = isinstance(x, tuple)
         graph = self.graph(tuple(a.shape[1:] for a in x) if several else x.shape[1:])
@@ -83,11 +92,11 @@ class Block(Layer):
         )
         return y, flat(new)
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """That of its (first) input."""
         return mask[0] if isinstance(mask, tuple) else mask
 
-    def penalty(self, params):
+    def penalty(self, params: Arrays) -> jax.Array | None:
         """A regulariser of the block holds for that array of every layer inside."""
         total = None
         for name, array in params.items():
@@ -99,7 +108,11 @@ class Block(Layer):
 
 def flat(arrays: Mapping[str, Arrays]) -> Arrays:
     """A graph's arrays as those of one layer: "dense.kernel"."""
-    return {n: a for layer, held in arrays.items() for n, a in prefixed(layer, held).items()}
+    return {
+        name: array
+        for layer, of_layer in arrays.items()
+        for name, array in prefixed(layer, of_layer).items()
+    }
 
 
 def nested(arrays: Arrays) -> dict[str, Arrays]:

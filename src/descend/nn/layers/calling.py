@@ -23,9 +23,10 @@ import numpy as np
 from descend.errors import DescendError, ShapeError
 from descend.nn import initializers, regularizers
 from descend.nn.graph import Graph
-from descend.nn.layers.arguments import changes_nothing, checked
+from descend.nn.layers.arguments import LayerType, changes_nothing, checked
 from descend.nn.layers.base import (
     Arrays,
+    Key,
     Layer,
     plus,
     prefixed,
@@ -47,6 +48,7 @@ from descend.nn.layers.running import (
     refuse,
     without_key,
 )
+from descend.nn.layers.tapping import Tap
 
 ROWS = 3  # of the batch that `call` is tried on
 _DTYPES = (jnp.float32, jnp.int32)
@@ -59,7 +61,7 @@ class Built:
 
     Attributes:
         layer: a copy, with what the class's `build` has set.
-        names: of its weights and layers, by id.
+        names: names of its weights and layers, by id.
         weights, parts: those, by name.
         shapes: the input shape of each layer that `call` calls.
         output: the output's shape, or a tuple of shapes.
@@ -174,23 +176,34 @@ class Called(Layer):
         """What `call` returns for an input of that shape."""
         return None if vars(self).get("_building") else self.built(input_shape).output
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The arrays that `add_weight` was asked for, and those of the layers inside."""
         built = self.built(input_shape)
         params: Arrays = {}
         state: Arrays = {}
         for number, (name, weight) in enumerate(built.weights.items()):
-            own = jax.random.fold_in(key, number)
-            array = jnp.asarray(weight.draw(own, weight.shape, weight.dtype), weight.dtype)
+            weight_key = jax.random.fold_in(key, number)
+            array = jnp.asarray(weight.draw(weight_key, weight.shape, weight.dtype), weight.dtype)
             (params if weight.trainable else state)[name] = array
         for number, (name, part) in enumerate(built.parts.items(), start=len(built.weights)):
             if name in built.shapes:
-                arrays, kept = drawn(part, jax.random.fold_in(key, number), built.shapes[name])
-                params |= prefixed(name, arrays)
-                state |= prefixed(name, kept)
+                part_key = jax.random.fold_in(key, number)
+                part_params, part_state = drawn(part, part_key, built.shapes[name])
+                params |= prefixed(name, part_params)
+                state |= prefixed(name, part_state)
         return params, state
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """What `call` returns."""
         several = isinstance(x, (tuple, list))
         shape = tuple(a.shape[1:] for a in x) if several else x.shape[1:]
@@ -208,11 +221,11 @@ class Called(Layer):
         for part, real in zip(parts, steps, strict=True):
             run.mark(part, real)
         inputs, options = _arguments_of(type(self).call)  # type: ignore[attr-defined]
-        own = vars(type(self)).get("mixes_rows") is True  # then it asked for the mask of rows
-        given = masks if own else steps
+        # a class that says `mixes_rows` asks for the mask of rows
+        offered_masks = masks if vars(type(self)).get("mixes_rows") is True else steps
         offered = {
             "training": run.training,
-            "mask": given if len(parts) > 1 else given[0],
+            "mask": offered_masks if len(parts) > 1 else offered_masks[0],
             "key": run.key if run.training else None,
         }
         how = {name: offered[name] for name in options}
@@ -224,11 +237,11 @@ class Called(Layer):
 
     def built(self, input_shape: Any) -> Built:
         """The layer built for that shape, once."""
-        held = vars(self).setdefault("_built", {})
+        builds: dict[Any, Built] = vars(self).setdefault("_built", {})
         place = (input_shape, self.trainable)
-        if place not in held:
-            held[place] = self._build(input_shape)
-        return held[place]
+        if place not in builds:
+            builds[place] = self._build(input_shape)
+        return builds[place]
 
     def _build(self, input_shape: Any) -> Built:
         several = bool(input_shape) and isinstance(input_shape[0], (tuple, list))
@@ -236,9 +249,9 @@ class Called(Layer):
         copy = self.copied({})
         vars(copy).update(_building=True, _weights=list(vars(self).get("_weights", [])))
         if type(copy).build is not Called.build:
-            given = [(None, *s) for s in shapes]
-            apart = len(given) > 1 and len(inspect.signature(copy.build).parameters) > 1
-            guarded(self, "build", copy.build, *(given if apart or not several else [given]))
+            whole = [(None, *s) for s in shapes]
+            apart = len(whole) > 1 and len(inspect.signature(copy.build).parameters) > 1
+            guarded(self, "build", copy.build, *(whole if apart or not several else [whole]))
         if not self.trainable:
             vars(copy).update(changed(vars(copy), frozen))
         names, weights, parts = named(copy)
@@ -272,8 +285,8 @@ class Called(Layer):
         key = jax.random.key(0)
         # in training other layers may be called
         for training in (True, False) if {"training", "key"} & set(options) else (False,):
-            given = masks if with_mask else (None,) * len(xs)
-            y = jax.eval_shape(functools.partial(run, training=training), xs, given, key)
+            tried_masks = masks if with_mask else (None,) * len(xs)
+            y = jax.eval_shape(functools.partial(run, training=training), xs, tried_masks, key)
         outputs = y if isinstance(y, tuple) else (y,)
         if any(a.ndim < 1 or a.shape[0] != ROWS for a in outputs):
             raise ShapeError(
@@ -285,13 +298,13 @@ class Called(Layer):
 
     def output_mask(self, x: Any, mask: Any) -> Any:
         """What `compute_mask` says, or the input's where the layer supports masks."""
-        one = mask[0] if isinstance(mask, tuple) else mask
+        first = mask[0] if isinstance(mask, tuple) else mask
         if self.gives_mask:
             return guarded(self, "compute_mask", self.compute_mask, x, mask)  # type: ignore[attr-defined]
         shape = tuple(a.shape[1:] for a in x) if isinstance(x, tuple) else x.shape[1:]
         output = self.built(shape).output
-        one = one if self.supports_masking else None
-        return (one,) * len(output) if output and isinstance(output[0], tuple) else one
+        first = first if self.supports_masking else None
+        return (first,) * len(output) if output and isinstance(output[0], tuple) else first
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Put this layer behind a symbol, or several; inside a `call`, its output on arrays."""
@@ -349,23 +362,23 @@ class Called(Layer):
         return total
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether `call` takes a key, or a layer inside does."""
         options = _arguments_of(type(self).call)[1]  # type: ignore[attr-defined]
         return "key" in options or any(p.stochastic for p in self._parts.values())
 
     @property
-    def mixes_rows(self) -> bool:  # type: ignore[override]
+    def mixes_rows(self) -> bool:
         """Whether a layer inside does."""
         return any(part.mixes_rows for part in self._parts.values())
 
     @property
-    def indexes(self) -> bool:  # type: ignore[override]
+    def indexes(self) -> bool:
         """Whether a layer inside does."""
         return any(layer.indexes for layer in self.inner().values())
 
     @property
-    def gives_mask(self) -> bool:  # type: ignore[override]
+    def gives_mask(self) -> bool:
         """Whether there is a `compute_mask`."""
         return hasattr(self, "compute_mask")
 
@@ -379,13 +392,13 @@ class Called(Layer):
         """What `get_config` of the class gives, or the arguments that it was made with."""
         cls = type(self)
         if cls.get_config is not Called.get_config:
-            own = dict(self.get_config())
+            arguments = dict(self.get_config())
         elif "copied_by" in vars(cls).get("__dataclass_fields__", {}):
-            own = super().config()  # a dataclass: its fields are its arguments
+            arguments = super().config()  # a dataclass: its fields are its arguments
         else:
-            own = {n: v for n, v in vars(self).get("_arguments", {}).items() if n != "dtype"}
-        own.pop("copied_by", None)
-        result = {n: write_value(v) for n, v in (own | Called.get_config(self)).items()}
+            arguments = {n: v for n, v in vars(self).get("_arguments", {}).items() if n != "dtype"}
+        arguments.pop("copied_by", None)
+        result = {n: write_value(v) for n, v in (arguments | Called.get_config(self)).items()}
         for name, value in result.items():
             try:
                 json.dumps(value)
@@ -397,8 +410,8 @@ class Called(Layer):
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """The layer that `config` describes."""
         values = {name: read_value(value) for name, value in config.items()}
-        own = {f.name: values.pop(f.name) for f in fields(Layer) if f.name in values}
-        return cls(**values).copied(own)
+        common = {f.name: values.pop(f.name) for f in fields(Layer) if f.name in values}
+        return cls(**values).copied(common)
 
 
 _UNSAVED = """{0} cannot be saved: its argument {1}={2!r} has no form in JSON. Say what to save:
@@ -440,13 +453,16 @@ def in_keras_manner(
     return bases, namespace
 
 
+LayerType.in_keras_manner = staticmethod(in_keras_manner)
+
+
 def _inherited(bases: tuple[type, ...]) -> Any:
     """A `build` of a class that has no `call`."""
-    found = next((vars(k)["build"] for b in bases for k in b.__mro__ if "build" in vars(k)), None)
-    return None if found in (Layer.build, Called.build) else found
+    build = next((vars(k)["build"] for b in bases for k in b.__mro__ if "build" in vars(k)), None)
+    return None if build in (Layer.build, Called.build) else build
 
 
-def _both(build: Callable) -> Callable:
+def _both(build: Callable[..., Any]) -> Callable[..., Any]:
     """The class's `build` while the layer is built, the contract's else."""
 
     @functools.wraps(build)
@@ -460,7 +476,7 @@ def _both(build: Callable) -> Callable:
 
 
 @functools.cache
-def _arguments_of(call: Callable) -> tuple[int, tuple[str, ...]]:
+def _arguments_of(call: Callable[..., Any]) -> tuple[int, tuple[str, ...]]:
     """How many inputs a `call` takes, and which options."""
     parameters = list(inspect.signature(call).parameters.values())[1:]
     options = tuple(p.name for p in parameters if p.name in OPTIONS)

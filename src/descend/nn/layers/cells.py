@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -12,8 +13,9 @@ from jax import lax
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import recurrence
-from descend.nn.layers.base import Arrays, Layer, Shape, fraction, positive_int, prefixed, scoped
-from descend.nn.layers.tapping import Inside, passed
+from descend.nn.layers.base import Arrays, Key, Layer, Shape, plus, prefixed, scoped
+from descend.nn.layers.checks import fraction, positive_int
+from descend.nn.layers.tapping import Inside, Tap, through_tap
 from descend.nn.recurrence import Gated, GatedBefore, LongShort, Recurrence, Simple, Through
 
 States = tuple[jax.Array, ...]
@@ -53,7 +55,7 @@ class Cell(Layer):
         states: States,
         *,
         mask: jax.Array | None = None,
-        key: jax.Array | None = None,
+        key: Key = None,
         training: bool = False,
     ) -> tuple[jax.Array, States]:
         """Step over time: x (batch, time, ...) -> (outputs (batch, time, ...), last states).
@@ -63,12 +65,12 @@ class Cell(Layer):
         shape = self.output_shape(x.shape[2:])
         keys = {"key": key} if self.stochastic and training else {}
 
-        def step(carry, now):
+        def step(carry: Any, now: Any) -> Any:
             before, output = carry
             x, real = now
             (new, *states), _ = self.apply(params, {}, (x, *before), training=training, **keys)
-            held = recurrence.hold(real, (new, *states), (output, *before))
-            return (held[1:], held[0]), held[0]
+            values = recurrence.hold(real, (new, *states), (output, *before))
+            return (values[1:], values[0]), values[0]
 
         first = (tuple(states), jnp.zeros((x.shape[0], *shape), x.dtype))
         now = (_time_first(x), None if mask is None else mask.T)
@@ -82,11 +84,11 @@ class GatedCell(Cell):
 
     Args:
         units: number of units u.
-        activation: of the new content.
+        activation: function of the new content, tanh in the lecture.
         use_bias: whether there is a bias.
         dropout: share of the inputs set to 0 in training, the same ones at every step.
-        recurrent_dropout: the same for h where it enters the product with the recurrent kernel.
-            A rate above 0 may be swept.
+        recurrent_dropout: share of h set to 0 where it enters the product with the recurrent
+            kernel. A rate above 0 may be swept.
 
     Arrays: kernel (d, g u), recurrent_kernel (u, g u), bias (g u,) for a cell of g parts.
     """
@@ -117,13 +119,13 @@ class GatedCell(Cell):
         raise NotImplementedError
 
     @property
-    def swept(self) -> tuple[str, ...]:  # type: ignore[override]
+    def swept(self) -> tuple[str, ...]:
         """The rates that are above 0."""
         rates = ("dropout", "recurrent_dropout")
         return tuple(r for r in rates if not _is_zero(getattr(self, r)))
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether there is dropout."""
         return bool(self.swept)
 
@@ -133,14 +135,14 @@ class GatedCell(Cell):
         if self.recurrent_regularizer is None or "recurrent_kernel" not in params:
             return total
         recurrent = self.recurrent_regularizer(params["recurrent_kernel"])
-        return recurrent if total is None else total + recurrent
+        return plus(total, recurrent)
 
     def state_shapes(self, step_shape: Shape) -> tuple[Shape, ...]:
         """(units,) each."""
         return ((self.units,),) * self.recurrence.states
 
     def state_names(self, step_shape: Shape) -> tuple[str, ...]:
-        """H, and c of an LSTM."""
+        """h, and c of an LSTM."""
         return ("h", "c")[: self.recurrence.states]
 
     def output_shape(self, step_shape: Shape) -> Shape:
@@ -158,12 +160,12 @@ class GatedCell(Cell):
         self.require_rank(input_shape[0], 1, "(features,)")
         return (self.output_shape(()), *states)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The weights."""
         return self.draw(key, input_shape[0]), {}
 
-    def draw(self, key, step_shape):
-        """Kernel, recurrent_kernel, bias."""
+    def draw(self, key: jax.Array, step_shape: Shape) -> Arrays:
+        """kernel, recurrent_kernel, bias."""
         width = self.units * self.recurrence.gates
         params = {
             "kernel": self.kernel_initializer(key, (step_shape[-1], width)),
@@ -176,20 +178,41 @@ class GatedCell(Cell):
         return params
 
     def _bias(self, key: jax.Array, width: int) -> jax.Array:
-        return self.bias_initializer(key, (width,))
+        bias: jax.Array = self.bias_initializer(key, (width,))
+        return bias
 
     def _biases(self, params: Arrays) -> tuple[jax.Array | None, jax.Array | None]:
         """The biases of the input's and of the recurrent product."""
         return (params["bias"] if self.use_bias else None), None
 
-    def apply(self, params, state, x, *, key=None, training=False, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """One step."""
         x, *states = x
-        how = {"key": key, "training": training, "tap": tap}
-        output, last = self.run(params, x[:, None], tuple(states), **how)
+        output, last = self.run(
+            params, x[:, None], tuple(states), key=key, training=training, tap=tap
+        )
         return (output[:, 0], *last), state
 
-    def run(self, params, x, states, *, mask=None, key=None, training=False, tap=None):
+    def run(
+        self,
+        params: Arrays,
+        x: jax.Array,
+        states: States,
+        *,
+        mask: jax.Array | None = None,
+        key: Key = None,
+        training: bool = False,
+        tap: Tap | None = None,
+    ) -> tuple[jax.Array, States]:
         """Step over time, the input's product taken for all steps at once."""
         drop = None
         if training and self.stochastic:
@@ -201,13 +224,13 @@ class GatedCell(Cell):
         z = _time_first(x) @ params["kernel"]
         z = z if inside is None else z + inside[None, None]
         # the gradient here is that of every step's z, to which this part is added
-        z = passed(tap, ":inputs", x, z)
+        z = through_tap(tap, ":inputs", x, z)
         states = tuple(s.astype(z.dtype) for s in states)
         through = Through(states, None if mask is None else mask.T, drop)
-        given = (self.recurrence, z, params["recurrent_kernel"], recurrent, through)
-        h, last = recurrence.recur(*given)
+        arguments = (self.recurrence, z, params["recurrent_kernel"], recurrent, through)
+        h, last = recurrence.recur(*arguments)
         if getattr(tap, "details", False):
-            passed(tap, ":z", h, recurrence.preactivations(*given, h))
+            through_tap(tap, ":z", h, recurrence.preactivations(*arguments, h))
         return _time_first(h), last
 
     def _keys(self, key: jax.Array | None) -> jax.Array:
@@ -265,7 +288,7 @@ class LSTMCell(GatedCell):
         """The formula of one step."""
         return LongShort(self.activation, self.recurrent_activation)
 
-    def _bias(self, key, width):
+    def _bias(self, key: jax.Array, width: int) -> jax.Array:
         bias = super()._bias(key, width)
         if not self.unit_forget_bias:
             return bias
@@ -300,10 +323,12 @@ class GRUCell(GatedCell):
         formula = Gated if self.reset_after else GatedBefore
         return formula(self.activation, self.recurrent_activation)
 
-    def _bias(self, key, width):
-        return self.bias_initializer(key, (2, width) if self.reset_after else (width,))
+    def _bias(self, key: jax.Array, width: int) -> jax.Array:
+        shape = (2, width) if self.reset_after else (width,)
+        bias: jax.Array = self.bias_initializer(key, shape)
+        return bias
 
-    def _biases(self, params):
+    def _biases(self, params: Arrays) -> tuple[jax.Array | None, jax.Array | None]:
         if not (self.use_bias and self.reset_after):
             return super()._biases(params)
         return params["bias"][0], params["bias"][1]
@@ -326,7 +351,7 @@ class StackedRNNCells(Cell):
         object.__setattr__(self, "cells", tuple(self.cells))
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether a cell has dropout."""
         return any(cell.stochastic for cell in self.cells)
 
@@ -338,7 +363,7 @@ class StackedRNNCells(Cell):
         """Those of the cells: "cell_0.dropout"."""
         return {f"{n}.{p}": v for n, c in self.inner().items() for p, v in c.numbers().items()}
 
-    def with_numbers(self, values) -> Layer:
+    def with_numbers(self, values: Mapping[str, Any]) -> Layer:
         """With some numbers of the cells replaced."""
         if not values:
             return self
@@ -374,7 +399,7 @@ class StackedRNNCells(Cell):
             cell.build((shape, *cell.state_shapes(shape)))
         return (self.output_shape(x), *self.state_shapes(x))
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The weights of all cells."""
         params: Arrays = {}
         for number, (cell, shape) in enumerate(self._levels(tuple(input_shape[0]))):
@@ -382,26 +407,50 @@ class StackedRNNCells(Cell):
             params |= prefixed(f"cell_{number}", drawn)
         return params, {}
 
-    def apply(self, params, state, x, *, key=None, training=False, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """One step of each."""
         x, *states = x
-        how = {"key": key, "training": training, "tap": tap}
-        output, last = self.run(params, x[:, None], tuple(states), **how)
+        output, last = self.run(
+            params, x[:, None], tuple(states), key=key, training=training, tap=tap
+        )
         return (output[:, 0], *last), state
 
-    def run(self, params, x, states, *, mask=None, key=None, training=False, tap=None):
+    def run(
+        self,
+        params: Arrays,
+        x: jax.Array,
+        states: States,
+        *,
+        mask: jax.Array | None = None,
+        key: Key = None,
+        training: bool = False,
+        tap: Tap | None = None,
+    ) -> tuple[jax.Array, States]:
         """All steps of the first cell, then of the second: the same numbers as step by step."""
         last: States = ()
         for number, (cell, shape) in enumerate(self._levels(x.shape[2:])):
-            held = len(cell.state_shapes(shape))
-            mine, states = states[:held], states[held:]
-            own = None if key is None else jax.random.fold_in(key, number)
-            inside = scoped(params, f"cell_{number}")
-            name, given = f"cell_{number}", x
-            told = {"tap": Inside(tap, name)} if tap is not None and cell.taps else {}
-            x, new = cell.run(inside, x, mine, mask=mask, key=own, training=training, **told)
-            x = passed(tap, name, given, x)
-            last += tuple(new)
+            count = len(cell.state_shapes(shape))
+            cell_states, states = states[:count], states[count:]
+            cell_key = None if key is None else jax.random.fold_in(key, number)
+            cell_params = scoped(params, f"cell_{number}")
+            name, inputs = f"cell_{number}", x
+            options: dict[str, Any] = (
+                {"tap": Inside(tap, name)} if tap is not None and cell.taps else {}
+            )
+            x, new_states = cell.run(
+                cell_params, x, cell_states, mask=mask, key=cell_key, training=training, **options
+            )
+            x = through_tap(tap, name, inputs, x)
+            last += tuple(new_states)
         return x, last
 
 

@@ -18,7 +18,8 @@ from descend.nn.convolve import (
     per_axis,
     transposed_size,
 )
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.checks import positive_int
 
 AXES = {1: "(time, channels)", 2: "(height, width, channels)", 3: "(a, b, c, channels)"}
 
@@ -80,8 +81,8 @@ class Windowed:
         if self.padding != "valid":
             return mask[:, :: self.strides[0]]
         how = Sliding(self.strides, ((0, 0),), self.dilation_rate)
-        seen = [step[..., 0] for step in moved(how, self.kernel_size, mask[..., None], False)]
-        return jnp.all(jnp.stack(seen), axis=0)
+        windows = [step[..., 0] for step in moved(how, self.kernel_size, mask[..., None], False)]
+        return jnp.all(jnp.stack(windows), axis=0)
 
 
 def without_padding(x: jax.Array, mask: Any) -> jax.Array:
@@ -90,7 +91,7 @@ def without_padding(x: jax.Array, mask: Any) -> jax.Array:
 
 
 def plus_bias(z: jax.Array, params: Any) -> jax.Array:
-    """Z + b, if there is a bias."""
+    """z + b, if there is a bias."""
     return z + params["bias"].reshape((1,) * (z.ndim - 1) + (-1,)) if "bias" in params else z
 
 
@@ -134,20 +135,29 @@ class _Convolution(Windowed, Layer):
             )
         return (*size, self.filters)
 
-    def init(self, key, input_shape):
-        """Kernel (*kernel_size, channels / groups, filters) and bias (filters,)."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """kernel (*kernel_size, channels / groups, filters) and bias (filters,)."""
         shape = (*self.kernel_size, input_shape[-1] // self.groups, self.filters)
         params = {"kernel": self.kernel_initializer(key, shape)}
         if self.use_bias:
             params["bias"] = self.bias_initializer(jax.random.fold_in(key, 1), (self.filters,))
         return params, {}
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
-        """G(x * W + b)."""
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
+        """g(x * W + b)."""
         x = without_padding(x, mask)
         return self.activation(self.preactivation(params, x)), state
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> jax.Array:
         """z = x * W + b, before the activation."""
         how = (self.strides, self.padding, self.dilation_rate, self.groups)
         return plus_bias(convolve(x, params["kernel"], *how), params)
@@ -243,19 +253,21 @@ class _Transpose(Layer):
         how = (self.kernel_size, self.strides, self.dilation_rate, self.output_padding)
         return (*transposed_size(self.padding, input_shape[:-1], *how), self.filters)
 
-    def init(self, key, input_shape):
-        """Kernel (*kernel_size, filters, channels) and bias (filters,)."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """kernel (*kernel_size, filters, channels) and bias (filters,)."""
         shape = (*self.kernel_size, self.filters, input_shape[-1])
         params = {"kernel": self.kernel_initializer(key, shape)}
         if self.use_bias:
             params["bias"] = self.bias_initializer(jax.random.fold_in(key, 1), (self.filters,))
         return params, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """G(x spread by W, + b)."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """g(x spread by W, + b)."""
         return self.activation(self.preactivation(params, x)), state
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> jax.Array:
         """z, before the activation."""
         how = (self.strides, self.padding, self.dilation_rate, self.output_padding)
         return plus_bias(convolve_transpose(x, params["kernel"], *how), params)
@@ -270,7 +282,7 @@ class Conv1DTranspose(_Transpose):
     """Each step spread over a window: z[o s + t d - p] += x[o] W[t]'. From short to long.
 
     Args:
-        filters, kernel_size, strides, dilation_rate, activation, use_bias: as in Conv1D.
+        filters, kernel_size, strides, dilation_rate, activation, use_bias: see Conv1D.
         padding: "valid": (n - 1) s + max(k, s) steps come out of n; "same": n s.
         output_padding: None, or steps added behind to (n - 1) s + k ("valid") or
             (n - 1) s + k mod 2 ("same").

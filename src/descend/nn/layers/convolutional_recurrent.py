@@ -12,8 +12,9 @@ from jax import lax
 from descend.errors import DescendError
 from descend.nn import recurrence
 from descend.nn.convolve import convolve, output_size
-from descend.nn.layers.base import Arrays, Shape, fraction, plus, positive_int
+from descend.nn.layers.base import Arrays, Key, Shape, plus
 from descend.nn.layers.cells import Cell, States
+from descend.nn.layers.checks import fraction, positive_int
 from descend.nn.layers.convolution import AXES, plus_bias, require_padding, whole_numbers
 from descend.nn.layers.recurrent import OwnCell
 
@@ -28,7 +29,7 @@ class ConvLSTMCell(Cell):
     Args:
         filters: channels of h and c.
         kernel_size: places in the window, of both convolutions.
-        strides, padding, dilation_rate: of the one over x; that over h keeps the size.
+        strides, padding, dilation_rate: how the window slides over x; over h it keeps the size.
         activation: tanh above.
         recurrent_activation: sigma.
         use_bias: whether b is there.
@@ -72,14 +73,14 @@ class ConvLSTMCell(Cell):
         fraction(self, "recurrent_dropout")
 
     @property
-    def swept(self) -> tuple[str, ...]:  # type: ignore[override]
+    def swept(self) -> tuple[str, ...]:
         """The rates that are above 0."""
         rates = ("dropout", "recurrent_dropout")
         numbers = {rate: getattr(self, rate) for rate in rates}
         return tuple(r for r, v in numbers.items() if not isinstance(v, (int, float)) or v > 0)
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether there is dropout."""
         return bool(self.swept)
 
@@ -101,11 +102,11 @@ class ConvLSTMCell(Cell):
         return (self.output_shape(step_shape),) * 2
 
     def state_names(self, step_shape: Shape) -> tuple[str, ...]:
-        """H and c."""
+        """h and c."""
         return ("h", "c")
 
     def draw(self, key: jax.Array, step_shape: Shape) -> Arrays:
-        """Kernel, recurrent_kernel, bias."""
+        """kernel, recurrent_kernel, bias."""
         width = 4 * self.filters
         recurrent = (*self.kernel_size, self.filters, width)
         params = {
@@ -114,8 +115,8 @@ class ConvLSTMCell(Cell):
         }
         if self.use_bias:
             bias = self.bias_initializer(jax.random.fold_in(key, 2), (width,))
-            opened = bias.at[self.filters : 2 * self.filters].set(1.0)
-            params["bias"] = opened if self.unit_forget_bias else bias
+            open_forget = bias.at[self.filters : 2 * self.filters].set(1.0)
+            params["bias"] = open_forget if self.unit_forget_bias else bias
         return params
 
     def build(self, input_shape: Any) -> Any:
@@ -123,17 +124,28 @@ class ConvLSTMCell(Cell):
         states = self.state_shapes(tuple(input_shape[0]))
         return (states[0], *states)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The weights."""
         return self.draw(key, tuple(input_shape[0])), {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """One step."""
         x, *states = x
         output, last = self.run(params, x[:, None], tuple(states), key=key, training=training)
         return (output[:, 0], *last), state
 
-    def run(self, params, x, states, *, mask=None, key=None, training=False):
+    def run(
+        self,
+        params: Arrays,
+        x: jax.Array,
+        states: States,
+        *,
+        mask: jax.Array | None = None,
+        key: Key = None,
+        training: bool = False,
+    ) -> tuple[jax.Array, States]:
         """Step over time, the input's convolution taken for all steps at once."""
         drop: Any = None
         if training and self.stochastic:

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from descend.nn import activations
 from descend.nn.initializers import Constant, Initializer
 from descend.nn.layers.axes import axes_in
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.checks import positive_int
 
 QUARTER = Constant(0.25)
 
@@ -53,18 +54,20 @@ class Dense(Layer):
             self.require_rank(input_shape, 1, "(features,)")
         return (*input_shape[:-1], self.units)
 
-    def init(self, key, input_shape):
-        """Kernel (d, units) and bias (units,)."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """kernel (d, units) and bias (units,)."""
         params = {"kernel": self.kernel_initializer(key, (input_shape[-1], self.units))}
         if self.use_bias:
             params["bias"] = self.bias_initializer(jax.random.fold_in(key, 1), (self.units,))
         return params, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """G(x W + b)."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """g(x W + b)."""
         return self.activation(self.preactivation(params, x)), state
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> jax.Array:
         """z = x W + b, before the activation: the logits where the activation is an output's."""
         kernel = params["kernel"]
         # as a product of two matrices: with more axes the compiler's CPU product is slower
@@ -79,11 +82,13 @@ class Activation(Layer):
 
     activation: Any
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """G(x)."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """g(x)."""
         return self.activation(x), state
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> Any:
         """Its input."""
         return x
 
@@ -109,14 +114,16 @@ class PReLU(Layer):
         if self.shared_axes is not None:
             object.__setattr__(self, "shared_axes", tuple(self.shared_axes))
 
-    def init(self, key, input_shape):
-        """Alpha of the input's shape."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """alpha of the input's shape."""
         shared = axes_in(self, input_shape, self.shared_axes or ())
         shape = tuple(1 if a in shared else n for a, n in enumerate(input_shape, start=1))
         initializer: Initializer = self.alpha_initializer
         return {"alpha": initializer(key, shape)}, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """max(x, 0) + alpha min(x, 0)."""
         alpha = params["alpha"][None]
         return activations.relu(x) - alpha * activations.relu(-x), state

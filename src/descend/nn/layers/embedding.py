@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.attention import rotate, sinusoids
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.checks import positive_int
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +58,20 @@ class Embedding(Layer):
             self.require_rank(input_shape, 1, "(time,) for mask_zero=True")
         return (*input_shape, self.output_dim)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The table (input_dim, output_dim)."""
         table = self.embeddings_initializer(key, (self.input_dim, self.output_dim))
         return {"embeddings": table}, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The rows of the table."""
         index = x.astype(jnp.int32) if jnp.issubdtype(x.dtype, jnp.floating) else x
         rows = jnp.asarray(params["embeddings"]).at[index]
         return rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False), state
 
-    def check_rows(self, x):
+    def check_rows(self, x: np.ndarray) -> str | None:
         """Numbers out of range, or that are not whole."""
         low, high = x.min(), x.max()
         if low < 0 or high >= self.input_dim:
@@ -80,7 +84,7 @@ class Embedding(Layer):
             return f"{self.label} takes whole numbers, got {x[x != np.trunc(x)][0]}"
         return None
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """Where the input is not 0, with `mask_zero`."""
         if not self.mask_zero:
             return mask
@@ -115,13 +119,15 @@ class PositionEmbedding(Layer):
         self.require_rank(input_shape, 2, "(time, features)")
         return input_shape
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """P (sequence_length, d)."""
         shape = (self.sequence_length, input_shape[-1])
         return {"position_embeddings": self.initializer(key, shape)}, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """X + P."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """x + P."""
         # not in `build`, which is shown long sequences where the length is left open
         if x.shape[1] > self.sequence_length:
             raise ShapeError(
@@ -157,8 +163,10 @@ class SinePositionEncoding(Layer):
         self.require_rank(input_shape, 2, "(time, features)")
         return input_shape
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """X + the waves."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """x + the waves."""
         waves = sinusoids(x.shape[1], x.shape[2], self.max_wavelength)
         return x + jnp.asarray(waves, x.dtype)[None], state
 
@@ -200,7 +208,9 @@ class RotaryEmbedding(Layer):
             )
         return input_shape
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The rotated vectors."""
         return rotate(x, self.max_wavelength, self.scaling_factor), state
 

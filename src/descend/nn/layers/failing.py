@@ -13,7 +13,9 @@ import jax
 from descend.errors import DescendError
 
 
-def guarded(layer: Any, method: str, function: Callable, *args: Any, **options: Any) -> Any:
+def guarded(
+    layer: Any, method: str, function: Callable[..., Any], *args: Any, **options: Any
+) -> Any:
     """The function's result.
 
     Raises:
@@ -30,7 +32,7 @@ def guarded(layer: Any, method: str, function: Callable, *args: Any, **options: 
         ) from None
 
 
-def _line_of(error: Exception, method: Callable) -> str:
+def _line_of(error: Exception, method: Callable[..., Any]) -> str:
     """Where in the file of a method an error came from."""
     method = inspect.unwrap(getattr(method, "func", method))
     if not hasattr(method, "__code__"):

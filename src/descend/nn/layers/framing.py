@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError
-from descend.nn.layers.augmentation import one_of
-from descend.nn.layers.base import positive_int
+from descend.nn.layers.base import Arrays, Key
+from descend.nn.layers.checks import one_of, positive_int
 from descend.nn.layers.preparing import Preparing
 
 # Keras's names -> jax.image.resize's
@@ -56,12 +57,14 @@ class Resizing(Preparing):
         if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
             raise DescendError("Resizing: crop_to_aspect_ratio or pad_to_aspect_ratio, not both")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """(h, w, channels) -> (height, width, channels)."""
         self.require_rank(input_shape, 3, "(height, width, channels)")
         return (self.height, self.width, input_shape[-1])
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The images drawn anew."""
         x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.float32)
         tall, broad = x.shape[1:3]
@@ -95,12 +98,14 @@ class CenterCrop(Preparing):
         positive_int(self, "height")
         positive_int(self, "width")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """(h, w, channels) -> (height, width, channels)."""
         self.require_rank(input_shape, 3, "(height, width, channels)")
         return (self.height, self.width, input_shape[-1])
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The middle."""
         if x.shape[1] >= self.height and x.shape[2] >= self.width:
             return middle(x, self.height, self.width), state
@@ -119,4 +124,6 @@ def resized(
 ) -> jax.Array:
     """Images (n, h, w, channels) drawn to a size."""
     shape = (x.shape[0], height, width, x.shape[3])
-    return jax.image.resize(x, shape, _METHODS[interpolation], antialias=antialias).astype(x.dtype)
+    method = _METHODS[interpolation]
+    y: jax.Array = jax.image.resize(x, shape, method, antialias=antialias)
+    return y.astype(x.dtype)

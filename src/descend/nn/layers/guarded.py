@@ -12,9 +12,9 @@ class Open(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """An object, closed once its `__init__` has ended."""
-        made = super().__call__(*args, **kwargs)
-        vars(made)["_closed"] = True
-        return made
+        instance = super().__call__(*args, **kwargs)
+        vars(instance)["_closed"] = True
+        return instance
 
     def __setattr__(cls, name: str, value: Any) -> None:
         # dataclass(frozen=True) gives every class these two; those of `Guarded` are to stay

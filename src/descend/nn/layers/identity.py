@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol
 from weakref import WeakSet
 
 from descend.errors import DescendError
 
-if TYPE_CHECKING:
-    from descend.nn.layers.base import Layer
-
 Arrays = dict[str, Any]
+
+
+class Described(Protocol):
+    """What is asked here of a layer; see `layers.base.Layer`, which stands on this file."""
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes its arrays."""
+
+    @property
+    def copies(self) -> bool:
+        """Whether the layers in its fields are patterns, which are copied and not used."""
+
+    def parts(self) -> Iterator[Described]:
+        """The layers inside."""
 
 
 class Identity:
@@ -40,7 +57,7 @@ class Identity:
         self.input_shape: Any = None
         self.owner: Identity | None = None
         self.home: Any = None
-        self.descriptions: WeakSet[Layer] = WeakSet()
+        self.descriptions: WeakSet[Described] = WeakSet()
 
     @property
     def drawn(self) -> bool:
@@ -65,21 +82,21 @@ class Identity:
         run.state = run.state._replace(**new)
 
 
-def identity_of(layer: Layer) -> Identity:
+def identity_of(layer: Described) -> Identity:
     """The layer's identity, made when it is first asked for."""
-    own = vars(layer)
-    if "_identity" not in own:
+    if "_identity" not in vars(layer):
         share(Identity(), layer)
-    return own["_identity"]
+    identity: Identity = vars(layer)["_identity"]
+    return identity
 
 
-def share(identity: Identity, layer: Layer) -> None:
+def share(identity: Identity, layer: Described) -> None:
     """Make a layer object one of those that are this one layer."""
     vars(layer)["_identity"] = identity
     identity.descriptions.add(layer)
 
 
-def switch(layer: Layer, trainable: bool) -> None:
+def switch(layer: Described, trainable: bool) -> None:
     """Freeze a layer and all inside it, or let training change them, in every graph."""
     identity = identity_of(layer)
     if identity.source is not None:
@@ -94,12 +111,12 @@ def switch(layer: Layer, trainable: bool) -> None:
     Identity.switched += 1
 
 
-def switches(layer: Layer) -> tuple[bool, ...]:
+def switches(layer: Described) -> tuple[bool, ...]:
     """Whether a layer, and each one inside it, is trained."""
     return (layer.trainable, *(flag for inner in layer.parts() for flag in switches(inner)))
 
 
-def claim(layer: Layer, owner: Identity, where: str) -> None:
+def claim(layer: Described, owner: Identity, where: str) -> None:
     """Note in which layer a layer stands.
 
     Raises:

@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError
-from descend.nn.layers.base import positive_int
+from descend.nn.layers.base import Arrays, Key
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.preparing import MODES, Preparing, encoded, encoded_shape, require_mode
 
 
@@ -196,9 +197,12 @@ class Lookup(Preparing):
             "before the network, x = layer(texts), and give the network Input(shape, dtype='int32')"
         )
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Refused for texts."""
-        return self.build(x.shape[1:])
+        self.build(x.shape[1:])  # raises
+        return x, state
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +237,7 @@ class IntegerLookup(Lookup):
     oov_token: Any = -1
     indexes: ClassVar[bool] = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The input's, or that of `encoded`."""
         self._require_learned("vocabulary")
         if self.invert or self.output_mode == "tf_idf":
@@ -244,7 +248,9 @@ class IntegerLookup(Lookup):
             return input_shape
         return encoded_shape(self, input_shape, self._depth)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The numbers."""
         x = x.astype(jnp.int32)
         order = np.argsort(self.vocabulary)
@@ -252,15 +258,15 @@ class IntegerLookup(Lookup):
         place = jnp.minimum(jnp.searchsorted(known, x), len(order) - 1)
         count = self.num_oov_indices
         unknown = self._masks + x % count if count else jnp.full_like(x, -1)
-        found = jnp.asarray(order.astype(np.int32))[place] + self._start
-        index = jnp.where(known[place] == x, found, unknown)
+        numbers = jnp.asarray(order.astype(np.int32))[place] + self._start
+        index = jnp.where(known[place] == x, numbers, unknown)
         if self.mask_token is not None:
             index = jnp.where(x == self.mask_token, self._mask_number, index)
         if self.output_mode == "int":
             return index, state
         return encoded(index, self.output_mode, self._depth, self.compute_dtype), state
 
-    def _bin(self, token):
+    def _bin(self, token: str) -> int:
         return int(token) % self.num_oov_indices
 
 
@@ -287,7 +293,7 @@ class TextVectorization(Lookup):
         ngrams: n for all runs of 1 to n words, or a tuple of lengths.
         output_mode: "int", "multi_hot", "count" or "tf_idf" (see Lookup).
         output_sequence_length: length of each row of "int": longer ones are cut, shorter padded.
-        pad_to_max_tokens, vocabulary, idf_weights: as in Lookup.
+        pad_to_max_tokens, vocabulary, idf_weights: see Lookup.
 
     Works on arrays, before the network.
     """
@@ -315,7 +321,7 @@ class TextVectorization(Lookup):
             object.__setattr__(self, "ngrams", tuple(sizes))
         super().__post_init__()
 
-    def rows_of(self, data):
+    def rows_of(self, data: Any) -> list[list[str]]:
         """The tokens of each text."""
         texts = np.asarray(data)
         texts = texts.reshape(-1) if texts.ndim == 0 or texts.shape[1:] == (1,) else texts
@@ -351,13 +357,13 @@ class TextVectorization(Lookup):
             length = max(map(len, rows), default=0)
         index = np.full((len(rows), length), 0 if self.output_mode == "int" else -1, np.int64)
         for number, row in enumerate(rows):
-            found = self.numbers_of(np.asarray(row[:length], object))
-            index[number, : len(found)] = found
+            numbers = self.numbers_of(np.asarray(row[:length], object))
+            index[number, : len(numbers)] = numbers
         if self.split is None and length == 1:
             index = index.reshape(np.shape(inputs))
         return self._encoded(index)
 
-    def config(self):
+    def config(self) -> dict[str, Any]:
         """Refused with a function of the user's own: a file holds no code."""
         for field in ("standardize", "split"):
             if callable(getattr(self, field)):

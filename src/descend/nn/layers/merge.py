@@ -12,7 +12,7 @@ from jax import lax
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.layers.axes import axes_in
-from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Merge(Layer):
         if not several:
             raise ShapeError(f"{self.label} joins two or more inputs: call it on a list of them.")
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """A step is real where it is real in every input that has a mask."""
         masks = [m for m in mask if m is not None]
         return functools.reduce(jnp.logical_and, masks) if masks else None
@@ -44,7 +44,9 @@ class Alike(Merge):
             raise ShapeError(f"{self.label}: the inputs must have one shape, got {input_shape}.")
         return input_shape[0]
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The inputs combined."""
         return self.combine(x), state
 
@@ -57,7 +59,7 @@ class Alike(Merge):
 class Add(Alike):
     """y = x_1 + x_2 + ...; with a skip connection, Res(z) = z + f(z) (hull-2023)."""
 
-    def combine(self, x):
+    def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The sum."""
         return functools.reduce(jnp.add, x)
 
@@ -66,7 +68,7 @@ class Add(Alike):
 class Multiply(Alike):
     """y = x_1 x_2 ..., number by number: a gate (scheidegger-2020, "LSTM FORGET GATE")."""
 
-    def combine(self, x):
+    def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The product."""
         return functools.reduce(jnp.multiply, x)
 
@@ -75,7 +77,7 @@ class Multiply(Alike):
 class Average(Alike):
     """y = (x_1 + x_2 + ...) / n."""
 
-    def combine(self, x):
+    def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The mean."""
         return functools.reduce(jnp.add, x) / len(x)
 
@@ -84,7 +86,7 @@ class Average(Alike):
 class Maximum(Alike):
     """y = max(x_1, x_2, ...), number by number."""
 
-    def combine(self, x):
+    def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The greatest."""
         return functools.reduce(jnp.maximum, x)
 
@@ -93,7 +95,7 @@ class Maximum(Alike):
 class Minimum(Alike):
     """y = min(x_1, x_2, ...), number by number."""
 
-    def combine(self, x):
+    def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The least."""
         return functools.reduce(jnp.minimum, x)
 
@@ -109,7 +111,7 @@ class Subtract(Alike):
             raise ShapeError(f"{self.label} takes two inputs, got {len(input_shape)}.")
         return shape
 
-    def combine(self, x):
+    def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The difference."""
         return x[0] - x[1]
 
@@ -137,11 +139,13 @@ class Concatenate(Merge):
         joined = sum(s[axis] for s in input_shape)
         return (*input_shape[0][:axis], joined, *input_shape[0][axis + 1 :])
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Concatenation; the batch axis is never the joined one."""
         return jnp.concatenate(x, axis=self.axis), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """Joined along time where that is the axis, else real where all are."""
         if self.axis % x[0].ndim != 1 or all(m is None for m in mask):
             return super().output_mask(x, mask)
@@ -199,7 +203,9 @@ class Dot(Merge):
             )
         return (*a[: i - 1], *a[i:], *b[: j - 1], *b[j:]) or (1,)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The sum of products."""
         a, b = x
         i, j = self._places((a.shape[1:], b.shape[1:]))
@@ -212,7 +218,7 @@ class Dot(Merge):
         y = jnp.einsum(f"{''.join(first)},{''.join(second)}->b{''.join(rest)}", a, b)
         return (y if rest else y[:, None]), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """None: steps are no longer apart."""
         return None
 

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Layer, fraction
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.checks import fraction
 from descend.nn.layers.dense import Dense
 
 
@@ -42,7 +43,9 @@ class Dropping(Layer):
         super().__post_init__()
         fraction(self, "rate")
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """`dropped` in training, else x."""
         if not training:
             return x, state
@@ -53,7 +56,7 @@ class Dropping(Layer):
         return x.shape
 
     def dropped(self, x: jax.Array, keep: jax.Array) -> jax.Array:
-        """X / (1 - rate) where `keep`, else 0."""
+        """x / (1 - rate) where `keep`, else 0."""
         return jnp.where(keep, x / jnp.asarray(1.0 - self.rate, x.dtype), jnp.zeros_like(x))
 
 
@@ -69,7 +72,7 @@ class Shaped(Dropping):
         if self.noise_shape is not None:
             object.__setattr__(self, "noise_shape", tuple(self.noise_shape))
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The input's; raises ShapeError where `noise_shape` does not fit it."""
         wanted = self.noise_shape or (None,) * (len(input_shape) + 1)
         sizes = zip(wanted[1:], input_shape, strict=False)
@@ -80,7 +83,7 @@ class Shaped(Dropping):
             )
         return input_shape
 
-    def mask_shape(self, x):
+    def mask_shape(self, x: jax.Array) -> Shape:
         """`noise_shape`, None standing for the input's."""
         wanted = self.noise_shape or (None,) * x.ndim
         return tuple(m if n is None else n for n, m in zip(wanted, x.shape, strict=True))
@@ -113,11 +116,11 @@ class AlphaDropout(Shaped):
     Arguments: those of Dropout. Source: Klambauer et al. 2017.
     """
 
-    def dropped(self, x, keep):
+    def dropped(self, x: jax.Array, keep: jax.Array) -> jax.Array:
         """The formula above."""
         low = -1.7580993408473766
         a = ((1.0 - self.rate) * (1.0 + self.rate * low**2)) ** -0.5
-        y = a * jnp.where(keep, x, jnp.asarray(low, x.dtype)) - a * low * self.rate
+        y: jax.Array = a * jnp.where(keep, x, jnp.asarray(low, x.dtype)) - a * low * self.rate
         return y.astype(x.dtype)
 
 
@@ -134,8 +137,10 @@ class GaussianDropout(Dropping):
 
     seed: int | None = None
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """X (1 + e) in training, else x."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """x (1 + e) in training, else x."""
         if not training:
             return x, state
         drawn_in = jnp.promote_types(x.dtype, jnp.float32)  # the same draw in any precision
@@ -155,13 +160,13 @@ class SpatialDropout(Dropping):
     seed: int | None = None
     rank: ClassVar[int]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The shape as it is; raises ShapeError unless it is (places..., channels)."""
         places = {1: "steps", 2: "rows, columns", 3: "planes, rows, columns"}[self.rank]
         self.require_rank(input_shape, self.rank + 1, f"({places}, channels)")
         return input_shape
 
-    def mask_shape(self, x):
+    def mask_shape(self, x: jax.Array) -> Shape:
         """One draw a row and channel."""
         return (x.shape[0], *([1] * self.rank), x.shape[-1])
 
@@ -209,8 +214,10 @@ class GaussianNoise(Layer):
         if isinstance(self.stddev, (int, float)) and not self.stddev >= 0:
             raise DescendError(f"GaussianNoise: stddev must be >= 0, got {self.stddev!r}")
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """X + e in training, else x."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """x + e in training, else x."""
         if not training:
             return x, state
         drawn_in = jnp.promote_types(x.dtype, jnp.float32)  # the same draw in any precision
@@ -237,7 +244,9 @@ class DropConnect(Dense):
         super().__post_init__()
         fraction(self, "rate")
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Dense with a masked kernel in training, Dense at prediction."""
         if training:
             kernel = params["kernel"]

@@ -20,7 +20,8 @@ from jax import lax
 from descend.errors import DescendError, ShapeError
 from descend.nn.initializers import Constant
 from descend.nn.layers.axes import axes_in, axis_or_axes
-from descend.nn.layers.base import Layer, Shape, fraction, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.checks import fraction, positive_int
 
 ONES = Constant(1.0)
 
@@ -43,7 +44,7 @@ class _Normalization(Layer):
         _not_negative(self)
 
     def drawn(self, key: jax.Array, shape: Shape) -> dict[str, jax.Array]:
-        """Gamma and beta, each of `shape`, where the layer has them."""
+        """gamma and beta, each of `shape`, where the layer has them."""
         params = {}
         if self.scale:
             params["gamma"] = self.gamma_initializer(key, shape)
@@ -51,7 +52,9 @@ class _Normalization(Layer):
             params["beta"] = self.beta_initializer(jax.random.fold_in(key, 1), shape)
         return params
 
-    def scaled(self, params, x, mean, variance, shape):
+    def scaled(
+        self, params: Arrays, x: jax.Array, mean: jax.Array, variance: jax.Array, shape: Shape
+    ) -> jax.Array:
         """(x - mean) gamma / sqrt(variance + epsilon) + beta, arrays reshaped to `shape`."""
         factor = lax.rsqrt(variance + self.epsilon)
         if self.scale:
@@ -106,8 +109,8 @@ class BatchNormalization(_Normalization):
         axes_in(self, input_shape, self.axis)
         return input_shape
 
-    def init(self, key, input_shape):
-        """Gamma and beta; the moving mean and variance."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """gamma and beta; the moving mean and variance."""
         (axis,) = axes_in(self, input_shape, self.axis)
         shape = (input_shape[axis - 1],)
         state = {
@@ -116,7 +119,16 @@ class BatchNormalization(_Normalization):
         }
         return self.drawn(key, shape), state
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
         """By the batch's statistics in training, by the moving ones at prediction."""
         dtype = self.compute_dtype or jnp.result_type(x, *params.values(), *state.values())
         (axis,) = axes_in(self, x.shape[1:], self.axis)
@@ -167,12 +179,21 @@ class LayerNormalization(_Normalization):
         axes_in(self, input_shape, self.axis)
         return input_shape
 
-    def init(self, key, input_shape):
-        """Gamma and beta."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """gamma and beta."""
         axes = axes_in(self, input_shape, self.axis)
         return self.drawn(key, tuple(input_shape[a - 1] for a in axes)), {}
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
         """beta + gamma (x - m) / sqrt(v + epsilon)."""
         dtype = jnp.result_type(x, *params.values())
         axes = axes_in(self, x.shape[1:], self.axis)
@@ -223,12 +244,21 @@ class GroupNormalization(_Normalization):
             )
         return input_shape
 
-    def init(self, key, input_shape):
-        """Gamma and beta."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """gamma and beta."""
         (axis,) = axes_in(self, input_shape, self.axis)
         return self.drawn(key, (input_shape[axis - 1],)), {}
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
         """The channel axis as (groups, channels of a group), and back."""
         dtype = jnp.result_type(x, *params.values())
         (axis,) = axes_in(self, x.shape[1:], self.axis)
@@ -273,13 +303,22 @@ class RMSNormalization(Layer):
         axes_in(self, input_shape, self.axis)
         return input_shape
 
-    def init(self, key, input_shape):
-        """Scale, of ones."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """scale, of ones."""
         axes = axes_in(self, input_shape, self.axis)
         return {"scale": ONES(key, tuple(input_shape[a - 1] for a in axes))}, {}
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
-        """Scale x / sqrt(mean(x^2) + epsilon)."""
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
+        """scale x / sqrt(mean(x^2) + epsilon)."""
         dtype = jnp.result_type(x, params["scale"])
         axes = axes_in(self, x.shape[1:], self.axis)
         shape = tuple(n if i in axes else 1 for i, n in enumerate(x.shape))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from descend.errors import DescendError
 from descend.nn.layers.axes import axes_in, axis_or_axes
-from descend.nn.layers.base import Layer
+from descend.nn.layers.base import Arrays, Key, Layer
 from descend.nn.layers.failing import guarded
 from descend.nn.layers.merge import of_length_one
 
@@ -22,7 +22,9 @@ from descend.nn.layers.merge import of_length_one
 class Identity(Layer):
     """y = x: a place holder, or a point that can be named."""
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Its input."""
         return x, state
 
@@ -44,12 +46,14 @@ class UnitNormalization(Layer):
         super().__post_init__()
         axis_or_axes(self)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The input's."""
         axes_in(self, input_shape, self.axis)
         return input_shape
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """x / |x|; zeros stay zeros."""
         return of_length_one(x, axes_in(self, x.shape[1:], self.axis)), state
 
@@ -68,7 +72,7 @@ class Lambda(Layer):
         arguments: further arguments of the function, by name.
     """
 
-    function: Callable
+    function: Callable[..., Any]
     output_shape: Any = None
     mask: Any = None
     arguments: Any = None
@@ -96,7 +100,9 @@ class Lambda(Layer):
             )
         return tuple(a.shape[1:] for a in y) if isinstance(y, tuple) else y.shape[1:]
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """What the function returns."""
         return self._of(x, training), state
 
@@ -104,17 +110,17 @@ class Lambda(Layer):
         how = dict(self.arguments or {})
         if "training" in inspect.signature(self.function).parameters:
             how["training"] = training
-        given = list(x) if isinstance(x, tuple) else x
-        y = guarded(self, "function", functools.partial(self.function, **how), given)
+        inputs = list(x) if isinstance(x, tuple) else x
+        y = guarded(self, "function", functools.partial(self.function, **how), inputs)
         return tuple(map(jnp.asarray, y)) if isinstance(y, (list, tuple)) else jnp.asarray(y)
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """What `mask` says, or the (first) input's."""
         if self.mask is not None:
             return self.mask(x, mask) if callable(self.mask) else self.mask
         return mask[0] if isinstance(mask, tuple) else mask
 
-    def config(self):
+    def config(self) -> dict[str, Any]:
         """Refused: a function has no form in a file."""
         raise DescendError(
             f"{self.label} cannot be saved: a file holds no code, and its function is code. Write "

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
 from descend.nn.layers.convolution import AXES, Windowed, require_padding, whole_numbers
 from descend.nn.pool import average_pool, max_pool
 
@@ -35,7 +35,7 @@ class _Pooling(Windowed, Layer):
     pool_size: Any = 2
     strides: Any = None
     padding: str = "valid"
-    pool: ClassVar[Callable]
+    pool: ClassVar[Callable[..., Any]]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,7 +48,7 @@ class _Pooling(Windowed, Layer):
     @property
     def kernel_size(self) -> tuple[int, ...]:
         """The window."""
-        return self.pool_size
+        return tuple(self.pool_size)
 
     @property
     def dilation_rate(self) -> tuple[int, ...]:
@@ -59,7 +59,16 @@ class _Pooling(Windowed, Layer):
         """(*space, channels) -> (*space', channels)."""
         return (*self.windowed(input_shape), input_shape[-1])
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
         """The largest or the mean of every window; of a sequence, over its real steps alone."""
         if mask is None:
             return self.windows(x), state
@@ -69,7 +78,8 @@ class _Pooling(Windowed, Layer):
 
     def windows(self, x: jax.Array) -> jax.Array:
         """Every window's largest number, or mean."""
-        return type(self).pool(x, self.pool_size, self.strides, self.padding)
+        y: jax.Array = type(self).pool(x, self.pool_size, self.strides, self.padding)
+        return y
 
     def of_real(self, x: jax.Array, mask: jax.Array) -> jax.Array:
         """The same over the real steps; anything where a window has none."""
@@ -80,7 +90,7 @@ class _Pooling(Windowed, Layer):
         floats = mask.astype(jnp.float32)
         return max_pool(floats, self.pool_size, self.strides, self.padding) > 0
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """A window is real if a step in it is; None for images."""
         return None if mask is None or self.rank > 1 else self._some(mask[..., None])[..., 0]
 
@@ -88,7 +98,7 @@ class _Pooling(Windowed, Layer):
 class _Max(_Pooling):
     pool = staticmethod(max_pool)
 
-    def of_real(self, x, mask):
+    def of_real(self, x: jax.Array, mask: Any) -> jax.Array:
         """Padded steps are the lowest."""
         return self.windows(jnp.where(mask, x, jnp.finfo(x.dtype).min))
 
@@ -96,7 +106,7 @@ class _Max(_Pooling):
 class _Average(_Pooling):
     pool = staticmethod(average_pool)
 
-    def of_real(self, x, mask):
+    def of_real(self, x: jax.Array, mask: Any) -> jax.Array:
         """The mean with zeros at padded steps, over the share of real ones."""
         share = self.windows(mask.astype(x.dtype))
         total = self.windows(jnp.where(mask, x, jnp.zeros((), x.dtype)))
@@ -188,7 +198,16 @@ class _Global(_Spatial):
         once = (1,) * len(self.size(input_shape)) if self.keepdims else ()
         return (*once, input_shape[-1])
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
         """The largest or the mean over space; padded steps are left out."""
         real = None if mask is None else mask[..., None]
         return self.over(x, real, tuple(range(1, x.ndim - 1))), state
@@ -199,7 +218,7 @@ class _Global(_Spatial):
 
 
 class _GlobalMax(_Global):
-    def over(self, x, real, axes):
+    def over(self, x: jax.Array, real: Any, axes: Any) -> jax.Array:
         """The largest."""
         if real is not None:
             lowest = jnp.finfo(x.dtype).min  # also what a sequence without a real step gives
@@ -208,7 +227,7 @@ class _GlobalMax(_Global):
 
 
 class _GlobalAverage(_Global):
-    def over(self, x, real, axes):
+    def over(self, x: jax.Array, real: Any, axes: Any) -> jax.Array:
         """The mean, taken in at least float32."""
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         if real is None:

@@ -16,7 +16,9 @@ import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError
 from descend.nn.layers.axes import axes_in, axis_or_axes
-from descend.nn.layers.base import Layer, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer
+from descend.nn.layers.checks import positive_int
+from descend.nn.symbols import Symbol
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 
@@ -35,8 +37,6 @@ class Preparing(Layer):
 
     def _symbolic(self, inputs: Any) -> bool:
         """Whether it is called in a network, or in the `call` of a layer, and not on data."""
-        from descend.nn.symbols import Symbol
-
         first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
         return isinstance(first, (Symbol, jax.core.Tracer))
 
@@ -64,7 +64,7 @@ class Rescaling(Preparing):
 
     Args:
         scale: number, or one a channel.
-        offset: likewise, in units of y.
+        offset: number, or one a channel, in units of y.
     """
 
     scale: Any
@@ -75,7 +75,9 @@ class Rescaling(Preparing):
         for field in ("scale", "offset"):
             object.__setattr__(self, field, _nested_floats(getattr(self, field)))
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The formula above; whole numbers become float32."""
         x = _floats(x)
         along = (1,) * (x.ndim - 1) + (-1,)
@@ -132,23 +134,25 @@ class Normalization(Preparing):
     def _own(self, shape: Any) -> tuple[int, ...]:
         return () if self.axis is None else axes_in(self, shape, self.axis)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The input's."""
         self._require_learned("mean", "variance")
-        own = tuple(input_shape[a - 1] for a in self._own(input_shape))
-        have = np.shape(self.mean)
-        if have and have != own:
+        expected = tuple(input_shape[a - 1] for a in self._own(input_shape))
+        shape = np.shape(self.mean)
+        if shape and shape != expected:
             raise ShapeError(
-                f"{self.label} has moments of shape {have}, its input of shape "
-                f"{tuple(input_shape)} needs {own}"
+                f"{self.label} has moments of shape {shape}, its input of shape "
+                f"{tuple(input_shape)} needs {expected}"
             )
         return input_shape
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The formula above."""
         x = _floats(x)
-        own = self._own(x.shape[1:])
-        shape = tuple(n if a in own else 1 for a, n in enumerate(x.shape))
+        axes = self._own(x.shape[1:])
+        shape = tuple(n if a in axes else 1 for a, n in enumerate(x.shape))
         moments = (
             np.broadcast_to(np.reshape(v, shape if np.ndim(v) else (1,) * x.ndim), shape)
             for v in (self.mean, np.maximum(np.sqrt(self.variance), 1e-7))
@@ -181,15 +185,17 @@ class CategoryEncoding(Preparing):
         positive_int(self, "num_tokens")
         require_mode(self, MODES[1:])
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """That of `encoded`."""
         return encoded_shape(self, input_shape, self.num_tokens)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Zeros and ones."""
         return encoded(x, self.output_mode, self.num_tokens, self.compute_dtype), state
 
-    def check_rows(self, x):
+    def check_rows(self, x: np.ndarray) -> str | None:
         """Numbers out of range."""
         low, high = x.min(), x.max()
         if low < 0 or high >= self.num_tokens:
@@ -250,14 +256,16 @@ class Discretization(Preparing):
             points = np.interp(share + np.arange(0.0, 1.0, share), reached, points)
         self._learn(bin_boundaries=_nested_floats(np.asarray(points[:-1], np.float32)))
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The input's, or that of `encoded`."""
         self._require_learned("bin_boundaries")
         if self.output_mode == "int":
             return input_shape
         return encoded_shape(self, input_shape, len(self.bin_boundaries) + 1)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The intervals."""
         x = _floats(x)
         index = jnp.searchsorted(jnp.asarray(self.bin_boundaries, x.dtype), x, side="right")

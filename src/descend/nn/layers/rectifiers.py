@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from descend.errors import DescendError
 from descend.nn import activations
 from descend.nn.layers.axes import axes_in, axis_or_axes
-from descend.nn.layers.base import Layer
+from descend.nn.layers.base import Arrays, Key, Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,9 @@ class ReLU(Layer):
             if not (value is None and field == "max_value") and not value >= 0:
                 raise DescendError(f"ReLU: {field} must be a number >= 0, got {value!r}")
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The formula above."""
         if not self.threshold and not self.negative_slope:
             y = activations.relu(x)
@@ -69,7 +71,9 @@ class LeakyReLU(Layer):
     negative_slope: float = 0.3
     renamed: ClassVar[dict[str, str]] = {"alpha": "negative_slope"}
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The formula above."""
         return activations.leaky_relu(x, self.negative_slope), state
 
@@ -86,7 +90,9 @@ class ELU(Layer):
 
     alpha: float = 1.0
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The formula above."""
         return activations.elu(x, self.alpha), state
 
@@ -113,12 +119,21 @@ class Softmax(Layer):
         super().__post_init__()
         axis_or_axes(self)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> Any:
         """The input's."""
         axes_in(self, input_shape, self.axis)
         return input_shape
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
         """The shares."""
         axes = axes_in(self, x.shape[1:], self.axis)
         real = None

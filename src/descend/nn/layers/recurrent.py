@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Arrays, Layer, positive_int, prefixed, scoped
+from descend.nn.layers.base import Arrays, Key, Layer, prefixed, scoped
 from descend.nn.layers.cells import (
     Cell,
     GatedCell,
@@ -20,6 +20,8 @@ from descend.nn.layers.cells import (
     StackedRNNCells,
     several,
 )
+from descend.nn.layers.checks import positive_int
+from descend.nn.layers.tapping import Tap
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,7 @@ class OverTime(Layer):
         identity.state = jax.tree.map(jnp.zeros_like, identity.state)
 
     @property
-    def carries(self) -> bool:  # type: ignore[override]
+    def carries(self) -> bool:
         """Whether the states go on from batch to batch."""
         return self.stateful
 
@@ -101,22 +103,22 @@ class OverTime(Layer):
 
     def build(self, input_shape: Any) -> Any:
         """(time, d) -> (units,) or (time, units); the states' shapes where they are returned."""
-        x, *given = input_shape if several(input_shape) else (input_shape,)
+        x, *first_states = input_shape if several(input_shape) else (input_shape,)
         if len(x) < 2:
             self.require_rank(x, 2, "(time, features)")
         cell, step = self.stepped(), tuple(x[1:])
         if isinstance(cell, GatedCell):
             self.require_rank(x, 2, "(time, features)")
         states = cell.state_shapes(step)
-        if given and tuple(map(tuple, given)) != states:
+        if first_states and tuple(map(tuple, first_states)) != states:
             raise ShapeError(
-                f"{self.label}: expected first states of shapes {list(states)}, got {given}"
+                f"{self.label}: expected first states of shapes {list(states)}, got {first_states}"
             )
-        one = cell.output_shape(step)
-        output = (x[0], *one) if self.return_sequences else one
+        step_output = cell.output_shape(step)
+        output = (x[0], *step_output) if self.return_sequences else step_output
         return (output, *states) if self.return_state else output
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The cell's weights, and where `stateful` the states, zeros."""
         x = input_shape[0] if several(input_shape) else input_shape
         step = tuple(x[1:])
@@ -129,27 +131,37 @@ class OverTime(Layer):
             }
         return self.named(self.stepped().draw(key, step)), state
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """The output of the last step, or of all, and the last states where they are returned."""
         x, *states = x if isinstance(x, (list, tuple)) else (x,)
-        real = _first_mask(mask)
+        steps = _first_mask(mask)
         states = states or self._start(state, x)
         if self.go_backwards:
-            x, real = x[:, ::-1], None if real is None else real[:, ::-1]
+            x, steps = x[:, ::-1], None if steps is None else steps[:, ::-1]
         cell = self.stepped()
         outputs, last = cell.run(
             self.inside(params),
             x,
             tuple(states),
-            mask=real,
+            mask=steps,
             key=key,
             training=training,
             **({"tap": tap} if tap is not None and cell.taps else {}),
         )
         if self.stateful:
             names = self.stepped().state_names(x.shape[2:])
-            kept = zip(names, last, strict=True)
-            state = {name: array.astype(state[name].dtype) for name, array in kept}
+            pairs = zip(names, last, strict=True)
+            state = {name: array.astype(state[name].dtype) for name, array in pairs}
         y = outputs if self.return_sequences else outputs[:, -1]
         return ((y, *last) if self.return_state else y), state
 
@@ -197,19 +209,20 @@ class RNN(OverTime):
             )
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether the cell is."""
-        return self.cell.stochastic
+        return bool(self.cell.stochastic)
 
     def stepped(self) -> Cell:
         """The cell."""
-        return self.cell
+        cell: Cell = self.cell
+        return cell
 
-    def inside(self, params):
+    def inside(self, params: Arrays) -> Arrays:
         """The cell's parameters."""
         return scoped(params, "cell")
 
-    def named(self, params):
+    def named(self, params: Arrays) -> Arrays:
         """Those, as the layer names them."""
         return prefixed("cell", params)
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from descend.nn.layers.base import positive_int
 from descend.nn.layers.block import Block
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.convolution import Conv2D
 from descend.nn.layers.dense import Activation, Dense
 from descend.nn.layers.merge import Add
 from descend.nn.layers.normalization import BatchNormalization
-
-if TYPE_CHECKING:
-    from descend.nn.symbols import Symbol
+from descend.nn.symbols import Symbol
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +39,8 @@ class Residual(Block):
         super().__post_init__()
         positive_int(self, "depth")
 
-    def wire(self, z):
-        """Z plus what the layers make of it."""
+    def wire(self, z: Any) -> Any:
+        """z plus what the layers make of it."""
         y = z
         for i in range(self.depth):
             y = Dense(
@@ -62,7 +60,7 @@ class ResNetS(Block):
     Args:
         units: columns of the last MM, which has no activation.
         blocks: how many Res.
-        activation, depth: of each Res (see Residual).
+        activation, depth: those of each Res (see Residual).
 
     Arrays: res_0.dense_0.kernel, ..., dense.kernel (d, units), dense.bias (units,). Input (..., d),
     output (..., units).
@@ -85,7 +83,7 @@ class ResNetS(Block):
         for field in ("units", "blocks", "depth"):
             positive_int(self, field)
 
-    def wire(self, x):
+    def wire(self, x: Any) -> Any:
         """The blocks one behind the other, then the product."""
         start = {
             "kernel_initializer": self.kernel_initializer,
@@ -107,8 +105,8 @@ class ResidualConv2D(Block):
 
     Args:
         filters: channels of the output.
-        kernel_size: of both convolutions.
-        strides: of the first one.
+        kernel_size: window of both convolutions.
+        strides: step of the first one's window.
         activation: g.
         batch_normalization: whether the BN are there; without them the convolutions have a bias.
 
@@ -158,9 +156,11 @@ class ResidualConv2D(Block):
         """BN(x), or x without normalisation."""
         if not self.batch_normalization:
             return x
-        return BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)(x)
+        normalize = BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)
+        y: Symbol = normalize(x)
+        return y
 
-    def wire(self, x):
+    def wire(self, x: Any) -> Any:
         """The two convolutions, the shortcut, their sum."""
         y = self.convolution(self.kernel_size, self.strides, "conv_0")(x)
         y = Activation(self.activation, name="activation_0")(self.normalized(y, "bn_0"))

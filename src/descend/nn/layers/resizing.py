@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Layer, Shape
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
 from descend.nn.layers.convolution import AXES, whole_numbers
 
 
@@ -29,7 +29,9 @@ class _UpSampling(Layer):
         space = zip(input_shape[:-1], self.size, strict=True)
         return (*(n * times for n, times in space), input_shape[-1])
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Each cell repeated, or the line through neighbours."""
         if self.interpolation == "bilinear":
             shape = (x.shape[0], *self.build(x.shape[1:]))
@@ -96,7 +98,8 @@ class _Edges(Layer):
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """(before, behind) of each space axis."""
-        return getattr(self, self.field)
+        pairs: tuple[tuple[int, int], ...] = getattr(self, self.field)
+        return pairs
 
     def _pairs(self, value: Any) -> tuple[tuple[int, int], ...]:
         whole = isinstance(value, int)
@@ -126,7 +129,9 @@ class _Edges(Layer):
             )
         return (*size, input_shape[-1])
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Zeros around, or the edges off."""
         return self.changed(x, ((0, 0), *self.pairs, (0, 0))), state
 
@@ -146,7 +151,7 @@ class _ZeroPadding(_Edges):
     padding: Any = 1
     field: ClassVar[str] = "padding"
 
-    def changed(self, x, pairs):
+    def changed(self, x: jax.Array, pairs: Any) -> jax.Array:
         """Zeros added."""
         return jnp.pad(x, pairs)
 
@@ -156,7 +161,7 @@ class _Cropping(_Edges):
     cropping: Any = 1
     field: ClassVar[str] = "cropping"
 
-    def changed(self, x, pairs):
+    def changed(self, x: jax.Array, pairs: Any) -> jax.Array:
         """Cells cut off."""
         return x[tuple(slice(a, n - b) for n, (a, b) in zip(x.shape, pairs, strict=True))]
 

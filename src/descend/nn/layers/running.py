@@ -17,9 +17,9 @@ import jax.numpy as jnp
 from descend.errors import DescendError, ShapeError
 from descend.nn import initializers
 from descend.nn.graph import Graph
-from descend.nn.layers.base import CALLED_INSIDE, Arrays, Layer, prefixed, scoped
+from descend.nn.layers.base import CALLED_INSIDE, Arrays, Key, Layer, prefixed, scoped
 from descend.nn.layers.block import flat, nested
-from descend.nn.layers.tapping import Tap, opened, passed
+from descend.nn.layers.tapping import Tap, through_tap, with_tap
 from descend.nn.rebuilding import symbols_over
 
 PRIVATE = ("_arguments", "_weights", "_built", "copied_by")  # ours among a layer's attributes
@@ -75,11 +75,11 @@ def named(layer: Any) -> tuple[dict[int, str], dict[str, Weight], dict[str, Any]
     """Names by id; weights in the order in which they were asked for; layers and networks."""
     places: dict[int, str] = {}
     parts: dict[str, Any] = {}
-    for name, held in held_in(vars(layer)):
-        if id(held) not in places:
-            places[id(held)] = name
-            if not isinstance(held, Weight):
-                parts[name] = held
+    for name, value in held_in(vars(layer)):
+        if id(value) not in places:
+            places[id(value)] = name
+            if not isinstance(value, Weight):
+                parts[name] = value
     weights: dict[str, Weight] = {}
     for weight in vars(layer).get("_weights", []):
         stem = name = (weight.name or places.get(id(weight), "weight")).replace(".", "_")
@@ -92,25 +92,25 @@ def named(layer: Any) -> tuple[dict[int, str], dict[str, Weight], dict[str, Any]
     return places, weights, parts
 
 
-def frozen(held: Any) -> Any:
+def frozen(part: Any) -> Any:
     """A layer or a network with nothing in it that trains."""
-    if isinstance(held, Layer):
-        return held.with_trainable(False)
-    if isinstance(held, Graph):
-        inputs = held._inputs[0] if held.single_input else held._inputs
-        outputs = held._outputs[0] if held.single_output else held._outputs
-        return Graph(inputs, outputs, held.name, held._dtype, trainable=False)
-    return held
+    if isinstance(part, Layer):
+        return part.with_trainable(False)
+    if isinstance(part, Graph):
+        inputs = part._inputs[0] if part.single_input else part._inputs
+        outputs = part._outputs[0] if part.single_output else part._outputs
+        return Graph(inputs, outputs, part.name, part._dtype, trainable=False)
+    return part
 
 
-def another(held: Any) -> Any:
+def another(part: Any) -> Any:
     """A layer or a network that is described alike, with weights of its own."""
-    if isinstance(held, Layer):
-        return held.another()
-    if isinstance(held, Graph):
-        layers = {name: layer.another() for name, layer in held.layers.items()}
-        return Graph(*symbols_over(held, layers), held.name, held._dtype)
-    return held
+    if isinstance(part, Layer):
+        return part.another()
+    if isinstance(part, Graph):
+        layers = {name: layer.another() for name, layer in part.layers.items()}
+        return Graph(*symbols_over(part, layers), part.name, part._dtype)
+    return part
 
 
 def default_initializer(shape: list[int]) -> Any:
@@ -121,7 +121,7 @@ def default_initializer(shape: list[int]) -> Any:
     return initializers.Uniform(-limit, limit)
 
 
-def without_key(draw: Callable) -> Callable:
+def without_key(draw: Callable[..., Any]) -> Callable[..., Any]:
     """An initialiser of the user's own, (shape, dtype=) -> array."""
     if not callable(draw):
         raise DescendError(f"add_weight(initializer=) takes a name or a function, got {draw!r}")
@@ -134,8 +134,8 @@ class Run:
     Args:
         layer: the layer, built: weights and layers are among its attributes.
         names: the name of each weight and layer, by id.
-        params, state: as `apply` is given them; `state` becomes the new one.
-        key, training, tap: as `apply` is given them.
+        params, state: arrays that `apply` gets; `state` becomes the new one.
+        key, training, tap: options that `apply` gets.
         shapes: where arrays are still to be found out, for every layer inside what it is first
             called on; None: they are in `params` and `state`.
     """
@@ -147,11 +147,11 @@ class Run:
         params: Arrays,
         state: Arrays,
         *,
-        key: jax.Array | None = None,
+        key: Key = None,
         training: bool = False,
         tap: Tap | None = None,
         shapes: dict[str, Any] | None = None,
-    ):
+    ) -> None:
         self.names, self.params, self.state = names, params, dict(state)
         self.key, self.training, self.tap, self.shapes = key, training, tap, shapes
         self.rows: jax.Array | None = None
@@ -160,11 +160,11 @@ class Run:
         self.layer = object.__new__(type(layer))
         vars(self.layer).update(changed(vars(layer), self._stand_in))
 
-    def _stand_in(self, held: Any) -> Any:
-        name = self.names[id(held)]
-        if not isinstance(held, Weight):
-            return Inner(self, held, name)
-        return self.params[name] if held.trainable else Variable(self, name)
+    def _stand_in(self, part: Any) -> Any:
+        name = self.names[id(part)]
+        if not isinstance(part, Weight):
+            return Inner(self, part, name)
+        return self.params[name] if part.trainable else Variable(self, name)
 
     def mark(self, x: Any, mask: Any) -> None:
         """Note the mask of an array, which goes along to the layers that it is handed to."""
@@ -188,25 +188,25 @@ class Run:
         training = self.training if training is None else bool(training)
         how: dict[str, Any] = {"key": key, "training": training}
         if isinstance(layer, Graph):
-            y, after, new = layer.apply_masked(
+            y, output_masks, new_state = layer.apply_masked(
                 nested(params), nested(state), x, rows=self.rows, masks=masks, **how
             )
-            new = flat(new)
+            new_state = flat(new_state)
         else:
-            opens, inside = opened(layer, name, self.tap)
+            tapped, inside = with_tap(layer, name, self.tap)
             if not layer.stochastic:
                 how.pop("key")
-            one = masks if len(parts) > 1 else masks[0]
+            x_mask = masks if len(parts) > 1 else masks[0]
             if layer.uses_mask:
-                how["mask"] = self.rows if layer.mixes_rows and not any(_real(masks)) else one
-            y, new = opens.apply(params, state, x, **how, **inside)
-            masked = any(_real(masks)) or layer.gives_mask
-            after = _tuple(layer.output_mask(x, one) if masked else None)
-        y = passed(self.tap, name, x, y)
-        self.state |= prefixed(name, new)
+                how["mask"] = self.rows if layer.mixes_rows and not any(_real(masks)) else x_mask
+            y, new_state = tapped.apply(params, state, x, **how, **inside)
+            has_mask = any(_real(masks)) or layer.gives_mask
+            output_masks = _tuple(layer.output_mask(x, x_mask) if has_mask else None)
+        y = through_tap(self.tap, name, x, y)
+        self.state |= prefixed(name, new_state)
         outputs = list(y) if isinstance(y, (list, tuple)) else [y]
-        for output, found in zip(outputs, after, strict=False):
-            self.mark(output, found)
+        for output, output_mask in zip(outputs, output_masks, strict=False):
+            self.mark(output, output_mask)
         return outputs if isinstance(y, (list, tuple)) else y
 
     def _arrays(self, name: str, layer: Any, parts: tuple[jax.Array, ...]) -> tuple[Any, Any]:
@@ -217,21 +217,23 @@ class Run:
         shapes = tuple(tuple(map(int, p.shape[1:])) for p in parts)
         shape = self.shapes.setdefault(name, shapes if len(shapes) > 1 else shapes[0])
         arrays = jax.eval_shape(lambda key: drawn(layer, key, shape), jax.random.key(0))
-        return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), arrays)
+        params, state = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), arrays)
+        return params, state
 
 
 def drawn(layer: Any, key: jax.Array, shape: Any) -> tuple[Arrays, Arrays]:
     """The arrays of a layer or a network, in the form of a layer's."""
-    if not isinstance(layer, Graph):
-        return layer.init(key, shape)
-    params, state = layer.init(key)
-    return flat(params), flat(state)
+    if isinstance(layer, Graph):
+        params, state = layer.init(key)
+        return flat(params), flat(state)
+    params, state = layer.init(key, shape)
+    return params, state
 
 
 class Inner:
     """A layer inside a layer, as `call` sees it: called on arrays it gives arrays."""
 
-    def __init__(self, run: Run, layer: Any, name: str):
+    def __init__(self, run: Run, layer: Any, name: str) -> None:
         self._run, self._layer, self._name = run, layer, name
 
     def __call__(self, *inputs: Any, training: Any = None, mask: Any = None, **options: Any) -> Any:
@@ -252,13 +254,14 @@ class Inner:
 class Variable:
     """A weight that is not trained: its present value, and `assign` for the next."""
 
-    def __init__(self, run: Run, name: str):
+    def __init__(self, run: Run, name: str) -> None:
         self._run, self._name = run, name
 
     @property
     def value(self) -> jax.Array:
         """The array."""
-        return self._run.state[self._name]
+        array: jax.Array = self._run.state[self._name]
+        return array
 
     def assign(self, value: Any) -> jax.Array:
         """Put in the next value; raises ShapeError where its shape is another."""

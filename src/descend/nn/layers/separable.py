@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import jax
 
 from descend.nn.convolve import convolve, depthwise
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.convolution import (
     Windowed,
     plus_bias,
@@ -29,12 +30,21 @@ class _ByChannel(Windowed, Layer):
             whole_numbers(self, field, self.rank)
         require_padding(self, "valid", "same", *(["causal"] if self.rank == 1 else []))
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None):
-        """G(z)."""
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+    ) -> tuple[Any, Arrays]:
+        """g(z)."""
         x = without_padding(x, mask)
         return self.activation(self.preactivation(params, x)), state  # type: ignore[attr-defined]
 
-    def depthwise(self, x, kernel):
+    def depthwise(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
         """Each channel convolved by itself."""
         return depthwise(x, kernel, self.strides, self.padding, self.dilation_rate)
 
@@ -58,8 +68,8 @@ class _Depthwise(_ByChannel):
         """(*space, channels) -> (*space', channels * depth_multiplier)."""
         return (*self.windowed(input_shape), input_shape[-1] * self.depth_multiplier)
 
-    def init(self, key, input_shape):
-        """Kernel (*kernel_size, channels, depth_multiplier), bias (channels multiplier,)."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """kernel (*kernel_size, channels, depth_multiplier), bias (channels multiplier,)."""
         shape = (*self.kernel_size, input_shape[-1], self.depth_multiplier)
         params = {"kernel": self.depthwise_initializer(key, shape)}
         if self.use_bias:
@@ -67,11 +77,11 @@ class _Depthwise(_ByChannel):
             params["bias"] = self.bias_initializer(jax.random.fold_in(key, 1), many)
         return params, {}
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> jax.Array:
         """z = each channel of x * its kernels, + b."""
         return plus_bias(self.depthwise(x, params["kernel"]), params)
 
-    def penalty(self, params):
+    def penalty(self, params: Arrays) -> jax.Array | None:
         """That of the kernel, whose field is called `depthwise_regularizer`, and of the bias."""
         return super().penalty(params | {"depthwise": params["kernel"]})
 
@@ -81,7 +91,7 @@ class DepthwiseConv1D(_Depthwise):
     """Each channel convolved by itself: z[o, (c, m)] = sum_t x[o s + t d - p, c] W[t, c, m].
 
     Args:
-        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv1D.
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: see Conv1D.
         depth_multiplier: how many outputs each channel gets.
 
     Arrays: kernel W (kernel_size, channels, depth_multiplier), bias (channels depth_multiplier,).
@@ -130,7 +140,7 @@ class _Separable(_ByChannel):
         """(*space, channels) -> (*space', filters)."""
         return (*self.windowed(input_shape), self.filters)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """Depthwise kernel, pointwise kernel (1, ..., channels multiplier, filters), bias."""
         channels, m = input_shape[-1], self.depth_multiplier
         deep = (*self.kernel_size, channels, m)
@@ -144,12 +154,12 @@ class _Separable(_ByChannel):
             params["bias"] = self.bias_initializer(keys[2], (self.filters,))
         return params, {}
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> jax.Array:
         """z = (each channel of x * its kernels) mixed by the pointwise kernel, + b."""
         z = self.depthwise(x, params["depthwise_kernel"])
         return plus_bias(convolve(z, params["pointwise_kernel"]), params)
 
-    def penalty(self, params):
+    def penalty(self, params: Arrays) -> jax.Array | None:
         """Those of the two kernels and of the bias."""
         kernels = {n: params[f"{n}_kernel"] for n in ("depthwise", "pointwise")}
         return super().penalty(params | kernels)
@@ -161,7 +171,7 @@ class SeparableConv1D(_Separable):
 
     Args:
         filters: channels that come out.
-        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv1D.
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: see Conv1D.
         depth_multiplier: how many numbers each channel gives to the mixing.
 
     Arrays: depthwise_kernel (kernel_size, channels, depth_multiplier), pointwise_kernel

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.checks import positive_int
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +21,13 @@ class Flatten(Layer):
         """The product of the axes."""
         return (math.prod(input_shape),)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Reshape, batch axis kept."""
         return jnp.reshape(x, (x.shape[0], -1)), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """Steps are no longer apart: None."""
         return None
 
@@ -60,11 +64,13 @@ class Reshape(Layer):
             )
         return tuple(have // known if d == -1 else d for d in self.target_shape)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Reshape, batch axis kept."""
         return jnp.reshape(x, (x.shape[0], *self.target_shape)), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """The mask where the first axis keeps its length, else None."""
         return mask if self.build(x.shape[1:])[0] == x.shape[1] else None
 
@@ -90,11 +96,13 @@ class Permute(Layer):
         self.require_rank(input_shape, len(self.dims), f"{len(self.dims)} axes")
         return tuple(input_shape[d - 1] for d in self.dims)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Transpose, batch axis kept."""
         return jnp.transpose(x, (0, *self.dims)), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """The mask where time stays first, else None."""
         return mask if self.dims[0] == 1 else None
 
@@ -114,10 +122,12 @@ class RepeatVector(Layer):
         self.require_rank(input_shape, 1, "(features,)")
         return (self.n, *input_shape)
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """Repeat along a new axis."""
         return jnp.repeat(x[:, None], self.n, axis=1), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """Every step is real: None."""
         return None

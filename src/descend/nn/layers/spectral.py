@@ -12,8 +12,9 @@ from jax import lax
 
 from descend.errors import DescendError
 from descend.nn.initializers import TruncatedNormal
-from descend.nn.layers.base import Arrays, Layer, positive_int, prefixed, scoped
-from descend.nn.layers.tapping import opened, passed
+from descend.nn.layers.base import Arrays, Key, Layer, prefixed, scoped
+from descend.nn.layers.checks import positive_int
+from descend.nn.layers.tapping import Tap, through_tap, with_tap
 
 MATRICES = ("kernel", "embeddings")
 
@@ -52,25 +53,25 @@ class SpectralNormalization(Layer):
             raise DescendError(f"{self.label}: expected a layer, got {self.layer!r}")
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether the layer is."""
-        return self.layer.stochastic
+        return bool(self.layer.stochastic)
 
     @property
-    def uses_mask(self) -> bool:  # type: ignore[override]
+    def uses_mask(self) -> bool:
         """Whether the layer does."""
-        return self.layer.uses_mask
+        return bool(self.layer.uses_mask)
 
     @property
-    def indexes(self) -> bool:  # type: ignore[override]
+    def indexes(self) -> bool:
         """Whether the layer does."""
-        return self.layer.indexes
+        return bool(self.layer.indexes)
 
     def build(self, input_shape: Any) -> Any:
         """The layer's."""
         return self.layer.build(input_shape)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The layer's arrays, and u."""
         params, state = self.layer.init(key, input_shape)
         if not set(MATRICES) & set(params):
@@ -84,18 +85,28 @@ class SpectralNormalization(Layer):
     def _matrix(self, params: Arrays) -> str:
         return next(name for name in MATRICES if name in params)
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """The layer's output with W / sigma(W)."""
         inside = dict(scoped(params, "layer"))
         name = self._matrix(inside)
         w = inside[name]
         u, sigma = self.largest(w, state["vector_u"].astype(w.dtype), training)
         inside[name] = w / sigma
-        layer, options = opened(self.layer, "layer", tap)
+        layer, options = with_tap(self.layer, "layer", tap)
         options |= {"key": key} if self.layer.stochastic else {}
         options |= {"mask": mask} if self.layer.uses_mask else {}
         y, new = layer.apply(inside, scoped(state, "layer"), x, training=training, **options)
-        y = passed(tap, "layer", x, y)
+        y = through_tap(tap, "layer", x, y)
         return y, {"vector_u": u.astype(state["vector_u"].dtype), **prefixed("layer", new)}
 
     def largest(self, w: jax.Array, u: jax.Array, training: bool) -> tuple[jax.Array, jax.Array]:
@@ -109,7 +120,7 @@ class SpectralNormalization(Layer):
         sigma = jnp.sum((v @ matrix) * _unit(u))
         return u, jnp.where(sigma == 0, jnp.ones_like(sigma), sigma)
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """The layer's."""
         return self.layer.output_mask(x, mask)
 

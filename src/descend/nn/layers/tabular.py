@@ -15,7 +15,8 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.initializers import Normal
-from descend.nn.layers.base import Layer, Shape, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.dense import Dense
 
 STANDARD_NORMAL = Normal(1.0)
@@ -39,13 +40,15 @@ class FeatureScale(Layer):
         if not self.speed > 0:
             raise DescendError(f"{type(self).__name__}: speed must be > 0, got {self.speed}")
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The vector v."""
         self.require_rank(input_shape, len(input_shape) or 1, "(..., features)")
         return {"scale": jnp.full(input_shape[-1:], 1 / self.speed, float)}, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """X * speed v."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """x * speed v."""
         factor = self.speed * jnp.asarray(params["scale"])
         return x * factor.reshape((1,) * (x.ndim - 1) + factor.shape), state
 
@@ -63,7 +66,7 @@ class NTKDense(Dense):
     kernel_initializer: Any = STANDARD_NORMAL
     bias_initializer: Any = STANDARD_NORMAL
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> jax.Array:
         """z = x W / sqrt(d) + b."""
         small = {**params, "kernel": jnp.asarray(params["kernel"]) * x.shape[-1] ** -0.5}
         return super().preactivation(small, x)
@@ -121,7 +124,7 @@ class PeriodicFeatures(Layer):
     def _waving(self, d: int) -> int:
         return d if self.features is None else len(self.features)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """Waves, and what brings them down."""
         d, f, m = self._waving(input_shape[0]), self.frequencies, self.units
         wave, phase, kernel, bias = jax.random.split(key, 4)
@@ -133,7 +136,9 @@ class PeriodicFeatures(Layer):
             "bias": jax.random.uniform(bias, (d, m), minval=-bound, maxval=bound),
         }, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The numbers, then their waves, (n, d + d' units)."""
         waving = x if self.features is None else x[:, np.asarray(self.features)]
         angle = waving[:, :, None] * params["frequencies"][None] + params["phases"][None]
@@ -180,13 +185,15 @@ class CategoryEmbedding(Layer):
             )
         return (len(self.sizes) * self.output_dim,)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """One table for all categories."""
         return {
             "embeddings": self.embeddings_initializer(key, (sum(self.sizes), self.output_dim))
         }, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
         """The vectors, (n, q output_dim)."""
         x = x.astype(jnp.int32)
         sizes = np.asarray(self.sizes, np.int32)
@@ -194,10 +201,10 @@ class CategoryEmbedding(Layer):
         known = (x >= 0) & (x < sizes[None])
         index = jnp.where(known, x + first[None], -1)
         rows = jnp.asarray(params["embeddings"]).at[index]
-        found = rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
-        return found.reshape(x.shape[0], -1), state
+        vectors = rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+        return vectors.reshape(x.shape[0], -1), state
 
-    def check_rows(self, x):
+    def check_rows(self, x: np.ndarray) -> str | None:
         """Numbers out of range."""
         wrong = (x < 0) | (x >= np.asarray(self.sizes)[None])
         if wrong.any():
@@ -233,12 +240,14 @@ class Members(Layer):
         self.require_rank(input_shape, 1, "(features,)")
         return (self.members, *input_shape)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """Random signs."""
         return {"scale": jax.random.rademacher(key, (self.members, *input_shape), float)}, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """X * r_i, (n, k, d)."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """x * r_i, (n, k, d)."""
         return x[:, None, :] * params["scale"][None], state
 
 
@@ -268,18 +277,20 @@ class MemberDense(Layer):
         self.require_rank(input_shape, 2, "(members, features)")
         return (input_shape[0], self.units)
 
-    def init(self, key, input_shape):
-        """Kernel (k, d, m) and bias (k, m)."""
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
+        """kernel (k, d, m) and bias (k, m)."""
         k, d = input_shape
         kernel = self.kernel_initializer(key, (k, d, self.units))
         bias = self.bias_initializer(jax.random.fold_in(key, 1), (k, self.units))
         return {"kernel": kernel, "bias": bias}, {}
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """G(x_i W_i / sqrt(d) + b_i)."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """g(x_i W_i / sqrt(d) + b_i)."""
         return self.activation(self.preactivation(params, x)), state
 
-    def preactivation(self, params, x):
+    def preactivation(self, params: Arrays, x: Any) -> jax.Array:
         """The logits where the activation is an output's."""
-        product = jnp.einsum("nkd,kdm->nkm", x, jnp.asarray(params["kernel"]) * x.shape[-1] ** -0.5)
-        return product + params["bias"][None]
+        kernel = jnp.asarray(params["kernel"]) * x.shape[-1] ** -0.5
+        return jnp.einsum("nkd,kdm->nkm", x, kernel) + jnp.asarray(params["bias"])[None]

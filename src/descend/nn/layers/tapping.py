@@ -33,13 +33,13 @@ class Inside:
         return getattr(self.tap, "details", False)
 
 
-def passed(tap: Tap | None, name: str, x: Any, y: Any) -> Any:
+def through_tap(tap: Tap | None, name: str, x: Any, y: Any) -> Any:
     """`y`, or what the tap puts in its place."""
     instead = None if tap is None else tap(name, x, y)
     return y if instead is None else instead
 
 
-def opened(layer: Any, name: str, tap: Tap | None) -> tuple[Any, dict[str, Any]]:
+def with_tap(layer: Any, name: str, tap: Tap | None) -> tuple[Any, dict[str, Any]]:
     """The layer as a tap looks into it, and what its `apply` is given besides.
 
     The pre-activation "name:z" is what the activation is applied to, whatever `apply` has done to
@@ -52,6 +52,6 @@ def opened(layer: Any, name: str, tap: Tap | None) -> tuple[Any, dict[str, Any]]
     if inside.details and hasattr(layer, "preactivation") and hasattr(layer, "activation"):
         g = layer.activation
         layer = copy.copy(layer)
-        shown = lambda z: g(passed(inside, ":z", None, z))  # noqa: E731
-        object.__setattr__(layer, "activation", shown)
+        tapped = lambda z: g(through_tap(inside, ":z", None, z))  # noqa: E731
+        object.__setattr__(layer, "activation", tapped)
     return layer, options

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.layers.attention import Dropping, MultiHeadAttention
-from descend.nn.layers.base import Shape, positive_int
 from descend.nn.layers.block import Block
+from descend.nn.layers.checks import positive_int
 from descend.nn.layers.dense import Dense
 from descend.nn.layers.merge import Add
 from descend.nn.layers.noise import Dropout
 from descend.nn.layers.normalization import LayerNormalization
-
-if TYPE_CHECKING:
-    from descend.nn.symbols import Symbol
+from descend.nn.symbols import Symbol
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +61,8 @@ class _Transformer(Dropping, Block):
         if self.drops:
             y = Dropout(self.dropout, name=f"{name}_dropout")(y)
         y = Add(name=f"{name}_add")([x, y])
-        return y if self.normalize_first else norm(y)
+        result: Symbol = y if self.normalize_first else norm(y)
+        return result
 
     def heads(self, features: int, name: str, causal: bool = False) -> MultiHeadAttention:
         """Attention whose heads split the features among them."""
@@ -86,7 +85,9 @@ class _Transformer(Dropping, Block):
         hidden = Dense(
             self.intermediate_dim, self.activation, name="feedforward_intermediate_dense", **start
         )
-        return Dense(x.trial(0)[-1], name="feedforward_output_dense", **start)(hidden(x))
+        output = Dense(x.trial(0)[-1], name="feedforward_output_dense", **start)
+        result: Symbol = output(hidden(x))
+        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,7 @@ class TransformerEncoder(_Transformer):
         num_heads: heads of the attention; divides the features.
         dropout: rate in training, of the weights of attention and of what is added to the skip.
         activation: g.
-        layer_norm_epsilon: of both LN.
+        layer_norm_epsilon: number added to the variance in both LN.
         normalize_first: whether LN stands before what it normalises for.
         use_causal_mask: whether step i sees steps 0..i only (a language model).
 
@@ -119,7 +120,7 @@ class TransformerEncoder(_Transformer):
     _: KW_ONLY
     use_causal_mask: bool = False
 
-    def wire(self, x):
+    def wire(self, x: Any) -> Any:
         """Attention, then the network."""
         features = self.features_of(x)
         attention = self.heads(features, "self_attention", self.use_causal_mask)
@@ -161,7 +162,7 @@ class TransformerDecoder(_Transformer):
         alone = encoder_sequence is None
         return super().__call__(decoder_sequence if alone else [decoder_sequence, encoder_sequence])
 
-    def build(self, input_shape: Any) -> Shape:
+    def build(self, input_shape: Any) -> Any:
         """The decoder sequence's."""
         several = bool(input_shape) and isinstance(input_shape[0], tuple)
         if several and len(input_shape) != 2:
@@ -171,7 +172,7 @@ class TransformerDecoder(_Transformer):
             )
         return super().build(input_shape)
 
-    def wire(self, x, encoded=None):
+    def wire(self, x: Any, encoded: Any = None) -> Any:
         """Attention to itself, to the encoder, then the network."""
         features = self.features_of(x)
         x = self.around(

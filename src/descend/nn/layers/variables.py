@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
+from descend.nn.layers.identity import Identity
 
-if TYPE_CHECKING:
-    from descend.nn.layers.base import Layer
+
+class Weighted(Protocol):
+    """What is asked here of a layer; see `layers.base.Layer`, which stands on this file."""
+
+    @property
+    def name(self) -> str | None:
+        """Its name in a network."""
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+
+    @property
+    def identity(self) -> Identity:
+        """Its present arrays."""
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Its arrays, each with a name."""
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put arrays in."""
+
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Draw parameters and state."""
+
+    def trains(self, array: str) -> bool:
+        """Whether training changes the parameter of that name."""
 
 
 class Variable:
@@ -23,7 +50,7 @@ class Variable:
         path: "layer/array".
     """
 
-    def __init__(self, layer: Layer, name: str):
+    def __init__(self, layer: Weighted, name: str) -> None:
         self._layer, self.name = layer, name
 
     @property
@@ -45,7 +72,7 @@ class Variable:
     @property
     def shape(self) -> tuple[int, ...]:
         """Its axes."""
-        return self.value.shape
+        return tuple(self.value.shape)
 
     @property
     def dtype(self) -> Any:
@@ -73,7 +100,7 @@ class Shown:
     """The part of `Layer` that looks at what it is in a network; see the module."""
 
     @property
-    def weights(self: Any) -> list[Variable]:
+    def weights(self: Weighted) -> list[Variable]:
         """The arrays: parameters, then what the layer remembers; none before it stands in a model.
 
         They are drawn when they are first asked for, as the model would draw them.
@@ -93,12 +120,12 @@ class Shown:
         return [Variable(self, name) for name in names]
 
     @property
-    def trainable_weights(self) -> list[Variable]:
+    def trainable_weights(self: Weighted) -> list[Variable]:
         """Those that training changes."""
         return [one for one in self.weights if one.trainable]
 
     @property
-    def non_trainable_weights(self) -> list[Variable]:
+    def non_trainable_weights(self: Weighted) -> list[Variable]:
         """Those that it does not: frozen, or running statistics."""
         return [one for one in self.weights if not one.trainable]
 
@@ -106,11 +133,11 @@ class Shown:
     trainable_variables = trainable_weights
     non_trainable_variables = non_trainable_weights
 
-    def get_weights(self) -> list[np.ndarray]:
+    def get_weights(self: Weighted) -> list[np.ndarray]:
         """The arrays as NumPy, in the order of `weights`."""
         return [one.numpy() for one in self.weights]
 
-    def set_weights(self: Any, weights: Sequence[Any]) -> None:
+    def set_weights(self: Weighted, weights: Sequence[Any]) -> None:
         """Put arrays in, in the order of `weights`; raises DescendError where they misfit."""
         own = self.weights
         if len(own) != len(weights):
@@ -125,7 +152,7 @@ class Shown:
             new[one.name not in before[0]][one.name] = jnp.asarray(value, one.dtype)
         self.identity.adopt(*new)
 
-    def count_params(self) -> int:
+    def count_params(self: Weighted) -> int:
         """How many numbers there are in all arrays."""
         return sum(int(np.prod(one.shape)) for one in self.weights)
 

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.layers.base import Arrays, Layer, Shape, prefixed, scoped
+from descend.nn.layers.base import Arrays, Key, Layer, Shape, prefixed, scoped
 from descend.nn.layers.recurrent import OverTime, with_states
-from descend.nn.layers.tapping import opened, passed
+from descend.nn.layers.tapping import Tap, through_tap, with_tap
 
 _MERGES: dict[str, Callable[[Any, Any], Any]] = {
     "concat": lambda a, b: jnp.concatenate([a, b], axis=-1),
@@ -86,19 +86,20 @@ class Bidirectional(Layer):
         return {"forward_layer": self.layer, "backward_layer": self._backward}
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether a layer is."""
         return any(layer.stochastic for layer in self.inner().values())
 
     @property
-    def carries(self) -> bool:  # type: ignore[override]
+    def carries(self) -> bool:
         """Whether the states of the two go on from batch to batch."""
-        return self.layer.carries
+        return bool(self.layer.carries)
 
     @property
     def batch_size(self) -> int | None:
         """The batch that a stateful layer is made for."""
-        return self.layer.batch_size
+        rows: int | None = self.layer.batch_size
+        return rows
 
     def __call__(self, inputs: Any, initial_state: Any = None) -> Any:
         """Put this layer behind a symbol, or behind [x, *first states]."""
@@ -139,7 +140,7 @@ class Bidirectional(Layer):
         outputs += [*first, *second]
         return tuple(outputs) if len(outputs) > 1 else outputs[0]
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """Both layers' arrays."""
         params: Arrays = {}
         state: Arrays = {}
@@ -147,53 +148,63 @@ class Bidirectional(Layer):
         for number, ((name, layer), shape) in enumerate(
             zip(self.inner().items(), inputs, strict=True)
         ):
-            drawn, held = layer.init(jax.random.fold_in(key, number), shape)
-            params |= prefixed(name, drawn)
-            state |= prefixed(name, held)
+            layer_params, layer_state = layer.init(jax.random.fold_in(key, number), shape)
+            params |= prefixed(name, layer_params)
+            state |= prefixed(name, layer_state)
         return params, state
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """Both layers' outputs, merged."""
         inputs = self._inputs(x, isinstance(x, (tuple, list)))
         outputs: list[jax.Array] = []
         states: list[jax.Array] = []
         new_state: Arrays = {}
-        for number, ((name, layer), given) in enumerate(
+        for number, ((name, layer), layer_input) in enumerate(
             zip(self.inner().items(), inputs, strict=True)
         ):
-            layer, inside = opened(layer, name, tap)
-            y, held = layer.apply(
+            layer, inside = with_tap(layer, name, tap)
+            y, layer_state = layer.apply(
                 scoped(params, name),
                 scoped(state, name),
-                given,
+                layer_input,
                 key=None if key is None else jax.random.fold_in(key, number),
                 training=training,
                 mask=mask,
                 **inside,
             )
-            y = passed(tap, name, given, y)
+            y = through_tap(tap, name, layer_input, y)
             y, *last = y if layer.return_state else (y,)
             backwards = layer.return_sequences and layer.go_backwards
             outputs.append(y[:, ::-1] if backwards else y)
             states += last
-            new_state |= prefixed(name, held)
+            new_state |= prefixed(name, layer_state)
         if self.merge_mode is not None:
             outputs = [_MERGES[self.merge_mode](*outputs)]
-        found = (*outputs, *states)
-        return (found if len(found) > 1 else found[0]), new_state
+        result = (*outputs, *states)
+        return (result if len(result) > 1 else result[0]), new_state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """The input's mask where all steps are returned, else None."""
         mask = mask[0] if isinstance(mask, (tuple, list)) else mask
-        real = mask if self.layer.return_sequences else None
+        steps = mask if self.layer.return_sequences else None
         x = x[0] if isinstance(x, (tuple, list)) else x
         states = 0
         if self.layer.return_state:
             cells = [layer.stepped() for layer in self.inner().values()]
             states = sum(len(cell.state_shapes(x.shape[2:])) for cell in cells)
         outputs = 2 if self.merge_mode is None else 1
-        found = (*[real] * outputs, *[None] * states)
-        return found if len(found) > 1 else real
+        masks = (*[steps] * outputs, *[None] * states)
+        return masks if len(masks) > 1 else steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,14 +231,14 @@ class TimeDistributed(Layer):
             raise DescendError(f"{self.label}: expected a layer, got {self.layer!r}")
 
     @property
-    def stochastic(self) -> bool:  # type: ignore[override]
+    def stochastic(self) -> bool:
         """Whether the layer is."""
-        return self.layer.stochastic
+        return bool(self.layer.stochastic)
 
     @property
-    def mixes_rows(self) -> bool:  # type: ignore[override]
+    def mixes_rows(self) -> bool:
         """Whether the layer's rows see each other."""
-        return self.layer.mixes_rows
+        return bool(self.layer.mixes_rows)
 
     def build(self, input_shape: Any) -> Any:
         """(time, ...) -> (time, what the layer makes of the rest)."""
@@ -238,29 +249,39 @@ class TimeDistributed(Layer):
             return tuple((input_shape[0], *shape) for shape in built)
         return (input_shape[0], *built)
 
-    def init(self, key, input_shape):
+    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The layer's arrays."""
         params, state = self.layer.init(key, tuple(input_shape[1:]))
         return prefixed("layer", params), prefixed("layer", state)
 
-    def apply(self, params, state, x, *, key=None, training=False, mask=None, tap=None):
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        mask: Any = None,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
         """The layer's output on every step."""
         batch, time = x.shape[:2]
-        layer, options = opened(self.layer, "layer", tap)
+        layer, options = with_tap(self.layer, "layer", tap)
         if key is not None:
             options["key"] = key
         if self.layer.mixes_rows and self.layer.uses_mask and mask is not None:
             rows = mask if mask.ndim == 2 else jnp.broadcast_to(mask[:, None], (batch, time))
             options["mask"] = rows.reshape(-1)
         rows = x.reshape(batch * time, *x.shape[2:])
-        y, held = layer.apply(
+        y, layer_state = layer.apply(
             scoped(params, "layer"), scoped(state, "layer"), rows, training=training, **options
         )
-        y = passed(tap, "layer", rows, y)
+        y = through_tap(tap, "layer", rows, y)
         y = jax.tree.map(lambda a: a.reshape(batch, time, *a.shape[1:]), y)
-        return y, prefixed("layer", held)
+        return y, prefixed("layer", layer_state)
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """The input's mask, for every output."""
         built = self.layer.build(tuple(x.shape[2:]))
         several = bool(built) and isinstance(built[0], (tuple, list))
@@ -287,11 +308,13 @@ class Masking(Layer):
         self.require_rank(input_shape, 2, "(time, features)")
         return input_shape
 
-    def apply(self, params, state, x, *, key=None, training=False):
-        """X, zero at the steps left out."""
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
+    ) -> tuple[Any, Arrays]:
+        """x, zero at the steps left out."""
         return x * self._real(x)[..., None].astype(x.dtype), state
 
-    def output_mask(self, x, mask):
+    def output_mask(self, x: Any, mask: Any) -> Any:
         """True where a feature differs from `mask_value` (and the input's mask is True)."""
         return self._real(x) if mask is None else self._real(x) & mask
 

@@ -46,11 +46,11 @@ from descend.nn.losses.functional import (
     squared_hinge,
 )
 from descend.nn.losses.likelihood import NegativeLogLikelihood, Poisson, Tobit
-from descend.nn.losses.members import MemberLoss
 from descend.nn.losses.names import (
     ALIASES,
     BY_NAME,
     FunctionLoss,
+    MemberLoss,
     describe,
     get,
     with_logits,

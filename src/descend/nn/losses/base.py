@@ -35,8 +35,6 @@ class Loss:
         dtype: has no effect.
     """
 
-    # the output activation whose logits `from_logits=True` expects; None: there is no such form
-    link: ClassVar[str | None] = None
     name: str
     reduction: str | None = "sum_over_batch_size"
 
@@ -45,9 +43,14 @@ class Loss:
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,
-    ):
+    ) -> None:
         self.name = name or snake(type(self).__name__)
         self.reduction = _reduction(self.name, reduction)
+
+    @property
+    def link(self) -> str | None:
+        """The output activation whose logits `from_logits=True` expects; None: no such form."""
+        return None
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The formula of a loss of the user's: an array whose first axis is the rows."""
@@ -119,7 +122,7 @@ class Formula(Loss):
                 f"{self.name}: label_smoothing must lie between 0 and 1, got {smoothing}"
             )
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """Raise ShapeError unless the shapes are equal."""
         if tuple(y) != tuple(prediction):
             raise ShapeError(
@@ -127,7 +130,7 @@ class Formula(Loss):
                 f"They must be equal, nothing is broadcast; {_advice(y, prediction)}"
             )
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         raise NotImplementedError
 
 
@@ -167,6 +170,6 @@ def _advice(y: tuple[int, ...], prediction: tuple[int, ...]) -> str:
     return "give the last layer as many units as there are target columns."
 
 
-def per_row(errors: jax.Array, reduce: Callable = jnp.mean) -> jax.Array:
+def per_row(errors: jax.Array, reduce: Callable[..., Any] = jnp.mean) -> jax.Array:
     """(n, ...) -> (n,)."""
     return reduce(errors, axis=tuple(range(1, errors.ndim))) if errors.ndim > 1 else errors

@@ -26,7 +26,7 @@ class BinaryCrossentropy(Formula):
     label_smoothing: float = 0.0
     link: ClassVar[str | None] = "sigmoid"
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         y = _smoothed(y, self.label_smoothing, 2)
         return per_row(_binary(y, prediction, self.from_logits))
 
@@ -46,12 +46,12 @@ class CategoricalCrossentropy(Formula):
     label_smoothing: float = 0.0
     link: ClassVar[str | None] = "softmax"
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """Equal shapes, with an axis of two or more classes."""
         super().check_shapes(y, prediction)
         require_classes(self.name, prediction)
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         y = _smoothed(y, self.label_smoothing, y.shape[-1])
         return per_row(-jnp.sum(y * log_probabilities(prediction, self.from_logits), axis=-1))
 
@@ -63,7 +63,7 @@ class SparseCategoricalCrossentropy(Formula):
     from_logits: bool = False
     link: ClassVar[str | None] = "softmax"
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """Raise ShapeError unless predictions have exactly one axis, of classes, more than y."""
         if len(prediction) < 2 or tuple(y) != tuple(prediction[:-1]):
             raise ShapeError(
@@ -72,7 +72,7 @@ class SparseCategoricalCrossentropy(Formula):
                 "y[:, 0] for a label column, 'categorical_crossentropy' for one-hot targets."
             )
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         log_p = log_probabilities(prediction, self.from_logits)
         picked = jnp.take_along_axis(log_p, y.astype(jnp.int32)[..., None], axis=-1)[..., 0]
         return per_row(-picked)
@@ -86,12 +86,12 @@ class KLDivergence(Formula):
     link: ClassVar[str | None] = "softmax"
     short: ClassVar[str] = "kl_divergence"
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """Equal shapes, with an axis of two or more classes."""
         super().check_shapes(y, prediction)
         require_classes(self.name, prediction)
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         log_p = log_probabilities(prediction, self.from_logits)
         # x log x -> 0 as x -> 0
         log_y = jnp.log(jnp.where(y > 0, y, jnp.ones_like(y)))
@@ -107,7 +107,7 @@ class BinaryFocalCrossentropy(Formula):
         alpha: see above.
         gamma: how little what is right already counts; 0 is the binary cross-entropy.
         from_logits: predictions are logits z, p = sigmoid(z).
-        label_smoothing: as in `BinaryCrossentropy`.
+        label_smoothing: share of the targets moved to 1/2, see `BinaryCrossentropy`.
 
     Source: Lin et al. 2018, Focal loss for dense object detection.
     """
@@ -119,7 +119,7 @@ class BinaryFocalCrossentropy(Formula):
     label_smoothing: float = 0.0
     link: ClassVar[str | None] = "sigmoid"
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         y = _smoothed(y, self.label_smoothing, 2)
         p = jax.nn.sigmoid(prediction) if self.from_logits else prediction
         right = y * p + (1 - y) * (1 - p)
@@ -142,12 +142,12 @@ class CategoricalFocalCrossentropy(Formula):
     label_smoothing: float = 0.0
     link: ClassVar[str | None] = "softmax"
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """Equal shapes, with an axis of two or more classes."""
         super().check_shapes(y, prediction)
         require_classes(self.name, prediction)
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         y = _smoothed(y, self.label_smoothing, y.shape[-1])
         log_p = log_probabilities(prediction, self.from_logits)
         weight = self.alpha * (1 - jnp.exp(log_p)) ** self.gamma
@@ -158,7 +158,7 @@ class CategoricalFocalCrossentropy(Formula):
 class Hinge(Formula):
     """L = mean_k max(1 - y_k yhat_k, 0), y in {-1, 1} (0 is taken as -1)."""
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return per_row(jnp.maximum(1 - _signs(y) * prediction, 0))
 
 
@@ -166,7 +166,7 @@ class Hinge(Formula):
 class SquaredHinge(Formula):
     """L = mean_k max(1 - y_k yhat_k, 0)^2, y in {-1, 1} (0 is taken as -1)."""
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return per_row(jnp.square(jnp.maximum(1 - _signs(y) * prediction, 0)))
 
 
@@ -174,7 +174,7 @@ class SquaredHinge(Formula):
 class CategoricalHinge(Formula):
     """L = max(0, 1 + the largest yhat of a wrong class - yhat of the right one), y one-hot."""
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         right = jnp.sum(y * prediction, axis=-1)
         wrong = jnp.max((1 - y) * prediction, axis=-1)
         return per_row(jnp.maximum(wrong - right + 1, 0))

@@ -15,24 +15,24 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.losses import names
+from descend.nn.losses import classification, likelihood, regression
 from descend.nn.losses.base import Formula, snake
 
 
 def _function(loss: Any) -> Callable[..., jax.Array]:
-    name = "kl_divergence" if loss is names.KLDivergence else snake(loss.__name__)
+    name = "kl_divergence" if loss is classification.KLDivergence else snake(loss.__name__)
 
     def over_the_last_axis(
         y_true: Any, y_pred: Any, *options: Any, axis: int = -1, **named: Any
     ) -> jax.Array:
         if axis != -1:
             raise DescendError(f"{name}: axis must be -1, the last, got {axis}; move it there")
-        made: Formula = loss(*options, **named)
+        formula: Formula = loss(*options, **named)
         p = jnp.asarray(y_pred, jnp.result_type(float))
         y = jnp.asarray(y_true)
-        if isinstance(made, names.SparseCategoricalCrossentropy):
+        if isinstance(formula, classification.SparseCategoricalCrossentropy):
             y = y[..., 0] if y.ndim == p.ndim else y
-            flat = made.rows(y.reshape(-1), p.reshape(-1, p.shape[-1]))
+            flat = formula.rows(y.reshape(-1), p.reshape(-1, p.shape[-1]))
             return flat.reshape(y.shape)
         y = y.astype(p.dtype)
         if y.ndim == p.ndim - 1 and p.shape[-1] == 1:
@@ -44,7 +44,7 @@ def _function(loss: Any) -> Callable[..., jax.Array]:
                 f"{name}: y_true has shape {y.shape}, y_pred {p.shape}; they must be equal"
             )
         width = y.shape[-1]
-        return made.rows(y.reshape(-1, width), p.reshape(-1, width)).reshape(y.shape[:-1])
+        return formula.rows(y.reshape(-1, width), p.reshape(-1, width)).reshape(y.shape[:-1])
 
     over_the_last_axis.__name__ = over_the_last_axis.__qualname__ = name
     over_the_last_axis.__doc__ = f"{loss.__doc__.splitlines()[0]} Of arrays; see the module."
@@ -52,20 +52,20 @@ def _function(loss: Any) -> Callable[..., jax.Array]:
     return over_the_last_axis
 
 
-binary_crossentropy = _function(names.BinaryCrossentropy)
-binary_focal_crossentropy = _function(names.BinaryFocalCrossentropy)
-categorical_crossentropy = _function(names.CategoricalCrossentropy)
-categorical_focal_crossentropy = _function(names.CategoricalFocalCrossentropy)
-categorical_hinge = _function(names.CategoricalHinge)
-cosine_similarity = _function(names.CosineSimilarity)
-hinge = _function(names.Hinge)
-huber = _function(names.Huber)
-kl_divergence = _function(names.KLDivergence)
-log_cosh = _function(names.LogCosh)
-mean_absolute_error = _function(names.MeanAbsoluteError)
-mean_absolute_percentage_error = _function(names.MeanAbsolutePercentageError)
-mean_squared_error = _function(names.MeanSquaredError)
-mean_squared_logarithmic_error = _function(names.MeanSquaredLogarithmicError)
-poisson = _function(names.Poisson)
-sparse_categorical_crossentropy = _function(names.SparseCategoricalCrossentropy)
-squared_hinge = _function(names.SquaredHinge)
+binary_crossentropy = _function(classification.BinaryCrossentropy)
+binary_focal_crossentropy = _function(classification.BinaryFocalCrossentropy)
+categorical_crossentropy = _function(classification.CategoricalCrossentropy)
+categorical_focal_crossentropy = _function(classification.CategoricalFocalCrossentropy)
+categorical_hinge = _function(classification.CategoricalHinge)
+cosine_similarity = _function(regression.CosineSimilarity)
+hinge = _function(classification.Hinge)
+huber = _function(regression.Huber)
+kl_divergence = _function(classification.KLDivergence)
+log_cosh = _function(regression.LogCosh)
+mean_absolute_error = _function(regression.MeanAbsoluteError)
+mean_absolute_percentage_error = _function(regression.MeanAbsolutePercentageError)
+mean_squared_error = _function(regression.MeanSquaredError)
+mean_squared_logarithmic_error = _function(regression.MeanSquaredLogarithmicError)
+poisson = _function(likelihood.Poisson)
+sparse_categorical_crossentropy = _function(classification.SparseCategoricalCrossentropy)
+squared_hinge = _function(classification.SquaredHinge)

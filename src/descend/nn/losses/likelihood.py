@@ -27,7 +27,7 @@ class Poisson(Formula):
     from_logits: bool = False
     link: ClassVar[str | None] = "exponential"
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         if self.from_logits:
             return per_row(jnp.exp(prediction) - y * prediction)
         log_mu = jnp.log(jnp.maximum(prediction, PROBABILITY_FLOOR))
@@ -42,14 +42,16 @@ class Tobit(Formula):
         y <= limit:  -log Phi((limit - mu) / sigma)
 
     Args:
-        limit: where y is censored from below. Targets (n, 1), predictions (n, 2): mu, log sigma.
+        limit: value at which y is censored from below.
+
+    Targets (n, 1), predictions (n, 2): mu, log sigma.
 
     Source: Tobin 1958.
     """
 
     limit: float = 0.0
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """(n, 1) against (n, 2)."""
         if y != (*prediction[:1], 1) or prediction[1:] != (2,):
             raise ShapeError(
@@ -57,11 +59,11 @@ class Tobit(Formula):
                 f"got {shown(y)} and {shown(prediction)}"
             )
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         mean, log_sd = prediction[:, 0], prediction[:, 1]
-        seen = (y[:, 0] - mean) * jnp.exp(-log_sd)
+        standardised = (y[:, 0] - mean) * jnp.exp(-log_sd)
         limit = (self.limit - mean) * jnp.exp(-log_sd)
-        density = log_sd + 0.5 * jnp.square(seen) + 0.5 * np.log(2 * np.pi)
+        density = log_sd + 0.5 * jnp.square(standardised) + 0.5 * np.log(2 * np.pi)
         return jnp.where(y[:, 0] > self.limit, density, -jax.scipy.stats.norm.logcdf(limit))
 
 
@@ -76,19 +78,19 @@ class NegativeLogLikelihood(Formula):
 
     log_density: Callable[[jax.Array, jax.Array], jax.Array] = None  # type: ignore[assignment]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not callable(self.log_density):
             raise DescendError(
                 "NegativeLogLikelihood needs log_density, a function (y, prediction) -> (n,)"
             )
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """Rows must agree; the density decides what a row is."""
         if y[:1] != prediction[:1]:
             raise ShapeError(f"{self.name}: {y[0]} targets against {prediction[0]} predictions")
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         rows = -self.log_density(y, prediction)
         if rows.shape != y.shape[:1]:
             raise ShapeError(

@@ -1,13 +1,16 @@
-"""Losses by name, and in JSON."""
+"""Losses by name, and in JSON; and the loss of members, which is made of another one's name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
-from descend.errors import unknown
-from descend.nn.losses.base import Formula, Loss, snake
+import jax
+import jax.numpy as jnp
+
+from descend.errors import ShapeError, unknown
+from descend.nn.losses.base import Formula, Loss, shown, snake
 from descend.nn.losses.classification import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -20,7 +23,6 @@ from descend.nn.losses.classification import (
     SquaredHinge,
 )
 from descend.nn.losses.likelihood import NegativeLogLikelihood, Poisson, Tobit
-from descend.nn.losses.members import MemberLoss
 from descend.nn.losses.regression import (
     CosineSimilarity,
     Huber,
@@ -33,6 +35,43 @@ from descend.nn.losses.regression import (
     SquaredError,
 )
 from descend.nn.losses.user import rows_of
+
+
+@dataclass(frozen=True)
+class MemberLoss(Formula):
+    """L = 1/k sum_i L(y, yhat_i): each member of a network is trained for itself.
+
+    Args:
+        loss: cost of one member, by name or instance. Targets as it wants them; predictions
+            (n, k, ...) with the members in the second axis.
+
+    Source: TabM (Gorishniy et al. 2025): the mean of the losses, not the loss of the mean.
+    """
+
+    loss: Any = "mse"
+
+    short: ClassVar[str] = "members"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "loss", get(self.loss))
+
+    @property
+    def link(self) -> str | None:
+        """That of the members' loss."""
+        link: str | None = self.loss.link
+        return link
+
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
+        """One member's shapes must suit the loss."""
+        if len(prediction) < 2:
+            raise ShapeError(f"{self.name}: predictions {shown(prediction)} have no members' axis")
+        self.loss.check_shapes(y, (*prediction[:1], *prediction[2:]))
+
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
+        each = jax.vmap(lambda one: self.loss.rows(y, one), in_axes=1)(prediction)  # (k, n)
+        return jnp.mean(each, axis=0)
+
 
 BY_NAME: dict[str, type[Loss]] = {
     "squared_error": SquaredError,
@@ -77,10 +116,10 @@ class FunctionLoss(Formula):
 
     function: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """The function decides."""
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return rows_of(self.function, y, prediction, f"the loss {self.name!r}")
 
 
@@ -102,7 +141,8 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if hasattr(identifier, "loss"):  # mean_squared_error and its like
-        return identifier.loss()
+        loss: Loss = identifier.loss()
+        return loss
     if callable(identifier):
         name = getattr(identifier, "__name__", "loss")
         return FunctionLoss(identifier, name="loss" if name == "<lambda>" else name)
@@ -121,7 +161,7 @@ def _known(name: str) -> str | None:
     return None
 
 
-def describe(loss: Loss) -> dict | None:
+def describe(loss: Loss) -> dict[str, Any] | None:
     """The JSON form, or None for a loss that is code of the user's."""
     if type(loss) not in BY_NAME.values():
         return None

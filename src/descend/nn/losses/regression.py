@@ -18,7 +18,7 @@ class SquaredError(Formula):
 
     half: bool = True
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         total = per_row(jnp.square(prediction - y), jnp.sum)
         return 0.5 * total if self.half else total
 
@@ -29,7 +29,7 @@ class MeanSquaredError(Formula):
 
     short: ClassVar[str] = "mse"
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return per_row(jnp.square(prediction - y))
 
 
@@ -39,7 +39,7 @@ class MeanAbsoluteError(Formula):
 
     short: ClassVar[str] = "mae"
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return per_row(jnp.abs(prediction - y))
 
 
@@ -49,12 +49,12 @@ class Huber(Formula):
 
     delta: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not self.delta > 0:
             raise DescendError(f"huber: delta must be positive, got {self.delta}")
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         size = jnp.abs(prediction - y)
         inside = jnp.minimum(size, self.delta)  # keeps the unused branch finite
         return per_row(0.5 * jnp.square(inside) + self.delta * (size - inside))
@@ -64,7 +64,7 @@ class Huber(Formula):
 class MeanAbsolutePercentageError(Formula):
     """L = 100 mean_k |yhat_k - y_k| / max(|y_k|, 1e-7)."""
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         scale = jnp.maximum(jnp.abs(y), PROBABILITY_FLOOR)
         return 100 * per_row(jnp.abs((prediction - y) / scale))
 
@@ -73,8 +73,10 @@ class MeanAbsolutePercentageError(Formula):
 class MeanSquaredLogarithmicError(Formula):
     """L = mean_k (log(1 + yhat_k) - log(1 + y_k))^2, of numbers above zero (1e-7 where not)."""
 
-    def _rows(self, y, prediction):
-        log = lambda a: jnp.log(jnp.maximum(a, PROBABILITY_FLOOR) + 1)  # noqa: E731  # as Keras
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
+        def log(a: jax.Array) -> jax.Array:  # as Keras
+            return jnp.log(jnp.maximum(a, PROBABILITY_FLOOR) + 1)
+
         return per_row(jnp.square(log(prediction) - log(y)))
 
 
@@ -82,7 +84,7 @@ class MeanSquaredLogarithmicError(Formula):
 class LogCosh(Formula):
     """L = mean_k log cosh(yhat_k - y_k): e^2/2 near zero, |e| - log 2 far away."""
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         error = prediction - y
         return per_row(error + jax.nn.softplus(-2 * error) - jnp.log(2.0).astype(error.dtype))
 
@@ -91,7 +93,7 @@ class LogCosh(Formula):
 class CosineSimilarity(Formula):
     """L = - <y, yhat> / (|y| |yhat|) over the last axis: -1 for the same direction."""
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return per_row(-jnp.sum(unit(y) * unit(prediction), axis=-1))
 
 
@@ -113,13 +115,13 @@ class Quantile(Formula):
 
     levels: tuple[float, ...] = (0.5,)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "levels", tuple(self.levels))  # a file gives a list
         if not self.levels or not all(0 < tau < 1 for tau in self.levels):
             raise DescendError(f"quantile: levels must lie between 0 and 1, got {self.levels}")
 
-    def check_shapes(self, y, prediction):
+    def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """(n, 1) against (n, levels)."""
         if y != (*prediction[:1], 1) or prediction[1:] != (len(self.levels),):
             raise ShapeError(
@@ -127,7 +129,7 @@ class Quantile(Formula):
                 f"got {shown(y)} and {shown(prediction)}"
             )
 
-    def _rows(self, y, prediction):
+    def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         error = y - prediction
         tau = jnp.asarray(self.levels, prediction.dtype)[None]
         return per_row(jnp.maximum(tau * error, (tau - 1) * error))

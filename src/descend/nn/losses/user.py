@@ -14,7 +14,7 @@ from descend.errors import DescendError, ShapeError
 TRIED = 7  # rows of a trial
 
 
-def rows_of(function: Callable, y: Any, prediction: Any, what: str) -> jax.Array:
+def rows_of(function: Callable[..., Any], y: Any, prediction: Any, what: str) -> jax.Array:
     """One number a row, (n,), of what a function (y, prediction) returns.
 
     An array whose first axis is the rows is averaged over its other axes. A scalar is taken as the
@@ -27,7 +27,10 @@ def rows_of(function: Callable, y: Any, prediction: Any, what: str) -> jax.Array
     n = jnp.shape(prediction)[0]
     values = call(function, y, prediction, what)
     if values.shape == ():
-        one = lambda a, b: call(function, a[None], b[None], what)  # noqa: E731
+
+        def one(a: jax.Array, b: jax.Array) -> jax.Array:
+            return call(function, a[None], b[None], what)
+
         return jax.vmap(one)(jnp.asarray(y), jnp.asarray(prediction))
     if values.shape[0] != n:
         raise ShapeError(
@@ -36,7 +39,7 @@ def rows_of(function: Callable, y: Any, prediction: Any, what: str) -> jax.Array
     return jnp.mean(values, axis=tuple(range(1, values.ndim)))
 
 
-def call(function: Callable, y: Any, prediction: Any, what: str) -> jax.Array:
+def call(function: Callable[..., Any], y: Any, prediction: Any, what: str) -> jax.Array:
     """What the function returns, as an array of floats; DescendError if JAX cannot trace it."""
     try:
         return jnp.asarray(function(y, prediction), jnp.result_type(float))
@@ -48,7 +51,9 @@ def call(function: Callable, y: Any, prediction: Any, what: str) -> jax.Array:
         ) from None
 
 
-def require_mean(function: Callable, y: np.ndarray, prediction: np.ndarray, what: str) -> None:
+def require_mean(
+    function: Callable[..., Any], y: np.ndarray, prediction: np.ndarray, what: str
+) -> None:
     """Raise DescendError if a function returns a scalar that is not the mean over the rows.
 
     Args:

@@ -1,6 +1,6 @@
-"""Images moved, turned and zoomed at random in training, each by one resampling.
+"""Images mirrored, cropped, moved, turned and zoomed at random in training.
 
-Every row of a batch gets a draw of its own; at prediction the input stays as it is.
+The last three are affine maps of places, each one resampling.
 """
 
 from __future__ import annotations
@@ -11,8 +11,79 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from descend.nn.layers.augmentation import Augmentation, check_factor, drawn, one_of
+from descend.errors import ShapeError
+from descend.nn.layers.augmentation.base import Augmentation, check_factor, drawn, per_image
+from descend.nn.layers.checks import one_of, positive_int
 from descend.nn.resampling import FILL_MODES, INTERPOLATIONS, resample
+
+FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
+
+
+@dataclass(frozen=True, eq=False)
+class RandomFlip(Augmentation):
+    """Mirrors an image with probability 1/2.
+
+    Args:
+        mode: "horizontal" (left to right), "vertical" (top to bottom), or
+            "horizontal_and_vertical": each with a draw of its own (Keras takes one for both).
+    """
+
+    mode: str = "horizontal_and_vertical"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, "mode", FLIPS)
+
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
+        """x or its mirror image."""
+        for axis, name in ((1, "vertical"), (2, "horizontal")):
+            if name in self.mode:
+                flip = jax.random.bernoulli(jax.random.fold_in(key, axis), 0.5, (len(x),))
+                x = jnp.where(per_image(flip), jnp.flip(x, axis), x)
+        return x
+
+
+@dataclass(frozen=True, eq=False)
+class RandomCrop(Augmentation):
+    """Cuts a window of (height, width) out of an image; the middle one at prediction.
+
+    Args:
+        height, width: size of the window, at most the image's. (Keras stretches smaller images.)
+    """
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int(self, "height")
+        positive_int(self, "width")
+
+    def build(self, input_shape: Any) -> Any:
+        """(h, w, channels) -> (height, width, channels)."""
+        tall, broad, channels = super().build(input_shape)
+        if tall < self.height or broad < self.width:
+            raise ShapeError(
+                f"{self.label}: cannot cut ({self.height}, {self.width}) out of images of "
+                f"({tall}, {broad}); give a window that fits"
+            )
+        return self.height, self.width, channels
+
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
+        """A window whose corner is drawn evenly from all that fit."""
+        n, tall, broad, channels = x.shape
+        down, right = jax.random.split(key)
+        top = jax.random.randint(down, (n,), 0, tall - self.height + 1)
+        left = jax.random.randint(right, (n,), 0, broad - self.width + 1)
+        window = (self.height, self.width, channels)
+        return jax.vmap(lambda image, i, j: jax.lax.dynamic_slice(image, (i, j, 0), window))(
+            x, top, left
+        )
+
+    def at_prediction(self, x: jax.Array) -> jax.Array:
+        """The middle window."""
+        top, left = (x.shape[1] - self.height) // 2, (x.shape[2] - self.width) // 2
+        return x[:, top : top + self.height, left : left + self.width]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +94,7 @@ class Affine(Augmentation):
         fill_mode: what lies past the edge: "reflect", "constant", "nearest" or "wrap" (see
             descend.nn.resampling).
         interpolation: "bilinear" or "nearest".
-        fill_value: for "constant".
+        fill_value: number past the edge where `fill_mode` is "constant".
     """
 
     _: KW_ONLY
@@ -40,11 +111,11 @@ class Affine(Augmentation):
         """A (n, 2, 2) and s (n, 2): the output at p from the centre is the input at A p + s."""
         raise NotImplementedError
 
-    def augment(self, x, key):
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
         """x(A p + s) at every place p."""
         return resample(
             x,
-            *self.places(key, len(x), x.shape[1:3]),
+            *self.places(key, len(x), (x.shape[1], x.shape[2])),
             interpolation=self.interpolation,
             fill_mode=self.fill_mode,
             fill_value=self.fill_value,
@@ -57,7 +128,7 @@ class RandomTranslation(Affine):
 
     Args:
         height_factor, width_factor: number or pair in [-1, 1].
-        fill_mode, interpolation, fill_value: as in Affine.
+        fill_mode, interpolation, fill_value: see Affine.
     """
 
     height_factor: Any
@@ -69,7 +140,7 @@ class RandomTranslation(Affine):
         check_factor(self, "height_factor")
         check_factor(self, "width_factor")
 
-    def places(self, key, n, size):
+    def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
         """A = 1, s = -(share of the size)."""
         down, right = jax.random.split(key)
         move = _moved(drawn(down, self.height_factor, n), drawn(right, self.width_factor, n), size)
@@ -82,7 +153,7 @@ class RandomRotation(Affine):
 
     Args:
         factor: number or pair, as shares of a full turn: .1 is up to 36 degrees either way.
-        fill_mode, interpolation, fill_value: as in Affine.
+        fill_mode, interpolation, fill_value: see Affine.
     """
 
     factor: Any
@@ -92,7 +163,7 @@ class RandomRotation(Affine):
         super().__post_init__()
         check_factor(self, "factor")
 
-    def places(self, key, n, size):
+    def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
         """A the rotation matrix, s = 0."""
         return _turned(drawn(key, self.factor, n)), jnp.zeros((n, 2))
 
@@ -103,8 +174,8 @@ class RandomZoom(Affine):
 
     Args:
         height_factor: number or pair in (-1, 1].
-        width_factor: the same; None: the height's draw, which keeps the shape of things.
-        fill_mode, interpolation, fill_value: as in Affine.
+        width_factor: number or pair; None: the height's draw, which keeps the shape of things.
+        fill_mode, interpolation, fill_value: see Affine.
     """
 
     height_factor: Any
@@ -117,7 +188,7 @@ class RandomZoom(Affine):
         if self.width_factor is not None:
             check_factor(self, "width_factor", -1.0, 1.0, open_below=True)
 
-    def places(self, key, n, size):
+    def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
         """A = diag(1 + the factors), s = 0."""
         tall, broad = jax.random.split(key)
         height = drawn(tall, self.height_factor, n)
@@ -130,10 +201,10 @@ class RandomAffine(Affine):
     """Zooms, turns, then moves an image, read off once: quicker and less blurred than three layers.
 
     Args:
-        rotation_factor: as RandomRotation's factor.
-        translation_factor: as both of RandomTranslation's, drawn for each.
-        zoom_factor: as RandomZoom's height_factor, the width zoomed alike.
-        fill_mode, interpolation, fill_value: as in Affine.
+        rotation_factor: RandomRotation's factor.
+        translation_factor: RandomTranslation's factors, one number or pair drawn for each.
+        zoom_factor: RandomZoom's height_factor, the width zoomed alike.
+        fill_mode, interpolation, fill_value: see Affine.
     """
 
     rotation_factor: Any = 0.0
@@ -147,7 +218,7 @@ class RandomAffine(Affine):
         check_factor(self, "translation_factor")
         check_factor(self, "zoom_factor", -1.0, 1.0, open_below=True)
 
-    def places(self, key, n, size):
+    def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
         """The last change is undone first: p -> Z R (p - t)."""
         turn, down, right, zoom = jax.random.split(key, 4)
         z = drawn(zoom, self.zoom_factor, n)

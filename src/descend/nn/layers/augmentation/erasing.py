@@ -1,0 +1,83 @@
+"""Parts of images erased at random in training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from descend.errors import ShapeError
+from descend.nn.layers.augmentation.base import (
+    Augmentation,
+    check_factor,
+    check_range,
+    drawn,
+    per_image,
+    uniform,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RandomErasing(Augmentation):
+    """Puts a rectangle of noise, or of one colour, over a part of an image (cutout).
+
+    Args:
+        factor: the probability of erasing, itself drawn for each image from a pair, or from (0, f)
+            for a number f; (1, 1) always erases.
+        scale: pair, or (0, f) for a number f; the height's and the width's shares are drawn as
+            square roots of it, so that it bounds the share of the area.
+        fill_value: a number, or one a channel; None: normal noise times the high value. All are
+            clipped to the range.
+        value_range: (low, high) that pixels lie in; give (0, 1) for scaled images.
+
+    Source: Zhong et al. 2020, "Random Erasing Data Augmentation"; DeVries and Taylor 2017.
+    """
+
+    factor: Any = 1.0
+    scale: Any = (0.02, 0.33)
+    fill_value: Any = None
+    value_range: tuple[float, float] = (0.0, 255.0)
+    swept: ClassVar[tuple[str, ...]] = ("factor", "scale")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_factor(self, "factor", 0.0, 1.0)
+        check_factor(self, "scale", 0.0, 1.0)
+        check_range(self, "value_range")
+        if isinstance(self.fill_value, list):
+            object.__setattr__(self, "fill_value", tuple(self.fill_value))
+
+    def build(self, input_shape: Any) -> Any:
+        """(height, width, channels), the same."""
+        shape = super().build(input_shape)
+        if isinstance(self.fill_value, tuple) and len(self.fill_value) != shape[-1]:
+            raise ShapeError(
+                f"{self.label}: fill_value has {len(self.fill_value)} numbers, the images have "
+                f"{shape[-1]} channels"
+            )
+        return shape
+
+    def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
+        """x outside of the rectangle, the filling inside."""
+        n, height, width, _ = x.shape
+        tall, broad, chance, hit, noise = jax.random.split(key, 5)
+        rows = self._covered(tall, n, height)[:, :, None, None]
+        columns = self._covered(broad, n, width)[:, None, :, None]
+        erased = uniform(hit, n) < drawn(chance, self.factor, n, from_zero=True)
+        low, high = self.value_range
+        if self.fill_value is None:
+            filling = high * jax.random.normal(noise, x.shape, jnp.float32)
+        else:
+            filling = jnp.asarray(self.fill_value, jnp.float32).reshape(1, 1, 1, -1)
+        filling = jnp.clip(filling, low, high).astype(x.dtype)
+        return jnp.where(per_image(erased) & rows & columns, filling, x)
+
+    def _covered(self, key: jax.Array, n: int, size: int) -> jax.Array:
+        """Which of `size` rows or columns the rectangle covers: (n, size)."""
+        share, place = jax.random.split(key)
+        length = size * jnp.sqrt(drawn(share, self.scale, n, from_zero=True))[:, None]
+        start = uniform(place, n)[:, None] * (size - length)
+        index = jnp.arange(size)[None, :]
+        return (index >= start) & (index < start + length)
