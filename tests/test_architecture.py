@@ -29,7 +29,18 @@ ALLOWED = {
     "report": BELOW,
     "cli": {*BELOW, "report"},
 }
-COMMON = {"alignment", "cells", "described", "errors", "files", "latex", "lazy", "visible", ""}
+COMMON = {
+    "alignment",
+    "cells",
+    "described",
+    "errors",
+    "files",
+    "latex",
+    "lazy",
+    "palette",
+    "visible",
+    "",
+}
 
 
 def imported(file: Path) -> set[str]:

@@ -20,8 +20,8 @@ from descend.glass.formulas import lines
 from descend.glass.reading import require_model
 from descend.glass.recording import Recording
 from descend.nn import activations
+from descend.palette import BLACK, COLOURS
 from descend.train import rows
-from descend.train.curves import BLACK, COLOURS
 from descend.train.model import Model
 from descend.train.runtime import quick_compile
 from descend.train.supervised import Supervised

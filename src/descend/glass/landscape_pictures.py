@@ -10,7 +10,7 @@ import numpy as np
 
 from descend.errors import DescendError
 from descend.files import writable, write_atomically
-from descend.train.curves import BLUE, VERMILION
+from descend.palette import BLUE, VERMILION
 
 if TYPE_CHECKING:
     from descend.glass.landscapes import Landscape

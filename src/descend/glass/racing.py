@@ -19,9 +19,9 @@ import numpy as np
 from descend.errors import DataError, DescendError, unknown
 from descend.glass.formulas import lines
 from descend.glass.reading import require_model
+from descend.palette import COLOURS
 from descend.train import engine, optimizers, rows
 from descend.train.callbacks import Progress
-from descend.train.curves import COLOURS
 from descend.train.feeds import Arrays
 from descend.train.model import Model
 from descend.train.optimizers import OptaxOptimizer, Optimizer

@@ -16,8 +16,8 @@ import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError, unknown
 from descend.glass.reading import require_model, require_points
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from descend.train import rows
-from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from descend.train.model import Model
 
 if TYPE_CHECKING:

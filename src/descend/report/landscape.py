@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from descend.errors import DescendError
 from descend.files import writable, write_atomically
 from descend.glass.landscape_pictures import background, words_at
+from descend.palette import VERMILION
 from descend.report.page import escaped, page, paragraph, table
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def landscape_page(found: Landscape) -> str:
         f"width='{wide}' height='{high}'/>"
         f"<polyline class='walk-way' points='{line}' fill='none' stroke='#fff' stroke-width='5'/>"
         f"<polyline class='walk-way' points='{line}' fill='none' stroke='#000' stroke-width='2'/>"
-        f"<circle id='walk-dot' cx='{points[-1][0]}' cy='{points[-1][1]}' r='7' fill='#D55E00' "
+        f"<circle id='walk-dot' cx='{points[-1][0]}' cy='{points[-1][1]}' r='7' fill='{VERMILION}' "
         "stroke='#fff' stroke-width='2'/></svg>"
         f"<figcaption id='walk-words' aria-live='polite'>{escaped(words[-1])}</figcaption></figure>"
         "<div class='walk-bar' id='walk-controls' hidden><button id='walk-play' type='button'>Play"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from descend.train.curves import BLACK, BLUE, COLOURS, GREEN, VERMILION
+from descend.palette import BLACK, BLUE, COLOURS, GREEN, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
