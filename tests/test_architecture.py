@@ -66,16 +66,6 @@ CIRCLES: dict[str, set[str]] = {
         "weights",
         "wiring",
     },
-    "glass": {
-        "chain",
-        "chain_layers",
-        "chain_units",
-        "hand_rules",
-        "nodes",
-        "trace_tables",
-        "tracing",
-        "units",
-    },
     "economies": {"compare", "paths", "solution"},
 }
 

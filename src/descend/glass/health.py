@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.glass.arguments import require_model
 from descend.glass.by_epoch import ByEpoch
 from descend.glass.formulas import lines
-from descend.glass.reading import require_model
-from descend.glass.recording import Recording
+from descend.glass.step.recording import Recording
 from descend.nn import activations
 from descend.palette import BLACK, COLOURS
 from descend.train import rows

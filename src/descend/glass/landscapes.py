@@ -23,8 +23,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from descend.errors import DataError, DescendError, ShapeError
+from descend.glass.arguments import require_model, require_points
 from descend.glass.paths import Path, main_directions, on_plane
-from descend.glass.reading import require_model, require_points
 from descend.train import rows
 from descend.train.model import Model
 from descend.train.program import Names, scan_evaluate

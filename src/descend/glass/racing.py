@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, unknown
+from descend.glass.arguments import require_model
 from descend.glass.formulas import lines
-from descend.glass.reading import require_model
 from descend.palette import COLOURS
 from descend.train import engine, optimizers, rows
 from descend.train.callbacks import Progress

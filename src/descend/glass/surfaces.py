@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError, unknown
-from descend.glass.reading import require_model, require_points
+from descend.glass.arguments import require_model, require_points
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from descend.train import rows
 from descend.train.model import Model

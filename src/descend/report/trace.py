@@ -10,25 +10,20 @@ import numpy as np
 
 from descend.errors import DescendError
 from descend.files import write_atomically
-from descend.glass.nodes import listed
-from descend.glass.trace_tables import (
-    describe,
-    joined,
-    kind,
-    norm,
-    of_array,
-    of_place,
-    show,
-)
+from descend.glass.step.tables import of_array, of_place
+from descend.glass.step.text import describe
+from descend.glass.step.writing import joined, norm, show
+from descend.nn.symbols import listed
 from descend.report.page import escaped, page, paragraph, report_files, subheading, table
 from descend.report.trace_math import path_math, unit_math
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from descend.glass.chain import Chain
-    from descend.glass.hand_rules import HandRule
-    from descend.glass.tracing import ArrayStep, Place, Trace
+    from descend.glass import Trace
+    from descend.glass.step.chain import Chain
+    from descend.glass.step.hand_rules import HandRule
+    from descend.glass.step.record import ArrayStep, Place
 
 WHOLE = 64  # numbers of a layer or an array that are all shown
 LARGEST = 10  # of the others
@@ -83,11 +78,11 @@ def trace_report(
         chosen = [index for name, index in units if name == place.name]
         if not named:
             chosen = _first_units(place)
-        sections.append((f"{place.name}: {kind(place)}", _layer(trace, place, chosen, row, rules)))
+        sections.append((f"{place.name}: {place.kind}", _layer(trace, place, chosen, row, rules)))
     for name in named - {place.name for place in places[:LAYERS]}:
         place = trace.place(name)
         chosen = [index for n, index in units if n == name]
-        sections.append((f"{place.name}: {kind(place)}", _layer(trace, place, chosen, row, rules)))
+        sections.append((f"{place.name}: {place.kind}", _layer(trace, place, chosen, row, rules)))
     if len(places) > LAYERS:
         left = f"{len(places) - LAYERS} more layers are in the table at the top only."
         sections.append(("The other layers", paragraph(left)))
@@ -122,7 +117,7 @@ def _overview(trace: Trace) -> str:
         rows.append(
             [
                 " · " * place.name.count(".") + place.name,
-                kind(place),
+                place.kind,
                 shapes,
                 _brief(norm(*listed(place.a))),
                 "" if place.slope is None else _brief(norm(*listed(place.slope))),

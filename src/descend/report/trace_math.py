@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from descend.glass.chain import Path, Symbol
-from descend.glass.trace_tables import OVER_UNITS, joined, letter_of, show
-from descend.glass.units import Term, UnitArithmetic
+from descend.glass.step.chain import Path, Symbol
+from descend.glass.step.units import Term, UnitArithmetic
+from descend.glass.step.writing import OVER_UNITS, joined, letter_of, show
 from descend.report.page import escaped
 
 TERMS_A_LINE = 4

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from descend.glass.tracing import nodes_by_name
-from descend.glass.units import activation_name
+from descend.glass.step.record import Place, Step
+from descend.glass.step.units import activation_name
 from descend.nn.layers import Dense, DropConnect
 from descend.nn.losses import (
     BinaryCrossentropy,
@@ -27,9 +27,6 @@ from descend.nn.losses import (
     SparseCategoricalCrossentropy,
     SquaredError,
 )
-
-if TYPE_CHECKING:
-    from descend.glass.tracing import Place, Trace
 
 # activation -> (g' from z and a, as the lectures write it)
 SLOPES: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
@@ -59,25 +56,25 @@ class HandRule:
     difference: float
 
 
-def hand_rules(trace: Trace) -> list[HandRule]:
+def hand_rules(step: Step) -> list[HandRule]:
     """The formulas that apply: dense layers on rows of numbers, a loss that a lecture derives."""
-    model = trace.model
-    names = nodes_by_name(model)
+    model = step.model
+    names = step.node_names
     read: dict[int, list[str]] = {}  # place in the graph -> who reads it
     for name, node in zip(names, model.nodes, strict=True):
         for source in node.sources:
             read.setdefault(source, []).append(name)
-    found = []
+    rules = []
     for name, node in zip(names, model.nodes, strict=True):
-        place = trace.places[name]
+        place = step.places[name]
         if place.z is None or place.z.ndim != 2 or not _plain(place):
             continue
         outputs = [i for i, at in enumerate(model.outputs_at) if at == node.place]
-        readers = [trace.places[n] for n in read.get(node.place, [])]
+        readers = [step.places[n] for n in read.get(node.place, [])]
         if len(outputs) == 1 and not readers:
-            rule = _of_output(trace, place, outputs[0])
+            rule = _of_output(step, place, outputs[0])
         elif not outputs and readers and all(isinstance(r.layer, Dense) for r in readers):
-            rule = _of_hidden(trace, place, readers)
+            rule = _of_hidden(step, place, readers)
         else:
             continue
         if rule is not None:
@@ -85,30 +82,30 @@ def hand_rules(trace: Trace) -> list[HandRule]:
             assert place.delta is not None
             scale = float(np.abs(place.delta).max()) or 1.0
             apart = float(np.abs(delta - place.delta).max()) / scale
-            found.append(HandRule(name, words, delta, apart))
-    return found
+            rules.append(HandRule(name, words, delta, apart))
+    return rules
 
 
 def _plain(place: Place) -> bool:
     return type(place.layer) is Dense and place.layer.compute_dtype is None
 
 
-def _of_output(trace: Trace, place: Place, number: int) -> tuple[str, np.ndarray] | None:
+def _of_output(step: Step, place: Place, number: int) -> tuple[str, np.ndarray] | None:
     """(y - t) g'(z), or g(z) - t where the loss takes the logits, times the row's share in J."""
-    output, loss = trace.task.outputs[number], trace.task.losses[number]
-    if trace.task.mixup is not None:
+    output, loss = step.task.outputs[number], step.task.losses[number]
+    if step.task.mixup is not None:
         return None
     a, z = np.asarray(place.a, np.float64), np.asarray(place.z, np.float64)
-    t = np.asarray(trace.data.y[number])
+    t = np.asarray(step.data.y[number])
     name = activation_name(place.layer)
-    share = np.full(trace.rows, output.share / trace.rows)
-    if trace.data.weight is not None:
-        share = share * trace.data.weight[number]
-    if trace.task.logits[number] and isinstance(loss, SparseCategoricalCrossentropy):
+    share = np.full(step.rows, output.share / step.rows)
+    if step.data.weight is not None:
+        share = share * step.data.weight[number]
+    if step.task.logits[number] and isinstance(loss, SparseCategoricalCrossentropy):
         rule, delta = "softmax(z) - t", a - np.eye(a.shape[1])[t.astype(int)]
-    elif trace.task.logits[number] and isinstance(loss, CategoricalCrossentropy):
+    elif step.task.logits[number] and isinstance(loss, CategoricalCrossentropy):
         rule, delta = "softmax(z) sum_k t_k - t", a * t.sum(axis=1, keepdims=True) - t
-    elif trace.task.logits[number] and isinstance(loss, BinaryCrossentropy):
+    elif step.task.logits[number] and isinstance(loss, BinaryCrossentropy):
         rule, delta = "sigma(z) - t", (a - t) / a.shape[1]
     elif isinstance(loss, (SquaredError, MeanSquaredError)) and name in SLOPES:
         slope, word = SLOPES[name]
@@ -122,12 +119,12 @@ def _of_output(trace: Trace, place: Place, number: int) -> tuple[str, np.ndarray
     else:
         return None
     words = f"delta = {rule}"
-    if trace.data.weight is not None or trace.rows > 1 or output.share != 1:
+    if step.data.weight is not None or step.rows > 1 or output.share != 1:
         words += ", times the row's share in the cost"
     return words, delta * share[:, None]
 
 
-def _of_hidden(trace: Trace, place: Place, readers: list[Place]) -> tuple[str, np.ndarray] | None:
+def _of_hidden(step: Step, place: Place, readers: list[Place]) -> tuple[str, np.ndarray] | None:
     """g'(z) sum_k w_hk delta_k over the units k that read this layer."""
     name = activation_name(place.layer)
     if name not in SLOPES or any(
@@ -138,7 +135,7 @@ def _of_hidden(trace: Trace, place: Place, readers: list[Place]) -> tuple[str, n
     a, z = np.asarray(place.a, np.float64), np.asarray(place.z, np.float64)
     back = np.zeros_like(a)
     for reader in readers:
-        kernel = np.asarray(trace.arrays_of(reader)["kernel"].value, np.float64)
+        kernel = np.asarray(step.arrays_of(reader)["kernel"].value, np.float64)
         back = back + np.asarray(reader.delta, np.float64) @ kernel.T
     slope, word = SLOPES[name]
     return f"delta = {word} sum_k w_k delta_k".replace("  ", " "), slope(z, a) * back

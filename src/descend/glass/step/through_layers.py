@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from descend.glass.chain import Path
-from descend.glass.nodes import Nodes, alike, listed
+from descend.glass.step.chain import Path
+from descend.glass.step.nodes import Nodes, alike
+from descend.nn.symbols import listed
 
 MOST_MULTIPLIED = 256  # ways whose product is taken
 Way = tuple[tuple[int, int], ...]  # nodes, each with the number of the input by which it is entered
@@ -20,7 +21,7 @@ def through_layers(
     nodes: Nodes, layer: str, array: str, at: tuple[int, ...], most: int
 ) -> tuple[list[Path], int]:
     """The largest ways from a weight to the cost, for the whole batch, and the count of all."""
-    pulls = {i: jax.vjp(f, nodes.own(i), x) for i, (f, x) in nodes.calls.items()}
+    pulls = {i: jax.vjp(f, nodes.params_of(i), x) for i, (f, x) in nodes.functions.items()}
     readers: dict[int, list[tuple[int, int]]] = {}  # value -> (node, number of its input)
     consumed: dict[int, Any] = {}
     for i, node in enumerate(nodes.nodes):
@@ -52,14 +53,14 @@ def through_layers(
             error, value = listed(back)[slot], nodes.nodes[number].sources[slot]
         raise AssertionError("a way begins at the weight")
 
-    found: list[Path] = []
+    paths: list[Path] = []
     count = 0
     for start in nodes.uses(layer):
         for k in range(len(nodes.nodes[start].output_shapes)):
             for end, way in ways(nodes.nodes[start].place + k, ((start, START),)):
                 count += 1
-                if len(found) < MOST_MULTIPLIED:
+                if len(paths) < MOST_MULTIPLIED:
                     places = tuple(nodes.names[i] for i, _ in way)
-                    found.append(Path(places, (), product(end, way)))
-    found.sort(key=lambda path: -abs(path.product))
-    return found[:most], count
+                    paths.append(Path(places, (), product(end, way)))
+    paths.sort(key=lambda path: -abs(path.product))
+    return paths[:most], count

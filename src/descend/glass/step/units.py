@@ -7,21 +7,23 @@ Every number is that of the traced step; units, weights and rows are counted fro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
-from descend.glass.tracing import ArrayStep, Place, Trace, nodes_by_name, whole_index
+from descend.glass.arguments import whole_index
+from descend.glass.step.record import ArrayStep, Place, Step
+from descend.glass.step.writing import OVER_UNITS, joined, letter_of, show
 from descend.nn import activations
 from descend.nn.layers import Dense, DropConnect
 from descend.nn.layers.recurrent import OverTime
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+MOST_TERMS = 12  # of a sum in text
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,21 @@ class Term:
     def product(self) -> float:
         """weight x value."""
         return self.weight * self.value
+
+    @property
+    def letter(self) -> str:
+        """The weight in symbols: "w_0,2"."""
+        return f"{letter_of(self.array)}_{joined(self.index)}"
+
+    @property
+    def symbols(self) -> str:
+        """The product in symbols: "w_0,2 x_0", "b_2"."""
+        return f"{self.letter} {self.source}".rstrip()
+
+    @property
+    def numbers(self) -> str:
+        """The product with its numbers put in: "(0.5)(1.2)", "(0.1)"."""
+        return f"({show(self.weight)})" + (f"({show(self.value)})" if self.source else "")
 
 
 @dataclass(frozen=True)
@@ -77,16 +94,40 @@ class UnitArithmetic:
         return float(sum(term.product for term in self.terms))
 
     def __str__(self) -> str:
-        from descend.glass.trace_tables import unit_text
+        at, terms, more = joined(self.index), list(self.terms), ""
+        if len(terms) > MOST_TERMS:
+            largest = sorted(terms, key=lambda t: -abs(t.product))[:MOST_TERMS]
+            rest = self.total - sum(t.product for t in largest)
+            more = f" + {len(terms) - MOST_TERMS} more that add {show(rest)}"
+            terms = [t for t in terms if t in largest]
+        z = f"z_{at}"
+        pad = " " * len(z)
+        lines = [f"{self.place}, unit {at}, row {self.row}"]
+        lines += [f"  {z} = " + " + ".join(t.symbols for t in terms) + more]
+        lines += [f"  {pad} = " + " + ".join(t.numbers for t in terms) + more]
+        lines += [f"  {pad} = {show(self.z)}"]
+        if self.a is not None:
+            g = self.activation
+            of_z = f"{g}(z)_{at}" if g in OVER_UNITS else f"{g}(z_{at})"
+            lines += [f"  a_{at} = {of_z} = {show(self.a)}"]
+        if self.slope is not None:
+            lines += [f"  dJ/da_{at} = {show(self.slope)}"]
+        lines += [f"  delta_{at} = dJ/dz_{at} = {show(self.delta)}"]
+        lines += ["  what each weight's gradient gets from this row: delta times its factor"]
+        width = max(len(t.letter) for t in terms)
+        lines += [
+            f"    dJ/d{t.letter:<{width}} : ({show(self.delta)})({show(t.value)}) = "
+            f"{show(self.delta * t.value)}"
+            for t in terms
+        ]
+        return "\n".join(lines)
 
-        return unit_text(self)
 
-
-def unit_arithmetic(trace: Trace, name: str, index: Any, row: int = 0) -> UnitArithmetic:
+def unit_arithmetic(step: Step, name: str, index: Any, row: int = 0) -> UnitArithmetic:
     """The arithmetic of one unit.
 
     Args:
-        trace: of the step.
+        step: the recorded step.
         name: the place of a layer with weights and an activation: dense, convolutional, an LSTM or
             a simple recurrent layer.
         index: of the unit in a row of z, counted from 0: a number, or one for each axis (step and
@@ -98,7 +139,7 @@ def unit_arithmetic(trace: Trace, name: str, index: Any, row: int = 0) -> UnitAr
         DescendError: a layer whose z is no sum of weights times inputs, or whose weights are
             dropped at random.
     """
-    place = trace.place(name)
+    place = step.place(name)
     if place.z is None or place.delta is None:
         raise DescendError(
             f"{name!r} ({type(place.layer).__name__}) has no units with a pre-activation; its "
@@ -106,11 +147,11 @@ def unit_arithmetic(trace: Trace, name: str, index: Any, row: int = 0) -> UnitAr
         )
     whole_index(row, place.z.shape[:1], f"the batch of {name!r}")
     at = whole_index(index, place.z.shape[1:], f"a row of {name!r}")
-    arrays = trace.arrays_of(place)
+    arrays = step.arrays_of(place)
     if place.over_time:
         terms = _recurrent(place, arrays, at, row)
     else:
-        terms = _linear(place, arrays, at, row, "x" if _reads_inputs(trace, name) else "a")
+        terms = _linear(place, arrays, at, row, "x" if _reads_inputs(step, name) else "a")
     z = float(place.z[(row, *at)])
     scale = sum(abs(t.product) for t in terms)
     if not np.isclose(sum(t.product for t in terms), z, rtol=0, atol=1e-4 * scale + 1e-12):
@@ -133,12 +174,12 @@ def unit_arithmetic(trace: Trace, name: str, index: Any, row: int = 0) -> UnitAr
     )
 
 
-def _reads_inputs(trace: Trace, name: str) -> bool:
+def _reads_inputs(step: Step, name: str) -> bool:
     """Whether a place reads the network's inputs and not what another layer puts out."""
-    names, model = nodes_by_name(trace.model), trace.model
-    if name not in names:
+    if name not in step.node_names:
         return False
-    return all(source < len(model.input_names) for source in model.nodes[names.index(name)].sources)
+    node = step.model.nodes[step.node_names.index(name)]
+    return all(source < len(step.model.input_names) for source in node.sources)
 
 
 def activation_name(layer: Any) -> str:
@@ -182,25 +223,25 @@ def _recurrent(
 ) -> list[Term]:
     """z_t = b + W x_t + U h_{t-1}, the form of a simple recurrent layer and of an LSTM."""
     layer = place.layer
-    step, column = at
-    held = {name.rpartition(".")[2]: a for name, a in arrays.items()}
+    time, column = at
+    weights = {name.rpartition(".")[2]: a.value for name, a in arrays.items()}
     sequence = place.x[0] if isinstance(place.x, tuple) else place.x
     plain = isinstance(layer, OverTime) and layer.return_sequences and not layer.go_backwards
-    if not plain or isinstance(place.x, tuple) or held.get("bias", held["kernel"]).value.ndim > 2:
+    if not plain or isinstance(place.x, tuple) or weights.get("bias", weights["kernel"]).ndim > 2:
         raise DescendError(
             f"{place.name!r}: the sum of a step is written out for SimpleRNN and LSTM with "
             f"return_sequences=True and no first states; its z and delta are in "
             f"frame({place.name!r})"
         )
     outputs = place.a[0] if isinstance(place.a, tuple) else place.a
-    before = outputs[row, step - 1] if step else np.zeros(outputs.shape[-1], outputs.dtype)
+    before = outputs[row, time - 1] if time else np.zeros(outputs.shape[-1], outputs.dtype)
     bias = []
-    if "bias" in held:
-        bias = [Term("bias", (column,), float(held["bias"].value[column]), "", 1.0)]
+    if "bias" in weights:
+        bias = [Term("bias", (column,), float(weights["bias"][column]), "", 1.0)]
     terms = [
-        Term(name, (i, column), float(held[name].value[i, column]), f"{letter}_{i}", float(v))
+        Term(name, (i, column), float(weights[name][i, column]), f"{letter}_{i}", float(v))
         for name, letter, values in (
-            ("kernel", "x", sequence[row, step]),
+            ("kernel", "x", sequence[row, time]),
             ("recurrent_kernel", "h", before),
         )
         for i, v in enumerate(values)

@@ -8,6 +8,7 @@ is that of `fit` with more outputs.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -19,13 +20,21 @@ from descend.train.program import epoch_program
 from descend.train.supervised import Supervised
 from descend.train.task import Batch, Logs, State
 
+# {node: (f(params, x) -> output, x)}: a node's function and what it is applied to in the step
+NodeFunctions = dict[int, tuple[Callable[..., Any], Any]]
+
 
 class Record(NamedTuple):
     """What one step computed.
 
-    values: {place: (input, output)} in no order; slopes: {place: gradient of the cost by the
-    output}; gradients: {layer: {array: gradient}}; cost: J. A place is a layer's name, "layer@2" at
-    its second use, "outer.inner" inside a layer, "layer:z" before its activation.
+    A place is a layer's name, "layer@2" at its second use, "outer.inner" inside a layer, "layer:z"
+    before its activation.
+
+    Attributes:
+        values: {place: (input, output)}, in no order.
+        slopes: {place: gradient of the cost by the output}.
+        gradients: {layer: {array: gradient}}.
+        cost: J.
     """
 
     values: Any
@@ -45,7 +54,7 @@ class Listener:
         self._uses: Counter[str] = Counter()
 
     def __call__(self, name: str, x: Any, y: Any) -> Any:
-        """Y with its shift added."""
+        """Return y with its shift added."""
         self._uses[name] += 1
         place = name if self._uses[name] == 1 else f"{name}@{self._uses[name]}"
         self.values[place] = (x, y)
@@ -67,7 +76,7 @@ class Recording:
     """A Task whose step computes what `Supervised.step` does, and updates nothing.
 
     Args:
-        task: whose step.
+        task: the Task whose step it is.
         whole: whether values and slopes are written down, or the gradients alone.
     """
 
@@ -86,28 +95,25 @@ class Recording:
         return self.task.carries
 
     def fresh(self, carried: _Carried) -> _Carried:
-        """As the task."""
+        """Forget what layers carry over, as the task does."""
         return carried._replace(state=self.task.fresh(carried.state))
 
     def record(self, state: State, batch: Batch) -> Record:
-        """The numbers of one step."""
-        task, rule = self.task, self.task.optimizer
-        key = jax.random.fold_in(state.key, state.steps) if task.stochastic else None
-        numbers = rule.numbers_now(state.hyper, state.steps)
-        at = task.gradient_at(state, numbers)
+        """Compute the numbers of one step."""
+        params, key = _point(self.task, state)
 
         def cost(params: Any, shifts: Any) -> tuple[Any, Any]:
             listener = Listener(shifts) if self.whole else None
-            j, _ = task.cost(params, state.layers, batch, state.hyper, key, True, listener)
+            j, _ = self.task.cost(params, state.layers, batch, state.hyper, key, True, listener)
             if listener is None:
                 return j, {}
             self.places = list(listener.values)
             return j, listener.values
 
-        _, shapes = jax.eval_shape(lambda p: cost(p, None), at)
+        _, shapes = jax.eval_shape(lambda p: cost(p, None), params)
         zeros = {place: jax.tree.map(_zero, y) for place, (_, y) in shapes.items()}
         grad = jax.value_and_grad(cost, argnums=(0, 1), has_aux=True)
-        (j, values), (gradients, slopes) = grad(at, zeros)
+        (j, values), (gradients, slopes) = grad(params, zeros)
         return Record(values, slopes, gradients, j)
 
     def step(self, carried: _Carried, batch: Batch) -> tuple[_Carried, Logs]:
@@ -129,9 +135,45 @@ def record_step(task: Supervised, feed: Arrays, state: State) -> tuple[list[str]
     return places, record
 
 
+def node_functions(task: Supervised, feed: Arrays, state: State) -> tuple[Any, NodeFunctions]:
+    """The step's parameters, and every node of the graph as a function by itself.
+
+    Masks, noise and states are those of the step, and held by the functions. So they come from a
+    pass that is not compiled: inside a program they would be no numbers.
+
+    Returns:
+        (params, functions); of an output whose loss takes logits the function gives z.
+    """
+    params, key = _point(task, state)
+    layers = task.fresh(state).layers if task.carries else state.layers
+    collector = _Collector()
+    task.cost(params, layers, Batch(feed.data, None), state.hyper, key, True, collector)
+    return params, collector.functions
+
+
+class _Collector:
+    """A tap that changes nothing and keeps every node's own function."""
+
+    def __init__(self) -> None:
+        self.functions: NodeFunctions = {}
+
+    def __call__(self, name: str, x: Any, y: Any) -> None:
+        pass
+
+    def called(self, number: int, f: Callable[..., Any], x: Any) -> None:
+        self.functions[number] = (f, x)
+
+
+def _point(task: Supervised, state: State) -> tuple[Any, Any]:
+    """The parameters at which the step takes its gradient, and the key of its noise."""
+    key = jax.random.fold_in(state.key, state.steps) if task.stochastic else None
+    numbers = task.optimizer.numbers_now(state.hyper, state.steps)
+    return task.gradient_at(state, numbers), key
+
+
 def _run(task: Supervised, feed: Arrays, state: State, whole: bool) -> tuple[list[str], Record]:
-    kept = vars(task).setdefault("_recordings", {})  # compiled once
-    recording = kept.setdefault(whole, Recording(task, whole))
+    recordings = vars(task).setdefault("_recordings", {})  # compiled once
+    recording = recordings.setdefault(whole, Recording(task, whole))
     batch = Batch(jax.tree.map(lambda a: a[: feed.batch_size], feed.data), None)
     shapes = jax.eval_shape(recording.record, state, batch)
     empty = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)

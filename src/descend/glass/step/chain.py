@@ -4,26 +4,15 @@
             + dE/da_5 da_5/ds_5 ds_5/da_4 da_4/ds_4 ds_4/da_1 da_1/ds_1 ds_1/dw_1
 
 A path goes from the weight to the cost through one unit of every layer on its way. There are as
-many as the product of the widths: the largest are found one after the other, by best-first search,
-and what the others add is their sum, known from the deltas without listing them. Where units are
-too many, or rows see each other, a path goes through whole layers.
+many as the product of the widths: the largest are listed, and of the others the sum is known from
+the deltas.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
-
-from descend.errors import DataError
-from descend.glass.tracing import whole_index
-
-if TYPE_CHECKING:
-    from descend.glass.tracing import Trace
-
-MOST_DERIVATIVES = 2_000_000  # numbers in all local derivatives together, for paths through units
+from descend.glass.step.writing import joined, letter_of, show
 
 
 @dataclass(frozen=True)
@@ -39,6 +28,15 @@ class Symbol:
     letter: str
     place: str = ""
     index: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        """J, z[hidden, 2], a[output, 0], w[0, 2]."""
+        if self.letter == "J":
+            return "J"
+        of_layer = self.letter in "za"
+        parts = [self.place] if of_layer else []
+        letter = self.letter if of_layer else letter_of(self.place)
+        return f"{letter}[{', '.join([*parts, *map(str, self.index)])}]"
 
 
 @dataclass(frozen=True)
@@ -116,65 +114,26 @@ class Chain:
         return sum(path.product for path in self.paths) + self.rest + self.other_rows + self.penalty
 
     def __str__(self) -> str:
-        from descend.glass.trace_tables import chain_text
-
-        return chain_text(self)
-
-
-def chain_of(trace: Trace, name: str, index: Any = (), row: int = 0, most: int = 12) -> Chain:
-    """The chain rule of one weight.
-
-    Args:
-        trace: of the step.
-        name: the array, "layer/array".
-        index: of the weight in it, counted from 0.
-        row: of the batch, whose paths are listed.
-        most: how many of them.
-
-    Raises:
-        DescendError, DataError: no such array, weight or row.
-    """
-    from descend.glass.chain_layers import through_layers
-    from descend.glass.chain_units import Units
-    from descend.glass.nodes import Nodes
-
-    if most < 1:
-        raise DataError(f"most, the number of paths to list, must be at least 1, got {most}")
-    array = trace.array(name)
-    at = whole_index(index, array.value.shape, f"the array {name!r}")
-    whole_index(row, (trace.rows,), "the batch")
-    layer, _, held = name.rpartition("/")
-    nodes = Nodes(trace)
-    gradient, penalty = float(array.gradient[at]), _penalty(trace, layer, held, at)
-    units = not nodes.mixes and nodes.derivatives() <= MOST_DERIVATIVES
-    if units:
-        paths, count, whole = Units(nodes, row).paths(layer, held, at, most)
-    else:
-        paths, count = through_layers(nodes, layer, held, at, most)
-        whole = gradient - penalty
-    return Chain(
-        name=name,
-        index=at,
-        value=float(array.value[at]),
-        gradient=gradient,
-        row=row if units else None,
-        paths=tuple(paths),
-        count=count,
-        rest=whole - sum(path.product for path in paths) if count > len(paths) else 0.0,
-        other_rows=gradient - penalty - whole if units and trace.rows > 1 else 0.0,
-        penalty=penalty,
-        frozen=array.frozen,
-    )
-
-
-def _penalty(trace: Trace, layer: str, array: str, at: tuple[int, ...]) -> float:
-    """What regularisation adds to the gradient."""
-    numbers = {n: trace.state.hyper[n] for n in trace.model.numbers()}
-
-    def penalty(w: Any) -> Any:
-        params = trace.state.params
-        changed = {**params, layer: {**params[layer], array: w}}
-        found = trace.model.penalty(changed, numbers)
-        return jnp.zeros(()) if found is None else found
-
-    return float(jax.grad(penalty)(trace.state.params[layer][array])[at])
+        where = f"{self.name}[{joined(self.index)}]" if self.index else self.name
+        of = "all rows" if self.row is None else f"row {self.row}"
+        ways = "1 path" if self.count == 1 else f"{self.count:,} paths"
+        level = "layers" if self.row is None else "units"
+        lines = [f"dJ/dw for w = {where} = {show(self.value)}: {ways} through {level} ({of})"]
+        for number, path in enumerate(self.paths, 1):
+            if path.factors:
+                symbols = [f"d{f.upper}/d{f.lower}" for f in path.factors]
+                lines += [f"  path {number}: " + " * ".join(symbols)]
+                lines += ["    = " + " * ".join(f"({show(f.value)})" for f in path.factors)]
+                lines += [f"    = {show(path.product)}"]
+            else:
+                lines += [f"  path {number}: w -> {' -> '.join(path.places)} -> J"]
+                lines += [f"    adds {show(path.product)}"]
+        unlisted = self.count - len(self.paths)
+        if unlisted > 0:
+            lines += [f"  the other {unlisted:,} paths together add {show(self.rest)}"]
+        if self.other_rows:
+            lines += [f"  the other rows of the batch add {show(self.other_rows)}"]
+        if self.penalty:
+            lines += [f"  the penalty adds {show(self.penalty)}"]
+        lines += [f"  sum {show(self.total)}; {self.source}: {show(self.gradient)}"]
+        return "\n".join(lines)

@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.glass.chain import Factor, Path, Symbol
-from descend.glass.nodes import Nodes, listed
+from descend.glass.step.chain import Factor, Path, Symbol
+from descend.glass.step.nodes import Nodes
 from descend.nn.layers import Activation, Dense, DropConnect
 from descend.nn.recurrence import elementwise
+from descend.nn.symbols import listed
 
 Stage = tuple[str, int]  # "z" or "a" of the value at a place of the graph
 
@@ -39,7 +40,7 @@ class Units:
     def _add(self, number: int) -> list[Stage]:
         """Add a node's stages; returns those that its inputs and weights enter."""
         node, name = self.nodes.nodes[number], self.nodes.names[number]
-        place = self.nodes.trace.places[name]
+        place = self.nodes.step.places[name]
         outputs: list[Stage] = [("a", node.place + k) for k in range(len(node.output_shapes))]
         logits = place.slope is None
         if logits:
@@ -52,7 +53,7 @@ class Units:
         if entered != outputs:
             assert place.z is not None
             self._link(entered[0], outputs[0], _slopes(place.layer, place.z[self.row]))
-        inputs = listed(self.nodes.calls[number][1])
+        inputs = listed(self.nodes.functions[number][1])
         for slot, source in enumerate(node.sources):
             read = self._stage_of(source)
             if read is None or not jnp.issubdtype(inputs[slot].dtype, jnp.inexact):
@@ -61,39 +62,40 @@ class Units:
                 self._link(read, entered[0], self._weights(number, inputs[slot]))
                 continue
             by_input = jax.jacrev(lambda v, s=slot: self._row_of(number, {}, {s: v}))
-            found = by_input(jnp.asarray(inputs[slot][self.row]))
-            for stage, derivative in zip(entered, found, strict=True):
+            derivatives = by_input(jnp.asarray(inputs[slot][self.row]))
+            for stage, derivative in zip(entered, derivatives, strict=True):
                 self._link(read, stage, derivative)
         return entered
 
     def _split(self, number: int) -> bool:
         """Whether a node's z is a stage before its a."""
-        place = self.nodes.trace.places[self.nodes.names[number]]
+        place = self.nodes.step.places[self.nodes.names[number]]
         plain = isinstance(place.layer, Dense) and not isinstance(place.layer, DropConnect)
         return plain and place.slope is not None
 
     def _linear(self, number: int) -> bool:
         """Whether a node's inputs and weights enter a z that is linear in either of them."""
         layer = self.nodes.nodes[number].layer
-        logits = self.nodes.trace.places[self.nodes.names[number]].slope is None
+        logits = self.nodes.step.places[self.nodes.names[number]].slope is None
         return self._split(number) or (logits and isinstance(layer, (Dense, Activation)))
 
-    def _row_of(self, number: int, weights: dict[str, Any], given: dict[int, Any]) -> list[Any]:
+    def _row_of(self, number: int, weights: dict[str, Any], inputs: dict[int, Any]) -> list[Any]:
         """The row of what a node's inputs enter, flat, with some weights or inputs replaced."""
-        f, x = self.nodes.calls[number]
+        f, x = self.nodes.functions[number]
         xs = [jnp.asarray(a) for a in listed(x)]
-        xs = [a.at[self.row].set(given[i]) if i in given else a for i, a in enumerate(xs)]
-        taken = tuple(xs) if isinstance(x, tuple) else xs[0]
+        xs = [a.at[self.row].set(inputs[i]) if i in inputs else a for i, a in enumerate(xs)]
+        x = tuple(xs) if isinstance(x, tuple) else xs[0]
         layer: Any = self.nodes.nodes[number].layer
-        params = {**self.nodes.own(number), **weights}
-        y = layer.preactivation(params, taken) if self._split(number) else f(params, taken)
+        params = {**self.nodes.params_of(number), **weights}
+        y = layer.preactivation(params, x) if self._split(number) else f(params, x)
         return [a[self.row].ravel() for a in listed(y)]
 
     def _weights(self, number: int, x: Any) -> Any:
         """The derivative of z by the input of a layer whose z is linear in it."""
         layer: Any = self.nodes.nodes[number].layer
         params = {
-            n: jnp.zeros_like(a) if n == "bias" else a for n, a in self.nodes.own(number).items()
+            n: jnp.zeros_like(a) if n == "bias" else a
+            for n, a in self.nodes.params_of(number).items()
         }
         shape = x.shape[1:]
         each = jnp.eye(int(np.prod(shape)), dtype=x.dtype).reshape(-1, *shape)
@@ -101,13 +103,13 @@ class Units:
 
     def _by_weight(self, number: int, array: str, at: tuple[int, ...]) -> list[Any]:
         """The derivative of what a node's weights enter by one of them."""
-        own = self.nodes.own(number)
+        own = self.nodes.params_of(number)
         w = jnp.asarray(own[array])
         if self._linear(number):
             layer: Any = self.nodes.nodes[number].layer
             alone = {name: jnp.zeros_like(a) for name, a in own.items()}
             alone[array] = alone[array].at[at].set(1.0)
-            return [layer.preactivation(alone, self.nodes.calls[number][1])[self.row].ravel()]
+            return [layer.preactivation(alone, self.nodes.functions[number][1])[self.row].ravel()]
         return jax.jacrev(lambda v: self._row_of(number, {array: w.at[at].set(v)}, {}))(w[at])
 
     def _stage_of(self, value: int) -> Stage | None:
@@ -115,9 +117,9 @@ class Units:
         return next((s for s in (("a", value), ("z", value)) if s in self.shapes), None)
 
     def _link(self, read: Stage, reader: Stage, derivative: Any) -> None:
-        found = np.asarray(derivative, np.float64)
-        found = found if found.ndim == 1 else found.reshape(int(np.prod(self.shapes[reader])), -1)
-        self.readers.setdefault(read, []).append((reader, found))
+        m = np.asarray(derivative, np.float64)
+        m = m if m.ndim == 1 else m.reshape(int(np.prod(self.shapes[reader])), -1)
+        self.readers.setdefault(read, []).append((reader, m))
 
     def _from_the_cost_back(self) -> None:
         """Each unit's delta, its largest path to the cost, and how many paths there are."""
@@ -130,7 +132,7 @@ class Units:
         self.delta: dict[Stage, np.ndarray] = {}
         self.largest: dict[Stage, np.ndarray] = {}
         self.counts: dict[Stage, np.ndarray] = {}
-        outputs = self.nodes.trace.model.outputs_at
+        outputs = self.nodes.step.model.outputs_at
         # what is computed later comes first, and a before the z it is made of
         for stage in sorted(self.shapes, key=lambda s: (-s[1], s[0])):
             size = int(np.prod(self.shapes[stage]))
@@ -173,19 +175,19 @@ class Units:
 
         for number in self.nodes.uses(layer):
             by_weight = self._by_weight(number, array, at)
-            for stage, found in zip(self.entry[number], by_weight, strict=True):
-                factors = np.asarray(found, np.float64)
+            for stage, derivative in zip(self.entry[number], by_weight, strict=True):
+                factors = np.asarray(derivative, np.float64)
                 whole += float(factors @ self.delta[stage])
                 count += int((factors != 0).astype(object) @ self.counts[stage])
                 for unit in np.flatnonzero(factors):
                     first = float(factors[unit])
                     push(abs(first) * self.largest[stage][unit], ((stage, unit, first),), first)
-        found_paths: list[Path] = []
-        while heap and len(found_paths) < most:
+        paths: list[Path] = []
+        while heap and len(paths) < most:
             _, _, steps, product, done = heapq.heappop(heap)
             stage, unit, _ = steps[-1]
             if done:
-                found_paths.append(self._path(steps, product, array, at))
+                paths.append(self._path(steps, product, array, at))
                 continue
             total = product * float(self.ends[stage][unit])
             push(abs(total), steps, total, True)
@@ -194,7 +196,7 @@ class Units:
                     slope = float(m[t, unit] if m.ndim == 2 else m[t])
                     reach = abs(product * slope) * self.largest[reader][t]
                     push(reach, (*steps, (reader, t, slope)), product * slope)
-        return found_paths, count, whole
+        return paths, count, whole
 
     def _path(self, steps: Any, product: float, array: str, at: tuple[int, ...]) -> Path:
         """A path with its factors, from the cost back to the weight."""
