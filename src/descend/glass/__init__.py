@@ -21,7 +21,7 @@ _HOMES = {
     "Atoms": "atomic",
     "GradientHealth": "health",
     "HiddenSpace": "surfaces",
-    "Landscape": "landscapes",
+    "Landscape": "landscape_pictures",
     "NotFinite": "nan",
     "Path": "paths",
     "Race": "racing",
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from descend.glass.atomic import atoms as atoms
     from descend.glass.health import GradientHealth as GradientHealth
     from descend.glass.health import gradient_health as gradient_health
-    from descend.glass.landscapes import Landscape as Landscape
+    from descend.glass.landscape_pictures import Landscape as Landscape
     from descend.glass.landscapes import landscape as landscape
     from descend.glass.nan import NotFinite as NotFinite
     from descend.glass.nan import where_nan as where_nan

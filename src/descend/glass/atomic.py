@@ -35,7 +35,7 @@ class Atom:
 
     Attributes:
         name: "w/hidden/kernel" for an argument, "v7" for what was computed.
-        operation: what made it; None for arguments and constants.
+        operation: the operation that made it; None for arguments and constants.
         formula: "v1 * w"; "" where nothing made it.
         numbers: the formula with its operands' values put in.
         value: the array.
@@ -63,13 +63,13 @@ class Atoms:
 
     def __init__(self, tape: Tape, adjoints: list[Any], passes: dict[int, dict[int, Any]]):
         self.tape = tape
-        made = {place: o for o in tape.operations for place in o.outputs}
-        shown = {p for p in tape.constants if np.ndim(tape.values[p])} | {
-            p for p in tape.outputs if p not in made and p not in tape.inputs
+        maker = {place: o for o in tape.operations for place in o.outputs}
+        free = {p for p in tape.constants if np.ndim(tape.values[p])} | {
+            p for p in tape.outputs if p not in maker and p not in tape.inputs
         }
-        first = [*tape.inputs, *sorted(shown)]
+        first = [*tape.inputs, *sorted(free)]
         order = [*first, *(place for o in tape.operations for place in o.outputs)]
-        self._atoms = [_atom(tape, p, made.get(p), adjoints[p], passes.get(p, {})) for p in order]
+        self._atoms = [_atom(tape, p, maker.get(p), adjoints[p], passes.get(p, {})) for p in order]
         self._by_name = {atom.name: atom for atom in self._atoms}
         self.result = self._atoms[order.index(tape.outputs[0])] if tape.outputs else None
 
@@ -170,11 +170,11 @@ def adjoints(tape: Tape, seeds: list[Any]) -> tuple[list[Any], dict[int, dict[in
     real = [is_real(value) for value in tape.values]
 
     def sweep(values: list[Any], seeds: list[Any]) -> tuple[list[Any], dict[int, dict[int, Any]]]:
-        found = [jnp.zeros_like(v) if ok else None for v, ok in zip(values, real, strict=True)]
+        adjoint = [jnp.zeros_like(v) if ok else None for v, ok in zip(values, real, strict=True)]
         reached: set[int] = set()
         for place, seed in zip(tape.outputs, seeds, strict=True):
             if seed is not None:
-                found[place] = found[place] + seed
+                adjoint[place] = adjoint[place] + seed
                 reached.add(place)
         passes: dict[int, dict[int, Any]] = {}
         for operation in reversed(tape.operations):
@@ -189,12 +189,12 @@ def adjoints(tape: Tape, seeds: list[Any]) -> tuple[list[Any], dict[int, dict[in
                     "back through it; use jax.lax.scan, or a fori_loop between fixed numbers"
                 )
             back = _backward(values, operation, inputs)
-            handed = [alone(part) for part in back(tuple(found[p] for p in outputs))]
-            passes[outputs[0]] = dict(zip(inputs, handed, strict=True))
+            parts = [alone(part) for part in back(tuple(adjoint[p] for p in outputs))]
+            passes[outputs[0]] = dict(zip(inputs, parts, strict=True))
             for place, part in passes[outputs[0]].items():
-                found[place] = found[place] + part
+                adjoint[place] = adjoint[place] + part
                 reached.add(place)
-        return found, passes
+        return adjoint, passes
 
     return jax.jit(sweep)(list(tape.values), seeds)
 
@@ -203,9 +203,9 @@ def _backward(values: list[Any], operation: Operation, real: list[int]) -> Calla
     """The operation's backward function at the values it took."""
 
     def results(*floats: Any) -> tuple[Any, ...]:
-        given = dict(zip(real, floats, strict=True))
-        made = operation.apply(*(given.get(p, values[p]) for p in operation.inputs))
-        return tuple(r for r in made if is_real(r))
+        changed = dict(zip(real, floats, strict=True))
+        outputs = operation.apply(*(changed.get(p, values[p]) for p in operation.inputs))
+        return tuple(r for r in outputs if is_real(r))
 
     return jax.vjp(results, *(values[p] for p in real))[1]
 
@@ -237,25 +237,25 @@ def _seeds(tape: Tape, seed: Any) -> list[Any]:
     ]
 
 
-def _atom(tape: Tape, place: int, made: Operation | None, adjoint: Any, passes: Any) -> Atom:
-    written = numbers = ""
-    if made is not None:
-        written = formulas.formula(made, [tape.labels[p] for p in made.operands])
-        values = [tape.values[p] for p in made.operands]
+def _atom(tape: Tape, place: int, operation: Operation | None, adjoint: Any, passes: Any) -> Atom:
+    formula = numbers = ""
+    if operation is not None:
+        formula = formulas.formula(operation, [tape.labels[p] for p in operation.operands])
+        values = [tape.values[p] for p in operation.operands]
         if all(np.ndim(v) == 0 for v in values):
-            numbers = formulas.formula(made, [formulas.written(v) for v in values])
+            numbers = formulas.formula(operation, [formulas.written(v) for v in values])
     return Atom(
         name=tape.labels[place],
-        operation=None if made is None else made.name,
-        formula=written,
+        operation=None if operation is None else operation.name,
+        formula=formula,
         numbers=numbers,
         value=_host(tape.values[place]),
         adjoint=None if adjoint is None else np.asarray(adjoint),
         passes={
             tape.labels[p]: np.asarray(v) for p, v in passes.items() if p not in tape.constants
         },
-        line="" if made is None else made.line,
-        scope="" if made is None else made.layer,
+        line="" if operation is None else operation.line,
+        scope="" if operation is None else operation.layer,
     )
 
 

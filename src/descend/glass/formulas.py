@@ -114,6 +114,6 @@ def _plain(value: Any) -> bool:
 def lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in plain text, columns aligned."""
     wide = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    told = ["  ".join(c.ljust(w) for c, w in zip(r, wide, strict=True)).rstrip() for r in rows]
+    body = ["  ".join(c.ljust(w) for c, w in zip(r, wide, strict=True)).rstrip() for r in rows]
     top = "  ".join(c.ljust(w) for c, w in zip(head, wide, strict=True)).rstrip()
-    return "\n".join([top, "-" * len(top), *told])
+    return "\n".join([top, "-" * len(top), *body])

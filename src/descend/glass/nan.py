@@ -45,16 +45,16 @@ class NotFinite:
     """The first array that is not finite, and where it came from.
 
     Attributes:
-        name: of the array: "v12", or that of an argument that was not finite to begin with.
+        name: the array's name: "v12", or that of an argument that was not finite to begin with.
         kind: "nan", "inf" or "-inf": its first such element, at `index`.
-        operation, formula: what made it; None and "" for an argument.
-        inputs: {name: array}: what the operation was given.
+        operation, formula: the operation that made it; None and "" for an argument.
+        inputs: {name: array} of the operation.
         at: {name: number}: the inputs of the same shape at `index`.
-        layer: of a network, "" outside its layers.
+        layer: the layer of a network; "" outside its layers.
         stage: "forward pass", "backward pass" or "update".
         line: "file.py:12", where the operation was asked for.
         then: where an infinity became NaN later on, as a formula; "" where it did not.
-        cure: what helps, in words.
+        cure: the remedy, in words.
     """
 
     name: str
@@ -76,17 +76,17 @@ class NotFinite:
         if self.operation is None:
             return f"{self.name} holds {self.kind}{place} before anything is computed"
         where = f"the {self.stage} of layer {self.layer!r}" if self.layer else f"the {self.stage}"
-        told = [
+        lines = [
             f"the first non-finite array is {self.name} = {self.formula} in {where}"
             + (f" ({self.line})" if self.line else ""),
             f"  {self.name}{place} is {self.kind}: {formulas.written(self.value)}",
         ]
         for name, value in self.inputs.items():
             here = f"{name}{place} = {self.at[name]:.6g}; " if name in self.at and place else ""
-            told.append(f"  from {name}: {here}{formulas.written(value)}")
+            lines.append(f"  from {name}: {here}{formulas.written(value)}")
         if self.then:
-            told.append(f"  it becomes NaN in {self.then}")
-        return "\n".join([*told, f"  what helps: {self.cure}"])
+            lines.append(f"  it becomes NaN in {self.then}")
+        return "\n".join([*lines, f"  what helps: {self.cure}"])
 
 
 def where_nan(what: Any, *args: Any) -> NotFinite | None:
@@ -131,9 +131,9 @@ def _in_step(task: Any, state: Any, batch: Any) -> NotFinite | None:
 
 
 def _in_function(function: Callable[..., Any], args: tuple[Any, ...]) -> NotFinite | None:
-    found = _first(record(function, *args, rules=False, unroll=True), FORWARD)
-    if found is not None:
-        return found
+    forward = _first(record(function, *args, rules=False, unroll=True), FORWARD)
+    if forward is not None:
+        return forward
     result = jax.eval_shape(function, *args)
     one = isinstance(result, jax.ShapeDtypeStruct) and result.shape == ()
     leaves, build = jax.tree.flatten(args)
@@ -158,7 +158,7 @@ def _first(tape: Tape, otherwise: str) -> NotFinite | None:
     `otherwise` is the stage of an operation that differentiation has not marked.
     """
     bad = [_not_finite(value) for value in tape.values]
-    made = {place: (n, o) for n, o in enumerate(tape.operations) for place in o.outputs}
+    makers = {place: (n, o) for n, o in enumerate(tape.operations) for place in o.outputs}
     seen: set[int] = set()
     origins: list[tuple[int, int]] = []  # (order of computation, place)
     stack = [place for place in tape.outputs if bad[place]]
@@ -167,7 +167,7 @@ def _first(tape: Tape, otherwise: str) -> NotFinite | None:
         if place in seen:
             continue
         seen.add(place)
-        number, operation = made.get(place, (-1, None))
+        number, operation = makers.get(place, (-1, None))
         before = [p for p in operation.operands if bad[p]] if operation is not None else []
         # the -inf that a mask was made of is where it was meant to be: its user is the origin
         before = [p for p in before if p not in tape.constants]
@@ -177,11 +177,11 @@ def _first(tape: Tape, otherwise: str) -> NotFinite | None:
     if not origins:
         return None
     _, place = min(origins)
-    operation = made[place][1] if place in made else None
-    return _told(tape, place, operation, seen, otherwise)
+    operation = makers[place][1] if place in makers else None
+    return _described(tape, place, operation, seen, otherwise)
 
 
-def _told(
+def _described(
     tape: Tape, place: int, operation: Operation | None, seen: set[int], otherwise: str
 ) -> NotFinite:
     value = np.asarray(tape.values[place])

@@ -148,8 +148,8 @@ class _Recorder:
         return len(self.values) - 1
 
     def constant(self, value: Any, name: str = "constant") -> int:
-        shown = f"{value.item():.6g}" if np.ndim(value) == 0 and not _is_key(value) else name
-        place = self.put(value, shown)
+        label = f"{value.item():.6g}" if np.ndim(value) == 0 and not _is_key(value) else name
+        place = self.put(value, label)
         self.constants.add(place)
         return place
 
@@ -180,17 +180,17 @@ class _Recorder:
         known = sorted({p for o in pending for p in o.inputs} - set(made))
 
         def evaluate(values: list[Any]) -> list[Any]:
-            held = dict(zip(known, values, strict=True))
+            values_at = dict(zip(known, values, strict=True))
             for operation in pending:
-                made_now = operation.apply(*(held[p] for p in operation.inputs))
-                results = [alone(r) for r in made_now]
-                held.update(zip(operation.outputs, results, strict=True))
-            return [held[place] for place in made]
+                outputs = operation.apply(*(values_at[p] for p in operation.inputs))
+                results = [alone(r) for r in outputs]
+                values_at.update(zip(operation.outputs, results, strict=True))
+            return [values_at[place] for place in made]
 
         if made:
             # not `quick_compile`: its compiler simplifies across the barriers
-            found = jax.jit(evaluate)([self.values[place] for place in known])
-            for place, value in zip(made, found, strict=True):
+            computed = jax.jit(evaluate)([self.values[place] for place in known])
+            for place, value in zip(made, computed, strict=True):
                 self.values[place] = value
 
     def run(
@@ -209,62 +209,67 @@ class _Recorder:
             return places[atom]
 
         for equation in jaxpr.eqns:
-            given = [place(atom) for atom in equation.invars]
+            operands = [place(atom) for atom in equation.invars]
             stack = "/".join(s for s in (scope, str(equation.source_info.name_stack)) if s)
-            found = self._equation(jaxpr, equation, given, stack, _line(equation) or line)
-            places.update(zip(equation.outvars, found, strict=True))
+            results = self._equation(jaxpr, equation, operands, stack, _line(equation) or line)
+            places.update(zip(equation.outvars, results, strict=True))
         return [place(atom) for atom in jaxpr.outvars]
 
     def _equation(
-        self, jaxpr: Any, equation: Any, given: list[int], scope: str, line: str
+        self, jaxpr: Any, equation: Any, operands: list[int], scope: str, line: str
     ) -> list[int]:
         name, params = equation.primitive.name, equation.params
         opened = CALLS | ({} if self.rules else RULES)
         if name in opened:
             inner = params[opened[name]]
             consts = getattr(inner, "consts", ())
-            return self.run(getattr(inner, "jaxpr", inner), consts, given, scope, line)
+            return self.run(getattr(inner, "jaxpr", inner), consts, operands, scope, line)
         if name == "cond":
             self.compute()  # which branch it is
-            branch = params["branches"][int(self.values[given[0]])]
-            return self.run(branch.jaxpr, branch.consts, given[1:], scope, line)
+            branch = params["branches"][int(self.values[operands[0]])]
+            return self.run(branch.jaxpr, branch.consts, operands[1:], scope, line)
         if name == "scan" and self.unroll:
             steps = params["length"]
             if steps * len(params["jaxpr"].jaxpr.eqns) <= MOST_UNROLLED:
-                return self._scan(params, given, scope, line)
+                return self._scan(params, operands, scope, line)
 
         if name in RULES:
             name = _rule_name(params[RULES[name]])
-        taken = {
+        inputs = {
             var: place
-            for var, place in zip(equation.invars, given, strict=True)
+            for var, place in zip(equation.invars, operands, strict=True)
             if not isinstance(var, Literal)
         }
-        kept = [var for var in equation.outvars if not isinstance(var, DropVar)]
+        outputs = [var for var in equation.outvars if not isinstance(var, DropVar)]
         alone = jaxpr.replace(
             constvars=[],
-            invars=list(taken),
-            outvars=kept,
+            invars=list(inputs),
+            outvars=outputs,
             eqns=[equation],
             debug_info=jaxpr.debug_info.with_unknown_names(),
         )
-        found = iter(
+        places = iter(
             self.add(
                 name,
-                list(taken.values()),
+                list(inputs.values()),
                 jaxpr_as_fun(ClosedJaxpr(alone, ())),
                 params,
                 scope,
                 line,
-                tuple(given),
-                len(kept),
+                tuple(operands),
+                len(outputs),
             )
         )
-        return [-1 if isinstance(var, DropVar) else next(found) for var in equation.outvars]
+        return [-1 if isinstance(var, DropVar) else next(places) for var in equation.outvars]
 
-    def _scan(self, params: dict, given: list[int], scope: str, line: str) -> list[int]:
-        held, carried = params["num_consts"], params["num_carry"]
-        consts, carry, rows = given[:held], given[held : held + carried], given[held + carried :]
+    def _scan(self, params: dict, operands: list[int], scope: str, line: str) -> list[int]:
+        first_carry, carried = params["num_consts"], params["num_carry"]
+        first_row = first_carry + carried
+        consts, carry, rows = (
+            operands[:first_carry],
+            operands[first_carry:first_row],
+            operands[first_row:],
+        )
         inner, length = params["jaxpr"], params["length"]
         results: list[list[int]] = []
         order = range(length - 1, -1, -1) if params["reverse"] else range(length)
@@ -273,10 +278,10 @@ class _Recorder:
             def one(row: Any, step: int = step) -> tuple[Any]:
                 return (row[step],)
 
-            taken = [self.add("step", [r], one, {"step": step}, scope, line)[0] for r in rows]
-            found = self.run(inner.jaxpr, inner.consts, [*consts, *carry, *taken], scope, line)
-            carry = found[:carried]
-            results.append(found[carried:])
+            row = [self.add("step", [r], one, {"step": step}, scope, line)[0] for r in rows]
+            outputs = self.run(inner.jaxpr, inner.consts, [*consts, *carry, *row], scope, line)
+            carry = outputs[:carried]
+            results.append(outputs[carried:])
         if params["reverse"]:
             results.reverse()
         if not results:  # no step: JAX knows the shapes of what was never made

@@ -22,7 +22,7 @@ class Symbol:
     Attributes:
         letter: "J", "z", "a" or "w".
         place: the layer's; "" for J.
-        index: of the unit in its row.
+        index: the unit's in its row.
     """
 
     letter: str
@@ -55,7 +55,7 @@ class Path:
     Attributes:
         places: the layers on the way, from the weight's to the output's.
         factors: the derivatives along it, from the cost back to the weight; () through layers.
-        product: what the path adds to the gradient.
+        product: the path's share of the gradient.
     """
 
     places: tuple[str, ...]
@@ -78,14 +78,14 @@ class Chain:
 
     Attributes:
         name, index: the weight.
-        value: of the weight.
-        gradient: of the step.
+        value: the weight's value.
+        gradient: the weight's gradient in the step.
         row: the row whose paths these are; None where they are of the whole batch (through layers).
         paths: the largest, in descending size.
-        count: of all paths that carry anything.
+        count: the number of all paths that carry anything.
         rest: the sum of the paths not listed.
-        other_rows: what the other rows of the batch add.
-        penalty: what regularisation adds.
+        other_rows: the share of the other rows of the batch.
+        penalty: the share of regularisation.
         frozen: whether `fit` leaves the weight as it is, and computes no gradient.
     """
 

@@ -45,7 +45,7 @@ class HandRule:
     Attributes:
         place: the layer's.
         rule: the formula, in symbols.
-        delta: what it gives, (n, units), in float64.
+        delta: the formula's values, (n, units), in float64.
         difference: its largest distance from the delta of the step, as a share of that delta's
             largest number.
     """

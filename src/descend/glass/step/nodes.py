@@ -15,7 +15,7 @@ class Nodes:
     """The nodes of a recorded network; masks, noise and states are those of the step.
 
     Attributes:
-        names: of the nodes' places, in order.
+        names: the names of the nodes' places, in order.
         functions: {node: (f(params, x) -> output, x)}; f gives z where the loss takes logits.
         mixes: whether rows of this batch see each other.
     """

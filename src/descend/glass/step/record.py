@@ -36,7 +36,7 @@ class Place:
         name: the layer's; "layer@2" at its second use, "outer.inner" inside a layer.
         layer: its description.
         x: the input, or a tuple of inputs, batch axis first.
-        z: what the activation is applied to, where there is one; of a recurrent layer that of every
+        z: the input of the activation, where there is one; of a recurrent layer that of every
             step and gate, (n, time, gates units); else None.
         a: the output, or a tuple of outputs.
         delta: the gradient of the cost by z, of its shape.
@@ -69,8 +69,8 @@ class ArrayStep:
     Attributes:
         name: "layer/array".
         value: before the step.
-        gradient: of the cost, penalties included.
-        after: what the step of `fit` makes of it; None where that step is not finite.
+        gradient: the gradient of the cost, penalties included.
+        after: the value after the step of `fit`; None where that step is not finite.
         memory: {name: (before, after)} of what the update rule keeps for every number of it.
         frozen: whether its layer is frozen: `fit` then computes no gradient, and this is the one it
             would have.

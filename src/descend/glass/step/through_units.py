@@ -163,7 +163,7 @@ class Units:
     ) -> tuple[list[Path], int, float]:
         """The largest paths of a weight, the count of all that carry anything, and their sum.
 
-        Best first: what is taken from the heap is what can still become largest, because the
+        Best first: the head of the heap is the path that can still become largest, because the
         largest product on from every unit is known.
         """
         heap: list[Any] = []

@@ -31,11 +31,11 @@ class Term:
     """One product of the sum z.
 
     Attributes:
-        array: of the weight, "kernel".
-        index: of the weight in its array.
+        array: the name of the weight's array, "kernel".
+        index: the weight's in its array.
         weight: its value.
-        source: what it is multiplied by, in words: "x_1", "h_0" of the step before; "" for a bias.
-        value: the value of that; 1 for a bias.
+        source: the other factor in words: "x_1", "h_0" of the step before; "" for a bias.
+        value: the other factor's value; 1 for a bias.
     """
 
     array: str
@@ -72,7 +72,7 @@ class UnitArithmetic:
     Attributes:
         place, index, row: which unit.
         terms: whose products add up to z, the biases first.
-        z, a: of the step, in float32.
+        z, a: the unit's numbers in the step, in float32.
         activation: the name of g; a = g(z).
         slope: the gradient of the cost by a, None where the loss takes z.
         delta: the gradient of the cost by z.
@@ -130,9 +130,9 @@ def unit_arithmetic(step: Step, name: str, index: Any, row: int = 0) -> UnitArit
         step: the recorded step.
         name: the place of a layer with weights and an activation: dense, convolutional, an LSTM or
             a simple recurrent layer.
-        index: of the unit in a row of z, counted from 0: a number, or one for each axis (step and
+        index: the unit's in a row of z, counted from 0: a number, or one for each axis (step and
             unit of a sequence; row, column and channel of an image).
-        row: of the batch.
+        row: the row of the batch.
 
     Raises:
         DataError: no such unit or row.
