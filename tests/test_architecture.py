@@ -196,6 +196,21 @@ def test_the_search_sees_a_circle_through_a_function(tmp_path):
     assert modules_in_circles(package) == {"a", "b", "c"}
 
 
+def test_of_a_report_numbers_know_no_page_and_the_page_computes_nothing():
+    rooms = {
+        "numbers": {"descend.report.page", "descend.report.table.page"},
+        "page": {"descend.report.table.numbers", "descend.report.table.evidence", "descend.tables"},
+    }
+    for room, forbidden in rooms.items():
+        files = list((SOURCE / "report" / "table" / room).glob("*.py"))
+        assert len(files) > 8
+        for file in files:
+            tree = ast.parse(file.read_text())
+            names = {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+            for name in names:
+                assert not any(name == f or name.startswith(f"{f}.") for f in forbidden), file
+
+
 def test_files_stay_small():
     """design.md: a file past about 400 lines wants a second look."""
     files = SOURCE.rglob("*.py")

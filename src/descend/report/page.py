@@ -55,7 +55,7 @@ def report_files(path: str | Path, inputs: Sequence[str | Path | None] = ()) -> 
     """The page's path and that of the JSON beside it; raises DescendError if one cannot be.
 
     Args:
-        path: of the page.
+        path: the page's.
         inputs: files that must not be written over.
     """
     path = Path(path)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from report.small_tables import made, options
 
-from descend.report.table import ran
+from descend.report.table import description
 from descend.report.table.evidence import ReportOptions
 from descend.report.table.write import table_report
 from descend.tables.network import compile_for, network
@@ -30,7 +30,7 @@ def described(asked, rule=None):
 
 def test_of_the_recipes():
     found = described(FitOptions(target="y", hidden=(8, 4), members=3, l2=1e-4))
-    assert ran.network(found) == {
+    assert description.network(found) == {
         "hidden": [8, 4],
         "activation": "selu",
         "members": 3,
@@ -39,16 +39,18 @@ def test_of_the_recipes():
         "dropout": 0.1,
         "l2": pytest.approx(1e-4),
     }
-    assert ran.loss(found["compile"]) == "sparse categorical crossentropy, mean over members"
-    assert ran.rule(found["compile"]) == [
+    assert (
+        description.loss(found["compile"]) == "sparse categorical crossentropy, mean over members"
+    )
+    assert description.rule(found["compile"]) == [
         ("update rule", "adamw: beta 1 0.9, beta 2 0.95, epsilon 1e-07, weight decay 0.02"),
         ("learning rate", "0.04 times the schedule"),
         ("schedule", "cosine log: updates in all 64, cycles 4"),  # one update of 156 rows an epoch
     ]
     plain = described(FitOptions(target="y", recipe="mlp", hidden=(), learning_rate=0.02))
-    assert ran.network(plain)["hidden"] == []
-    assert ran.network(plain)["dropout"] == 0
-    rule = dict(ran.rule(plain["compile"]))
+    assert description.network(plain)["hidden"] == []
+    assert description.network(plain)["dropout"] == 0
+    rule = dict(description.rule(plain["compile"]))
     assert rule["update rule"].startswith("adam: beta 1 0.9, beta 2 0.999")
     assert rule["learning rate"] == "0.02, constant"
 
@@ -56,7 +58,7 @@ def test_of_the_recipes():
 def test_of_a_rule_that_no_option_names():
     rule = optimizers.get({"name": "sgd", "learning_rate": OneCycle(0.5, 40)})
     found = described(FitOptions(target="y", recipe="mlp", optimizer="adam"), rule)
-    pairs = dict(ran.rule(found["compile"]))
+    pairs = dict(description.rule(found["compile"]))
     assert pairs["update rule"].startswith("sgd: momentum")
     assert pairs["learning rate"] == "0.5 times the schedule"
     assert pairs["schedule"].startswith("one cycle: updates in all 40")

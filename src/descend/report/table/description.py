@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from descend.report.table.words import said
+from descend.report.table.document.fit import Layers
+from descend.report.table.words import digits
 
 WITH_UNITS = ("Dense", "NTKDense", "MemberDense")
 EVERY_RULE = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm")
 LABELS = {"total_steps": "updates in all"}
 
 
-def network(described: Mapping[str, Any]) -> dict[str, Any]:
+def network(described: Mapping[str, Any]) -> Layers:
     """Layers and regularisation of a network of a table.
 
     Args:
-        described: what `Model.describe` gives.
+        described: the result of `Model.describe`.
 
     Returns:
-        `hidden` units and their `activation`, `members`, `outputs`, `output_activation`, `dropout`
-        (rates that occur, 0 for none) and `l2` (penalties that occur).
+        The layers; `dropout` and `l2` are the rates and penalties that occur, 0 for none.
     """
     layers = list(described["graph"]["layers"].values())
     *hidden, last = [one["config"] for one in layers if one["class"] in WITH_UNITS]
@@ -39,7 +39,7 @@ def network(described: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _one(values: list[Any]) -> Any:
-    """The value where all are the same, else the list; None where there is none."""
+    """The value where all are the same, else the list; None for an empty one."""
     return values if len(set(map(str, values))) > 1 else (values[0] if values else None)
 
 
@@ -59,19 +59,19 @@ def rule(compiled: Mapping[str, Any]) -> list[tuple[str, str]]:
         schedule = dict(rate)
         words = schedule.pop("schedule")
         peak = schedule.pop("learning_rate")
-        pairs.append(("learning rate", f"{said(peak)} times the schedule"))
+        pairs.append(("learning rate", f"{digits(peak)} times the schedule"))
         pairs.append(("schedule", _listed(words, schedule)))
     else:
-        pairs.append(("learning rate", f"{said(rate)}, constant"))
+        pairs.append(("learning rate", f"{digits(rate)}, constant"))
     return pairs
 
 
 def _listed(name: str, numbers: Mapping[str, Any]) -> str:
     # what every rule has (decay, clipping) goes behind what is its own, and only where it is used
     own_first = sorted(numbers.items(), key=lambda pair: pair[0] in EVERY_RULE)
-    shown = [
-        f"{LABELS.get(key, key.replace('_', ' '))} {said(value)}"
+    words = [
+        f"{LABELS.get(key, key.replace('_', ' '))} {digits(value)}"
         for key, value in own_first
         if value is not None and not isinstance(value, bool)
     ]
-    return f"{name.replace('_', ' ')}: {', '.join(shown)}" if shown else name
+    return f"{name.replace('_', ' ')}: {', '.join(words)}" if words else name
