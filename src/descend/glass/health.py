@@ -17,7 +17,7 @@ import numpy as np
 
 from descend.glass.arguments import require_model
 from descend.glass.by_epoch import ByEpoch
-from descend.glass.formulas import lines
+from descend.glass.columns import aligned
 from descend.glass.step.recording import Recording
 from descend.nn import activations
 from descend.palette import BLACK, COLOURS
@@ -122,7 +122,7 @@ class Health:
             for name, m in self.layers.items()
         ]
         findings = [str(finding) for finding in self.findings] or ["nothing stands out"]
-        return "\n".join([lines(HEAD, table), "", *findings])
+        return "\n".join([aligned(HEAD, table), "", *findings])
 
 
 def gradient_health(model: Model, x: Any, y: Any, sample_weight: Any = None) -> Health:

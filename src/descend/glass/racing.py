@@ -18,7 +18,7 @@ import numpy as np
 
 from descend.errors import DataError, DescendError, unknown
 from descend.glass.arguments import require_model
-from descend.glass.formulas import lines
+from descend.glass.columns import aligned
 from descend.palette import COLOURS, YELLOW
 from descend.train import engine, optimizers, rows
 from descend.train.callbacks import Progress
@@ -188,7 +188,7 @@ class Race:
                     str(reached[0]) if len(reached) else "not reached",
                 )
             )
-        return lines(head, table)
+        return aligned(head, table)
 
     def plot(self) -> Figure:
         """The costs by epoch, each rule at its best rate; beside it, what the rate does to each."""

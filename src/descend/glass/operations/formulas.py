@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from descend.glass.tape import Operation, is_real
+from descend.glass.operations.tape import Operation, is_real
 
 BETWEEN = {
     "add": "+",
@@ -109,11 +109,3 @@ def _plain(value: Any) -> bool:
     """Whether NumPy can hold it: a random key cannot be."""
     dtype = jnp.result_type(value) if not hasattr(value, "dtype") else value.dtype
     return isinstance(dtype, np.dtype)
-
-
-def lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in plain text, columns aligned."""
-    wide = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    body = ["  ".join(c.ljust(w) for c, w in zip(r, wide, strict=True)).rstrip() for r in rows]
-    top = "  ".join(c.ljust(w) for c, w in zip(head, wide, strict=True)).rstrip()
-    return "\n".join([top, "-" * len(top), *body])

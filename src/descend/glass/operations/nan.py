@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, DivergenceError
-from descend.glass import formulas
-from descend.glass.tape import Operation, Tape, is_real, record
+from descend.glass.operations import formulas
+from descend.glass.operations.tape import Operation, Tape, is_real, record
 from descend.train import rows
 from descend.train.model import Model
 from descend.train.task import Batch

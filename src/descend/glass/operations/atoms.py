@@ -20,8 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
-from descend.glass import formulas
-from descend.glass.tape import Operation, Tape, alone, is_real, record
+from descend.glass.columns import aligned
+from descend.glass.operations import formulas
+from descend.glass.operations.tape import Operation, Tape, alone, is_real, record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +118,7 @@ class Atoms:
             )
             for a in self._atoms
         ]
-        return formulas.lines(HEAD, rows)
+        return aligned(HEAD, rows)
 
     def _repr_html_(self) -> str:
         return self.to_frame().to_html()
