@@ -103,7 +103,7 @@ class Health:
     findings: tuple[Finding, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a layer."""
+        """Return one row a layer."""
         import pandas as pd
 
         frame = pd.DataFrame.from_dict(dict(self.layers), orient="index").rename_axis("layer")
@@ -179,7 +179,7 @@ class GradientHealth(ByEpoch):
         return list(by_code.values())
 
     def to_frame(self) -> pd.DataFrame:
-        """One row an epoch and layer."""
+        """Return one row an epoch and layer."""
         import pandas as pd
 
         frames = [h.to_frame() for h in self.measured]
@@ -190,7 +190,7 @@ class GradientHealth(ByEpoch):
         return "\n".join([str(self.measured[-1]).split("\n\n")[0], "", *findings])
 
     def plot(self) -> Figure:
-        """Three panels by epoch: error and relative gradient of each layer, flat share."""
+        """Draw by epoch the error and the relative gradient of each layer, and its flat share."""
         from matplotlib.figure import Figure
 
         frame = self.to_frame().reset_index()

@@ -60,7 +60,7 @@ class RaceTask:
         self.heavy = any(task.heavy for task in self.tasks.values())
 
     def step(self, state: _RaceState, batch: Batch) -> tuple[_RaceState, Logs]:
-        """One step of everybody, on the same rows."""
+        """Make one step of every rule at every rate, on the same rows."""
         by_rule: dict[str, _RuleStates] = {}
         for name, task in self.tasks.items():
             states, running = state.by_rule[name]
@@ -75,7 +75,7 @@ class RaceTask:
         return state._replace(by_rule=by_rule), {"loss": (jnp.zeros(()), jnp.ones(()))}
 
     def evaluate(self, state: _RaceState, batch: Batch) -> Logs:
-        """Everybody's cost and metrics: {"rule/rate number/log": (sum, weight)}."""
+        """Sum costs and metrics of all: {"rule/rate number/log": (sum, weight)}."""
         logs_by_name: dict[str, tuple[Any, Any]] = {}
         for name, task in self.tasks.items():
             states, running = state.by_rule[name]
@@ -92,7 +92,7 @@ class RaceTask:
         return logs_by_name
 
     def finish(self, log: str, total: Any, weight: Any) -> Any:
-        """As the rule's own task."""
+        """Finish a log as the rule's own task does."""
         if "/" not in log:
             return total / weight
         name, _, rest = log.partition("/")
@@ -148,14 +148,14 @@ class Race:
         return sorted(best.values(), key=_last)
 
     def __getitem__(self, name: str) -> Entrant:
-        """A rule at its best rate."""
+        """Return a rule at its best rate."""
         by_name = {e.name: e for e in self.standings}
         if name not in by_name:
             raise unknown("entrant", name, by_name)
         return by_name[name]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a rule and rate: last cost and metrics, lowest cost and its epoch."""
+        """Return one row a rule and rate: last cost and metrics, lowest cost and its epoch."""
         import pandas as pd
 
         table = []
@@ -191,7 +191,7 @@ class Race:
         return aligned(head, table)
 
     def plot(self) -> Figure:
-        """The costs by epoch, each rule at its best rate; beside it, what the rate does to each."""
+        """Draw each rule's costs by epoch at its best rate, and its last cost against the rate."""
         from matplotlib.figure import Figure
 
         rates = sorted({e.learning_rate for e in self.entrants if e.learning_rate is not None})
@@ -336,7 +336,7 @@ class _Leader(Progress):
     """Shows who leads, in place of everybody's cost."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """The lowest cost of the epoch."""
+        """Show the lowest cost of the epoch."""
         costs = {k: v for k, v in logs.items() if k.startswith("val_") and k.endswith("/loss")}
         first = min(costs, key=lambda k: np.inf if np.isnan(costs[k]) else costs[k])
         name = first.removeprefix("val_").partition("/")[0]

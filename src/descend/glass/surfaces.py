@@ -255,7 +255,7 @@ class HiddenSpace:
     target: np.ndarray
 
     def plot(self, classes: Sequence[str] | None = None) -> Figure:
-        """A panel a layer, from the crumpled paper to the smooth one."""
+        """Draw a panel a layer, from the crumpled paper to the smooth one."""
         from matplotlib.figure import Figure
 
         count = len(self.coordinates)

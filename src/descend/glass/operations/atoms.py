@@ -86,7 +86,7 @@ class Atoms:
         return self._by_name[name]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a quantity: name, operation, formula, numbers, shape, value, adjoint, line."""
+        """Return one row a quantity: name, operation, formula, numbers, value, adjoint, line."""
         import pandas as pd
 
         rows = [

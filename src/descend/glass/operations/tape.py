@@ -139,7 +139,7 @@ class _Recorder:
         self.labels: list[str] = []
         self.operations: list[Operation] = []
         self.constants: set[int] = set()
-        self.made = 0
+        self.count = 0  # outputs so far, for their labels
         self.computed = 0  # operations whose values are there
 
     def put(self, value: Any, label: str) -> int:
@@ -164,9 +164,9 @@ class _Recorder:
         operands: tuple[int, ...] = (),
         count: int = 1,
     ) -> list[int]:
-        first = self.made + 1
-        self.made += count
-        outputs = [self.put(None, f"{self.letter}{i}") for i in range(first, self.made + 1)]
+        first = self.count + 1
+        self.count += count
+        outputs = [self.put(None, f"{self.letter}{i}") for i in range(first, self.count + 1)]
         alone = tuple(inputs)
         self.operations.append(
             Operation(name, alone, tuple(outputs), operands or alone, apply, params, scope, line)
@@ -174,29 +174,29 @@ class _Recorder:
         return outputs
 
     def compute(self) -> None:
-        """The values of the operations noted so far, by one program."""
+        """Compute the values of the operations noted so far, by one program."""
         pending, self.computed = self.operations[self.computed :], len(self.operations)
-        made = [place for operation in pending for place in operation.outputs]
-        known = sorted({p for o in pending for p in o.inputs} - set(made))
+        places = [place for operation in pending for place in operation.outputs]
+        inputs = sorted({p for o in pending for p in o.inputs} - set(places))
 
         def evaluate(values: list[Any]) -> list[Any]:
-            values_at = dict(zip(known, values, strict=True))
+            values_at = dict(zip(inputs, values, strict=True))
             for operation in pending:
                 outputs = operation.apply(*(values_at[p] for p in operation.inputs))
                 results = [alone(r) for r in outputs]
                 values_at.update(zip(operation.outputs, results, strict=True))
-            return [values_at[place] for place in made]
+            return [values_at[place] for place in places]
 
-        if made:
+        if places:
             # not `quick_compile`: its compiler simplifies across the barriers
-            computed = jax.jit(evaluate)([self.values[place] for place in known])
-            for place, value in zip(made, computed, strict=True):
+            computed = jax.jit(evaluate)([self.values[place] for place in inputs])
+            for place, value in zip(places, computed, strict=True):
                 self.values[place] = value
 
     def run(
         self, jaxpr: Any, consts: Sequence[Any], inputs: Sequence[int], scope: str, line: str
     ) -> list[int]:
-        """Run a program on places; the places of its results."""
+        """Run a program on places; returns the places of its results."""
         places: dict[Any, int] = dict(zip(jaxpr.invars, inputs, strict=True))
         places |= {
             var: self.constant(jnp.asarray(value) if not _is_key(value) else value)

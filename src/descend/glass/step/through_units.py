@@ -68,19 +68,19 @@ class Units:
         return entered
 
     def _split(self, number: int) -> bool:
-        """Whether a node's z is a stage before its a."""
+        """Tell whether a node's z is a stage before its a."""
         place = self.nodes.step.places[self.nodes.names[number]]
         plain = isinstance(place.layer, Dense) and not isinstance(place.layer, DropConnect)
         return plain and place.slope is not None
 
     def _linear(self, number: int) -> bool:
-        """Whether a node's inputs and weights enter a z that is linear in either of them."""
+        """Tell whether a node's inputs and weights enter a z that is linear in either of them."""
         layer = self.nodes.nodes[number].layer
         logits = self.nodes.step.places[self.nodes.names[number]].slope is None
         return self._split(number) or (logits and isinstance(layer, (Dense, Activation)))
 
     def _row_of(self, number: int, weights: dict[str, Any], inputs: dict[int, Any]) -> list[Any]:
-        """The row of what a node's inputs enter, flat, with some weights or inputs replaced."""
+        """Compute the row of what a node's inputs enter, flat, some weights or inputs replaced."""
         f, x = self.nodes.functions[number]
         xs = [jnp.asarray(a) for a in listed(x)]
         xs = [a.at[self.row].set(inputs[i]) if i in inputs else a for i, a in enumerate(xs)]
@@ -91,7 +91,7 @@ class Units:
         return [a[self.row].ravel() for a in listed(y)]
 
     def _weights(self, number: int, x: Any) -> Any:
-        """The derivative of z by the input of a layer whose z is linear in it."""
+        """Return the derivative of z by the input of a layer whose z is linear in it."""
         layer: Any = self.nodes.nodes[number].layer
         params = {
             n: jnp.zeros_like(a) if n == "bias" else a
@@ -102,7 +102,7 @@ class Units:
         return np.asarray(layer.preactivation(params, each)).reshape(len(each), -1).T
 
     def _by_weight(self, number: int, array: str, at: tuple[int, ...]) -> list[Any]:
-        """The derivative of what a node's weights enter by one of them."""
+        """Differentiate what a node's weights enter by one of them."""
         own = self.nodes.params_of(number)
         w = jnp.asarray(own[array])
         if self._linear(number):
@@ -113,7 +113,7 @@ class Units:
         return jax.jacrev(lambda v: self._row_of(number, {array: w.at[at].set(v)}, {}))(w[at])
 
     def _stage_of(self, value: int) -> Stage | None:
-        """The stage that readers of a value read; None for an input of the network."""
+        """Return the stage that readers of a value read; None for an input of the network."""
         return next((s for s in (("a", value), ("z", value)) if s in self.shapes), None)
 
     def _link(self, read: Stage, reader: Stage, derivative: Any) -> None:
@@ -122,7 +122,7 @@ class Units:
         self.readers.setdefault(read, []).append((reader, m))
 
     def _from_the_cost_back(self) -> None:
-        """Each unit's delta, its largest path to the cost, and how many paths there are."""
+        """Find each unit's delta, its largest path to the cost, and how many paths there are."""
         recorded = {
             self._stage_of(node.place + k): np.asarray(slope[self.row], np.float64).ravel()
             for number, node in enumerate(self.nodes.nodes)
@@ -161,7 +161,7 @@ class Units:
     def paths(
         self, layer: str, array: str, at: tuple[int, ...], most: int
     ) -> tuple[list[Path], int, float]:
-        """The largest paths of a weight, the count of all that carry anything, and their sum.
+        """Find the largest paths of a weight; returns them, the count of all, and the sum of all.
 
         Best first: the head of the heap is the path that can still become largest, because the
         largest product on from every unit is known.
@@ -199,7 +199,7 @@ class Units:
         return paths, count, whole
 
     def _path(self, steps: Any, product: float, array: str, at: tuple[int, ...]) -> Path:
-        """A path with its factors, from the cost back to the weight."""
+        """Write a path with its factors, from the cost back to the weight."""
         symbols = [
             Symbol(s[0], self.places[s], tuple(int(i) for i in np.unravel_index(u, self.shapes[s])))
             for s, u, _ in steps
