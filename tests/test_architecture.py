@@ -54,18 +54,6 @@ CIRCLES: dict[str, set[str]] = {
         "symbols",
     },
     "data": {"files", "formats", "frames", "numerals", "sources", "text"},
-    "train": {
-        "metrics.base",
-        "metrics.user",
-        "model",
-        "optimizers.base",
-        "optimizers.first_order",
-        "optimizers.names",
-        "optimizers.second_order",
-        "viewing",
-        "weights",
-        "wiring",
-    },
     "economies": {"compare", "paths", "solution"},
 }
 

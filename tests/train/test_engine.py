@@ -28,6 +28,7 @@ from descend.train.callbacks import Callback, LearningRateScheduler, ReduceLROnP
 from descend.train.engine import InterruptedWarning
 from descend.train.feeds import Arrays, Steps, Stream
 from descend.train.optimizers import SGD
+from descend.train.task import Task
 
 
 def data(n=50, features=3, outputs=2, seed=0):
@@ -296,7 +297,7 @@ class Walk(NamedTuple):
     key: jax.Array
 
 
-class Mean:
+class Mean(Task):
     """Estimates the mean of draws it makes itself: the shape of an economy or an agent."""
 
     def init(self, key, hyper):

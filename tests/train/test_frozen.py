@@ -213,7 +213,7 @@ def load(model):
 
     copy = Model(*symbols_from_config(model.config()))
     copy.params = model.params
-    copy._adopt(copy.params, model.layer_state)
+    copy.take_weights(copy.params, model.layer_state)
     copy.compile(SGD(0.05), "mse")
     return copy
 

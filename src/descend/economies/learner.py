@@ -22,7 +22,7 @@ from descend.economies.network import function
 from descend.economies.points import Ground, Position, either, flattened
 from descend.nn.graph import Graph
 from descend.train.optimizers import Optimizer
-from descend.train.task import Batch, Logs
+from descend.train.task import Batch, Logs, Task
 
 FRESH = 0.05  # paths that begin anew at an epoch: all of the region stays in view
 
@@ -59,8 +59,10 @@ class Sampling:
     box: float = 0.0
 
 
-class Learner:
+class Learner(Task):
     """What Adam (or any first-order rule) and the polishing have in common."""
+
+    weights = ("params",)
 
     def __init__(
         self,
@@ -73,11 +75,16 @@ class Learner:
         self.ground, self.graph, self.rule = ground, graph, rule
         self.optimizer, self.sampling = optimizer, sampling
 
+    @property
+    def rules(self) -> Mapping[str, Optimizer]:
+        """The update rule."""
+        return {"": self.optimizer}
+
     def hyper(self) -> dict[str, float]:
         """The optimiser's numbers, and the values of the traced parameters as "parameter.NAME"."""
         values = self.ground.economy.parameters()
         traced = {f"parameter.{name}": float(values[name]) for name in self.ground.traced}
-        return {**self.optimizer.numbers(), **traced}
+        return {**super().hyper(), **traced}
 
     def init(self, key: jax.Array, hyper: Mapping[str, Any]) -> Living:
         """Draw the weights and the paths' beginnings."""
@@ -93,14 +100,14 @@ class Learner:
         paths = either(half, self.ground.begin(first, count), self.ground.anywhere(second, count))
         dtype = jnp.result_type(float)
         params = jax.tree.map(lambda p: jnp.asarray(p, dtype), params)
-        memory = self.optimizer.transform(numbers).init(params)
+        memory = self.optimizer.begin(params, numbers)
         return Living(
             params, memory, key, numbers, jnp.zeros((), jnp.int32), paths, jnp.zeros(2, dtype)
         )
 
     def begin(self, state: Living, hyper: dict[str, jax.Array]) -> Living:
         """A state that another Learner left, for this one's rule of updates."""
-        memory = self.optimizer.transform(hyper).init(state.params)
+        memory = self.optimizer.begin(state.params, hyper)
         return state._replace(optimizer=memory, hyper=hyper, steps=jnp.zeros((), jnp.int32))
 
     def numbers(self, hyper: Mapping[str, Any]) -> dict[str, Any]:

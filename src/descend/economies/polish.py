@@ -33,7 +33,10 @@ RESIDUALS = 8000  # of a batch, at most: the system is solved exactly
 class GaussNewton(Learner):
     """A Learner whose step is one of Gauss-Newton; `optimizer` in its state is the damping."""
 
-    heavy = True
+    @property
+    def heavy(self) -> bool:
+        """Always: a step solves a system."""
+        return True
 
     def begin(self, state: Living, hyper: dict[str, jax.Array]) -> Living:
         """A state that another Learner left, with the first damping."""

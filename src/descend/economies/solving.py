@@ -29,6 +29,7 @@ from descend.economies.solution import Seed, Solution
 from descend.errors import CheckpointError, DescendError
 from descend.files import writable
 from descend.nn.graph import Graph
+from descend.train import placement
 from descend.train.callbacks import Callback
 from descend.train.checkpoint import read, save_checkpoint
 from descend.train.engine import train
@@ -187,7 +188,6 @@ class Solving:
         hyper = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in task.hyper().items()}
         self.paths = jax.tree.map(np.asarray, state.paths)
         # away from the devices that the members were spread over, else all of them repeat it
-        one = jax.devices()[0]
         for i in range(self.plan.seeds):
             stage = f"{name}, seed {self.plan.seed + i}"
             if self.stopped or self.met([i]) or began_in not in (None, stage):
@@ -195,12 +195,12 @@ class Solving:
             key = jax.random.fold_in(jax.random.key(self.plan.seed + i), 1)
             own = state._replace(params=self.best, paths=self.paths)
             own = jax.tree.map(lambda a, i=i: a[i], own)._replace(key=key)
-            own = task.begin(jax.device_put(own, one), hyper)
+            own = task.begin(placement.on_one(own), hyper)
             run = train(
                 task,
                 Steps(1),
                 updates,
-                state=jax.device_put(own, one),
+                state=placement.on_one(own),
                 callbacks=[_Watch(self, stage, 1, 1, [i], STALLED)],
                 identity=self._identity(stage),
                 resume=resume if began_in else None,
@@ -251,7 +251,7 @@ class Solving:
         """The state after some updates of the economy with the parameters `way`."""
         hyper = learner.hyper() | {f"parameter.{name}": value for name, value in way.items()}
         numbers = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in hyper.items()}
-        state = jax.device_put(state, jax.devices()[0])
+        state = placement.on_one(state)
         state = _jit(jax.vmap(lambda s: learner.begin(s, numbers)))(state)
         if not updates:
             return state

@@ -138,7 +138,7 @@ def gradient_health(model: Model, x: Any, y: Any, sample_weight: Any = None) -> 
     """
     require_model(model, "gradient_health")
     batch = _batch(model, x, y, sample_weight)
-    return _measure(model, model.start_state(model.task, model.seed), batch)
+    return _measure(model, model.start_state(model.supervised, model.seed), batch)
 
 
 class GradientHealth(ByEpoch):
@@ -225,12 +225,14 @@ class GradientHealth(ByEpoch):
 
 
 def _batch(model: Any, x: Any, y: Any, sample_weight: Any) -> Batch:
-    data = rows.make_rows(model, model.task.outputs, x, y, sample_weight, "rows for the health")
-    return Batch(jax.tree.map(jnp.asarray, rows.weighted(data, model.task.outputs)), None)
+    data = rows.make_rows(
+        model, model.supervised.outputs, x, y, sample_weight, "rows for the health"
+    )
+    return Batch(jax.tree.map(jnp.asarray, rows.weighted(data, model.supervised.outputs)), None)
 
 
 def _measure(model: Model, state: Any, batch: Batch) -> Health:
-    task = model.task
+    task = model.supervised
     programs = vars(task)
     if "_health" not in programs:  # compiled once for a task
         programs["_health"] = jax.jit(

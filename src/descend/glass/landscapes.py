@@ -25,6 +25,7 @@ from descend.glass.arguments import require_model, require_points
 from descend.glass.landscape_pictures import Landscape
 from descend.glass.paths import Path, main_directions, on_plane
 from descend.train import rows
+from descend.train.feeds import Chunk
 from descend.train.model import Model
 from descend.train.program import Names, scan_evaluate
 from descend.train.runtime import quick_compile
@@ -117,8 +118,8 @@ def landscape(
     coordinates = None if trajectory is None else on_plane(trajectory, centre, chosen)
     axes = _axes(span, coordinates, len(chosen), points)
     grid = np.stack([g.ravel() for g in np.meshgrid(*axes)], axis=1)
-    batch = rows.make_rows(model, model.task.outputs, x, y, sample_weight, "landscape data")
-    data = rows.weighted(batch, model.task.outputs, where="landscape data")
+    batch = rows.make_rows(model, model.supervised.outputs, x, y, sample_weight, "landscape data")
+    data = rows.weighted(batch, model.supervised.outputs, where="landscape data")
     cost_at = _costs(model, data, build)
     cost = cost_at(jnp.asarray(centre), jnp.asarray(chosen, centre.dtype), grid)
     path_cost = None
@@ -197,7 +198,7 @@ def _axes(span: Any, path: np.ndarray | None, dimensions: int, points: int) -> l
 
 def _costs(model: Model, data: rows.Rows, build: Any) -> Any:
     """A function (centre, directions, grid (points, dimensions)) -> costs (points,)."""
-    task = model.task
+    task = model.supervised
     whole = model.whole_feed(data, rows.DEFAULT_BATCH, "landscape data")
     state = model.start_state(task, model.seed)
     units = sum(
@@ -213,7 +214,7 @@ def _costs(model: Model, data: rows.Rows, build: Any) -> Any:
             def at(point: Any) -> Any:
                 moved = state._replace(params=build(centre + point @ directions))
                 names: Names = []
-                sums = scan_evaluate(task, moved, data, order, whole.padded, names)
+                sums = scan_evaluate(task, moved, whole, Chunk(data, order), names)
                 return sums[0] / sums[1]  # the cost comes first
 
             return jax.lax.map(at, grid, batch_size=min(at_once, len(grid)))

@@ -20,14 +20,14 @@ from descend.errors import DataError, DescendError, unknown
 from descend.glass.arguments import require_model
 from descend.glass.columns import aligned
 from descend.palette import COLOURS, YELLOW
-from descend.train import engine, optimizers, rows
+from descend.train import engine, fitting, optimizers, rows
 from descend.train.callbacks import Progress
 from descend.train.feeds import Arrays
 from descend.train.model import Model
 from descend.train.optimizers import OptaxOptimizer, Optimizer
 from descend.train.program import all_finite, evaluation, finished
 from descend.train.supervised import Supervised
-from descend.train.task import Batch, Logs, State
+from descend.train.task import Batch, Logs, State, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,12 +52,18 @@ class _RaceState(NamedTuple):
     by_rule: dict[str, _RuleStates]
 
 
-class RaceTask:
+class RaceTask(Task):
     """The Task of a race: {rule: its Supervised}; it has no `init`, weights come from a model."""
+
+    weights = ("by_rule",)
 
     def __init__(self, tasks: Mapping[str, Supervised]):
         self.tasks = dict(tasks)
-        self.heavy = any(task.heavy for task in self.tasks.values())
+
+    @property
+    def heavy(self) -> bool:
+        """Whether any rule's task is: they share the network."""
+        return any(task.heavy for task in self.tasks.values())
 
     def step(self, state: _RaceState, batch: Batch) -> tuple[_RaceState, Logs]:
         """Make one step of every rule at every rate, on the same rows."""
@@ -271,7 +277,7 @@ def race(
         DescendError: no rule, two of one name, rules that need all rows in one batch beside others.
         DataError, ShapeError: as `fit`.
     """
-    task = require_model(model, "race").task
+    task = require_model(model, "race").supervised
     entered = _entered(rules)
     if rates is not None:
         rates = [rates] if isinstance(rates, (int, float)) else list(rates)
@@ -282,12 +288,14 @@ def race(
     rows.require_epochs(epochs, 0)
     data = rows.make_rows(model, task.outputs, x, y, sample_weight)
     data = rows.weighted(data, task.outputs)
-    size = _batch_size(batch_size, len(data.x[0]), entered)
-    validation = None if validation_data is None else model._validation_rows(validation_data)
-    judged = rows.whole(data if validation is None else validation, size)
     tasks = {
         name: Supervised(model, rule, task.outputs, task.mixup) for name, rule in entered.items()
     }
+    size = _batch_size(batch_size, len(data.x[0]), tasks)
+    validation = None
+    if validation_data is not None:
+        validation = fitting.validation_rows(model, validation_data)
+    judged = rows.whole(data if validation is None else validation, size)
     start = model.start_state(task, seed)
     noise = jax.random.split(jax.random.key(rows.require_seed(seed)))[1]
     by_rule: dict[str, _RuleStates] = {}
@@ -307,7 +315,6 @@ def race(
         by_rule[name] = _RuleStates(stacked, jnp.ones(len(states), bool))
     state = _RaceState(jnp.zeros(1), {}, by_rule)
     race_task: Any = RaceTask(tasks)
-    assert judged is not None
     start_logs = finished(race_task, evaluation(race_task, judged)(state))
     first = {f"val_{k}": v for k, v in start_logs.items()}
     run = engine.train(
@@ -375,15 +382,15 @@ def _rates(rule: Optimizer, rates: Sequence[float] | None) -> list[float | None]
     return [float(rate) for rate in rates]
 
 
-def _batch_size(chosen: int | None, n: int, entered: Mapping[str, Optimizer]) -> int:
-    whole = [name for name, rule in entered.items() if rule.full_batch]
-    if whole and len(whole) < len(entered) and (chosen is None or chosen < n):
+def _batch_size(chosen: int | None, n: int, tasks: Mapping[str, Supervised]) -> int:
+    whole = [name for name, task in tasks.items() if task.full_batch]
+    if whole and len(whole) < len(tasks) and (chosen is None or chosen < n):
         raise DataError(
             f"race: {whole[0]!r} needs all {n:,} rows in one batch, and all rules see the same "
             f"batches: give batch_size={n}"
         )
     return rows.rows_a_batch(
-        n if whole and chosen is None else chosen, n, next(iter(entered.values()))
+        n if whole and chosen is None else chosen, n, next(iter(tasks.values()))
     )
 
 

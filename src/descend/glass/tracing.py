@@ -91,7 +91,7 @@ def trace(model: Model, x: Any, y: Any, sample_weight: Any = None) -> Trace:
         NotFittedError: the model is not compiled.
         DataError, ShapeError: the data cannot be used.
     """
-    task = require_model(model, "trace").task
+    task = require_model(model, "trace").supervised
     data = rows.make_rows(model, task.outputs, x, y, sample_weight, "traced rows")
     data = rows.weighted(data, task.outputs, where="traced rows")
     n = len(data.x[0])

@@ -344,7 +344,7 @@ TABLE: dict[str, Names] = {
         ("descend.train.model", "descend.train.loading", "descend"),
         renamed={
             "save_model": "descend.keras.sets:save_model",
-            "model_from_json": "descend.train.viewing:model_from_json",
+            "model_from_json": "descend.train.loading:model_from_json",
         },
         differs={
             "model_from_json": "reads what descend's to_json wrote",

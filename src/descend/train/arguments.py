@@ -17,18 +17,10 @@ _KERAS: dict[str, tuple[Any, str]] = {
         "give a schedule: learning_rate=InverseTimeDecay(rate, decay_steps=1, decay_rate=decay)",
     ),
     "amsgrad": ((False,), "the rule is not here; Adam and AdamW without it are"),
-    "use_ema": (
-        (False,),
-        "keep the weights of the best epoch with EarlyStopping, or average several networks with "
-        "descend.ensemble",
-    ),
-    "ema_momentum": (..., ""),
-    "ema_overwrite_frequency": (..., ""),
     "loss_scale_factor": (
         (None,),
         "float32 weights and gradients need no scaling; compute_dtype='bfloat16' keeps the range",
     ),
-    "gradient_accumulation_steps": ((None, 1), "take a larger batch_size"),
     "jit_compile": (..., ""),
 }
 

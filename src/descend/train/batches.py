@@ -9,7 +9,7 @@ many at a time as one compiled program, while the next ones are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from numbers import Number
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from descend.errors import DataError
-from descend.train.feeds import Stream
+from descend.train.feeds import Arrays, Stream
 
 BYTES = 64 * 2**20  # of batches run together
 
@@ -166,13 +166,15 @@ class Batches(Stream):
             isinstance(steps, bool) or not isinstance(steps, int) or steps < 1
         ):
             raise DataError(f"{where}: the steps must be a whole number >= 1, got {steps!r}")
-        self.source, self.steps, self.where = source, steps, where
+        super().__init__(self._batches)
+        self.required: int | None = None  # rows that every batch must have (stateful layers)
+        self.items, self.steps, self.where = source, steps, where
         self._going: Iterator[Any] | None = None  # where the next epoch goes on
 
     @property
     def once(self) -> bool:
         """Whether the source is used up by reading it."""
-        return hasattr(self.source, "__next__")
+        return hasattr(self.items, "__next__")
 
     def require_again(self, epochs: int) -> None:
         """Raise DataError where a generator would have to be read more than once."""
@@ -191,11 +193,21 @@ class Batches(Stream):
                 "(validation_steps of fit, steps of evaluate and predict)"
             )
 
-    def _cut(self) -> Iterator[Any]:
+    def arrays(self, piece: Piece, number: int) -> Arrays:
+        """The feed of one piece: its batches as they came."""
+        if self.required not in (None, piece.size):
+            raise DataError(
+                f"{self.where}: a batch has {piece.size} rows, and the network a stateful layer "
+                f"made for batches of {self.required}; they must be the same"
+            )
+        data = self.checked(piece.parts, f"chunk {number + 1}")
+        return Arrays(data, piece.size, shuffle=False)
+
+    def _joined(self, batches: Iterable[Any]) -> Iterator[Piece]:
         waiting: list[tuple[Any, ...]] = []
         form: Any = None
-        size = held = 0
-        for item in self._epoch():
+        size = total = 0
+        for item in batches:
             batch = _parts(item, self.where)
             leaves, structure = jax.tree.flatten(batch)
             sizes = {len(leaf) if leaf.ndim else 0 for leaf in leaves}
@@ -205,16 +217,16 @@ class Batches(Stream):
                     "the same number, at least one"
                 )
             now = (structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
-            if waiting and (now != form or held >= BYTES):
+            if waiting and (now != form or total >= BYTES):
                 yield Piece(_joined(waiting), size)
-                waiting, held = [], 0
+                waiting, total = [], 0
             form, size = now, sizes.pop()
             waiting.append(batch)
-            held += sum(leaf.nbytes for leaf in leaves)
+            total += sum(leaf.nbytes for leaf in leaves)
         if waiting:
             yield Piece(_joined(waiting), size)
 
-    def _epoch(self) -> Iterator[Any]:
+    def _batches(self) -> Iterator[Any]:
         """The batches of one epoch."""
         if self.steps is None:
             yield from self._pass()
@@ -224,21 +236,21 @@ class Batches(Stream):
                 anew = self._going is None
                 if self._going is None:
                     self._going = self._pass()
-                taken = 0
+                count = 0
                 for item in islice(self._going, left):
-                    taken += 1
+                    count += 1
                     yield item
-                left -= taken
+                left -= count
                 if left:
                     self._going = None
-                    if self.once or (anew and not taken):
+                    if self.once or (anew and not count):
                         raise DataError(
                             f"{self.where}: the batches ended, {left} short of the {self.steps} "
                             "that an epoch takes"
                         )
 
     def _pass(self) -> Iterator[Any]:
-        source = self.source
+        source = self.items
         if hasattr(source, "__len__") and hasattr(source, "__getitem__"):
             yield from (source[i] for i in range(len(source)))
         else:

@@ -26,6 +26,7 @@ import descend
 from descend.described import conforms
 from descend.errors import CheckpointError, DescendError
 from descend.files import writable, write_atomically
+from descend.train import placement
 from descend.train.container import (
     begin_digest,
     digest_of,
@@ -36,6 +37,8 @@ from descend.train.container import (
     read_header,
 )
 from descend.train.history import History
+from descend.train.program import Split
+from descend.train.run import weights_of
 
 FORMAT = 2  # in 1 a layer's axes were counted without the batch axis
 SHOWN = 200  # characters of an error that came from inside
@@ -47,7 +50,7 @@ def flatten(tree: Any, prefix: str) -> dict[str, np.ndarray]:
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         if _is_key(leaf):
             leaf = jax.random.key_data(leaf)
-        found[prefix + "/".join(["", *(_step(p) for p in path)])] = np.asarray(leaf)
+        found[prefix + "/".join(["", *(_step(p) for p in path)])] = placement.to_host(leaf)
     return found
 
 
@@ -228,6 +231,8 @@ class Progress(TypedDict):
     """What the description of a checkpoint must hold."""
 
     epoch: int
+    chunk: int
+    scratch: bool
     stopped: str | None
     identity: dict[str, Any]
 
@@ -239,13 +244,25 @@ class Members(TypedDict):
     diverged: list[tuple[int, int]]
 
 
-def save_checkpoint(run: Any, path: str | Path) -> None:
-    """Everything a run needs to go on: weights, layer state, optimiser, key, epoch, history."""
-    arrays = flatten(run.state, "state")
+def save_checkpoint(run: Any, path: str | Path, scratch: bool = False) -> None:
+    """Everything a run needs to go on: weights, layer state, optimiser, key, epoch, history.
+
+    Args:
+        scratch: whether the state's scratch (`Task.scratch`) is written, too; a resumed run
+            otherwise begins with that of its own start.
+    """
+    state = run.state
+    if not scratch:
+        state = Split.of(run.task, state).rest
+    arrays = flatten(state, "state")
+    if run.chunk:  # in the middle of a pass
+        arrays |= flatten({k: np.asarray(v) for k, v in run.totals.items()}, "pass")
     for place, callback in _places([c for c in run.callbacks if hasattr(c, "saved")]):
         arrays |= flatten(callback.saved(), place)
     description = {
         "epoch": run.epoch + 1,
+        "chunk": run.chunk,
+        "scratch": scratch,
         "history": {k: np.asarray(v).tolist() for k, v in run.history.history.items()},
         "epochs": run.history.epoch,
         "logged": run.history.logged,
@@ -257,7 +274,8 @@ def save_checkpoint(run: Any, path: str | Path) -> None:
         description["diverged"] = list(run.diverged.items())
     if run.model is not None:
         description["model"] = run.model.describe()
-    write(path, "checkpoint", description, arrays)
+    if placement.is_first():
+        write(path, "checkpoint", description, arrays)
 
 
 def load_checkpoint(path: str | Path, run: Any, identity: dict[str, Any]) -> None:
@@ -305,7 +323,14 @@ def _load_checkpoint(
             f"{path} holds the state of callbacks that this call has not got: "
             f"{', '.join(sorted(kept - set(places)))}. Pass the same callbacks as before."
         )
-    run.state = unflatten(arrays, run.snapshot.state, "state", path)
+    present = Split.of(run.task, run.snapshot.state)
+    if description["scratch"]:
+        run.state = unflatten(arrays, run.snapshot.state, "state", path)
+    else:
+        rest = unflatten(arrays, present.rest, "state", path)
+        run.state = present._replace(rest=rest).joined(run.task)
+    run.chunk = description["chunk"]
+    run.totals = {name: np.asarray(sums) for name, sums in nested(arrays, "pass").items()}
     run.history = history_of(description)
     run.history.stopped = description["stopped"]
     run.epoch = description["epoch"] - 1
@@ -316,15 +341,14 @@ def _load_checkpoint(
             raise CheckpointError(f"it is of {run.active.size} members, this run of {run.members}")
         run.diverged = dict(description["diverged"])
     for place in kept:
-        _require_like(arrays, place, places[place], run.snapshot.state)
+        _require_like(arrays, place, places[place], weights_of(run.task, run.snapshot.state))
         places[place].restore(nested(arrays, place))
 
 
-def _require_like(arrays: Mapping[str, np.ndarray], place: str, callback: Any, state: Any) -> None:
+def _require_like(arrays: Mapping[str, np.ndarray], place: str, callback: Any, kept: Any) -> None:
     """Raise CheckpointError unless a callback's arrays are shaped as its own, or as the weights."""
     own = flatten(callback.saved(), place)
-    trained = {part: getattr(state, part, {}) for part in ("params", "layers")}
-    weights = flatten(trained, place)  # not every task has layers
+    weights = flatten(kept, place)
     for name, array in {**weights, **own}.items():
         held = arrays.get(name)
         if held is None and name not in own:

@@ -10,7 +10,6 @@ import numpy as np
 from descend.errors import DescendError
 from descend.nn.rebuilding import symbols_over
 from descend.train.model import Model
-from descend.train.supervised import Supervised
 
 
 def clone_model(model: Model) -> Model:
@@ -44,8 +43,6 @@ def member_of(model: Model, states: Any, i: int) -> Model:
     layers = model.with_numbers({n: swept[n] for n in model.numbers() if n in swept})
     own = {name: layer.another() for name, layer in layers.items()}
     copy = Model(*symbols_over(model, own), name=model.name, seed=model.seed)
-    copy._adopt(state.params, state.layers)
-    rule = {n: swept[n] for n in task.optimizer.numbers() if n in swept}
-    rules = task.optimizer.with_numbers(rule), task.outputs, swept.get("mixup", task.mixup)
-    copy._set_task(Supervised(copy, *rules))
+    copy.take_weights(state.params, state.layers)
+    copy.put_task(task.member(copy, swept))
     return copy

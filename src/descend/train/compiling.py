@@ -12,10 +12,10 @@ from descend.errors import DescendError, unknown
 from descend.nn import losses
 from descend.nn.graph import Graph
 from descend.nn.losses.user import TRIED, require_mean
-from descend.train import optimizers
 from descend.train.metrics import get as metric_of
 from descend.train.metrics.user import FunctionMetric, KerasMetric
-from descend.train.supervised import Output, Supervised
+from descend.train.network_task import NetworkTask
+from descend.train.supervised import Output
 
 
 def outputs_of(graph: Graph, loss: Any, metrics: Any, loss_weights: Any) -> tuple[Output, ...]:
@@ -43,6 +43,22 @@ def outputs_of(graph: Graph, loss: Any, metrics: Any, loss_weights: Any) -> tupl
             graph.output_names, found, wanted, shares, shapes, strict=True
         )
     )
+
+
+def require_task(graph: Graph, task: Any, loss: Any) -> NetworkTask:
+    """The task given to `compile`, if it trains this network; raises DescendError."""
+    if loss is not None:
+        raise DescendError("compile takes a loss or a task: the task's step has its own cost")
+    if not isinstance(task, NetworkTask):
+        raise DescendError(
+            f"compile(task=...) takes a descend.train.network_task.NetworkTask, got {task!r}"
+        )
+    if task.graph is not graph:
+        raise DescendError(
+            f"compile: the task trains {task.graph.name!r}, another network than {graph.name!r}; "
+            f"make it of this one: {type(task).__name__}(model, ...)"
+        )
+    return task
 
 
 def require_loss(loss: Any) -> None:
@@ -137,20 +153,3 @@ def mixup_of(graph: Graph, alpha: Any) -> float | None:
                 "cannot be; leave it out"
             )
     return float(alpha)
-
-
-def describe(task: Supervised) -> dict[str, Any] | None:
-    """The arguments of `compile` in JSON form; None where a function has no name."""
-    rule = optimizers.describe(task.optimizer)
-    found = [losses.describe(o.loss) for o in task.outputs]
-    if rule is None or not all(found):
-        return None
-    names = [o.name for o in task.outputs]
-    metrics = [[m.saved for m in o.metrics if m.saved] for o in task.outputs]
-    return {
-        "optimizer": rule,
-        "loss": dict(zip(names, found, strict=True)),
-        "metrics": dict(zip(names, metrics, strict=True)),
-        "loss_weights": {o.name: o.share for o in task.outputs},
-        "mixup": task.mixup,
-    }

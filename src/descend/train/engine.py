@@ -21,26 +21,26 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from descend.errors import DataError, DivergenceError, unknown
-from descend.train.callbacks.base import call_all, introduce
-from descend.train.feeds import Arrays, Steps, Stream, gather
+from descend.train import placement
+from descend.train.callbacks.base import call_all, hears_chunks, introduce
+from descend.train.feeds import Chunk, Feed
 from descend.train.history import INTERRUPTED
 from descend.train.program import (
-    EPOCHS_PER_CALL,
+    Program,
+    Split,
     all_finite,
     epoch_program,
     evaluation,
     finished,
-    member_mesh,
 )
 from descend.train.run import Run, Snapshot
 from descend.train.runtime import prepare
-from descend.train.task import Task
+from descend.train.task import Batch, Task
 
+EPOCHS_PER_CALL = 64  # a call has room for at most so many epochs
 STEPS_PER_CALL = 2048  # a call holds at most so many steps (or one epoch)
 SECONDS_PER_CALL = 0.02
 ON_INTERRUPT = ("return", "raise")
@@ -56,18 +56,17 @@ class InterruptedWarning(UserWarning):
 
 def train(
     task: Task,
-    feed: Arrays | Stream | Steps,
+    feed: Feed,
     epochs: int,
     *,
     state: Any,
     callbacks: Sequence[Any] = (),
-    validation: Arrays | None = None,
+    validation: Feed | None = None,
     initial_epoch: int = 0,
     members: int | None = None,
     model: Any = None,
     identity: dict[str, Any] | None = None,
     resume: str | Path | None = None,
-    make_chunk: Callable[[Any, int], Arrays] | None = None,
     on_interrupt: str = "return",
     due: Callable[[int], bool] = lambda epoch: True,
     verbose: int = 0,
@@ -76,18 +75,17 @@ def train(
 
     Args:
         task: see `descend.train.task.Task`.
-        feed: what an epoch is made of.
+        feed: what an epoch, a pass over the data, is made of.
         epochs: number of the last epoch, exclusive.
         state: as `task.init` (or a checkpoint) gave it; with a leading axis for members.
         callbacks: objects with any of the hooks of `descend.train.callbacks.Callback`, and of
             `set_run(run)`.
-        validation: rows for `task.evaluate` after every epoch.
+        validation: what `task.evaluate` is called on after every epoch, any feed.
         initial_epoch: number of the first epoch.
         members: how many runs the state holds, None for one.
         model: what callbacks see as `self.model`.
         identity: what tells this run from another in a checkpoint (seed, data, batch size).
         resume: a checkpoint to go on from; `state` then only gives the shapes.
-        make_chunk: turns a piece of a Stream into Arrays (checked and weighted).
         on_interrupt: what Ctrl-C does: "return" what was reached, with an InterruptedWarning, or
             "raise". A second Ctrl-C raises at once.
         due: epoch -> whether its validation is made.
@@ -104,30 +102,28 @@ def train(
     if on_interrupt not in ON_INTERRUPT:
         raise unknown("on_interrupt", on_interrupt, ON_INTERRUPT)
     prepare()
-    run = Run(state, epochs, members)
+    run = Run(task, state, epochs, members)
     run.epoch, run.model, run.identity = initial_epoch - 1, model, identity or {}
     # a checkpoint must see what the other callbacks made of the epoch
     run.callbacks = sorted(callbacks, key=lambda c: getattr(c, "comes_last", False))
     run.due = None if validation is None else due
+    run.hearing = [c for c in run.callbacks if hears_chunks(c)]
     call_all(run.callbacks, "set_run", run)
-    steps = getattr(feed, "steps", None)
-    introduce(run.callbacks, model, epochs=epochs, steps=steps, verbose=verbose)
+    introduce(run.callbacks, model, epochs=epochs, steps=feed.steps, verbose=verbose)
     try:
         call_all(run.callbacks, "on_train_begin", {})
         if resume is not None:
             from descend.train.checkpoint import load_checkpoint
 
             load_checkpoint(resume, run, run.identity)
-        if isinstance(feed, Stream):
-            assert make_chunk is not None
-            _stream(task, feed, run, validation, make_chunk)
-        else:
-            _epochs(task, feed, run, validation)
+        (_epochs if feed.whole else _chunks)(task, feed, run, validation)
     except KeyboardInterrupt:
-        run.history.stopped = f"{INTERRUPTED} after epoch {run.epoch + 1}"
+        run.history.stopped = f"{INTERRUPTED} after epoch {run.epoch + 1}{_chunk_of(run)}"
     except BaseException:
         _end(run)  # files are closed and the best weights put back before the error goes on
         raise
+    run.reached = run.state
+    run.snapshot = Snapshot.of(task.ended(run.reached))
     _end(run)
     if run.history.interrupted:
         _say_interrupted(run, on_interrupt)
@@ -135,9 +131,9 @@ def train(
 
 
 def _say_interrupted(run: Run, on_interrupt: str) -> None:
-    reached = f"after epoch {run.epoch + 1} of {run.epochs}"
+    reached = f"after epoch {run.epoch + 1} of {run.epochs}{_chunk_of(run)}"
     if not len(run.history):
-        reached = "before its first epoch ended"
+        reached = f"before its first epoch ended{_chunk_of(run)}"
     if on_interrupt == "raise":
         raise KeyboardInterrupt(f"training was interrupted {reached}")
     # not `warn`, which shows a text once: the next Ctrl-C is news again
@@ -149,42 +145,55 @@ def _say_interrupted(run: Run, on_interrupt: str) -> None:
     )
 
 
+def _chunk_of(run: Run) -> str:
+    return f", behind chunk {run.chunk} of the next" if run.chunk else ""
+
+
 def _end(run: Run) -> None:
     last = {name: values[-1] for name, values in run.history.history.items()}
     call_all(run.callbacks, "on_train_end", last)
 
 
-def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | None) -> None:
-    data = feed.data if isinstance(feed, Arrays) else None
-    checks = (validation.data, validation.order(0)) if validation is not None else None
-    mesh = member_mesh(run.members)
+def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
+    """A feed whose pass is one chunk: several epochs a call, validation inside."""
+    mesh = placement.member_mesh(run.members)
+    chunk = next(feed.chunks(0))
+    data, ordered = chunk.data, chunk.order is not None
+    inside = validation if validation is not None and validation.whole else None
+    checks, draws = None, (chunk.draws, 1)
+    if inside is not None:
+        judged = next(inside.chunks(0))
+        checks, draws = (judged.data, judged.order), (chunk.draws, judged.draws)
     if mesh is not None:  # copied to every device once, not at every call
-        everywhere = NamedSharding(mesh, PartitionSpec())
-        data = jax.device_put(data, everywhere)
+        data = placement.everywhere(data, mesh)
         if checks is not None:
-            checks = (jax.device_put(checks[0], everywhere), checks[1])
-        # as the program returns it: otherwise the second call would compile anew
-        # (an empty array, which nothing is cut of, comes back whole)
-        cut = lambda a: NamedSharding(mesh, PartitionSpec("members") if a.size else PartitionSpec())  # noqa: E731
-        spread = jax.device_put(run.state, jax.tree.map(cut, run.state))
-        run.snapshot = Snapshot.of(spread)
-    room = _room(feed)
+            checks = (placement.everywhere(checks[0], mesh), checks[1])
+        run.snapshot = Snapshot.of(placement.over_members(run.state, mesh))
+    room = _room(task, feed, alone=validation is not inside)
     at_once = 1
-    programs: dict[bool, Any] = {}  # with validation, and without
-    drawn: dict[int, np.ndarray] = {}  # orders of epochs to come
+    programs: dict[bool, Program] = {}  # with validation, and without
+    drawn: dict[int, Any] = {}  # orders of epochs to come
     _begin_epoch(run)
     while run.epoch + 1 < run.epochs and not run.stopped:
         start, first, active = run.state, run.epoch + 1, run.active
         run.settings = start.hyper
-        judge = run.due is not None and run.due(first)
+        judge = run.due is not None and run.due(first) and inside is not None
         count = min(at_once, run.epochs - first)
-        if run.due is not None:
+        if run.due is not None and inside is not None:
             changes = (n for n in range(1, count) if run.due(first + n) is not judge)
             count = next(changes, count)
-        orders = _orders(feed, first, count, room, drawn)
+        orders = _orders(feed, first, count, room, drawn) if ordered else None
         new = judge not in programs
         if new:
-            programs[judge] = epoch_program(task, feed, validation if judge else None, run.members)
+            programs[judge] = epoch_program(
+                task,
+                feed,
+                inside if judge else None,
+                run.members,
+                rows=chunk.batch_size,
+                room=room,
+                draws=draws,
+            )
 
         fixed = (data, orders, checks if judge else None)
 
@@ -192,8 +201,8 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
             return run(start, *fixed, np.int32(n), active, **more)
 
         def draw_ahead(begin: int = first + count, end: int = first + 2 * count) -> None:
-            if isinstance(feed, Arrays):
-                drawn.update({e: feed.order(e) for e in range(begin, min(end, run.epochs))})
+            if ordered:
+                drawn.update({e: _order(feed, e) for e in range(begin, min(end, run.epochs))})
 
         began = time.perf_counter()
         state, logs, checked, finite = call(count, meanwhile=draw_ahead)
@@ -207,23 +216,35 @@ def _epochs(task: Task, feed: Arrays | Steps, run: Run, validation: Arrays | Non
             if run.members is not None:
                 _freeze(run, finite[..., i])
             elif not finite[i]:
-                run.snapshot = Snapshot.of(start if i == 0 else _replay(call, i))
-                _fail(task, feed, run)
+                begun = Split(Split.of(task, start).rest, Split.of(task, state).scratch)
+                run.snapshot = Snapshot.of(begun.joined(task) if i == 0 else _replay(call, i))
+                _fail(task, feed, chunk._replace(order=_order(feed, run.epoch)), run, run.state)
                 break
-            _end_epoch(run, {name: values[..., i] for name, values in results.items()})
+            epoch_logs = {name: values[..., i] for name, values in results.items()}
+            _end_chunk(run, 0, epoch_logs)
+            if validation is not inside:
+                epoch_logs |= _judged(task, validation, run)
+            _end_epoch(run, epoch_logs)
             _begin_epoch(run)
             if run.stopped or run.changed:
                 break
         # the first call compiled; and where somebody wants every epoch's state, replays would cost
         # more than calls do
         if not new and not run.touched:
-            at_once = int(np.clip(SECONDS_PER_CALL * count / max(took, 1e-9), 1, room))
+            count = int(np.clip(SECONDS_PER_CALL * count / max(took, 1e-9), 1, room))
+            at_once = placement.agreed(count)
         else:
             at_once = 1
 
 
-def _room(feed: Arrays | Steps) -> int:
-    """Epochs that one call has room for; whatever `epochs` is, so that one program serves all."""
+def _room(task: Task, feed: Feed, alone: bool) -> int:
+    """Epochs that one call has room for; whatever `epochs` is, so that one program serves all.
+
+    One where scratch is used up by a call, so that it cannot be replayed, and where every epoch is
+    followed by something outside the program (`alone`).
+    """
+    if task.scratch or alone or feed.steps is None:
+        return 1
     return max(1, min(EPOCHS_PER_CALL, STEPS_PER_CALL // feed.steps))
 
 
@@ -231,49 +252,77 @@ def _replay(call: Callable, count: int) -> Any:
     return call(count)[0]
 
 
-def _orders(feed: Arrays | Steps, first: int, count: int, room: int, drawn: dict) -> Any:
-    if isinstance(feed, Steps):
-        return None
-    orders = [drawn.pop(e) if e in drawn else feed.order(e) for e in range(first, first + count)]
+def _order(feed: Feed, epoch: int) -> Any:
+    return next(feed.chunks(epoch)).order
+
+
+def _orders(feed: Feed, first: int, count: int, room: int, drawn: dict) -> Any:
+    orders = [drawn.pop(e) if e in drawn else _order(feed, e) for e in range(first, first + count)]
     orders += [orders[-1]] * (room - count)  # the program's shape is fixed; these are not run
-    return np.stack(orders, axis=-3)
+    axis = 1 if feed.per_member else 0
+    return jax.tree.map(lambda *each: np.stack(each, axis=axis), *orders)
 
 
-def _stream(
-    task: Task,
-    feed: Stream,
-    run: Run,
-    validation: Arrays | None,
-    make_chunk: Callable[[Any, int], Arrays],
-) -> None:
-    evaluate = None
-    _begin_epoch(run)
-    while run.epoch + 1 < run.epochs and not run.stopped:
-        epoch, state = run.epoch + 1, run.state
-        totals: dict[str, np.ndarray] = {}
-        for number, piece in enumerate(feed.read()):
-            chunk, before = make_chunk(piece, number), state
-            program = epoch_program(task, chunk, None, None)
-            orders = chunk.order(epoch)[None]
-            state, logs, _, finite = program(state, chunk.data, orders, None, np.int32(1), None)
-            for name, sums in logs.items():
-                totals[name] = totals.get(name, 0) + sums
-            if not finite.all():
-                run.epoch = epoch  # the run's state is still that of the epoch's start
-                _fail(task, chunk, run, before)
-                return
-        if not totals:
-            raise DataError("the stream gave no chunk of rows in this epoch")
-        checked = {}
-        if run.due is not None and run.due(epoch):
-            assert validation is not None
-            if evaluate is None:
-                evaluate = evaluation(task, validation)
-            checked = {name: sums[None] for name, sums in evaluate(state).items()}
-        run.epoch, run.snapshot = epoch, Snapshot.of(state)
-        results = _results(task, totals, checked)
-        _end_epoch(run, {name: values[..., 0] for name, values in results.items()})
+def _chunks(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
+    """A feed of several chunks a pass: a call each, after which callbacks have a turn."""
+    mesh = placement.member_mesh(run.members)
+    if mesh is not None:
+        run.snapshot = Snapshot.of(placement.over_members(run.state, mesh))
+    if not run.chunk:
         _begin_epoch(run)
+    while run.epoch + 1 < run.epochs and not run.stopped:
+        epoch = run.epoch + 1
+        if not run.chunk:
+            run.totals = {}
+            if task.carries:
+                fresh = task.fresh if run.members is None else jax.vmap(task.fresh)
+                run.state = jax.jit(fresh)(run.state)
+        for number, chunk in enumerate(feed.chunks(epoch, run.chunk), run.chunk):
+            data, start = chunk.data, run.state
+            run.settings = start.hyper
+            if mesh is not None:
+                data = placement.everywhere(data, mesh)
+            program = epoch_program(
+                task,
+                feed,
+                None,
+                run.members,
+                rows=chunk.batch_size,
+                draws=(chunk.draws, 1),
+                begins=False,
+            )
+            axis = 1 if feed.per_member else 0
+            orders = jax.tree.map(lambda a, axis=axis: np.expand_dims(a, axis), chunk.order)
+            state, logs, _, finite = program(start, data, orders, None, np.int32(1), run.active)
+            if run.members is not None:
+                _freeze(run, finite[..., 0])
+            elif not finite.all():
+                begun = Split(Split.of(task, start).rest, Split.of(task, state).scratch)
+                run.snapshot, run.epoch = Snapshot.of(begun.joined(task)), epoch
+                _fail(task, feed, chunk, run, run.state)
+                return
+            for name, sums in logs.items():
+                run.totals[name] = run.totals.get(name, 0) + sums[..., 0, :]
+            run.snapshot, run.chunk = Snapshot.of(state), number + 1
+            _end_chunk(run, number, finished(task, run.totals))
+            if run.stopped:
+                break
+        if not run.totals:
+            raise DataError("the stream gave no chunk of rows in this epoch")
+        logs, run.epoch = finished(task, run.totals), epoch
+        run.chunk, run.totals = 0, {}
+        if run.due is not None and run.due(epoch):
+            logs |= _judged(task, validation, run)
+        _end_epoch(run, logs)
+        _begin_epoch(run)
+
+
+def _judged(task: Task, validation: Feed | None, run: Run) -> dict[str, Any]:
+    """The validation's numbers, by a program of its own."""
+    if validation is None or run.due is None or not run.due(run.epoch):
+        return {}
+    sums = finished(task, evaluation(task, validation, run.members)(run.state))
+    return {f"val_{name}": value for name, value in sums.items()}
 
 
 def _results(task: Task, logs: Any, checked: Any) -> dict[str, np.ndarray]:
@@ -288,11 +337,22 @@ def _begin_epoch(run: Run) -> None:
         call_all(run.callbacks, "on_epoch_begin", run.epoch + 1, {})
 
 
-def _end_epoch(run: Run, logs: dict[str, Any]) -> None:
+def _own(run: Run, logs: dict[str, Any]) -> dict[str, Any]:
+    """Logs as the history holds them: floats, or arrays (members,)."""
     if run.active is None:
-        logs = {name: float(value) for name, value in logs.items()}
-    else:  # what a stopped member would have done is not its history
-        logs = {k: np.where(run.active, v, np.nan) for k, v in logs.items()}
+        return {name: float(value) for name, value in logs.items()}
+    # what a stopped member would have done is not its history
+    return {k: np.where(run.active, v, np.nan) for k, v in logs.items()}
+
+
+def _end_chunk(run: Run, chunk: int, logs: dict[str, Any]) -> None:
+    if run.hearing:
+        trained = {k: v for k, v in logs.items() if not k.startswith("val_")}
+        call_all(run.hearing, "on_chunk_end", chunk, _own(run, trained))
+
+
+def _end_epoch(run: Run, logs: dict[str, Any]) -> None:
+    logs = _own(run, logs)
     run.history.append(run.epoch, logs)
     judged = {n.removeprefix("val_"): v for n, v in logs.items() if n.startswith("val_")}
     if judged:
@@ -314,36 +374,59 @@ def _freeze(run: Run, finite: np.ndarray) -> None:
         run.stop("every run diverged or was stopped", bad)
 
 
-def _fail(task: Task, feed: Any, run: Run, before: Any = None) -> None:
-    where, run.failing = _locate(task, feed, run.state if before is None else before, run.epoch)
+def _fail(task: Task, feed: Feed, chunk: Chunk, run: Run, before: Any) -> None:
+    where, run.failing = _locate(task, feed, chunk, before)
     run.history.stopped = f"diverged in epoch {run.epoch + 1}"
+    since = "epoch"
+    if not feed.whole:
+        since = f"chunk {run.chunk + 1}"
+        where = f", chunk {run.chunk + 1}{where}"
     if any(getattr(callback, "ends_on_nan", False) for callback in run.callbacks):
-        run.history.stopped += f"{where}; the weights from before that epoch are kept"
+        run.history.stopped += f"{where}; the weights from before that {since} are kept"
         return
-    rate = run.settings.get("learning_rate")
+    rates = [
+        f"{rule} {float(value):g}".strip()
+        for rule, name, value in ((*_split(n), v) for n, v in run.settings.items())
+        if name == "learning_rate"
+    ]
     raise DivergenceError(
-        f"training diverged in epoch {run.epoch + 1}{where}. The weights from before that epoch "
+        f"training diverged in epoch {run.epoch + 1}{where}. The weights from before that {since} "
         "are kept. What helps: a smaller learning rate"
-        + (f" (now {float(rate):g})" if rate is not None else "")
+        + (f" (now {', '.join(rates)})" if rates else "")
         + ", inputs scaled to mean 0 and standard deviation 1, a loss from logits."
         + (" descend.glass.where_nan(error) shows the operation." if run.failing else ""),
         run,
     )
 
 
-def _locate(task: Task, feed: Any, state: Any, epoch: int) -> tuple[str, Any]:
-    """Replay the epoch step by step to the first one that ends non-finite: words, and (task,
+def _split(name: str) -> tuple[str, str]:
+    """A hyperparameter's rule and its name there: ("critic", "learning_rate"), ("", "momentum")."""
+    rule, _, number = name.rpartition(".")
+    return rule, number
+
+
+def _locate(task: Task, feed: Feed, chunk: Chunk, state: Any) -> tuple[str, Any]:
+    """Replay a chunk step by step to the first one that ends non-finite: words, and (task,
     state, batch) of that step."""
-    if not isinstance(feed, Arrays):
+    if task.scratch:  # it is used up
         return "", None
-    step = jax.jit(lambda s, d, rows: task.step(s, gather(d, rows, feed.padded)))
-    for number, rows in enumerate(feed.order(epoch)):
-        new, logs = step(state, feed.data, rows)
-        if not bool(all_finite(new.params)) or not bool(all_finite(logs)):
-            text = f", step {number + 1}"
-            batch = gather(feed.data, jnp.asarray(rows), feed.padded)
-            if hasattr(task, "diagnose"):
-                text += f": {task.diagnose(state, batch)}"
-            return text, (task, state, batch)
-        state = new
+    draw = jax.jit(lambda s, data, row: feed.draw(task, s, data, row))
+    step = jax.jit(task.step)
+    number = 0
+    for i in range(chunk.draws if chunk.order is None else len(jax.tree.leaves(chunk.order)[0])):
+        row = None if chunk.order is None else jax.tree.map(lambda a, i=i: a[i], chunk.order)
+        state, batches = draw(state, chunk.data, row)
+        for batch in _each(feed, batches):
+            number += 1
+            new, logs = step(state, batch)
+            if not bool(all_finite(new.params)) or not bool(all_finite(logs)):
+                words = task.diagnose(state, batch)
+                return f", step {number}" + (f": {words}" if words else ""), (task, state, batch)
+            state = new
     return "", None
+
+
+def _each(feed: Feed, batches: Batch) -> list[Batch]:
+    if feed.per_draw == 1:
+        return [batches]
+    return [jax.tree.map(lambda a, i=i: a[i], batches) for i in range(feed.per_draw)]

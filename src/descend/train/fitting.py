@@ -9,8 +9,8 @@ import numpy as np
 
 from descend.errors import DataError
 from descend.train import prediction, rows
-from descend.train.batches import Batches, Piece, is_batches, joined
-from descend.train.feeds import Arrays, Stream
+from descend.train.batches import Batches, is_batches, joined
+from descend.train.feeds import Arrays, Feed, Stream
 
 if TYPE_CHECKING:
     from descend.train.model import Model
@@ -28,10 +28,9 @@ class Validation(NamedTuple):
 class Fed(NamedTuple):
     """What an epoch is made of, what is judged after it, and what tells the run from another."""
 
-    feed: Any
-    validation: Arrays | None
+    feed: Feed
+    validation: Feed | None
     identity: dict[str, Any]
-    make_chunk: Callable[[Any, int], Arrays] | None = None
 
 
 def of_arrays(
@@ -48,18 +47,20 @@ def of_arrays(
 ) -> Fed:
     """Rows that are all at hand; `steps` batches an epoch, or all."""
     outputs = model.task.outputs
-    data = rows.make_rows(model, outputs, x, y, sample_weight)
-    kept = None
-    if judged.data is not None:
-        kept = validation_rows(model, judged.data, judged.steps, judged.batch_size)
-    elif judged.split:
-        data, kept = rows.split_tail(data, judged.split)
-        kept = rows.weighted(_first(kept, judged.steps, judged.batch_size), outputs)
+    data = rows_of(model, (x, y, sample_weight), "training data")
+    tail = None
+    if judged.data is None and judged.split:
+        data, tail = rows.split_tail(data, judged.split)
+        tail = rows.weighted(_first(tail, judged.steps, judged.batch_size), outputs)
     data = rows.weighted(data, outputs, class_weight)
-    size = rows.rows_a_batch(batch_size, len(data.x[0]), model.task.optimizer)
+    size = rows.rows_a_batch(batch_size, len(data.x[0]), model.task)
     prediction.require_order(model, len(data.x[0]), size, shuffle)
     feed = Arrays(data, size, shuffle, seed, steps=steps)
-    validation = model.whole_feed(kept, judged.batch_size or size, "validation data")
+    validation: Feed | None = None
+    if judged.data is not None:
+        validation = validation_feed(model, judged, size)
+    elif tail is not None:
+        validation = model.whole_feed(tail, judged.batch_size or size, "validation data")
     identity = {"seed": seed, "batch_size": size, "shuffle": shuffle}
     return Fed(feed, validation, identity | ({} if steps is None else {"steps": steps}))
 
@@ -82,29 +83,54 @@ def of_stream(
             "sample_weight, validation_split and class_weight cannot be given beside it "
             "(validation_data can)"
         )
-    if model.task.optimizer.full_batch:
-        raise DataError(f"{model.task.optimizer.name!r} needs all rows at once, not a stream")
-    if model.carries:
-        raise DataError("a stream is cut into batches anew; train a stateful model on arrays")
+    full = [rule for rule in model.task.rules.values() if rule.full_batch]
+    if full:
+        raise DataError(f"{full[0].name!r} needs all rows at once, not a stream")
     size = batch_size or rows.DEFAULT_BATCH
-
-    def make_chunk(piece: Any, number: int) -> Arrays:
-        where = f"chunk {number + 1}"
-        if isinstance(piece, Piece):
-            return Arrays(rows_of(model, piece.parts, where), piece.size, shuffle=False)
-        made = rows_of(model, piece, where)
-        return Arrays(made, min(size, len(made.x[0])), shuffle, seed, chunk=number)
-
-    kept = judged.data
-    if kept is not None:
-        kept = validation_rows(model, kept, judged.steps, judged.batch_size)
+    if isinstance(stream, Batches):  # they come as they are
+        stream.required = prediction.batch_of(model) if model.carries else None
+    elif model.carries:
+        prediction.require_order(model, stream.rows, size, shuffle)
+    feed = stream.prepared(checked(model), size, shuffle, seed)
     identity = {"seed": seed, "batch_size": size, "shuffle": shuffle, "data": "stream"}
-    return Fed(stream, rows.whole(kept, judged.batch_size or size), identity, make_chunk)
+    validation = None if judged.data is None else validation_feed(model, judged, size)
+    return Fed(feed, validation, identity)
+
+
+def checked(model: Model) -> Callable[[Any, str], rows.Rows]:
+    """What turns a piece of a stream into rows."""
+
+    def check(piece: Any, where: str) -> rows.Rows:
+        made = rows_of(model, piece, where)
+        if model.carries:
+            prediction.require_whole_batches(model, len(made.x[0]), where)
+        return made
+
+    return check
+
+
+def validation_feed(model: Model, judged: Validation, size: int) -> Feed:
+    """The feed of `validation_data`: its rows in memory, or a Stream that is read every time."""
+    size = judged.batch_size or size
+    if isinstance(judged.data, Stream):
+        if judged.steps is not None:
+            raise DataError("a Stream is judged whole; leave validation_steps out")
+        if model.carries:
+            size = prediction.batch_of(model)
+            prediction.require_order(model, judged.data.rows, size, False)
+        return judged.data.prepared(checked(model), size, False, 0)
+    data = validation_rows(model, judged.data, judged.steps, judged.batch_size)
+    return model.whole_feed(data, size, "validation data")
 
 
 def rows_of(model: Model, parts: tuple[Any, ...], where: str) -> rows.Rows:
-    """Checked rows of (x, y) or (x, y, weight); weights are taken as they come."""
+    """Checked rows of (x, y) or (x, y, weight); weights are taken as they come.
+
+    A task without outputs takes any arrays as targets, or none.
+    """
     x, y, weight = (*parts, None, None)[:3]
+    if not model.task.outputs:
+        return rows.free_rows(model, x, y, weight, where)
     return rows.make_rows(model, model.task.outputs, x, y, weight, where)
 
 
@@ -130,17 +156,17 @@ def _first(data: rows.Rows, steps: int | None, batch_size: int | None) -> rows.R
 
 def evaluated(
     model: Model, x: Any, y: Any, sample_weight: Any, batch_size: int | None, steps: int | None
-) -> Iterable[Arrays]:
-    """The feeds of an evaluation."""
+) -> Feed:
+    """The feed of an evaluation."""
     where, size = "evaluation data", batch_size or rows.DEFAULT_BATCH
+    if isinstance(x, Stream):
+        return validation_feed(model, Validation(x, 0.0, steps, batch_size), size)
     if is_batches(x):
         source = Batches(x, steps, where)
         source.require_end()
-        pieces = source.read()
-        return (Arrays(rows_of(model, p.parts, where), p.size, shuffle=False) for p in pieces)
-    outputs = model.task.outputs
-    data = _first(rows.make_rows(model, outputs, x, y, sample_weight, where), steps, size)
-    return [model.whole_feed(rows.weighted(data, outputs, where=where), size, where)]
+        return source.prepared(lambda piece, _: rows_of(model, piece, where), size, False, 0)
+    data = _first(rows_of(model, (x, y, sample_weight), where), steps, size)
+    return model.whole_feed(rows.weighted(data, model.task.outputs, where=where), size, where)
 
 
 def predicted(model: Model, x: Any, batch_size: int | None, steps: int | None) -> list[np.ndarray]:

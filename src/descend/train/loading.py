@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 
 from descend.described import conforms
-from descend.errors import CheckpointError
+from descend.errors import CheckpointError, DescendError
 from descend.nn.layers.base import Layer
 from descend.nn.rebuilding import symbols_from_config
 from descend.train import checkpoint
@@ -86,7 +87,7 @@ def _made(
     layers = checkpoint.unflatten(arrays, shapes[1], f"{prefix}layers", path)
     checkpoint.require_numbers(arrays, f"{prefix}params", path)
     checkpoint.require_numbers(arrays, f"{prefix}layers", path)
-    model._adopt(params, layers)
+    model.take_weights(params, layers)
     if whole["compile"] is not None:
         model.compile(**whole["compile"])
     if "history" in described:
@@ -94,3 +95,20 @@ def _made(
     extra = described.get("extra", {})
     conforms(extra, dict, "what travels along")
     return model, extra
+
+
+def model_from_json(text: str, custom_objects: Any = None) -> Any:
+    """The model that `to_json` wrote, its weights undrawn; nothing in the text is executed.
+
+    Args:
+        text: what `to_json` gave.
+        custom_objects: {class name: class} for layers of the user's own.
+
+    Raises:
+        DescendError: a text that is no such description.
+    """
+    try:
+        config = json.loads(text)
+        return Model.from_config(config, custom_objects)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise DescendError(f"this text does not describe a model: {error}") from None

@@ -7,11 +7,9 @@ shapes (widths, depths) make groups, one program each.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -20,128 +18,19 @@ import numpy as np
 
 from descend.alignment import aligned
 from descend.errors import DataError, DescendError, unknown
-from descend.train import engine, prediction, rows
-from descend.train.cloning import member_of
-from descend.train.feeds import Arrays
+from descend.train import engine, fitting, placement, rows
+from descend.train.feeds import Arrays, Feed
 from descend.train.history import History
+from descend.train.members import Ensemble, Many, Member
 from descend.train.model import Model
 from descend.train.run import Run
 from descend.train.runtime import prepare, quick_compile
+from descend.train.task import Task
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 SEEDS = ("seed", "order_seed")
-
-
-@dataclass
-class Member:
-    """One run of many.
-
-    Attributes:
-        settings: what was swept, {"learning_rate": .01, "seed": 3}.
-        history: its cost and metrics, an epoch each; shorter if it stopped early.
-        diverged_in: the epoch (from 1) in which it became non-finite, or None.
-        best_epoch: the epoch (from 0) whose weights EarlyStopping put back, or None.
-    """
-
-    settings: dict[str, Any]
-    history: History
-    diverged_in: int | None
-    best_epoch: int | None
-    _of: Model = field(repr=False)  # the model handed in: description and compilation
-    _states: Any = field(repr=False)  # of all members, with a leading axis
-    _index: int = field(repr=False)
-
-    @functools.cached_property
-    def model(self) -> Model:
-        """The trained model of this member."""
-        return member_of(self._of, self._states, self._index)
-
-    def final(self, monitor: str) -> float:
-        """The monitored quantity of its weights: after the last epoch, or after the best one.
-
-        NaN for a member that diverged.
-        """
-        values = self.history.history.get(monitor)
-        if values is None:
-            raise unknown("monitored quantity", monitor, self.history.history)
-        if not values or self.diverged_in is not None:
-            return float("nan")
-        return values[-1 if self.best_epoch is None else self.best_epoch]
-
-
-class Many:
-    """The members of a sweep, an ensemble or a cross-validation, in the order asked for."""
-
-    def __init__(self, members: list[Member], groups: int):
-        self.members = members
-        self.groups = groups
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def __iter__(self):
-        return iter(self.members)
-
-    def __getitem__(self, index: int) -> Member:
-        return self.members[index]
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a member: its settings and the logs of its weights (see `Member.final`)."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            [
-                m.settings
-                | {name: m.final(name) for name in m.history.history}
-                | {"epochs": len(m.history), "diverged_in": m.diverged_in}
-                for m in self.members
-            ]
-        )
-
-    def best(self, monitor: str | None = None, mode: str = "auto") -> Member:
-        """The member whose weights have the best `monitor` (val_loss, else loss); no NaN."""
-        from descend.train.callbacks.base import direction
-
-        if monitor is None:
-            monitor = "val_loss" if "val_loss" in self.members[0].history.history else "loss"
-        sign = direction(monitor, mode, "best", self.members[0]._of)
-        scores = np.array([sign * m.final(monitor) for m in self.members])
-        if np.isnan(scores).all():
-            raise DescendError("every member diverged: sweep smaller learning rates")
-        return self.members[int(np.nanargmax(scores))]
-
-
-class Ensemble(Many):
-    """Networks trained alike from different seeds; predicts their mean.
-
-    Source: scheidegger-2020, "Regularization in NN: Dropout": the prediction of an ensemble is the
-    arithmetic mean 1/k sum_i p_i(y | x).
-    """
-
-    def predict(self, x: Any) -> np.ndarray:
-        """Mean over the members, (n, ...), of a network with one output."""
-        return self.predict_all(x).mean(axis=0)
-
-    def spread(self, x: Any) -> np.ndarray:
-        """Standard deviation over the members, (n, ...)."""
-        return self.predict_all(x).std(axis=0)
-
-    def predict_all(self, x: Any) -> np.ndarray:
-        """Every member's prediction, (members, n, ...); members that diverged are left out."""
-        arrays = rows.make_inputs(self.members[0]._of, x, "prediction data")
-        return rows.in_pieces(self._forward, arrays, None, axis=1)[0]
-
-    @functools.cached_property
-    def _forward(self) -> Callable[[Any], Any]:
-        """Arrays -> the outputs of all members; compiled once a shape."""
-        model, states = self.members[0]._of, self.members[0]._states
-        which = np.array([m._index for m in self.members if m.diverged_in is None])
-        if not which.size:
-            raise DescendError("every member diverged: use a smaller learning rate")
-        params, layers = jax.tree.map(lambda a: a[which], (states.params, states.layers))
-        return prediction.of_members(model, params, layers)
 
 
 def sweep(
@@ -332,57 +221,50 @@ def _data(
         )
     model.meet(x)
     outputs = model.task.outputs
-    data = rows.make_rows(model, outputs, x, y, sample_weight)
+    data = fitting.rows_of(model, (x, y, sample_weight), "training data")
     kept = None
     if validation_data is not None:
-        kept = model._validation_rows(validation_data)
+        kept = fitting.validation_rows(model, validation_data)
     elif split:
         data, kept = rows.split_tail(data, split)
         kept = rows.weighted(kept, outputs)
     return rows.weighted(data, outputs, class_weight), kept
 
 
-def _names(model: Model, settings: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _names(task: Task, settings: list[dict[str, Any]]) -> dict[str, list[str]]:
     """For each swept name, the hyperparameters it sets: "l2" stands for every layer's."""
-    hyper = model.task.hyper()
-    found: dict[str, list[str]] = {}
+    hyper = task.hyper()
+    meanings: dict[str, list[str]] = {}
     for name in dict.fromkeys(k for s in settings for k in s):
         if name in SEEDS:
             continue
         if name in hyper:
-            found[name] = [name]
+            meanings[name] = [name]
             continue
         meant = [full for full in hyper if full.rsplit(".", 1)[-1] == name]
         if not meant:
             raise unknown("setting to sweep", name, [*SEEDS, *hyper]) from None
-        found[name] = meant
-    return found
-
-
-def filling(count: int) -> int:
-    """The number of members that fills every device: what is more than `count` is never active."""
-    return -(-count // len(jax.devices())) * len(jax.devices())
+        meanings[name] = meant
+    return meanings
 
 
 def start(
-    model: Model, settings: list[dict[str, Any]], members: int, seed: int
+    task: Task, settings: list[dict[str, Any]], members: int, seed: int
 ) -> tuple[Any, np.ndarray]:
     """(the states of members before training, the seeds of their orders).
 
     Where there are more members than settings, the others have the last one's.
+
+    Raises:
+        DescendError: an unknown setting, or one out of range.
     """
-    task = model.task
     filled = settings + [settings[-1]] * (members - len(settings))
     hyper = {name: np.full(members, value, float) for name, value in task.hyper().items()}
-    rule, layers = task.optimizer.numbers(), model.numbers()
-    for name, meant in _names(model, settings).items():
+    for name, meant in _names(task, settings).items():
         for i, one in enumerate(filled):
             for full in meant if name in one else ():
-                value = hyper[full][i] = float(one[name])
-                if full in rule:  # a plain number out of range is refused, as it is outside a sweep
-                    task.optimizer.with_numbers({full: value})
-                elif full in layers:
-                    model.with_numbers({full: value})
+                hyper[full][i] = float(one[name])
+                task.require({full: float(one[name])})  # as outside a sweep
     seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in filled])
     orders = np.array(
         [rows.require_seed(one.get("order_seed", s)) for one, s in zip(filled, seeds, strict=True)]
@@ -397,44 +279,43 @@ def start(
     return state, orders
 
 
-def _train(
-    model: Model,
-    settings: list[dict[str, Any]],
-    data: rows.Rows,
-    checks: list[rows.Rows] | None,
-    *,
-    batch_size: int | None,
+def train_task(
+    task: Task,
+    settings: Any,
+    feed: Feed,
     epochs: int,
-    callbacks: Sequence[Any],
-    shuffle: bool | str,
-    seed: int,
-    verbose: int,
-    parts: list[tuple[np.ndarray, np.ndarray]] | None = None,
+    *,
+    validation: Feed | None = None,
+    callbacks: Sequence[Any] = (),
+    seed: int = 0,
+    verbose: int = 0,
+    model: Model | None = None,
 ) -> list[Member]:
-    prepare()
-    rows.require_epochs(epochs, 0)
-    task = model.task
-    k = len(settings)
-    padded = filling(k)
-    state, orders = start(model, settings, padded, seed)
+    """Train any task under every combination of settings, as one program.
 
-    validation: Arrays | None
-    if parts is None:
-        size = rows.rows_a_batch(batch_size, len(data.x[0]), task.optimizer)
-        shared = bool((orders == orders[0]).all())
-        feed = Arrays(data, size, shuffle, orders[0] if shared else orders)
-        validation = rows.whole(checks[0], size) if checks else None
-    else:
-        fold_rows = [train for train, _ in parts] + [parts[-1][0]] * (padded - k)
-        size = rows.rows_a_batch(batch_size, min(map(len, fold_rows)), task.optimizer)
-        feed = Arrays(data, size, shuffle, orders, fold_rows)
-        held = [held for _, held in parts] + [parts[-1][1]] * (padded - k)
-        assert checks is not None
-        validation = Arrays(checks[0], max(map(len, held)), False, 0, held)
+    Args:
+        task: see `descend.train.task.Task`.
+        settings: a grid or a list of settings as in `sweep`, of names in `task.hyper()`
+            ("critic.learning_rate") and "seed", "order_seed"; nothing structural.
+        feed: the same for all members; where it draws orders (`Arrays`, `Stream`), `feed.seeds` is
+            set to the members'.
+        validation, callbacks, epochs, verbose: as in `descend.train.engine.train`.
+        seed: of members whose settings name none.
+        model: what callbacks see as `self.model`, and what members are models of.
 
+    Returns:
+        The members in the order of the settings.
+    """
     from descend.train.callbacks import EarlyStopping, Progress
     from descend.train.callbacks.base import listed
 
+    prepare()
+    rows.require_epochs(epochs, 0)
+    settings = _settings(settings)
+    count = len(settings)
+    members = placement.filling(count)
+    state, orders = start(task, settings, members, seed)
+    feed.order_by(orders)
     callbacks = listed(callbacks)
     stops = [c for c in callbacks if isinstance(c, EarlyStopping)]
     shown = [Progress(verbose)] if verbose else []
@@ -443,25 +324,53 @@ def _train(
         feed,
         epochs,
         state=state,
-        callbacks=[_Idle(k), *callbacks, *shown],
+        callbacks=[_Idle(count), *callbacks, *shown],
         validation=validation,
-        members=padded,
+        members=members,
         model=model,
         verbose=verbose,
     )
-    final = run.state
+    states = run.state
     return [
         Member(
             settings=dict(settings[i]),
             history=own_history(run, i),
             diverged_in=run.diverged[i] + 1 if i in run.diverged else None,
             best_epoch=int(stops[-1].best_epoch[i]) if stops and len(run.history) else None,
-            _of=model,
-            _states=final,
-            _index=i,
+            states=states,
+            index=i,
+            source=model,
         )
-        for i in range(k)
+        for i in range(count)
     ]
+
+
+def _train(
+    model: Model,
+    settings: list[dict[str, Any]],
+    data: rows.Rows,
+    checks: list[rows.Rows] | None,
+    *,
+    batch_size: int | None,
+    shuffle: bool | str,
+    parts: list[tuple[np.ndarray, np.ndarray]] | None = None,
+    **options: Any,
+) -> list[Member]:
+    """`train_task` on checked rows; each member on rows of its own where there are `parts`."""
+    prepare()
+    task, validation = model.task, None
+    if parts is None:
+        size = rows.rows_a_batch(batch_size, len(data.x[0]), task)
+        feed = Arrays(data, size, shuffle)
+        validation = rows.whole(checks[0], size) if checks else None
+    else:
+        parts = parts + parts[-1:] * (placement.filling(len(parts)) - len(parts))
+        trained, judged = ([pair[i] for pair in parts] for i in (0, 1))
+        size = rows.rows_a_batch(batch_size, min(map(len, trained)), task)
+        feed = Arrays(data, size, shuffle, rows=trained)
+        assert checks is not None
+        validation = Arrays(checks[0], max(map(len, judged)), False, 0, judged)
+    return train_task(task, settings, feed, model=model, validation=validation, **options)
 
 
 class _Idle:

@@ -12,14 +12,25 @@ import jax.numpy as jnp
 from descend.errors import DataError, DescendError
 from descend.nn.rebuilding import symbols_from_config
 from descend.nn.symbols import Symbol, Undecided, arranged, listed, require_training
-from descend.train import checkpoint, compiling, engine, fitting, optimizers, prediction, rows
+from descend.train import (
+    checkpoint,
+    compiling,
+    engine,
+    fitting,
+    optimizers,
+    placement,
+    prediction,
+    rows,
+)
 from descend.train.batches import Batches, is_batches
 from descend.train.callbacks import Callback, Progress, show_logs
 from descend.train.callbacks.base import call_all, introduce, runs_in, shown_as
 from descend.train.callbacks.base import listed as listed_callbacks
 from descend.train.feeds import Arrays, Stream
 from descend.train.history import History
+from descend.train.network_task import NetworkTask
 from descend.train.on_batch import OnBatches
+from descend.train.predicting import Predicting
 from descend.train.program import evaluation, finished
 from descend.train.rule_view import RuleView
 from descend.train.run import Run, Snapshot
@@ -28,7 +39,7 @@ from descend.train.supervised import Supervised
 from descend.train.wiring import Wired, symbols_like
 
 
-class Model(OnBatches, Wired):
+class Model(OnBatches, Predicting, Wired):
     """A network that can be trained.
 
     Args:
@@ -72,7 +83,7 @@ class Model(OnBatches, Wired):
         seed = default_seed() if seed is None else seed
         self.history: History | None = None
         self.stop_training = False  # a callback may set it, as in Keras
-        self._compiled: dict[str, Callable] = {}
+        self.compiled_functions: dict[str, Callable] = {}
         self._drawn_noise = 0  # calls with training=True
         self._asked: dict[str, Any] | None = None  # what `compile` was given
         super().__init__(inputs, outputs, name, seed, compute_dtype)
@@ -86,6 +97,8 @@ class Model(OnBatches, Wired):
         metrics: Any = (),
         loss_weights: Any = None,
         mixup: float | None = None,
+        *,
+        task: NetworkTask | None = None,
     ) -> None:
         """Choose the update rule, the loss, and what is reported.
 
@@ -98,10 +111,16 @@ class Model(OnBatches, Wired):
             mixup: alpha > 0 of mixup (descend.train.supervised.mix), an augmentation of any kind of
                 rows inside the training step; it may be swept. Metrics are then of the mixed rows
                 against their first part's targets.
+            task: a Task of one's own over this network, in the place of all the others: its step is
+                what fit, callbacks, checkpoints and sweeps run (docs/write-your-own-task.md). A
+                file of the model holds the weights; `compile(task=...)` again after `load_model`.
 
         Raises:
             DescendError: an unknown name (the nearest one is suggested), a missing loss.
         """
+        if task is not None:
+            self.put_task(compiling.require_task(self, task, loss))
+            return
         rule = optimizer.rule if isinstance(optimizer, RuleView) else optimizers.get(optimizer)
         self._asked = {
             "optimizer": rule,
@@ -115,7 +134,7 @@ class Model(OnBatches, Wired):
             return
         outputs = compiling.outputs_of(self, loss, metrics, loss_weights)
         mixing = compiling.mixup_of(self, mixup)
-        self._set_task(Supervised(self, rule, outputs, mixing))
+        self.put_task(Supervised(self, rule, outputs, mixing))
 
     # -- training -----------------------------------------------------------------------------
 
@@ -210,7 +229,7 @@ class Model(OnBatches, Wired):
             )
         identity = fed.identity
         goes_on = any(getattr(c, "comes_last", False) for c in callbacks)  # checkpoints
-        if "data" not in identity and (resume is not None or goes_on):
+        if isinstance(fed.feed, Arrays) and (resume is not None or goes_on):
             identity = identity | {"data": rows.fingerprint(fed.feed.data)}
         state = self.start_state(task, seed)
         if anew and self._drawn:
@@ -228,7 +247,6 @@ class Model(OnBatches, Wired):
                 model=self,
                 identity=identity,
                 resume=resume,
-                make_chunk=fed.make_chunk,
                 on_interrupt=on_interrupt,
                 verbose=verbose,
                 due=due,
@@ -241,22 +259,17 @@ class Model(OnBatches, Wired):
         return run.history
 
     def _take(self, run: Run) -> None:
-        leaf = jax.tree.leaves(run.state.params)[0]
-        if len(leaf.sharding.device_set) > 1:  # one copy where training held one on each device
-            run.snapshot = Snapshot.of(jax.device_put(run.state, jax.devices()[0]))
+        run.snapshot = Snapshot.of(placement.gathered(run.state))
         self._leave()
         if len(run.history):
             self.history = run.history
 
-    def whole_feed(self, data: Any, size: int, where: str) -> Any:
+    def whole_feed(self, data: rows.Rows, size: int, where: str) -> Arrays:
         """A feed of all rows for an evaluation; in the stateful layers' batches where there are."""
-        if data is None or not self.carries:
+        if not self.carries:
             return rows.whole(data, size)
         prediction.require_whole_batches(self, len(data.x[0]), where)
         return Arrays(data, prediction.batch_of(self), shuffle=False)
-
-    def _validation_rows(self, given: Any) -> rows.Rows:
-        return fitting.validation_rows(self, given)
 
     # -- use ----------------------------------------------------------------------------------
 
@@ -286,15 +299,12 @@ class Model(OnBatches, Wired):
         """
         x = self.meet(x)
         task, callbacks = self.task, listed_callbacks(callbacks)
-        feeds = fitting.evaluated(self, x, y, sample_weight, batch_size, steps)
-        self._present()
+        feed = fitting.evaluated(self, x, y, sample_weight, batch_size, steps)
+        self.current_weights()
         state = self.start_state(task, self.seed)
         introduce(callbacks, self, epochs=1, steps=steps, verbose=shown_as(verbose))
         call_all(callbacks, "on_test_begin", {})
-        sums: dict[str, Any] = {}
-        for feed in feeds:
-            for name, part in evaluation(task, feed)(state).items():
-                sums[name] = sums.get(name, 0) + part
+        sums = evaluation(task, feed)(state)
         if not sums:
             raise DataError("evaluation data: there is no batch")
         logs = {name: float(value) for name, value in finished(task, sums).items()}
@@ -304,61 +314,6 @@ class Model(OnBatches, Wired):
         if return_dict:
             return logs
         return list(logs.values()) if len(logs) > 1 else logs["loss"]
-
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: int | bool | str = 0,
-        steps: int | None = None,
-        callbacks: Any = None,
-    ) -> Any:
-        """The outputs on rows x: an array (n, ...), or a list of them for several outputs.
-
-        Args:
-            x: as in `fit`; of batches (x, ...) the first part is taken.
-            batch_size: rows at a time; the numbers do not depend on it.
-            verbose: has no effect.
-            steps: batches that are used; needed for a generator.
-            callbacks: their on_predict_begin and on_predict_end are called.
-        """
-        x = self.meet(x)
-        callbacks = listed_callbacks(callbacks)
-        introduce(callbacks, self, epochs=1, steps=steps, verbose=shown_as(verbose))
-        call_all(callbacks, "on_predict_begin", {})
-        outputs = fitting.predicted(self, x, batch_size, steps)
-        call_all(callbacks, "on_predict_end", {})
-        return arranged(outputs, self.form)
-
-    def monte_carlo(self, x: Any, samples: int = 100, seed: int = 0) -> prediction.MonteCarlo:
-        """Model averaging by dropout: the mean of p(y | x, mu) over drawn masks mu, and its spread.
-
-            mean = 1/k sum_i h(x; mu_i)
-
-        Random layers stay active, batch statistics and augmentation do not.
-
-        Args:
-            x: as in `predict`.
-            samples: k, how many masks are drawn for each row.
-            seed: what they are drawn from.
-
-        Returns:
-            (mean, spread): arrays (n, ...), or lists of them for several outputs; the spread is the
-            standard deviation over the draws, in units of the output.
-
-        Raises:
-            DescendError: the network has no random layer.
-
-        Source: scheidegger-2020, "Regularization in NN: Dropout".
-        """
-        arrays = rows.make_inputs(self, x, "prediction data")
-        means, spreads = prediction.monte_carlo(self, arrays, samples, rows.require_seed(seed))
-        return prediction.MonteCarlo(arranged(means, self.form), arranged(spreads, self.form))
-
-    def reset_states(self) -> None:
-        """Let stateful recurrent layers forget what they carried over from earlier batches."""
-        params, layers = self._present()
-        self._adopt(params, self.forget(layers))
 
     def __call__(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """On symbols: put this network behind them. On arrays: its output (as JAX arrays).
@@ -381,7 +336,7 @@ class Model(OnBatches, Wired):
         self.meet(inputs)
         # also in a program that is being traced
         x = tuple(map(jnp.asarray, [inputs] if self.single_input else parts))
-        params, layers = self._present()
+        params, layers = self.current_weights()
         if training and not isinstance(training, Undecided):
             self._drawn_noise += 1
             key = jax.random.fold_in(jax.random.key(self.seed), self._drawn_noise)
@@ -390,6 +345,33 @@ class Model(OnBatches, Wired):
             return y
         found, _ = prediction.forward(self, params, layers, x)
         return arranged(found, self.form)
+
+    def features(self, layer: str | None = None) -> Model:
+        """What the network has learned: a Model of its own, up to a layer's output.
+
+            base = model.features("hidden2")
+            base.predict(x)                                     the features of rows x
+            base.freeze()
+            new = Sequential([base, Dense(5, "softmax")])       over the same layers
+
+        The layers are this network's own: they keep their names, and what either model is trained
+        to, or frozen to, holds for both. `clone_model` copies.
+
+        Args:
+            layer: whose output; "name@2" at its second use, where a layer is shared. None: what
+                the output layer is given, the lecture's learned feature a^[r-1] = phi_beta(x).
+
+        Returns:
+            The model, not compiled; with those of the inputs that the layer depends on.
+
+        Raises:
+            DescendError: no layer of that name (the nearest is suggested); None where the output
+                layer has several inputs, or that is an input of the network.
+
+        Source: hull-2023, "Deep Learning Representations".
+        """
+        name, inputs, outputs = self.feature_symbols(layer)
+        return Model(inputs, outputs, f"{self.name}_{name}", self.seed)
 
     def summary(
         self,
@@ -420,7 +402,7 @@ class Model(OnBatches, Wired):
 
     def describe(self) -> dict[str, Any]:
         """The JSON description: graph; optimiser, loss and metrics as far as they have names."""
-        described = None if self._task is None else compiling.describe(self._task)
+        described = None if self._task is None else self._task.describe()
         return {"graph": self.config(), "seed": self.seed, "compile": described}
 
     @classmethod
@@ -463,4 +445,4 @@ class _Follow(Callback):
     def set_run(self, run):
         """Point the model at the run."""
         self.run = run
-        self._model._enter(run)
+        self._model.enter_run(run)

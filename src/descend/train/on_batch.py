@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from descend.errors import DescendError
-from descend.train import rows
+from descend.train import fitting, rows
 from descend.train.program import finished
 from descend.train.supervised import Rows
 from descend.train.task import Batch
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 
 def step(model: Model, data: Rows) -> dict[str, float]:
     """Update the model's weights once; its logs before the update."""
-    if model._run is not None:
+    if model.current_run is not None:
         raise DescendError(f"{model.name} is in training; its batches are those of that fit")
     task = model.task
     state = model.start_state(task, model.seed)
-    programs = vars(task).setdefault("_programs", {})
-    if "one step" not in programs:
-        programs["one step"] = jax.jit(task.step)
-    state, logs = programs["one step"](state, Batch(data, None))
-    model._keep(state)
+    if "one step" not in task.programs:
+        task.programs["one step"] = jax.jit(task.step)
+    state, logs = task.programs["one step"](state, Batch(data, None))
+    model.take_state(state)
     sums = {
         name: np.concatenate([np.ravel(total), np.ravel(weight)])
         for name, (total, weight) in logs.items()
@@ -61,7 +60,7 @@ class OnBatches:
             return_dict: whether a dict by name is returned.
         """
         self.meet(x)
-        data = rows.make_rows(self, self.task.outputs, x, y, sample_weight)
+        data = fitting.rows_of(self, (x, y, sample_weight), "training data")
         data = rows.weighted(data, self.task.outputs, class_weight)
         return shown(step(self, data), return_dict)
 

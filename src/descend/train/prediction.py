@@ -51,7 +51,7 @@ def predict(model: Model, arrays: tuple[np.ndarray, ...], batch_size: int | None
     Raises:
         DataError: a stateful model is given a count of rows that its batch does not divide.
     """
-    params, layers = model._present()
+    params, layers = model.current_weights()
     program = _program(model, "predict", lambda: lambda p, s, x: forward(model, p, s, x))
     if not model.carries:
         run = lambda part: program(params, layers, part)[0]  # noqa: E731
@@ -63,7 +63,7 @@ def predict(model: Model, arrays: tuple[np.ndarray, ...], batch_size: int | None
         part = tuple(a[start : start + size] for a in arrays)
         y, layers = program(params, layers, part)
         found.append([np.asarray(a) for a in y])
-    model._adopt(params, layers)
+    model.take_weights(params, layers)
     return [np.concatenate(column) for column in zip(*found, strict=True)]
 
 
@@ -137,7 +137,7 @@ def monte_carlo(
         return (*means, *(jnp.sqrt(s / (count - 1)) for s in squares))
 
     program = _program(model, "monte_carlo", lambda: drawn)
-    params, layers = model._present()
+    params, layers = model.current_weights()
     key = jax.random.key(seed)
     pieces = iter(range(len(arrays[0])))
 
@@ -152,6 +152,6 @@ def monte_carlo(
 
 def _program(model: Model, name: str, make: Any) -> Any:
     """The model's compiled function of a name, kept with it."""
-    if name not in model._compiled:
-        model._compiled[name] = jax.jit(make())
-    return model._compiled[name]
+    if name not in model.compiled_functions:
+        model.compiled_functions[name] = jax.jit(make())
+    return model.compiled_functions[name]

@@ -1,30 +1,25 @@
 """The compiled program of an epoch, and of an evaluation.
 
-Everything here is traced: the scan over batches, validation behind it, the loop over a few epochs,
+Everything here is traced: the scan over draws, validation behind it, the loop over a few epochs,
 the axis of members and its spread over devices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from descend.train.feeds import Arrays, Steps, gather
+from descend.train import placement
+from descend.train.feeds import Chunk, Feed
 from descend.train.runtime import SMALL, quick_compile
-from descend.train.task import Batch, Task
-
-EPOCHS_PER_CALL = 64  # room for so many epochs in a call, for a task that makes its own data
-
-
-def _programs(task: Task) -> dict[Any, Any]:
-    """The task's compiled programs, kept with it, so that a second fit compiles nothing."""
-    return vars(task).setdefault("_programs", {})
+from descend.train.task import Task
 
 
 def all_finite(tree: Any) -> jax.Array:
@@ -49,7 +44,7 @@ def _sums(logs: Any, names: Names) -> jax.Array:
 
 def _pairs(sums: Any, names: Names) -> dict[str, np.ndarray]:
     """What `_sums` joined, by name: {name: (..., numbers)}, the weight last; on the host."""
-    sums, parts, at = np.asarray(sums), {}, 0
+    sums, parts, at = placement.to_host(sums), {}, 0
     for name, size in names:
         parts[name] = sums[..., at : at + size]
         at += size
@@ -58,152 +53,208 @@ def _pairs(sums: Any, names: Names) -> dict[str, np.ndarray]:
 
 def finished(task: Task, sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The number that each log's sums (..., numbers) come to: {name: (...)}; see `Task.finish`."""
-    finish = getattr(task, "finish", lambda name, total, weight: total / weight)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
-            name: finish(name, s[..., 0] if s.shape[-1] == 2 else s[..., :-1], s[..., -1])
+            name: task.finish(name, s[..., 0] if s.shape[-1] == 2 else s[..., :-1], s[..., -1])
             for name, s in sums.items()
         }
 
 
+# -- an evaluation ----------------------------------------------------------------------------
+
+
 def scan_evaluate(
-    task: Task,
-    state: Any,
-    data: Any,
-    order: Any,
-    padded: bool,
-    names: Names,
-    spread: Callable = lambda rows: rows,
+    task: Task, state: Any, feed: Feed, chunk: Chunk, names: Names, mesh: Mesh | None = None
 ) -> Any:
-    """The sums of `Task.evaluate` over batches, inside a program, as `_sums` joins them."""
-    carries = getattr(task, "carries", False)
+    """The sums of `Task.evaluate` over a chunk, inside a program, as `_sums` joins them."""
+    spread = partial(placement.over_rows, mesh=mesh)
+    threaded = task.carries or feed.moves or feed.per_draw > 1  # else the scan carries nothing
 
-    def body(held: Any, rows: Any) -> Any:
-        batch = spread(gather(data, spread(rows), padded))
-        if carries:
-            held, logs = task.carry(held, batch)  # type: ignore[attr-defined]
-        else:
-            logs = task.evaluate(state, batch)
-        return held, _sums(logs, names)
+    def judge(now: Any, batch: Any) -> Any:
+        batch = spread(batch)
+        now, logs = task.carry(now, batch) if task.carries else (now, task.evaluate(now, batch))
+        return now, _sums(logs, names)
 
-    start = task.fresh(state) if carries else None  # type: ignore[attr-defined]
-    _, sums = jax.lax.scan(body, start, order)
-    return sums.sum(axis=0)
+    def body(carried: Any, row: Any) -> Any:
+        now, batch = feed.draw(task, carried if threaded else state, chunk.data, spread(row))
+        now, sums = judge(now, batch) if feed.per_draw == 1 else jax.lax.scan(judge, now, batch)
+        return (now if threaded else None), sums
+
+    start = (task.fresh(state) if task.carries else state) if threaded else None
+    _, sums = jax.lax.scan(body, start, chunk.order, length=_length(chunk))
+    return sums.reshape(-1, sums.shape[-1]).sum(axis=0)
 
 
-def evaluation(task: Task, rows: Arrays) -> Callable[[Any], dict[str, np.ndarray]]:
-    """A function state -> {name: (numbers,)} over all rows, as `finished` takes them."""
-    programs = _programs(task)
-    key = ("evaluate", rows.padded)
-    if key not in programs:
+def _length(chunk: Chunk) -> int | None:
+    return chunk.draws if chunk.order is None else None
+
+
+def evaluation(
+    task: Task, feed: Feed, members: int | None = None
+) -> Callable[[Any], dict[str, np.ndarray]]:
+    """A function state -> {name: (numbers,)} over a pass, as `finished` takes them.
+
+    With members states and results have a leading axis.
+    """
+    key = ("evaluate", feed.key, feed.per_member, members)
+    if key not in task.programs:
         names: Names = []
-        whole = lambda s, d, o: scan_evaluate(task, s, d, o, rows.padded, names)  # noqa: E731
-        programs[key] = jax.jit(whole), names
-    program, names = programs[key]
-    return lambda state: _pairs(program(state, rows.data, rows.order(0)), names)
+
+        def whole(state: Any, data: Any, order: Any, draws: int) -> Any:
+            return scan_evaluate(task, state, feed, Chunk(data, order, draws), names)
+
+        def of_members(state: Any, data: Any, order: Any, draws: int) -> Any:
+            axes = (0, None, 0 if feed.per_member else None)
+            return jax.vmap(partial(whole, draws=draws), in_axes=axes)(state, data, order)
+
+        program = whole if members is None else of_members
+        task.programs[key] = jax.jit(program, static_argnums=3), names
+    program, names = task.programs[key]
+
+    def run(state: Any) -> dict[str, np.ndarray]:
+        total: Any = None
+        for chunk in feed.chunks(0):
+            sums = program(state, chunk.data, chunk.order, chunk.draws)
+            total = sums if total is None else total + sums
+        return {} if total is None else _pairs(total, names)
+
+    return run
+
+
+# -- an epoch ---------------------------------------------------------------------------------
+
+
+class Split(NamedTuple):
+    """A state in two: `scratch` is donated to the program and updated in place."""
+
+    rest: Any  # the state with None for its scratch
+    scratch: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, task: Task, state: Any) -> Split:
+        """The parts of a state."""
+        if not task.scratch:
+            return cls(state, ())
+        scratch = tuple(getattr(state, name) for name in task.scratch)
+        return cls(state._replace(**dict.fromkeys(task.scratch)), scratch)
+
+    def joined(self, task: Task) -> Any:
+        """The state."""
+        if not task.scratch:
+            return self.rest
+        return self.rest._replace(**dict(zip(task.scratch, self.scratch, strict=True)))
 
 
 def epoch_program(
-    task: Task, feed: Arrays | Steps, validation: Arrays | None, members: int | None
+    task: Task,
+    feed: Feed,
+    validation: Feed | None,
+    members: int | None,
+    *,
+    rows: int | None = None,
+    room: int = 1,
+    draws: tuple[int, int] = (1, 1),
+    begins: bool = True,
 ) -> Program:
     """The compiled function
 
         (state, data, orders, checks, count, active) -> (state, logs, validation logs, finite)
 
-    that runs the first `count` of the epochs in `orders` (epochs, steps, batch). Logs are dicts of
-    arrays (epochs, numbers), the sums of each epoch and their weight; `finite` has shape (epochs,).
-    With members every result has a leading axis.
+    that runs the first `count` of the epochs in `orders` (epochs, draws, ...), validation behind
+    each. Logs are dicts of arrays (epochs, numbers), the sums of each epoch and their weight;
+    `finite` has shape (epochs,). With members every result has a leading axis.
+
+    Args:
+        validation: a feed that is `whole`.
+        rows: of a batch, which heavy tasks spread over the devices; None leaves them together.
+        room: epochs that one call has room for, where feeds need no order.
+        draws: of a chunk of the feed, and of the validation's, where they need no order.
+        begins: whether an epoch is a whole pass, and begins afresh.
     """
-    own = feed.steps if isinstance(feed, Steps) else None
-    padded = isinstance(feed, Arrays) and feed.padded
-    checks_padded = validation is not None and validation.padded
-    many_orders = isinstance(feed, Arrays) and feed.per_member
+    mesh = placement.member_mesh(members)
+    rows_over = placement.row_mesh(task.heavy, rows) if members is None else None
+    many_orders = feed.per_member
     many_checks = validation is not None and validation.per_member
-    mesh = member_mesh(members)
-    uneven = isinstance(feed, Arrays) and feed.uneven
-    rows_over = row_mesh(task, feed) if members is None else None
-    key = (
-        own,
-        padded,
-        uneven,
-        validation is not None,
-        checks_padded,
-        members,
-        many_orders,
-        many_checks,
-        rows_over,
-    )
-    programs = _programs(task)
-    if key in programs:
-        return programs[key]
+    judged = None if validation is None else validation.key
+    key = (feed.key, judged, members, many_orders, many_checks, rows_over, room, draws, begins)
+    if key in task.programs:
+        return task.programs[key]
     names: Names = []
     checked: Names = []
+    spread = partial(placement.over_rows, mesh=rows_over)
 
-    def spread(tree: Any) -> Any:
-        if rows_over is None or jax.tree.leaves(tree)[0].shape[0] % rows_over.size:
-            return tree
-        return jax.lax.with_sharding_constraint(tree, NamedSharding(rows_over, P("rows")))
+    def step(state: Any, batch: Any) -> Any:
+        batch = spread(batch)
+        new, logs = task.step(state, batch)
+        if feed.uneven and batch.mask is not None:  # this member has no row left, another has
+            some = jnp.any(batch.mask > 0)
+            new = jax.tree.map(lambda a, b: jnp.where(some, a, b), new, state)
+        return new, _sums(logs, names)
 
     def epoch(state: Any, data: Any, order: Any, checks: Any) -> Any:
-        if own is not None:
-            state, order = task.collect(state, own)  # type: ignore[attr-defined]
-        if getattr(task, "carries", False):
-            state = task.fresh(state)  # type: ignore[attr-defined]
+        if begins and task.carries:
+            state = task.fresh(state)
 
-        def body(state: Any, rows: Any) -> Any:
-            batch = Batch(rows, None) if own is not None else gather(data, spread(rows), padded)
-            batch = spread(batch)
-            new, logs = task.step(state, batch)
-            if uneven and batch.mask is not None:  # this member has no row left, another has
-                some = jnp.any(batch.mask > 0)
-                new = jax.tree.map(lambda a, b: jnp.where(some, a, b), new, state)
-            return new, _sums(logs, names)
+        def body(state: Any, row: Any) -> Any:
+            state, batch = feed.draw(task, state, data, spread(row))
+            return step(state, batch) if feed.per_draw == 1 else jax.lax.scan(step, state, batch)
 
-        state, sums = jax.lax.scan(body, state, order)
-        sums = sums.sum(axis=0)
-        found = jnp.zeros((0,), sums.dtype)
-        if checks is not None:
-            found = scan_evaluate(task, state, checks[0], checks[1], checks_padded, checked, spread)
-        return state, sums, found, all_finite(state.params) & jnp.all(jnp.isfinite(sums))
+        if order is None and draws[0] == 1:
+            state, sums = body(state, None)
+        else:
+            length = draws[0] if order is None else None
+            state, sums = jax.lax.scan(body, state, order, length=length)
+        sums = sums.reshape(-1, sums.shape[-1]).sum(axis=0)
+        judged = jnp.zeros((0,), sums.dtype)
+        if validation is not None:
+            chunk = Chunk(checks[0], checks[1], draws[1])
+            judged = scan_evaluate(task, state, validation, chunk, checked, rows_over)
+        return state, sums, judged, all_finite(state.params) & jnp.all(jnp.isfinite(sums))
 
-    def whole(state: Any, data: Any, orders: Any, checks: Any, count: Any, active: Any) -> Any:
-        room = EPOCHS_PER_CALL if orders is None else orders.shape[0]
+    def whole(
+        rest: Any, scratch: Any, data: Any, orders: Any, checks: Any, count: Any, active: Any
+    ) -> Any:
+        state = Split(rest, scratch).joined(task)
+        leaves = jax.tree.leaves(orders)
+        epochs = leaves[0].shape[0] if leaves else room
         # jit only so that the shape question and the loop share one trace
         run_epoch = jax.jit(epoch)
-        order_at = (lambda i: None) if orders is None else (lambda i: orders[i])
+        order_at = lambda i: jax.tree.map(lambda a: a[i], orders)  # noqa: E731
         shapes = jax.eval_shape(run_epoch, state, data, order_at(0), checks)[1:]
-        empty = tuple(jnp.zeros((room, *s.shape), s.dtype) for s in shapes)
+        empty = tuple(jnp.zeros((epochs, *s.shape), s.dtype) for s in shapes)
 
         def one(i: Any, carry: Any) -> Any:
             old, alive, *stacks = carry
             new, *results = run_epoch(old, data, order_at(i), checks)
             if active is not None:  # a member that stopped or diverged stays as it was
                 alive = alive & results[-1]
-                new = jax.tree.map(lambda a, b: jnp.where(alive, a, b), new, old)
+                before, after = Split.of(task, old), Split.of(task, new)
+                stay = jax.tree.map(lambda a, b: jnp.where(alive, a, b), after.rest, before.rest)
+                new = after._replace(rest=stay).joined(task)
                 results[-1] = alive
             filled = (a.at[i].set(r) for a, r in zip(stacks, results, strict=True))
             return new, alive, *filled
 
-        if room == 1:
+        if epochs == 1:
             state, _, *logs = one(0, (state, active, *empty))
         else:
             state, _, *logs = jax.lax.fori_loop(0, count, one, (state, active, *empty))
-        return state, *logs
+        return *Split.of(task, state), *logs
 
     if members is not None:
         order_axis = 0 if many_orders else None
         check_axis = (None, 0 if many_checks else None) if validation is not None else None
-        whole = jax.vmap(whole, in_axes=(0, None, order_axis, check_axis, None, 0))
+        whole = jax.vmap(whole, in_axes=(0, 0, None, order_axis, check_axis, None, 0))
         if mesh is not None:  # members never communicate: each device runs its share
             check_cut = (P(), P("members") if many_checks else P())
-            order_cut = P("members") if many_orders else P()
             whole = jax.shard_map(
                 whole,
                 mesh=mesh,
                 in_specs=(
                     P("members"),
+                    P("members"),
                     P(),
-                    order_cut,
+                    P("members") if many_orders else P(),
                     check_cut if validation is not None else None,
                     P(),
                     P("members"),
@@ -211,25 +262,18 @@ def epoch_program(
                 out_specs=P("members"),
                 check_vma=False,
             )
-    care = getattr(task, "heavy", False)
-    programs[key] = Program(whole, names, checked, care, rows_over)
-    return programs[key]
+    task.programs[key] = Program(task, whole, names, checked, rows_over)
+    return task.programs[key]
 
 
 class Program:
     """What `epoch_program` returns: the jitted function, and the names of what it logs."""
 
     def __init__(
-        self,
-        whole: Callable,
-        names: Names,
-        checked: Names,
-        care: bool,
-        rows_over: Mesh | None,
+        self, task: Task, whole: Callable, names: Names, checked: Names, rows_over: Mesh | None
     ):
-        self._whole = whole
+        self._task, self._whole = task, whole
         self._names, self._checked = names, checked
-        self._care = care  # whether to compile with care whatever the count of parameters
         self._rows_over = rows_over
         self._jitted: Callable | None = None
         self._everywhere: tuple[Any, Any] = (None, None)  # data, and its copies on all devices
@@ -237,50 +281,26 @@ class Program:
     def __call__(self, state: Any, *rest: Any, meanwhile: Callable = lambda: None) -> Any:
         """(state, logs, validation logs, finite), the last three on the host.
 
-        `meanwhile` is called while the devices work.
+        The arrays of the state's scratch are used up. `meanwhile` is called while the devices work.
         """
         if self._jitted is None:
             size = sum(leaf.size for leaf in jax.tree.leaves(state.params))
-            options = quick_compile() if size < SMALL and not self._care else {}
-            self._jitted = jax.jit(self._whole, compiler_options=options)
+            options = quick_compile() if size < SMALL and not self._task.heavy else {}
+            donated = (1,) if self._task.scratch else ()
+            self._jitted = jax.jit(self._whole, compiler_options=options, donate_argnums=donated)
+        split = Split.of(self._task, state)
         if self._rows_over is not None:
-            state, rest = self._copied(state, rest)
-        state, sums, found, finite = self._jitted(state, *rest)
+            split, rest = self._copied(split, rest)
+        state, scratch, sums, judged, finite = self._jitted(*split, *rest)
         meanwhile()
-        return state, _pairs(sums, self._names), _pairs(found, self._checked), np.asarray(finite)
+        state = Split(state, scratch).joined(self._task)
+        logs = _pairs(sums, self._names)
+        return state, logs, _pairs(judged, self._checked), placement.to_host(finite)
 
     def _copied(self, state: Any, rest: Any) -> Any:
         """State and arguments on every device of the mesh; the data are copied only once."""
         assert self._rows_over is not None
-        place = NamedSharding(self._rows_over, P())
         data, *others = rest
         if self._everywhere[0] is not data:
-            self._everywhere = (data, jax.device_put(data, place))
-        return jax.device_put(state, place), (self._everywhere[1], *others)
-
-
-def row_mesh(task: Task, feed: Arrays | Steps) -> Mesh | None:
-    """The devices that the rows of a batch are spread over; None for one device.
-
-    A CPU has one device a core (`runtime.prepare`). The compiler splits every operation of a step
-    by rows and adds up what crosses them (gradients, batch statistics), so that the numbers are
-    those of one device. Small products, as in a recurrence, do not occupy two cores by themselves.
-    """
-    if not getattr(task, "heavy", False) or not isinstance(feed, Arrays):
-        return None
-    devices = jax.devices()
-    usable = max(d for d in range(1, len(devices) + 1) if feed.batch_size % d == 0)
-    if usable == 1:
-        return None
-    return Mesh(np.asarray(devices[:usable]), ("rows",), axis_types=(AxisType.Auto,))
-
-
-def member_mesh(members: int | None) -> Mesh | None:
-    """The devices that members are spread over: as many as divide them; None for one device."""
-    if members is None:
-        return None
-    devices = jax.devices()
-    usable = max(d for d in range(1, len(devices) + 1) if members % d == 0)
-    if usable == 1:
-        return None
-    return Mesh(np.asarray(devices[:usable]), ("members",), axis_types=(AxisType.Auto,))
+            self._everywhere = (data, placement.everywhere(data, self._rows_over))
+        return placement.everywhere(state, self._rows_over), (self._everywhere[1], *others)

@@ -14,11 +14,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend.train import engine, many, rows
+from descend.train import engine, fitting, many, placement, rows
 from descend.train.callbacks import Callback, EarlyStopping
 from descend.train.feeds import Arrays
 from descend.train.history import History
-from descend.train.many import Member
+from descend.train.members import Member
 from descend.train.model import Model
 from descend.train.runtime import prepare
 
@@ -61,15 +61,16 @@ class Rounds:
         self.settings = [dict(one) for one in settings]
         made = rows.make_rows(model, model.task.outputs, x, y, sample_weight)
         data = rows.weighted(made, model.task.outputs)
-        self._size = rows.rows_a_batch(batch_size, len(data.x[0]), model.task.optimizer)
+        self._size = rows.rows_a_batch(batch_size, len(data.x[0]), model.task)
         self._feed = Arrays(data, self._size)
-        self._checks = rows.whole(model._validation_rows(validation_data), self._size)
+        self._checks = rows.whole(fitting.validation_rows(model, validation_data), self._size)
         self._patience = patience
         count = len(self.settings)
-        self._state, self._orders = many.start(model, self.settings, many.filling(count), seed)
+        places = placement.filling(count)
+        self._state, self._orders = many.start(model.task, self.settings, places, seed)
         # the place of each member in the program; what only fills the devices has none
         self._places = {i: i for i in range(count)}
-        self._active = np.arange(many.filling(count)) < count
+        self._active = np.arange(places) < count
         self._held: dict[str, Any] | None = None  # what early stopping remembers
         self._done: dict[int, Member] = {}  # members that are no longer in the program
         self._histories = [History() for _ in range(count)]
@@ -97,17 +98,14 @@ class Rounds:
         if not going or epochs <= self.epoch:
             return
         began = time.perf_counter()
-        shared = bool((self._orders == self._orders[0]).all())
-        feed = self._feed
-        feed.seeds = self._orders[0] if shared else self._orders
-        here = _Here(self._active)
+        self._feed.order_by(self._orders)
         stop = _GoesOn(self._held, patience=self._patience)
         run = engine.train(
             self.model.task,
-            feed,
+            self._feed,
             epochs,
             state=self._state,
-            callbacks=[here, stop],
+            callbacks=[_Training(self._active), stop],
             validation=self._checks,
             initial_epoch=self.epoch,
             members=len(self._active),
@@ -115,7 +113,7 @@ class Rounds:
         )
         self.interrupted = run.history.interrupted
         assert run.active is not None
-        self._state, self._active = here.state, run.active
+        self._state, self._active = run.reached, run.active
         self._held = stop.saved()
         self.epoch = max(self.epoch, run.epoch + 1)
         for i, place in self._places.items():
@@ -136,7 +134,7 @@ class Rounds:
         for i in left:
             self._active[self._places[i]] = False
         kept = self.training
-        size = many.filling(len(kept))
+        size = placement.filling(len(kept))
         if not pack or not kept or size >= len(self._active):
             return
         for i in set(self._places) - set(kept):
@@ -161,9 +159,9 @@ class Rounds:
             history=self._histories[i],
             diverged_in=self._diverged.get(i),
             best_epoch=best if best >= 0 else None,
-            _of=self.model,
-            _states=states,
-            _index=place,
+            states=states,
+            index=place,
+            source=self.model,
         )
 
     def outputs(self, x: Any) -> dict[int, np.ndarray]:
@@ -188,7 +186,8 @@ class Rounds:
         """The states with the weights of each member's best epoch."""
         if self._held is None or "params" not in self._held:
             return self._state
-        return self._state._replace(params=self._held["params"], layers=self._held["layers"])
+        weights = {name: self._held[name] for name in self.model.task.weights}
+        return self._state._replace(**weights)
 
 
 def _extend(history: History, more: History, trained: bool) -> None:
@@ -201,10 +200,8 @@ def _extend(history: History, more: History, trained: bool) -> None:
     history.stopped = more.stopped
 
 
-class _Here(Callback):
-    """Trains the members given, and takes the state before the best weights are put back."""
-
-    state: Any = None
+class _Training(Callback):
+    """Trains the members given, (members,) booleans, and no others."""
 
     def __init__(self, active: np.ndarray):
         self._active = active
@@ -213,10 +210,6 @@ class _Here(Callback):
         """Switch the others off."""
         super().set_run(run)
         run.active = self._active.copy()
-
-    def on_train_end(self, logs=None):
-        """Where the next round begins."""
-        self.state = self.run.state
 
 
 class _GoesOn(EarlyStopping):

@@ -20,8 +20,8 @@ from descend.nn.graph import Graph
 from descend.nn.losses import SparseCategoricalCrossentropy
 from descend.nn.symbols import fits
 from descend.train.feeds import Arrays
-from descend.train.optimizers import Optimizer
 from descend.train.supervised import Output, Rows
+from descend.train.task import Task
 
 DEFAULT_BATCH = 32
 WHOLE_BATCH = 1024  # rows at once where no update is made
@@ -73,6 +73,26 @@ def make_rows(
             array = _labels(array, shape[-1], label, where)
         ys.append(array)
     return Rows(xs, tuple(ys), _sample_weights(names, n, sample_weight, where))
+
+
+def free_rows(graph: Graph, x: Any, y: Any, sample_weight: Any, where: str) -> Rows:
+    """Checked rows for a task that says itself what its targets are: any arrays of n rows, or none.
+
+    Raises:
+        ShapeError: rows or targets of the wrong shape, different numbers of rows.
+        DataError: empty, not numeric, NaN or infinite, bad weights.
+    """
+    xs = make_inputs(graph, x, where)
+    n, parts = len(xs[0]), []
+    if isinstance(y, Mapping):
+        parts = list(y.values())
+    elif y is not None:
+        parts = list(y) if isinstance(y, (list, tuple)) else [y]
+    ys = tuple(_numeric(part, f"y[{i}]", where, keep_integers=True) for i, part in enumerate(parts))
+    for i, array in enumerate(ys):
+        if len(array) != n:
+            raise ShapeError(f"{where}: x has {n} rows, y[{i}] has {len(array)}")
+    return Rows(xs, ys, _sample_weights(("",), n, sample_weight, where))
 
 
 def make_inputs(graph: Graph, x: Any, where: str) -> tuple[np.ndarray, ...]:
@@ -235,6 +255,10 @@ def weighted(
     """
     if rows.weight is None and not class_weight:
         return rows
+    if not outputs:
+        if class_weight:
+            raise DataError("class_weight goes with a compiled loss, not with a task of one's own")
+        return rows._replace(weight=tuple(_scaled(w, where) for w in rows.weight or ()))
     names = tuple(o.name for o in outputs)
     by_output = class_weight or {}
     if not (by_output and all(isinstance(v, Mapping) for v in by_output.values())):
@@ -251,11 +275,16 @@ def weighted(
         weight = np.ones(len(y)) if rows.weight is None else np.asarray(rows.weight[i], float)
         if by_output.get(name):
             weight = weight * _of_classes(y, by_output[name], where)
-        mean = weight.mean()
-        if mean == 0:
-            raise DataError(f"{where}: all weights are zero")
-        result.append(weight / mean)
+        result.append(_scaled(weight, where))
     return rows._replace(weight=tuple(result))
+
+
+def _scaled(weight: np.ndarray, where: str) -> np.ndarray:
+    """Weights of mean one."""
+    mean = weight.mean()
+    if mean == 0:
+        raise DataError(f"{where}: all weights are zero")
+    return weight / mean
 
 
 def _of_classes(y: np.ndarray, weights: Mapping, where: str) -> np.ndarray:
@@ -388,13 +417,12 @@ def require_epochs(epochs: Any, initial: Any) -> None:
         raise DataError(f"epochs must be >= 1 and >= initial_epoch {initial}, got {epochs}")
 
 
-def rows_a_batch(batch_size: int | None, n: int, optimizer: Optimizer) -> int:
+def rows_a_batch(batch_size: int | None, n: int, task: Task) -> int:
     """The rows of an update; all of them for full-batch rules, and where there are fewer."""
-    if optimizer.full_batch:
+    if task.full_batch:
         if batch_size is not None and batch_size < n:
-            raise DataError(
-                f"{optimizer.name!r} uses all {n} rows in each update; leave batch_size out"
-            )
+            rule = next(rule for rule in task.rules.values() if rule.full_batch)
+            raise DataError(f"{rule.name!r} uses all {n} rows in each update; leave batch_size out")
         return n
     if batch_size is None:
         return min(DEFAULT_BATCH, n)
@@ -405,9 +433,7 @@ def rows_a_batch(batch_size: int | None, n: int, optimizer: Optimizer) -> int:
     return min(int(batch_size), n)  # one batch of all rows, as in Keras
 
 
-def whole(data: Rows | None, batch_size: int) -> Arrays | None:
+def whole(data: Rows, batch_size: int) -> Arrays:
     """A feed that goes through all rows once, in large batches: order does not matter to sums."""
-    if data is None:
-        return None
     n = len(data.x[0])
     return Arrays(data, min(n, max(batch_size, WHOLE_BATCH)), shuffle=False)

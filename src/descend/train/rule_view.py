@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from descend.errors import AttributeRefused, DescendError
+from descend.errors import AttributeRefused, DescendError, unknown
 from descend.nn.layers.guarded import Guarded
 from descend.train.optimizers import Optimizer
+from descend.train.task import full
 
 if TYPE_CHECKING:
     from descend.train.weights import Weighted
@@ -32,26 +32,33 @@ class RuleView(Guarded):
     rate, `learning_rate` is that schedule.
     """
 
-    def __init__(self, model: Weighted):
-        self._model = model
+    def __init__(self, model: Weighted, name: str):
+        rules = model.task.rules
+        if name not in rules and not name:
+            raise DescendError(
+                f"{model.name} is trained by several rules: model.rule({next(iter(rules))!r}), of "
+                f"{', '.join(rules)}"
+            )
+        if name not in rules:
+            raise unknown("rule", name, rules)
+        self._model, self._name = model, name
 
     @property
     def rule(self) -> Optimizer:
         """The rule itself, as compiled."""
-        return self._model.task.optimizer
+        return self._model.task.rules[self._name]
 
     @property
     def learning_rate(self) -> Any:
         """The rate of the next update, or the schedule that says it."""
-        task, model = self._model.task, self._model
-        if task.optimizer.schedule is not None:
-            return task.optimizer.schedule
-        compiled = task.optimizer.numbers()["learning_rate"]
-        rate = compiled
-        if model._run is not None:
-            rate = model._run.hyper("learning_rate")
-        elif model._state is not None:  # what a callback has made of it
-            rate = float(model._state.hyper["learning_rate"])
+        if self.rule.schedule is not None:
+            return self.rule.schedule
+        rate = compiled = self.rule.numbers()["learning_rate"]
+        name, model = full(self._name, "learning_rate"), self._model
+        if model.current_run is not None:
+            rate = model.current_run.hyper(name)
+        elif model.rule_state is not None:  # what a callback has made of it
+            rate = float(model.rule_state.hyper[name])
         return Rate(compiled if rate == np.float32(compiled) else rate)
 
     @learning_rate.setter
@@ -61,7 +68,7 @@ class RuleView(Guarded):
     @property
     def iterations(self) -> int:
         """How many updates the model has had since it was compiled."""
-        state = self._model._state if self._model._run is None else self._model._run.state
+        state = self._model.rule_state
         return 0 if state is None else int(state.steps)
 
     def get_config(self) -> dict[str, Any]:
@@ -71,22 +78,16 @@ class RuleView(Guarded):
         return optimizers.describe(self.rule) or {}
 
     def _put(self, name: str, value: Any) -> None:
-        task, model = self._model.task, self._model
-        if name == "learning_rate" and task.optimizer.schedule is not None:
+        if name == "learning_rate" and self.rule.schedule is not None:
             raise DescendError(
                 "the rate follows a schedule; compile with a number to set it by hand"
             )
         number = float(np.asarray(value))
-        task.optimizer = task.optimizer.with_numbers({name: number})
-        if model._run is not None:
-            model._run.set_hyper(name, number)
-        elif model._state is not None:
-            hyper = model._state.hyper
-            new = jnp.asarray(number, hyper[name].dtype)
-            model._state = model._state._replace(hyper={**hyper, name: new})
+        self._model.task.set_rule(self._name, self.rule.with_numbers({name: number}))
+        self._model.put_number(full(self._name, name), number)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "_model":
+        if name.startswith("__") or name in ("_model", "_name"):
             raise AttributeError(name)
         if name == "lr":
             raise AttributeRefused("the rate is model.optimizer.learning_rate")

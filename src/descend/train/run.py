@@ -10,10 +10,11 @@ import numpy as np
 
 from descend.errors import unknown
 from descend.train.history import History
+from descend.train.task import Task
 
 
 class Snapshot:
-    """The state after one epoch of a call, computed when it is first asked for."""
+    """The state (or a part of it) after one epoch of a call, computed when first asked for."""
 
     def __init__(self, replay: Callable[[], Any]):
         self._replay: Callable[[], Any] | None = replay
@@ -23,7 +24,7 @@ class Snapshot:
     def of(cls, state: Any) -> Snapshot:
         """A snapshot whose state is at hand."""
         snapshot = cls(lambda: state)
-        _ = snapshot.state
+        snapshot._state, snapshot._replay = state, None
         return snapshot
 
     @property
@@ -38,13 +39,26 @@ class Snapshot:
             self._state, self._replay = self._replay(), None
         return self._state
 
+    def weights(self, task: Task) -> Snapshot:
+        """Of this snapshot the weights alone, {field: arrays}: the rest need not be kept."""
+        pick = lambda: weights_of(task, self.state)  # noqa: E731
+        return Snapshot.of(pick()) if self.ready else Snapshot(pick)
+
+
+def weights_of(task: Task, state: Any) -> dict[str, Any]:
+    """The fields of a state that are the network."""
+    return {name: getattr(state, name) for name in task.weights}
+
 
 class Run:
     """One training run, or `members` runs trained as one program (arrays get a leading axis).
 
     Attributes:
+        task: what is trained.
         history: the History so far.
         epoch: the epoch just ended.
+        chunk: chunks done of the pass that has begun since; 0 where an epoch is one chunk.
+        totals: sums of the logs over these chunks, {name: (numbers,)}.
         active: which members still train, (members,); None for a single run.
         diverged: {member: epoch} of members stopped by a NaN.
         model: the Model in training, or None.
@@ -54,15 +68,20 @@ class Run:
             that step again.
     """
 
-    def __init__(self, state: Any, epochs: int, members: int | None = None):
+    def __init__(self, task: Task, state: Any, epochs: int, members: int | None = None):
+        self.task = task
         self.history = History()
         self.epochs = epochs
         self.epoch = -1
+        self.chunk = 0
+        self.totals: dict[str, Any] = {}
         self.members = members
         self.active = None if members is None else np.ones(members, bool)
         self.diverged: dict[int, int] = {}
         self.model: Any = None
         self.callbacks: list[Any] = []
+        self.hearing: list[Any] = []  # the callbacks that have a turn after every chunk
+        self.reached: Any = None  # the last state, before `Task.ended`
         self.identity: dict[str, Any] = {}
         self.due: Callable[[int], bool] | None = None
         self.failing: Any = None

@@ -7,7 +7,6 @@ One step is the recipe of itam-2023 (1.4): forward pass, error, gradient, weight
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,13 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.errors import DescendError
-from descend.nn import activations
+from descend.nn import activations, losses
 from descend.nn.graph import Graph, full_precision
 from descend.nn.layers.tapping import Tap
 from descend.nn.losses import Loss, with_logits
-from descend.train import freezing
+from descend.train import freezing, optimizers
 from descend.train.metrics import Metric
+from descend.train.network_task import NetworkTask
 from descend.train.optimizers import Optimizer
 from descend.train.task import Batch, Logs, State
 
@@ -49,7 +48,7 @@ class Output:
     link: str | None = None  # the final activation, where logits are used in training
 
 
-class Supervised:
+class Supervised(NetworkTask):
     """See the module. `hyper` holds the optimiser's and the layers' numbers, and mixup's alpha."""
 
     def __init__(
@@ -59,8 +58,7 @@ class Supervised:
         outputs: Sequence[Output],
         mixup: float | None = None,
     ):
-        self.graph = graph
-        self.optimizer = optimizer
+        super().__init__(graph, optimizer)
         self.mixup = mixup
         self.stochastic = graph.stochastic or mixup is not None
         links = graph.output_links()
@@ -83,14 +81,6 @@ class Supervised:
             link if raw else None for link, raw in zip(links, self.logits, strict=True)
         )
 
-    @functools.cached_property
-    def _trained(self) -> freezing.Names:
-        return freezing.trained_arrays(self.graph)
-
-    def trained(self, params: Any) -> Any:
-        """The parameters that the update rule sees: those of layers that are not frozen."""
-        return freezing.part(params, self._trained)
-
     def gradient_at(self, state: State, numbers: Mapping[str, Any]) -> Any:
         """The parameters at which a step takes its gradient; `numbers` are the rule's."""
         at = self.optimizer.gradient_at(self.trained(state.params), state.optimizer, numbers)
@@ -99,19 +89,28 @@ class Supervised:
     def hyper(self) -> dict[str, float]:
         """All numbers that may be swept, by name."""
         own = {} if self.mixup is None else {"mixup": self.mixup}
-        return {**self.optimizer.numbers(), **self.graph.numbers(), **own}
+        return {**super().hyper(), **own}
 
-    def init(self, key: jax.Array, hyper: Mapping[str, Any]) -> State:
-        """Draw the weights."""
-        draw, noise = jax.random.split(key)
-        params, layers = self.graph.init(draw)
-        return self.start(params, layers, noise, hyper)
+    def member(self, graph: Graph, numbers: Mapping[str, float]) -> Supervised:
+        """The same task over another network of the same layers, with numbers put in."""
+        rule = super().member(graph, numbers).optimizer
+        return Supervised(graph, rule, self.outputs, numbers.get("mixup", self.mixup))
 
-    def start(self, params: Any, layers: Any, noise: jax.Array, hyper: Mapping[str, Any]) -> State:
-        """A state from given weights, with a fresh optimiser."""
-        numbers = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in hyper.items()}
-        memory = self.optimizer.transform(numbers).init(self.trained(params))
-        return State(params, layers, memory, noise, numbers, jnp.zeros((), jnp.int32))
+    def describe(self) -> dict[str, Any] | None:
+        """The arguments of `compile` in JSON form; None where a function has no name."""
+        rule = optimizers.describe(self.optimizer)
+        described = [losses.describe(o.loss) for o in self.outputs]
+        if rule is None or not all(described):
+            return None
+        names = [o.name for o in self.outputs]
+        metrics = [[m.saved for m in o.metrics if m.saved] for o in self.outputs]
+        return {
+            "optimizer": rule,
+            "loss": dict(zip(names, described, strict=True)),
+            "metrics": dict(zip(names, metrics, strict=True)),
+            "loss_weights": {o.name: o.share for o in self.outputs},
+            "mixup": self.mixup,
+        }
 
     # -- one step -----------------------------------------------------------------------------
 
@@ -181,48 +180,23 @@ class Supervised:
 
     def step(self, state: State, batch: Batch) -> tuple[State, Logs]:
         """Forward pass, gradient, update."""
-        key = jax.random.fold_in(state.key, state.steps) if self.stochastic else None
-        trained = self.trained(state.params)
-        if not trained:
-            raise DescendError(
-                f"{self.graph.name} has nothing to train: "
-                + ("every layer is frozen. Call unfreeze(...), or " if state.params else "")
-                + "put a layer with weights behind it, such as Dense"
-            )
+        key = self.key(state) if self.stochastic else None
 
-        def cost(trained: Any) -> Any:
-            params = freezing.merged(state.params, trained)
+        def cost(params: Any) -> Any:
             return self.cost(params, state.layers, batch, state.hyper, key, True)
 
-        _, (layers, logs), trained, memory = self.optimizer.update(
-            cost, trained, state.optimizer, state.hyper, state.steps
-        )
+        state, _, (layers, logs) = self.update(state, cost)
         logs = {"loss": logs["loss"], **logs}  # differentiation sorted them by name
-        params = freezing.merged(state.params, trained)
-        return State(params, layers, memory, state.key, state.hyper, state.steps + 1), logs
+        return self.stepped(state, layers), logs
 
     def evaluate(self, state: State, batch: Batch) -> Logs:
         """Cost and metrics at prediction: random layers off, running statistics used."""
         return self.carry(state, batch)[1]
 
-    @property
-    def heavy(self) -> bool:
-        """Whether a step is much work for its count of parameters."""
-        return self.graph.repeats
-
-    @property
-    def carries(self) -> bool:
-        """Whether a layer's state goes on from batch to batch, so that batches have an order."""
-        return self.graph.carries
-
     def carry(self, state: State, batch: Batch) -> tuple[State, Logs]:
         """`evaluate`, with the state that the next batch starts from."""
         _, (layers, logs) = self.cost(state.params, state.layers, batch, state.hyper, None, False)
         return state._replace(layers=layers), logs
-
-    def fresh(self, state: State) -> State:
-        """The state at the head of a pass over the rows: what layers carry over is forgotten."""
-        return state._replace(layers=self.graph.forget(state.layers))
 
     def finish(self, name: str, total: Any, weight: Any) -> Any:
         """The mean over the rows, or what the metric of that name makes of its sums."""
@@ -241,7 +215,7 @@ class Supervised:
 
     def diagnose(self, state: State, batch: Batch) -> str:
         """The first array, in the order of computation, that is not finite."""
-        key = jax.random.fold_in(state.key, state.steps) if self.stochastic else None
+        key = self.key(state) if self.stochastic else None
         rows: Rows = batch.data
         found: list[str] = []
 

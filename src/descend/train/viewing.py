@@ -155,7 +155,7 @@ class Viewed:
     @property
     def weights(self: Any) -> list[Variable]:
         """All arrays, in the order of `get_weights`."""
-        self._present()
+        self.current_weights()
         return [Variable(self._layers[layer], array) for layer, array, _ in self.array_names]
 
     @property
@@ -231,22 +231,3 @@ class Viewed:
             options: arguments of json.dumps, such as indent=2.
         """
         return json.dumps(self.get_config(), **options)
-
-
-def model_from_json(text: str, custom_objects: Any = None) -> Any:
-    """The model that `to_json` wrote, its weights undrawn; nothing in the text is executed.
-
-    Args:
-        text: what `to_json` gave.
-        custom_objects: {class name: class} for layers of the user's own.
-
-    Raises:
-        DescendError: a text that is no such description.
-    """
-    from descend.train.model import Model
-
-    try:
-        config = json.loads(text)
-        return Model.from_config(config, custom_objects)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise DescendError(f"this text does not describe a model: {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,15 +16,13 @@ from descend.nn.layers.base import Arrays, Layer
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, claim, switch, switches
 from descend.nn.symbols import entered, require_same_arrays
+from descend.train.network_task import NetworkTask
 from descend.train.rule_view import RuleView
 from descend.train.run import Run
 from descend.train.runtime import prepare, quick_compile
 from descend.train.supervised import Supervised
 from descend.train.task import State
 from descend.train.viewing import Viewed
-
-if TYPE_CHECKING:
-    from descend.train.model import Model
 
 Weights = tuple[dict[str, Arrays], dict[str, Arrays]]  # parameters, what layers remember
 
@@ -43,8 +41,8 @@ _INSTEAD = {
     ),
     **dict.fromkeys(
         ("train_step", "test_step", "call"),
-        "The step is the compiled Task's; a loss, a metric, a layer or a callback of one's own is "
-        "given to compile, to the network or to fit.",
+        "The step is the compiled Task's: compile(task=...) puts in one of your own "
+        "(docs/write-your-own-task.md).",
     ),
     "weights": "Weights are put in by set_weights([...]) or model.params = {...}.",
     "dtype": "Mixed precision is chosen when the model is made: compute_dtype='bfloat16'.",
@@ -69,7 +67,7 @@ class Weighted(Viewed, Graph, Guarded):
         prepare()  # before anything makes an array, after which devices are settled
         self.name, self.seed = name, seed
         self._asked_dtype = compute_dtype
-        self._task: Supervised | None = None
+        self._task: NetworkTask | None = None
         self._state: State | None = None  # memory and numbers of the last fit, without weights
         self._run: Run | None = None
         self._sources: dict[str, Any] = {}  # where layers' weights were read before this run
@@ -173,7 +171,7 @@ class Weighted(Viewed, Graph, Guarded):
     def _drawn(self) -> bool:
         return all(identity.drawn for identity in self._identities.values())
 
-    def start_state(self, task: Supervised, seed: int) -> State:
+    def start_state(self, task: NetworkTask, seed: int) -> State:
         """The state to train from, its weights drawn from `seed` where there are none yet."""
         prepare()
         self._claim()
@@ -186,7 +184,7 @@ class Weighted(Viewed, Graph, Guarded):
             return draw(seed, task.hyper())
         if new:
             self._draw(seed)
-        params, layers = self._present()
+        params, layers = self.current_weights()
         state = self._state if self._run is None else self._run.state  # a callback evaluates
         if state is not None:
             return state._replace(params=params, layers=layers)
@@ -195,7 +193,7 @@ class Weighted(Viewed, Graph, Guarded):
 
     # -- a fit --------------------------------------------------------------------------------
 
-    def _enter(self, run: Run) -> None:
+    def enter_run(self, run: Run) -> None:
         """Let the weights be those of a run, for all networks over these layers."""
         self._run = run
         self._sources = {name: one.source for name, one in self._identities.items()}
@@ -203,17 +201,17 @@ class Weighted(Viewed, Graph, Guarded):
             identity.source = (run, name)
 
     def _leave(self) -> None:
-        """The run is over; the layers keep what it has reached, if that is an epoch."""
+        """The run is over; the layers keep what it has reached, if that is an epoch or a chunk."""
         assert self._run is not None
         run, self._run = self._run, None
         for name, source in self._sources.items():
             self._identities[name].source = source
-        if len(run.history):
-            self._keep(run.state)
+        if len(run.history) or run.chunk:
+            self.take_state(run.state)
 
-    def _keep(self, state: State) -> None:
+    def take_state(self, state: State) -> None:
         """Keep what training has reached: weights in the layers, the rest here."""
-        self._adopt(state.params, state.layers)
+        self.take_weights(state.params, state.layers)
         self._state = state._replace(params=None, layers=None)
 
     # -- the present weights ------------------------------------------------------------------
@@ -221,7 +219,7 @@ class Weighted(Viewed, Graph, Guarded):
     @property
     def params(self) -> dict[str, Any]:
         """The parameters, {layer: {array name: array}}; during `fit`, after the last epoch."""
-        return self._present()[0]
+        return self.current_weights()[0]
 
     @params.setter
     def params(self, params: Mapping[str, Any]) -> None:
@@ -229,14 +227,15 @@ class Weighted(Viewed, Graph, Guarded):
         want = jax.tree.map(jnp.shape, self.params)
         if have != want:
             raise DescendError(f"{self.name}: expected arrays of shapes {want}, got {have}")
-        self._adopt(jax.tree.map(jnp.asarray, dict(params)), self.layer_state)
+        self.take_weights(jax.tree.map(jnp.asarray, dict(params)), self.layer_state)
 
     @property
     def layer_state(self) -> dict[str, Any]:
         """What layers remember besides their parameters (running averages)."""
-        return self._present()[1]
+        return self.current_weights()[1]
 
-    def _present(self) -> tuple[Any, Any]:
+    def current_weights(self) -> tuple[Any, Any]:
+        """(params, layer state) as they are now, drawn from the model's seed if there are none."""
         self._claim()
         if not self._drawn:
             self._draw(self.seed)
@@ -246,7 +245,7 @@ class Weighted(Viewed, Graph, Guarded):
             {name: state for name, (_, state) in arrays.items() if state},
         )
 
-    def _adopt(self, params: Any, layers: Any) -> None:
+    def take_weights(self, params: Any, layers: Any) -> None:
         """Give the layers these arrays, those of a run where one is going on over them."""
         runs: dict[int, tuple[Any, dict[str, Any], dict[str, Any]]] = {}
         for name, identity in self._identities.items():
@@ -266,7 +265,7 @@ class Weighted(Viewed, Graph, Guarded):
 
     def get_weights(self) -> list[np.ndarray]:
         """All arrays in the order of the layers, as numpy: parameters, then running statistics."""
-        held = self._present()
+        held = self.current_weights()
         return [np.asarray(held[not own][layer][array]) for layer, array, own in self.array_names]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
@@ -275,7 +274,7 @@ class Weighted(Viewed, Graph, Guarded):
             raise DescendError(
                 f"{self.name} has {len(self.array_names)} arrays, got {len(weights)}"
             )
-        present = self._present()
+        present = self.current_weights()
         new: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
         for (layer, array, own), value in zip(self.array_names, weights, strict=True):
             held = present[not own][layer][array]
@@ -284,7 +283,7 @@ class Weighted(Viewed, Graph, Guarded):
                     f"{layer}/{array} has shape {held.shape}, got an array of {np.shape(value)}"
                 )
             new[not own].setdefault(layer, {})[array] = jnp.asarray(value, held.dtype)
-        self._adopt(*new)
+        self.take_weights(*new)
 
     # -- frozen layers and learned features ---------------------------------------------------
 
@@ -343,7 +342,7 @@ class Weighted(Viewed, Graph, Guarded):
             switch(self._layers[name], trainable)
 
     @property
-    def task(self) -> Supervised:
+    def task(self) -> NetworkTask:
         """The compiled Task; raises NotFittedError before `compile`."""
         if self._task is None:
             if not vars(self).get("_wired"):
@@ -355,57 +354,69 @@ class Weighted(Viewed, Graph, Guarded):
             self._seen, before = Identity.switched, self._switches
             self._switches = tuple(map(switches, self._layers.values()))
             if self._switches != before:
-                task = self._task
-                self._set_task(Supervised(self, task.optimizer, task.outputs, task.mixup))
+                self.put_task(self._task.anew())
         return self._task
 
     @property
-    def optimizer(self) -> RuleView:
-        """The update rule; its numbers can be read and set (`model.optimizer.learning_rate`)."""
-        _ = self.task  # raises before `compile`
-        return RuleView(self)
+    def compiled_task(self) -> NetworkTask | None:
+        """The compiled Task; None before `compile`."""
+        return self._task
 
-    def _set_task(self, task: Supervised | None) -> None:
+    @property
+    def supervised(self) -> Supervised:
+        """The compiled Task, of a loss; raises DescendError where it is a task of one's own."""
+        if not isinstance(self.task, Supervised):
+            raise DescendError(
+                f"{self.name} is trained by a {type(self.task).__name__}; this needs "
+                "compile(optimizer=..., loss=...)"
+            )
+        return self.task
+
+    @property
+    def optimizer(self) -> RuleView:
+        """The update rule; its numbers can be read and set (`model.optimizer.learning_rate`).
+
+        Raises:
+            DescendError: the task has several rules; `rule(name)` is one of them.
+        """
+        return RuleView(self, "")
+
+    def rule(self, name: str) -> RuleView:
+        """One of the update rules of a task that has several, by its name; as `optimizer`."""
+        return RuleView(self, name)
+
+    @property
+    def current_run(self) -> Run | None:
+        """The run that trains this network at the moment."""
+        return self._run
+
+    @property
+    def rule_state(self) -> State | None:
+        """What the last fit left besides the weights: the rules' memory, their numbers, the key."""
+        return self._state if self._run is None else self._run.state
+
+    def put_number(self, name: str, value: float) -> None:
+        """Set a hyperparameter for the updates to come, in a run or the next one."""
+        if self._run is not None:
+            self._run.set_hyper(name, value)
+        elif self._state is not None:
+            hyper = self._state.hyper
+            new = jnp.asarray(value, hyper[name].dtype)
+            self._state = self._state._replace(hyper={**hyper, name: new})
+
+    def put_task(self, task: NetworkTask | None) -> None:
+        """Train by another task from now on; the rule's memory begins afresh."""
         self._task, self._state = task, None
         self._seen = Identity.switched
         self._switches = tuple(map(switches, self._layers.values()))
 
-    def features(self, layer: str | None = None) -> Model:
-        """What the network has learned: a Model of its own, up to a layer's output.
-
-            base = model.features("hidden2")
-            base.predict(x)                                     the features of rows x
-            base.freeze()
-            new = Sequential([base, Dense(5, "softmax")])       over the same layers
-
-        The layers are this network's own: they keep their names, and what either model is trained
-        to, or frozen to, holds for both. `clone_model` copies.
-
-        Args:
-            layer: whose output; "name@2" at its second use, where a layer is shared. None: what
-                the output layer is given, the lecture's learned feature a^[r-1] = phi_beta(x).
-
-        Returns:
-            The model, not compiled; with those of the inputs that the layer depends on.
-
-        Raises:
-            DescendError: no layer of that name (the nearest is suggested); None where the output
-                layer has several inputs, or that is an input of the network.
-
-        Source: hull-2023, "Deep Learning Representations".
-        """
-        from descend.train.model import Model
-
-        self._present()  # drawn as this network draws them
+    def feature_symbols(self, layer: str | None) -> tuple[str, Any, Any]:
+        """(the layer's name, the inputs it depends on, its outputs), for `Model.features`."""
+        self.current_weights()  # drawn as this network draws them
         target = self._before_output() if layer is None else self._use(layer)
-        inputs = entered(target.call.symbols, self._inputs)
-        outputs = target.call.symbols
-        return Model(
-            inputs[0] if len(inputs) == 1 else inputs,
-            outputs[0] if len(outputs) == 1 else outputs,
-            f"{self.name}_{target.layer.name}",
-            self.seed,
-        )
+        inputs, outputs = entered(target.call.symbols, self._inputs), target.call.symbols
+        one = lambda symbols: symbols[0] if len(symbols) == 1 else symbols  # noqa: E731
+        return str(target.layer.name), one(inputs), one(outputs)
 
     def _use(self, name: str) -> Node:
         """The node of a use of a layer: "name", or "name@2" for the second."""

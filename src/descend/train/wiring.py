@@ -28,8 +28,8 @@ def require_no_step(cls: type) -> None:
                 "one compiled program here. A loss of your own goes to compile(loss=f), "
                 "f(y, prediction) -> one number a row; a penalty into a layer (kernel_regularizer=)"
                 "; several networks trained in turn are models over the same layers, each with its "
-                "own compile and train_on_batch; for everything else write a Task "
-                "(descend.train.task) and give it to descend.train.engine.train."
+                "own compile and train_on_batch; for everything else write a Task and give it to "
+                "compile(task=...): docs/write-your-own-task.md."
             )
 
 
@@ -138,7 +138,7 @@ class Wired(Weighted):
 
     def _wire(self, inputs: Any, outputs: Any) -> None:
         super()._wire(inputs, outputs)
-        self._compiled: dict[str, Any] = {}
+        self.compiled_functions: dict[str, Any] = {}
         if self._asked is not None:
             self.compile(**self._asked)
 

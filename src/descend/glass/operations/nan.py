@@ -111,9 +111,11 @@ def where_nan(what: Any, *args: Any) -> NotFinite | None:
         return _in_step(task, state, batch)
     if isinstance(what, Model):
         x, y = (*args, None)[:2] if args else (None, None)
-        data = rows.make_rows(what, what.task.outputs, x, y)
-        data = jax.tree.map(jnp.asarray, rows.weighted(data, what.task.outputs))
-        return _in_step(what.task, what.start_state(what.task, what.seed), Batch(data, None))
+        data = rows.make_rows(what, what.supervised.outputs, x, y)
+        data = jax.tree.map(jnp.asarray, rows.weighted(data, what.supervised.outputs))
+        return _in_step(
+            what.supervised, what.start_state(what.supervised, what.seed), Batch(data, None)
+        )
     if not callable(what):
         raise DescendError(
             f"where_nan takes a DivergenceError, a model and its rows, or a function and its "

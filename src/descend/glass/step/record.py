@@ -122,7 +122,7 @@ class Step:
         What it takes is run here and nowhere else: the step with its values and slopes, `fit`'s own
         program for what becomes of the weights, and, when first asked for, `functions`.
         """
-        task = model.task
+        task = model.supervised
         state = model.start_state(task, model.seed)
         feed = Arrays(data, len(data.x[0]), shuffle=False)
         order, record = record_step(task, feed, state)

@@ -18,7 +18,7 @@ import numpy as np
 from descend.train.feeds import Arrays
 from descend.train.program import epoch_program
 from descend.train.supervised import Supervised
-from descend.train.task import Batch, Logs, State
+from descend.train.task import Batch, Logs, State, Task
 
 # {node: (f(params, x) -> output, x)}: a node's function and what it is applied to in the step
 NodeFunctions = dict[int, tuple[Callable[..., Any], Any]]
@@ -72,7 +72,7 @@ class _Carried(NamedTuple):
         return self.state.params
 
 
-class Recording:
+class Recording(Task):
     """A Task whose step computes what `Supervised.step` does, and updates nothing.
 
     Args:
@@ -177,7 +177,7 @@ def _run(task: Supervised, feed: Arrays, state: State, whole: bool) -> tuple[lis
     batch = Batch(jax.tree.map(lambda a: a[: feed.batch_size], feed.data), None)
     shapes = jax.eval_shape(recording.record, state, batch)
     empty = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
-    program = epoch_program(recording, feed, None, None)
+    program = epoch_program(recording, feed, None, None, rows=feed.batch_size)
     orders = feed.order(0)[None]
     carried, *_ = program(_Carried(state, empty), feed.data, orders, None, np.int32(1), None)
     return recording.places, carried.record

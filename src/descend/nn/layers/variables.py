@@ -82,7 +82,7 @@ class Shown:
         if identity.input_shape is None:
             return []
         if not identity.drawn and (home := identity.home and identity.home()) is not None:
-            home._present()
+            home.current_weights()
         names: list[str] = []
 
         def record(key: jax.Array) -> None:  # what passes through jit comes back sorted by name

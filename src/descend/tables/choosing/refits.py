@@ -115,7 +115,7 @@ def refit(
     place = np.full(len(prepared.y), -1)
     place[rows] = np.arange(len(rows))
     model = model or network(prepared.encoder, head, options)
-    if model._task is None:  # compiled once, so that its program serves again
+    if model.compiled_task is None:  # compiled once, so that its program serves again
         compile_for(model, head, options, len(split.train))
     part = prepared.part(rows)
     many = cross_validate(

@@ -32,7 +32,7 @@ from descend.tables.options import FitOptions, NetworkOptions
 from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.recipe import FittedTable, fit_prepared
 from descend.tables.scores import MAIN
-from descend.train.many import Member
+from descend.train.members import Member
 from descend.train.rounds import Rounds
 
 if TYPE_CHECKING:

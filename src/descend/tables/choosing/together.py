@@ -31,7 +31,7 @@ def rounds_of(
     train, validation = prepared.part(split.train), prepared.part(split.validation)
     size = batch_size(len(train.y), options)
     model = model or network(prepared.encoder, head, options)
-    if model._task is None:  # compiled once, so that its programs serve again
+    if model.compiled_task is None:  # compiled once, so that its programs serve again
         compile_for(model, head, options, len(train.y))
     checked = (validation.x.inputs(), validation.y)
     return Rounds(

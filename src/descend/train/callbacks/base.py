@@ -19,6 +19,7 @@ HOOKS = (
     "on_train_end",
     "on_epoch_begin",
     "on_epoch_end",
+    "on_chunk_end",
     "on_test_begin",
     "on_test_end",
     "on_predict_begin",
@@ -76,6 +77,12 @@ class Callback:
         """After every epoch and its validation, with the means over it.
 
         What is added to `logs` enters the history, and the hooks of the callbacks behind.
+        """
+
+    def on_chunk_end(self, chunk: int, logs: Any = None) -> None:
+        """After every chunk of an epoch, with the means over the epoch so far.
+
+        A Stream has a chunk for every `rows` rows, other feeds mostly one an epoch.
         """
 
     def on_test_begin(self, logs: Any = None) -> None:
@@ -185,6 +192,12 @@ def call_all(callbacks: Sequence[Any], method: str, *arguments: Any) -> None:
     for callback in callbacks:
         if hasattr(callback, method):
             getattr(callback, method)(*arguments)
+
+
+def hears_chunks(callback: Any) -> bool:
+    """Whether a callback does anything after a chunk."""
+    own = getattr(type(callback), "on_chunk_end", None)
+    return "on_chunk_end" in vars(callback) or own not in (None, Callback.on_chunk_end)
 
 
 def introduce(callbacks: Sequence[Any], model: Any, **params: Any) -> None:

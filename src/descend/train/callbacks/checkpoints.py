@@ -25,9 +25,12 @@ class ModelCheckpoint(Callback):
         verbose: 1 prints each file's name.
         save_best_only: see `monitor`.
         save_weights_only: write what `model.save_weights` writes: nothing can be resumed from it.
-        save_freq: "epoch"; Keras's number of batches is refused, an epoch being one program.
+        save_freq: "epoch", or "chunk": also after every chunk of a Stream, so that a run which is
+            killed in the middle of a pass goes on there. Keras's number of batches is refused, a
+            chunk being one program.
         initial_value_threshold: the monitored quantity must improve on it.
         every: epochs between checkpoints; the last epoch is always written.
+        scratch: whether a task's scratch (a replay buffer, see `Task`) is written, too.
 
     Raises:
         DescendError: a name in `filepath` that is no log's, a format that does not suit numbers.
@@ -47,15 +50,12 @@ class ModelCheckpoint(Callback):
         initial_value_threshold: float | None = None,
         *,
         every: int = 1,
+        scratch: bool = False,
     ):
         if every < 1:
             raise DescendError(f"ModelCheckpoint: every must be >= 1, got {every}")
-        if save_freq != "epoch":
-            raise DescendError(
-                f"ModelCheckpoint: save_freq must be 'epoch', got {save_freq!r}: an epoch is one "
-                "compiled program. every=k writes each k-th epoch; fit(steps_per_epoch=k) makes an "
-                "epoch of k batches."
-            )
+        _require_frequency("ModelCheckpoint", save_freq)
+        self.save_freq, self.scratch = save_freq, scratch
         self.filepath, self.every, self.monitor = str(filepath), every, monitor
         self.verbose, self.mode = verbose, mode
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
@@ -93,9 +93,17 @@ class ModelCheckpoint(Callback):
         else:
             from descend.train.checkpoint import save_checkpoint
 
-            save_checkpoint(self.run, file)
+            save_checkpoint(self.run, file, self.scratch)
         if self.verbose:
             print(f"epoch {epoch + 1}: {file} written")
+
+    def on_chunk_end(self, chunk, logs=None):
+        """Write in the middle of a pass, where that was asked for."""
+        resumable = not (self.save_weights_only or self.save_best_only)
+        if self.save_freq == "chunk" and self.run.chunk and resumable:
+            from descend.train.checkpoint import save_checkpoint
+
+            save_checkpoint(self.run, self.file(self.run.epoch + 2, logs), self.scratch)
 
     def saved(self):
         """The best value, where it decides."""
@@ -114,7 +122,7 @@ class BackupAndRestore(Callback):
 
     Args:
         backup_dir: the folder of the checkpoint; made if it is not there.
-        save_freq: "epoch".
+        save_freq: "epoch", or "chunk" as in `ModelCheckpoint`.
         delete_checkpoint: whether the checkpoint goes away when training has reached its end.
     """
 
@@ -123,11 +131,8 @@ class BackupAndRestore(Callback):
     def __init__(
         self, backup_dir: str | Path, save_freq: str = "epoch", delete_checkpoint: bool = True
     ):
-        if save_freq != "epoch":
-            raise DescendError(
-                f"BackupAndRestore: save_freq must be 'epoch', got {save_freq!r}: an epoch is one "
-                "compiled program"
-            )
+        _require_frequency("BackupAndRestore", save_freq)
+        self.save_freq = save_freq
         self.file = Path(backup_dir) / "backup.descend"
         self.delete_checkpoint = delete_checkpoint
         self._ended = False
@@ -156,10 +161,26 @@ class BackupAndRestore(Callback):
         save_checkpoint(self.run, self.file)
         self._ended = epoch + 1 >= self.run.epochs or self.run.stopped is not None
 
+    def on_chunk_end(self, chunk, logs=None):
+        """Write in the middle of a pass, where that was asked for."""
+        from descend.train.checkpoint import save_checkpoint
+
+        if self.save_freq == "chunk" and self.run.chunk:
+            save_checkpoint(self.run, self.file)
+
     def on_train_end(self, logs=None):
         """Delete, if training came to its end; an interrupted run is to go on."""
         if self._ended and self.delete_checkpoint:
             self.file.unlink(missing_ok=True)
+
+
+def _require_frequency(owner: str, save_freq: Any) -> None:
+    if save_freq not in ("epoch", "chunk"):
+        raise DescendError(
+            f"{owner}: save_freq must be 'epoch' or 'chunk', got {save_freq!r}: what lies between "
+            "is one compiled program. ModelCheckpoint(every=k) writes each k-th epoch; "
+            "fit(steps_per_epoch=k) makes an epoch of k batches."
+        )
 
 
 def _names_in(filepath: str) -> set[str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from descend.errors import DescendError
 from descend.train.callbacks.base import Callback, direction, watched
+from descend.train.task import full
 
 
 class LearningRateScheduler(Callback):
@@ -18,27 +19,30 @@ class LearningRateScheduler(Callback):
         schedule: a function (epoch) -> rate or (epoch, rate) -> rate, the second argument being the
             present rate.
         verbose: 1 prints each epoch's rate.
+        rule: name of the update rule, of a task that has several; the log is then called
+            "critic.learning_rate".
     """
 
-    def __init__(self, schedule: Callable[..., float], verbose: int = 0):
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0, *, rule: str = ""):
         self.schedule, self.verbose = schedule, verbose
+        self.name = full(rule, "learning_rate")
 
     def on_epoch_begin(self, epoch, logs=None):
         """The epoch's rate."""
         takes_rate = len(inspect.signature(self.schedule).parameters) > 1
-        rate = self.run.hyper("learning_rate")
+        rate = self.run.hyper(self.name)
         rate = self.schedule(epoch, rate) if takes_rate else self.schedule(epoch)
         if not np.all(np.asarray(rate) >= 0):
             raise DescendError(
                 f"LearningRateScheduler: epoch {epoch} got the rate {rate!r}, not >= 0"
             )
-        self.run.set_hyper("learning_rate", rate)
+        self.run.set_hyper(self.name, rate)
         if self.verbose:
             print(f"epoch {epoch + 1}: learning rate {rate}")
 
     def on_epoch_end(self, epoch, logs=None):
         """Log the rate."""
-        logs["learning_rate"] = self.run.hyper("learning_rate")
+        logs[self.name] = self.run.hyper(self.name)
 
 
 class ReduceLROnPlateau(Callback):
@@ -53,6 +57,7 @@ class ReduceLROnPlateau(Callback):
         min_delta: an improvement must exceed it.
         cooldown: epochs after a reduction that do not count.
         min_lr: the rate does not fall below it.
+        rule: name of the update rule, of a task that has several.
 
     The rate of each epoch enters the logs as "learning_rate".
     """
@@ -67,6 +72,8 @@ class ReduceLROnPlateau(Callback):
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,
+        *,
+        rule: str = "",
     ):
         if not 0 < factor < 1:
             raise DescendError(f"ReduceLROnPlateau: factor must be in (0, 1), got {factor}")
@@ -74,6 +81,7 @@ class ReduceLROnPlateau(Callback):
             raise DescendError(
                 f"ReduceLROnPlateau: cooldown and min_lr must be >= 0, got {cooldown}, {min_lr}"
             )
+        self.name = full(rule, "learning_rate")
         self.monitor, self.factor, self.patience = monitor, factor, patience
         self.verbose, self.mode = verbose, mode
         self.min_delta, self.cooldown, self.min_lr = min_delta, cooldown, min_lr
@@ -86,9 +94,9 @@ class ReduceLROnPlateau(Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Compare; reduce when it is time."""
-        rate = np.asarray(self.run.hyper("learning_rate"))
+        rate = np.asarray(self.run.hyper(self.name))
         value = watched(self.run, logs, self.monitor, "ReduceLROnPlateau")
-        logs["learning_rate"] = self.run.hyper("learning_rate")
+        logs[self.name] = self.run.hyper(self.name)
         if value is None:
             return
         score = self.sign * value
@@ -99,7 +107,7 @@ class ReduceLROnPlateau(Callback):
         due = (self.wait >= self.patience) & ~better & (self.resting == 0) & (rate > self.min_lr)
         if due.any():
             lower = np.maximum(rate * self.factor, self.min_lr)
-            self.run.set_hyper("learning_rate", np.where(due, lower, rate))
+            self.run.set_hyper(self.name, np.where(due, lower, rate))
             self.wait = np.where(due, 0, self.wait)
             self.resting = np.where(due, self.cooldown, self.resting)
             if self.verbose:

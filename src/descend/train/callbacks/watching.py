@@ -93,22 +93,23 @@ class EarlyStopping(Callback):
                 print(f"epoch {epoch + 1}: early stopping, {self.run.stopped}")
 
     def _remember(self, better: np.ndarray) -> None:
+        now = self.run.snapshot.weights(self.run.task)
         if self.run.members is None or self._best is None:
-            self._best = self.run.snapshot  # computed only if it is still the best at the end
+            self._best = now  # computed only if it is still the best at the end
             return
         mask = jnp.asarray(better)
 
         def pick(new: Any, old: Any) -> Any:
             return jnp.where(mask.reshape(mask.shape + (1,) * (new.ndim - 1)), new, old)
 
-        self._best = Snapshot.of(jax.tree.map(pick, self.run.state, self._best.state))
+        if not now.ready:
+            self.run.touched = True
+        self._best = Snapshot.of(jax.tree.map(pick, now.state, self._best.state))
 
     def on_train_end(self, logs=None):
         """Put the best weights back."""
         if self._best is not None:
-            best = self._best.state
-            now = self.run.state
-            self.run.state = now._replace(params=best.params, layers=best.layers)
+            self.run.state = self.run.state._replace(**self._best.state)
             if self.verbose and self.run.members is None:
                 print(f"the weights of epoch {int(self.best_epoch) + 1}, the best, are put back")
 
@@ -116,7 +117,7 @@ class EarlyStopping(Callback):
         """Best value, wait and best weights."""
         memory = {"best": self.best, "wait": self.wait, "best_epoch": self.best_epoch}
         if self._best is not None:
-            memory |= {"params": self._best.state.params, "layers": self._best.state.layers}
+            memory |= self._best.state
         return memory
 
     def restore(self, saved):
@@ -124,11 +125,9 @@ class EarlyStopping(Callback):
         self.best, self.wait = np.asarray(saved["best"]), np.asarray(saved["wait"])
         self.best_epoch = np.asarray(saved["best_epoch"])
         self._best = None
-        if "params" in saved:
-            state = self.run.snapshot.state
-            self._best = Snapshot.of(
-                state._replace(params=saved["params"], layers=saved.get("layers", {}))
-            )
+        weights = self.run.task.weights
+        if any(name in saved for name in weights):  # a field without arrays is not in a file
+            self._best = Snapshot.of({name: saved.get(name, {}) for name in weights})
 
 
 class TerminateOnNaN(Callback):

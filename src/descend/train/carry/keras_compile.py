@@ -26,8 +26,11 @@ _RULES: dict[str, tuple[str, dict[str, str]]] = {
         {"initial_accumulator_value": "initial_accumulator", "epsilon": "epsilon"},
     ),
 }
-_EVERY_RULES = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
-_NO_EFFECT = {"name", "ema_momentum", "ema_overwrite_frequency", "learning_rate"}
+_EVERY_RULES = (
+    *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "gradient_accumulation_steps"),
+    *("use_ema", "ema_momentum", "ema_overwrite_frequency"),
+)
+_NO_EFFECT = {"name", "learning_rate"}
 # options of losses and metrics, at the values that ours compute with
 _USUAL = {
     ("reduction", "sum_over_batch_size"),
@@ -59,7 +62,7 @@ def carry(model: Any, keras_model: Any) -> str | None:
             loss_weights=config.get("loss_weights"),
         )
     except (_Lost, DescendError) as reason:
-        model._set_task(None)
+        model.put_task(None)
         return str(reason)
     return None
 

@@ -278,7 +278,7 @@ class _Carrier:
         for name, array, own in model.array_names:
             value = jnp.asarray(found[name][array], wanted[name][array].dtype)
             new[not own].setdefault(name, {})[array] = value
-        model._adopt(*new)
+        model.take_weights(*new)
 
 
 # -- reading Keras's descriptions -----------------------------------------------------------------

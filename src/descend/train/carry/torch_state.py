@@ -61,7 +61,7 @@ def from_torch_state(
         ShapeError: a shape that does not fit. The model is then as it was.
     """
     arrays = {str(name): _numpy(value) for name, value in state_dict.items()}
-    present = model._present()
+    present = model.current_weights()
     for name in channels_last:
         if name not in model.layers:
             raise unknown("layer in channels_last", name, model.layer_names)
@@ -75,7 +75,7 @@ def from_torch_state(
         held = present[not own][layer][array]
         value = found.get((layer, array), held)
         new[not own].setdefault(layer, {})[array] = jnp.asarray(value, held.dtype)
-    model._adopt(*new)
+    model.take_weights(*new)
 
 
 def _mapped(

@@ -58,9 +58,7 @@ from descend.train.metrics.names import (
     describe,
     get,
 )
-from descend.train.metrics.user import (
-    FunctionMetric,
-)
+from descend.train.metrics.user import FunctionMetric
 
 __all__ = [
     "AUC",

@@ -11,6 +11,7 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.losses.base import snake
+from descend.train.metrics.variables import Variable
 
 
 class Metric:
@@ -121,8 +122,6 @@ class Metric:
         name: str | None = None,
     ) -> Any:
         """A variable of a metric written for Keras; see `Variable`."""
-        from descend.train.metrics.user import Variable
-
         if isinstance(shape, str):  # Keras 2: the name comes first
             shape, name = (), shape
         variable = Variable(shape, initializer, dtype, name or f"variable_{len(self._variables)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
-from descend.nn import initializers
 from descend.nn.losses import user
 from descend.train.metrics.base import Metric
 
@@ -29,72 +27,6 @@ class FunctionMetric(Metric):
         return user.rows_of(self.function, y, prediction, f"the metric {self.name!r}")
 
 
-class Variable:
-    """A number or array that a metric written for Keras adds to.
-
-    Attributes:
-        value: the present array.
-        initial: what it starts from.
-    """
-
-    def __init__(self, shape: Any, initializer: Any, dtype: Any, name: str):
-        given = initializer if initializer is not None else "zeros"
-        form = (shape,) if isinstance(shape, int) else tuple(shape)
-        if callable(given) and not isinstance(given, initializers.Initializer):
-            self.initial = jnp.asarray(given(form))
-        else:
-            made = initializers.get(given)(jax.random.key(0), form)
-            self.initial = jnp.asarray(made, jnp.result_type(float))
-        self.value, self.name = self.initial, name
-
-    def assign(self, value: Any) -> None:
-        """Replace the value."""
-        self.value = jnp.asarray(value, jnp.result_type(float)).reshape(self.initial.shape)
-
-    def assign_add(self, value: Any) -> None:
-        """Add to the value."""
-        self.assign(self.value + jnp.asarray(value))
-
-    def assign_sub(self, value: Any) -> None:
-        """Subtract from the value."""
-        self.assign(self.value - jnp.asarray(value))
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape."""
-        return self.initial.shape
-
-    def numpy(self) -> np.ndarray:
-        """The value."""
-        return np.asarray(self.value)
-
-    def __jax_array__(self) -> jax.Array:
-        return self.value
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return np.asarray(self.value, dtype)
-
-    def __float__(self) -> float:
-        return float(self.value)
-
-    def __neg__(self) -> jax.Array:
-        return -self.value
-
-    def __getitem__(self, index: Any) -> jax.Array:
-        return self.value[index]
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Variable) else value
-
-
-for _name in ("add", "sub", "mul", "truediv", "pow", "lt", "le", "gt", "ge"):
-    _of = getattr(operator, _name)
-    setattr(Variable, f"__{_name}__", lambda a, b, f=_of: f(a.value, _plain(b)))
-    if _name in ("add", "sub", "mul", "truediv", "pow"):
-        setattr(Variable, f"__r{_name}__", lambda a, b, f=_of: f(b, a.value))
-
-
 class KerasMetric(Metric):
     """A metric with `update_state` and `result`, inside a compiled program.
 
@@ -106,7 +38,7 @@ class KerasMetric(Metric):
         super().__init__(metric.name)
         self.metric = metric
         self.larger_is_better = metric.larger_is_better
-        if not metric._variables:
+        if not metric.variables:
             raise DescendError(
                 f"{_who(metric)} has update_state but no variable (add_weight): {HOW}"
             )
@@ -119,7 +51,7 @@ class KerasMetric(Metric):
 
     def finish(self, total, weight):
         """`result()` with the sums in the variables."""
-        numbers = sum(v.initial.size for v in self.metric._variables)
+        numbers = sum(v.initial.size for v in self.metric.variables)
         total = np.asarray(total)
         total = total[..., None] if numbers == 1 else total
         places = np.ndindex(total.shape[:-1])
@@ -131,16 +63,16 @@ class KerasMetric(Metric):
 
         def update() -> jax.Array:
             self.metric.update_state(y, prediction)
-            return _flat([v.value for v in self.metric._variables]) - before
+            return _flat([v.value for v in self.metric.variables]) - before
 
-        first = _flat([v.initial for v in self.metric._variables])
+        first = _flat([v.initial for v in self.metric.variables])
         before = first + start
         what = _who(self.metric)
         return user.call(lambda *_: self._held(before - first, update), y, prediction, what)
 
     def _held(self, numbers: Any, function: Callable[[], Any]) -> Any:
         """What the function returns while the variables are their first values plus `numbers`."""
-        variables = self.metric._variables
+        variables = self.metric.variables
         kept, at = [v.value for v in variables], 0
         try:
             for v in variables:

@@ -28,6 +28,7 @@ class SGD(Optimizer):
     Source: hull-2023, Algorithm 2; scheidegger-2020, "Stochastic Gradient Descent".
     """
 
+    known_as: ClassVar[str] = "sgd"
     momentum: Any = 0.0
     nesterov: bool = False
 
@@ -55,6 +56,7 @@ class GradientDescent(SGD):
     Source: hull-2023, "Optimizers and SGD"; radwan, "GD and SGD Differences".
     """
 
+    known_as: ClassVar[str] = "gd"
     full_batch: ClassVar[bool] = True
 
 
@@ -62,6 +64,7 @@ class GradientDescent(SGD):
 class Momentum(Optimizer):
     """w_{t+1} = w_t + mu (w_t - w_{t-1}) - eta g_t (Qian 1999; scheidegger-2020)."""
 
+    known_as: ClassVar[str] = "momentum"
     momentum: Any = 0.9
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "momentum")
 
@@ -85,6 +88,7 @@ class Nesterov(Optimizer):
             after that change of variable. The cost that is reported is that at w + mu v in both.
     """
 
+    known_as: ClassVar[str] = "nesterov"
     momentum: Any = 0.9
     lookahead: bool = False
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "momentum")
@@ -112,6 +116,7 @@ class AdaGrad(Optimizer):
         epsilon_inside: eps under the root (lecture, Keras), or sqrt(A) + eps (PyTorch).
     """
 
+    known_as: ClassVar[str] = "adagrad"
     initial_accumulator: float = 0.0
     epsilon: float = 1e-7
     epsilon_inside: bool = True
@@ -150,6 +155,7 @@ class RMSProp(Optimizer):
         centered: whether the variance of g stands in the place of A, its mean square.
     """
 
+    known_as: ClassVar[str] = "rmsprop"
     learning_rate: Any = 0.001
     rho: Any = 0.9
     momentum: Any = 0.0
@@ -186,6 +192,7 @@ class Adam(Optimizer):
             adds it before the bias correction: its eps is ours divided by sqrt(1 - beta_2^t).
     """
 
+    known_as: ClassVar[str] = "adam"
     learning_rate: Any = 0.001
     beta_1: Any = 0.9
     beta_2: Any = 0.999
@@ -210,6 +217,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam, decoupled weight decay: w <- w - eta (step + lambda w) (Loshchilov, Hutter 2019)."""
 
+    known_as: ClassVar[str] = "adamw"
     weight_decay: Any = field(default=0.004, kw_only=True)
 
 
@@ -219,6 +227,8 @@ class Adamax(Adam):
 
     epsilon is added to |g|.
     """
+
+    known_as: ClassVar[str] = "adamax"
 
     def _transform(self, numbers):
         return optax.adamax(
@@ -234,6 +244,8 @@ class Nadam(Adam):
     w <- w - eta (mu_{t+1} m / (1 - mu_1 .. mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 .. mu_t))
              / (sqrt(v / (1 - beta_2^t)) + eps)
     """
+
+    known_as: ClassVar[str] = "nadam"
 
     def _transform(self, numbers):
         b1, b2 = numbers["beta_1"], numbers["beta_2"]
@@ -270,6 +282,7 @@ class Adadelta(Optimizer):
     A <- rho A + (1 - rho) g^2, then D <- rho D + (1 - rho) (d g)^2.
     """
 
+    known_as: ClassVar[str] = "adadelta"
     learning_rate: Any = 0.001
     rho: Any = 0.95
     epsilon: float = 1e-7
@@ -283,6 +296,7 @@ class Adadelta(Optimizer):
 class Lion(Optimizer):
     """w <- w - eta sign(beta_1 m + (1 - beta_1) g), m <- beta_2 m + (1 - beta_2) g (Chen 2023)."""
 
+    known_as: ClassVar[str] = "lion"
     learning_rate: Any = 0.001
     beta_1: Any = 0.9
     beta_2: Any = 0.99

@@ -31,6 +31,7 @@ from descend.train.optimizers.second_order import LBFGS, NewtonRaphson
 class OptaxOptimizer(Optimizer):
     """Any Optax transformation as it is; it is code, so a saved model does not carry it."""
 
+    known_as: ClassVar[str] = "optax"
     transformation: Any = None
     swept: ClassVar[tuple[str, ...]] = ()
 
@@ -43,22 +44,24 @@ class OptaxOptimizer(Optimizer):
 
 
 BY_NAME: dict[str, type[Optimizer]] = {
-    "gd": GradientDescent,
-    "sgd": SGD,
-    "momentum": Momentum,
-    "nesterov": Nesterov,
-    "adagrad": AdaGrad,
-    "rmsprop": RMSProp,
-    "adam": Adam,
-    "adamw": AdamW,
-    "adamax": Adamax,
-    "nadam": Nadam,
-    "adadelta": Adadelta,
-    "lion": Lion,
-    "newton": NewtonRaphson,
-    "lbfgs": LBFGS,
+    rule.known_as: rule
+    for rule in (
+        GradientDescent,
+        SGD,
+        Momentum,
+        Nesterov,
+        AdaGrad,
+        RMSProp,
+        Adam,
+        AdamW,
+        Adamax,
+        Nadam,
+        Adadelta,
+        Lion,
+        NewtonRaphson,
+        LBFGS,
+    )
 }
-NAMES: dict[type, str] = {cls: name for name, cls in BY_NAME.items()} | {OptaxOptimizer: "optax"}
 
 
 def get(identifier: Any) -> Optimizer:

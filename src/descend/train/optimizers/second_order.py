@@ -27,6 +27,7 @@ class NewtonRaphson(Optimizer):
     Source: scheidegger-2020, "Descent methods in general" (second order).
     """
 
+    known_as: ClassVar[str] = "newton"
     learning_rate: Any = 1.0
     damping: Any = 0.0
     full_batch: ClassVar[bool] = True
@@ -54,6 +55,7 @@ class LBFGS(Optimizer):
         memory_size: number of past steps kept.
     """
 
+    known_as: ClassVar[str] = "lbfgs"
     learning_rate: Any = 1.0
     memory_size: int = 10
     full_batch: ClassVar[bool] = True

@@ -1,8 +1,4 @@
-"""Feeds: what an epoch is made of.
-
-    Arrays   rows already on the device (the default)
-    Stream   chunks larger than memory, each scanned while the next one loads
-    Steps    a number of steps, for a task that makes its own data
+"""Rows on the device, cut into batches anew in each pass.
 
 The order of the rows is drawn on the host, from (seed, epoch) alone: a resumed run draws what the
 uninterrupted one would have drawn.
@@ -10,34 +6,23 @@ uninterrupted one would have drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError
+from descend.train.feeds.base import PADDING, Chunk, Feed
 from descend.train.task import Batch
 
-PADDING = -1  # a row number that stands for no row
+if TYPE_CHECKING:
+    from descend.train.task import Task
 
 
-@dataclass(frozen=True)
-class Steps:
-    """`steps` updates an epoch on data that the task's `collect` makes."""
-
-    steps: int
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise DataError(f"steps must be >= 1, got {self.steps}")
-
-
-class Arrays:
-    """A pytree of arrays with one leading axis of rows, cut into batches anew each epoch.
+class Arrays(Feed):
+    """A pytree of arrays with one leading axis of rows.
 
     Args:
         data: pytree of arrays (n, ...).
@@ -101,6 +86,25 @@ class Arrays:
         """Whether members see different orders."""
         return isinstance(self.rows, list) or bool(np.ndim(self.seeds))
 
+    def order_by(self, seeds: np.ndarray) -> None:
+        """Draw orders from these seeds, one a member."""
+        alike = not isinstance(self.rows, list) and bool((seeds == seeds[0]).all())
+        self.seeds = seeds[0] if alike else seeds
+
+    @property
+    def key(self) -> Hashable:
+        """Whether rows are missing from batches."""
+        return ("arrays", self.padded, self.uneven)
+
+    def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
+        """All rows, in the order of the epoch."""
+        if not after:
+            yield Chunk(self.data, self.order(epoch))
+
+    def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
+        """The batch of those rows."""
+        return state, gather(data, row, self.padded)
+
     def _one(self, rows: np.ndarray, seed: Any, epoch: int) -> np.ndarray:
         order = np.full(self._all_steps * self.batch_size, PADDING, np.int32)
         if self.shuffle is False:
@@ -120,52 +124,3 @@ def gather(data: Any, rows: jax.Array, padded: bool) -> Batch:
     if not padded:
         return Batch(batch, None)
     return Batch(batch, (rows != PADDING).astype(jnp.result_type(float)))
-
-
-class Stream:
-    """Rows that do not fit into memory: an epoch reads them in chunks.
-
-    Args:
-        chunks: called once an epoch; returns an iterator over (x, y) or (x, y, sample_weight),
-            numpy arrays of any number of rows each.
-        rows: rows held at a time; chunks are joined and cut to this size, so that one compiled
-            program serves all but the last. Rows are shuffled inside what is held.
-
-    Weights are taken as they come (there is no whole sample to scale them by): give them a mean of
-    about one. A shuffle reaches `rows` far: write the file in random order, or take `rows` large.
-    """
-
-    def __init__(self, chunks: Callable[[], Iterable[Any]], rows: int = 65_536):
-        if not callable(chunks):
-            raise DataError("Stream needs a function that returns an iterator over chunks (x, y)")
-        if rows < 1:
-            raise DataError(f"Stream: rows must be >= 1, got {rows}")
-        self.chunks = chunks
-        self.rows = rows
-
-    def read(self) -> Iterator[Any]:
-        """Pieces of `rows` rows, the last shorter; the next one loads while one is used."""
-        with ThreadPoolExecutor(1) as pool:
-            pieces = self._cut()
-            ahead = pool.submit(next, pieces, None)
-            while (piece := ahead.result()) is not None:
-                ahead = pool.submit(next, pieces, None)
-                yield piece
-
-    def _cut(self) -> Iterator[Any]:
-        held: list[Any] = []
-        count = 0
-        for chunk in self.chunks():
-            chunk = jax.tree.map(np.asarray, tuple(chunk))
-            sizes = {len(leaf) for leaf in jax.tree.leaves(chunk)}
-            if len(sizes) != 1:
-                raise DataError(f"Stream: a chunk's arrays have different numbers of rows: {sizes}")
-            held.append(chunk)
-            count += sizes.pop()
-            while count >= self.rows:
-                joined = jax.tree.map(lambda *parts: np.concatenate(parts), *held)
-                yield jax.tree.map(lambda a: a[: self.rows], joined)
-                held = [jax.tree.map(lambda a: a[self.rows :], joined)]
-                count -= self.rows
-        if count:
-            yield jax.tree.map(lambda *parts: np.concatenate(parts), *held)
