@@ -23,7 +23,7 @@ from _lab import Check, axes, run, save
 
 from descend.neurons import McCullochPitts
 from descend.nn import activations as g
-from descend.train.curves import BLACK, BLUE, VERMILION
+from descend.palette import BLACK, BLUE, VERMILION
 
 # %% [markdown]
 # ## The functions

@@ -25,7 +25,7 @@ import optax
 from _lab import Check, axes, run, save
 
 from descend import LSTM, Dense, Input, Sequential, SimpleRNN
-from descend.train.curves import BLACK, BLUE, VERMILION
+from descend.palette import BLACK, BLUE, VERMILION
 
 # %% [markdown]
 # ## The task

@@ -22,8 +22,8 @@ from descend import Dense, EarlyStopping, Input, Model, sweep
 from descend.data.splits import split_rows
 from descend.neurons import LogisticUnit
 from descend.nn.losses import BinaryCrossentropy, MeanSquaredError
+from descend.palette import BLACK, BLUE, VERMILION
 from descend.tables.judging.bootstrap import compare
-from descend.train.curves import BLACK, BLUE, VERMILION
 from descend.train.many import Many
 from descend.train.optimizers import Adam
 

@@ -19,7 +19,7 @@ from _lab import Check, axes, run, save
 
 from descend import LSTM, Dense, Input, Model, Reshape
 from descend.nn.layers import Flatten, Masking, TimeDistributed
-from descend.train.curves import BLACK, BLUE, GREEN, VERMILION
+from descend.palette import BLACK, BLUE, GREEN, VERMILION
 from descend.train.optimizers import Adam
 from descend.train.schedules import CosineDecay
 

@@ -28,12 +28,12 @@ from descend.data.sources import load
 from descend.errors import DataError
 from descend.neurons import LogisticUnit
 from descend.nn.losses import BinaryCrossentropy
+from descend.palette import BLUE, ORANGE, VERMILION
 from descend.tables.baselines.side_by_side import fit_baselines
 from descend.tables.encoder import Encoder
 from descend.tables.judging.bootstrap import bootstrap, compare
 from descend.tables.options import FitOptions
 from descend.tables.recipe import fit_table, open_test
-from descend.train.curves import BLUE, ORANGE, VERMILION
 from descend.train.optimizers import Adam
 
 # %% [markdown]

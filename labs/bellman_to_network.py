@@ -27,7 +27,7 @@ from descend.economies.dynamic_programming import (
     value_iteration,
 )
 from descend.economies.models.brock_mirman import BrockMirman
-from descend.train.curves import BLACK, BLUE, GREEN, VERMILION
+from descend.palette import BLACK, BLUE, GREEN, VERMILION
 
 ECONOMY = BrockMirman()
 EXACT = ECONOMY.alpha * ECONOMY.beta

@@ -21,7 +21,7 @@ from _lab import Check, axes, run, save
 
 from descend.economies import Solution, solve
 from descend.economies.models.irbc import IRBC
-from descend.train.curves import BLUE, GREEN, VERMILION
+from descend.palette import BLUE, GREEN, VERMILION
 
 # %% [markdown]
 # ## Three ways

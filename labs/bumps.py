@@ -26,7 +26,7 @@ from descend.neurons.classic import (
     localised_bump,
     ridge,
 )
-from descend.train.curves import BLACK, BLUE, ORANGE, VERMILION
+from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 
 # %% [markdown]
 # ## Figure 4.9

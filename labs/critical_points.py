@@ -24,7 +24,7 @@ from _lab import Check, axes, run, save
 from descend import Dense, Input, Model
 from descend.glass import Landscape, landscape
 from descend.glass import Path as WeightPath
-from descend.train.curves import BLACK, BLUE, VERMILION
+from descend.palette import BLACK, BLUE, VERMILION
 from descend.train.optimizers import GradientDescent
 
 # %% [markdown]

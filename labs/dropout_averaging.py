@@ -23,7 +23,7 @@ from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 
 from descend import Dense, Dropout, Input, Sequential
-from descend.train.curves import BLACK, BLUE, ORANGE, VERMILION
+from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 
 # %% [markdown]
 # ## The network and its masks

@@ -21,7 +21,7 @@ from _lab import Check, axes, run, save
 from descend.economies import Solution, solve
 from descend.economies.dynamic_programming import time_iteration, value_iteration
 from descend.economies.models.growth import StochasticGrowth
-from descend.train.curves import BLUE, GREEN, VERMILION
+from descend.palette import BLUE, GREEN, VERMILION
 
 ECONOMY = StochasticGrowth()
 

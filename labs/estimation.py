@@ -20,7 +20,7 @@ from _lab import Check, axes, run, save
 
 from descend.economies import Solution, solve
 from descend.economies.models.brock_mirman import BrockMirman
-from descend.train.curves import BLACK, BLUE, VERMILION
+from descend.palette import BLACK, BLUE, VERMILION
 
 SECRET, NOISE, PERIODS = 0.913, 0.02, 200
 RANGE = (0.85, 0.97)

@@ -21,7 +21,7 @@ import numpy as np
 from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model, sweep
-from descend.train.curves import BLUE, GREEN, VERMILION
+from descend.palette import BLUE, GREEN, VERMILION
 from descend.train.optimizers import SGD
 
 # %% [markdown]

@@ -22,7 +22,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from descend import Dense, EarlyStopping, Input, Model
-from descend.train.curves import BLUE, ORANGE, VERMILION, plot_history
+from descend.palette import BLUE, ORANGE, VERMILION
+from descend.train.curves import plot_history
 from descend.train.optimizers import Adam
 
 # %% [markdown]

@@ -21,7 +21,7 @@ from _lab import Check, Walk, axes, run, save
 
 from descend import Dense, Input, Layer, Model, sweep
 from descend.nn.initializers import Normal
-from descend.train.curves import BLUE, ORANGE, VERMILION
+from descend.palette import BLUE, ORANGE, VERMILION
 from descend.train.optimizers import SGD, GradientDescent
 from descend.train.schedules import ExponentialDecay
 

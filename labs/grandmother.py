@@ -20,7 +20,7 @@ import numpy as np
 from _lab import Check, axes, run, save
 
 from descend.neurons.classic import HebbAssociator, HebbUnit
-from descend.train.curves import BLACK, BLUE, GREEN, VERMILION
+from descend.palette import BLACK, BLUE, GREEN, VERMILION
 
 # %% [markdown]
 # ## A life in moments

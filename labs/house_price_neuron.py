@@ -22,7 +22,7 @@ import numpy as np
 from _lab import Check, axes, run, save
 
 from descend import Concatenate, Dense, Input, Model, sweep
-from descend.train.curves import BLACK, BLUE, ORANGE, VERMILION
+from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 from descend.train.optimizers import Adam
 
 # %% [markdown]

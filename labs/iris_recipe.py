@@ -20,11 +20,12 @@ from _lab import Check, axes, run, save
 
 from descend.data.sources import load
 from descend.data.splits import Split
+from descend.palette import BLUE, ORANGE, VERMILION
 from descend.tables.baselines.side_by_side import fit_baselines
 from descend.tables.options import FitOptions
 from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.recipe import FittedTable, fit_prepared, open_test
-from descend.train.curves import BLUE, ORANGE, VERMILION, plot_history
+from descend.train.curves import plot_history
 
 # %% [markdown]
 # ## I. Select inputs and outputs

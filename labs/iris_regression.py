@@ -20,7 +20,7 @@ from _lab import Check, axes, run, save
 from sklearn.datasets import load_iris
 from sklearn.model_selection import train_test_split
 
-from descend.train.curves import BLACK, BLUE, VERMILION
+from descend.palette import BLACK, BLUE, VERMILION
 
 # %% [markdown]
 # ## What is predicted from what

@@ -20,7 +20,7 @@ from _lab import Check, axes, run, save
 from sklearn.datasets import load_digits
 
 from descend import Dense, Input, Model, sweep
-from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, VERMILION
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
 from descend.train.optimizers import SGD, GradientDescent
 
 # %% [markdown]

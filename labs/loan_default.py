@@ -28,6 +28,7 @@ from sklearn.metrics import confusion_matrix
 
 from descend.data.sources import Table, frame_digest, load
 from descend.errors import DataError
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
 from descend.tables.baselines.side_by_side import fit_baselines
 from descend.tables.checks.of_data import check_data
 from descend.tables.judging.bootstrap import Comparison, bootstrap, compare
@@ -35,7 +36,6 @@ from descend.tables.judging.costs import Costs, Decisions, choose_threshold, dec
 from descend.tables.judging.discrimination import roc_points
 from descend.tables.options import FitOptions
 from descend.tables.recipe import FittedTable, fit_table, open_test
-from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, VERMILION
 
 # %% [markdown]
 # ## I. Inputs and output

@@ -22,7 +22,7 @@ from _lab import Check, axes, run, save
 
 from descend.neurons import LinearUnit
 from descend.nn.losses import SquaredError
-from descend.train.curves import BLACK, BLUE, GREEN, VERMILION
+from descend.palette import BLACK, BLUE, GREEN, VERMILION
 
 # %% [markdown]
 # ## A law we know

@@ -21,7 +21,7 @@ from matplotlib.colors import LogNorm
 
 from descend import Dense, Input, Model
 from descend.nn.losses import SquaredError
-from descend.train.curves import BLUE
+from descend.palette import BLUE
 from descend.train.optimizers import SGD
 
 X, Y = 1.5, 0.9

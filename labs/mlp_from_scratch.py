@@ -26,7 +26,7 @@ from sklearn.metrics import confusion_matrix
 from descend import Dense, Input, Sequential
 from descend.data.images import mnist
 from descend.neurons.classic import ScratchClassifier, surface_steps
-from descend.train.curves import BLUE, VERMILION
+from descend.palette import BLUE, VERMILION
 from descend.train.optimizers import SGD
 
 # %% [markdown]

@@ -24,7 +24,7 @@ from _lab import Check, axes, run, save
 
 import descend
 from descend.data.images import mnist
-from descend.train.curves import BLACK, BLUE, VERMILION
+from descend.palette import BLACK, BLUE, VERMILION
 
 # %% [markdown]
 # ## The data

@@ -22,7 +22,7 @@ from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model, sweep
 from descend.neurons import LinearUnit, LogisticUnit, side_by_side
-from descend.train.curves import BLUE, VERMILION
+from descend.palette import BLUE, VERMILION
 from descend.train.optimizers import Adam
 
 # %% [markdown]

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from descend import Dense, Input, Model, sweep
-from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from descend.train.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSProp
 from descend.train.schedules import ExponentialDecay
 

@@ -20,7 +20,7 @@ from _lab import Check, axes, run, save
 
 from descend.economies import Solution, solve
 from descend.economies.models.analytic_olg import AnalyticOLG
-from descend.train.curves import BLACK, BLUE, VERMILION
+from descend.palette import BLACK, BLUE, VERMILION
 
 # %% [markdown]
 # ## The closed form

@@ -16,7 +16,7 @@ import numpy as np
 from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model
-from descend.train.curves import BLUE, ORANGE, VERMILION
+from descend.palette import BLUE, ORANGE, VERMILION
 
 # %% [markdown]
 # ## The neuron

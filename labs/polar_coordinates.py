@@ -22,7 +22,7 @@ from scipy.stats import spearmanr
 
 from descend import Dense, Input, Model, sweep
 from descend.glass import decision_surface, hidden_space, layer_outputs, unit_surfaces
-from descend.train.curves import BLACK, BLUE, VERMILION
+from descend.palette import BLACK, BLUE, VERMILION
 from descend.train.optimizers import Adam
 
 # %% [markdown]

@@ -25,8 +25,8 @@ from _lab import Check, axes, run, save
 from descend import Concatenate, Dense, EarlyStopping, Input, Model, sweep
 from descend.data.splits import split_rows
 from descend.neurons import LinearUnit
+from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 from descend.tables.judging.bootstrap import compare
-from descend.train.curves import BLACK, BLUE, ORANGE, VERMILION
 from descend.train.many import Many, Member
 from descend.train.optimizers import SGD, Adam
 

@@ -26,12 +26,12 @@ from descend import Dense, Input, Model
 from descend.data.sources import Table, frame_digest
 from descend.neurons import LinearUnit
 from descend.nn.losses import BinaryCrossentropy
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
 from descend.tables.baselines.side_by_side import fit_baselines
 from descend.tables.judging.bootstrap import compare
 from descend.tables.judging.measures import mean_loss
 from descend.tables.options import FitOptions
 from descend.tables.recipe import FittedTable, fit_table, open_test
-from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, VERMILION
 from descend.train.optimizers import Adam
 
 # %% [markdown]

@@ -37,7 +37,7 @@ from descend import (
 )
 from descend.nn.layers import RandomAffine
 from descend.nn.regularizers import L1L2
-from descend.train.curves import COLOURS
+from descend.palette import COLOURS
 from descend.train.many import Ensemble
 from descend.train.optimizers import Adam
 

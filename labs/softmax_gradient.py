@@ -25,7 +25,7 @@ from descend import Dense, Input, Model
 from descend.neurons import SoftmaxUnit
 from descend.nn.activations import softmax
 from descend.nn.losses import SparseCategoricalCrossentropy
-from descend.train.curves import BLUE, GREEN, ORANGE
+from descend.palette import BLUE, GREEN, ORANGE
 from descend.train.optimizers import Adam
 
 # %% [markdown]

@@ -25,7 +25,7 @@ from sklearn.datasets import load_digits
 
 from descend import Dense, Input, Sequential
 from descend.nn.layers import Flatten
-from descend.train.curves import BLACK, BLUE, ORANGE, VERMILION
+from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 from descend.train.many import cross_validate
 from descend.train.optimizers import Adam
 

@@ -26,7 +26,7 @@ from sklearn.datasets import load_digits
 from descend import Dense, Input, Model, sweep
 from descend.nn import activations
 from descend.nn.initializers import GlorotNormal, HeNormal, Initializer, Normal
-from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from descend.train.optimizers import SGD
 
 # %% [markdown]

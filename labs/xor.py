@@ -20,7 +20,7 @@ import numpy as np
 from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model, sweep
-from descend.train.curves import BLUE, VERMILION
+from descend.palette import BLUE, VERMILION
 from descend.train.many import Many
 from descend.train.optimizers import Adam
 

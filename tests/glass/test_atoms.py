@@ -9,8 +9,8 @@ import pytest
 
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.errors import DescendError, ShapeError
-from descend.glass.atomic import atoms
-from descend.glass.tape import is_real
+from descend.glass.operations.atoms import atoms
+from descend.glass.operations.tape import is_real
 
 
 def minimal(w1, w2, x, y):

@@ -15,7 +15,7 @@ from descend import (
     SimpleRNN,
 )
 from descend.errors import DescendError, DivergenceError, NotFittedError
-from descend.glass.nan import where_nan
+from descend.glass.operations.nan import where_nan
 from descend.nn.layers.base import Layer
 from descend.train.optimizers import SGD
 

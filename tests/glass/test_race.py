@@ -92,11 +92,11 @@ def test_standings_table_frame_and_picture(raced, tmp_path):
 
 
 def test_a_race_is_one_program():
-    from descend.glass.racing import Heat
+    from descend.glass.racing import RaceTask
     from descend.train.supervised import Supervised
 
     made = []
-    start = Heat.__init__
+    start = RaceTask.__init__
 
     def noted(self, tasks):
         start(self, tasks)
@@ -104,7 +104,7 @@ def test_a_race_is_one_program():
 
     model = network()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Heat, "__init__", noted)
+        patch.setattr(RaceTask, "__init__", noted)
         race(model, X, Y, [AdaGrad(0.1), optax.sgd(0.1)], rates=None, epochs=2)
     (heat,) = made
     assert all(isinstance(t, Supervised) for t in heat.tasks.values())

@@ -15,7 +15,7 @@ from oracles import differences
 
 from descend import Dense, Dropout, Input, Model
 from descend.glass import trace
-from descend.glass.recording import Listener, Recording
+from descend.glass.step.recording import Listener, Recording
 from descend.nn import layers as L
 from descend.nn.graph import Graph
 from descend.nn.losses import SquaredError

@@ -10,7 +10,8 @@ import pytest
 
 from descend import Dense, Input, Model
 from descend.errors import DataError, DescendError
-from descend.glass import chain, trace
+from descend.glass import Trace, trace
+from descend.glass.step import chain_rule, record
 from descend.nn import layers as L
 from descend.train.optimizers import SGD
 
@@ -139,7 +140,7 @@ def test_all_paths_by_brute_force(wide):
 
 def test_paths_through_layers_add_up(wide, monkeypatch):
     """Two ways past the skip connection, their sum the gradient."""
-    monkeypatch.setattr(chain, "MOST_DERIVATIVES", 0)
+    monkeypatch.setattr(chain_rule, "MOST_DERIVATIVES", 0)
     found = wide.weight("one/kernel", (2, 3))
     assert found.row is None
     assert {p.places for p in found.paths} == {("one", "add", "out"), ("one", "two", "add", "out")}
@@ -150,6 +151,24 @@ def test_paths_through_layers_add_up(wide, monkeypatch):
     long = sum(p.product for u in units for p in u.paths if "two" in p.places)
     through = next(p.product for p in found.paths if "two" in p.places)
     np.testing.assert_allclose(through, long, rtol=1e-4)
+
+
+def test_the_views_run_no_step(wide, monkeypatch):
+    """They are functions of the record; only the nodes' functions are collected, once."""
+    weights = {index: wide.weight("one/kernel", index) for index in ((2, 3), (0, 1))}
+    counted = Trace.of(wide.model, wide.data)
+    task, passes = wide.task, []
+    cost = task.cost
+    monkeypatch.setattr(task, "cost", lambda *a, **k: (passes.append(1), cost(*a, **k))[1])
+    monkeypatch.setattr(record.engine, "train", lambda *a, **k: pytest.fail("trains again"))
+    assert str(counted)
+    assert counted.unit("two", 1).total == wide.unit("two", 1).total
+    assert len(counted.hand_rules()) == 1
+    assert len(counted.frame()) == 4
+    assert passes == []
+    for index, chain in weights.items():
+        assert counted.weight("one/kernel", index) == chain
+    assert len(passes) == 1
 
 
 def test_a_shared_layer_and_an_output_that_is_read():

@@ -8,8 +8,8 @@ import pytest
 from report.small_tables import made, options
 
 from descend.errors import DescendError
-from descend.report.table import figures
 from descend.report.table.evidence import ReportOptions, gather
+from descend.report.table.numbers.baselines import _figures
 from descend.report.table.write import table_report
 from descend.tables.choosing.refits import refit
 from descend.tables.judging.recalibration import recalibration
@@ -133,7 +133,7 @@ def test_a_difference_that_float32_cannot_tell_is_none(fitted):
         p = np.clip(view.predicted["test"] + shift * np.array([1, -1]), 0, 1)
         near = dataclasses.replace(linear, test=p)
         close = dataclasses.replace(view, baselines=(mean, near))
-        others = figures._beside(evidence, close)["others"]
+        others = _figures(evidence, close)["others"]
         assert others[1]["figures"]["log-loss"]["same"] is same
         assert not others[0]["figures"]["log-loss"]["same"]
         if same:

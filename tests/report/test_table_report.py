@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from report.read_page import Read
+from report.schema import departures
 from report.small_tables import BOLD, TASKS, made, options
 from scipy import stats
 from sklearn import metrics
 
 from descend.errors import DataError, DescendError
+from descend.report.table.document.whole import Document
 from descend.report.table.evidence import ReportOptions, gather
-from descend.report.table.explained import _importance
+from descend.report.table.numbers.explanation import _importance
 from descend.report.table.write import table_report
 from descend.tables.judging.costs import Costs
 from descend.tables.judging.importance import permutation_importance
@@ -83,6 +85,21 @@ def test_the_page_is_whole_and_stands_alone(cases, task):
     assert len(read.all("caption")) == len(read.all("table")) >= 12
     assert "compliant" not in case.html
     assert any("supports documentation of" in p for p in read.text["p"])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_json_is_what_the_document_says(cases, task):
+    """No key that is not written down in document/, none missing, each of its kind."""
+    assert departures(cases(task).found, Document) == []
+
+
+def test_departures_are_seen(cases):
+    found = cases("binary").found
+    other = {**found, "format": "1", "extra": 0, "summary": [1]} | {"groups": {"column": "a"}}
+    del other["design"]
+    said = departures(other, Document)
+    for words in ("lacks 'design'", "has 'extra'", ".format is '1'", ".summary.0 is 1", ".groups"):
+        assert any(words in line for line in said), words
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -7,16 +7,14 @@ import pytest
 from report.small_tables import made, options
 from tables.test_weights import same
 
-from descend.report.table.background import data
 from descend.report.table.evidence import ReportOptions, gather
-from descend.report.table.explained import _dependence, _effects, _importance, by_group
-from descend.report.table.figures import (
-    baselines,
-    calibrate,
-    discriminate,
-    threshold,
-    uncertainty,
-)
+from descend.report.table.numbers.baselines import baselines
+from descend.report.table.numbers.calibration import calibration
+from descend.report.table.numbers.data import data
+from descend.report.table.numbers.discrimination import discrimination, threshold
+from descend.report.table.numbers.explanation import _dependence, _effects, _importance
+from descend.report.table.numbers.groups import groups
+from descend.report.table.numbers.uncertainty import uncertainty
 from descend.report.table.write import table_report
 from descend.tables.judging.costs import Costs
 from descend.tables.judging.plain import plain
@@ -39,13 +37,13 @@ def sections(fitted):
         "costs": [evidence.cost(part) for part in ("train", "validation", "test")],
         "target": data(evidence, ())["target"],
         "baselines": baselines(evidence)["targets"],
-        "discrimination": discriminate(evidence),
-        "calibration": calibrate(evidence),
+        "discrimination": discrimination(evidence),
+        "calibration": calibration(evidence),
         "uncertainty": uncertainty(evidence),
         "effects": [_effects(evidence, one, order) for one in evidence.explained],
         "dependence": _dependence(evidence, order[:3]),
         "importance": _importance(evidence).value,
-        "groups": by_group(evidence, threshold(evidence)[0] if binary else None),
+        "groups": groups(evidence, threshold(evidence)[0] if binary else None),
     }
     found["discrimination"].pop("weighted", None)  # says how it was counted
     for target in found["baselines"]:

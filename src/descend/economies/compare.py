@@ -18,7 +18,7 @@ from descend.economies.points import Position
 from descend.economies.solution import Solution, precision
 from descend.economies.verdict import mark
 from descend.errors import DescendError, unknown
-from descend.train.curves import BLUE, VERMILION
+from descend.palette import BLUE, VERMILION
 
 if TYPE_CHECKING:
     import pandas as pd

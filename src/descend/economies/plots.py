@@ -23,7 +23,7 @@ from descend.economies.points import Position
 from descend.economies.solution import Solution, precision, states_of
 from descend.economies.verdict import mark
 from descend.errors import unknown
-from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from descend.train.runtime import quick_compile
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from descend.train.curves import VERMILION
+from descend.palette import VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

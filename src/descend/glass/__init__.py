@@ -18,14 +18,14 @@ from descend.lazy import names_of
 
 # public name -> module of this package that defines it
 _HOMES = {
-    "Atoms": "atomic",
+    "Atoms": "operations.atoms",
     "GradientHealth": "health",
     "HiddenSpace": "surfaces",
-    "Landscape": "landscapes",
-    "NotFinite": "nan",
+    "Landscape": "landscape_pictures",
+    "NotFinite": "operations.nan",
     "Path": "paths",
     "Race": "racing",
-    "atoms": "atomic",
+    "atoms": "operations.atoms",
     "decision_surface": "surfaces",
     "gradient_health": "health",
     "hidden_space": "surfaces",
@@ -34,21 +34,21 @@ _HOMES = {
     "race": "racing",
     "surface": "surfaces",
     "unit_surfaces": "surfaces",
-    "where_nan": "nan",
+    "where_nan": "operations.nan",
     "Trace": "tracing",
     "trace": "tracing",
 }
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
-    from descend.glass.atomic import Atoms as Atoms
-    from descend.glass.atomic import atoms as atoms
     from descend.glass.health import GradientHealth as GradientHealth
     from descend.glass.health import gradient_health as gradient_health
-    from descend.glass.landscapes import Landscape as Landscape
+    from descend.glass.landscape_pictures import Landscape as Landscape
     from descend.glass.landscapes import landscape as landscape
-    from descend.glass.nan import NotFinite as NotFinite
-    from descend.glass.nan import where_nan as where_nan
+    from descend.glass.operations.atoms import Atoms as Atoms
+    from descend.glass.operations.atoms import atoms as atoms
+    from descend.glass.operations.nan import NotFinite as NotFinite
+    from descend.glass.operations.nan import where_nan as where_nan
     from descend.glass.paths import Path as Path
     from descend.glass.racing import Race as Race
     from descend.glass.racing import race as race

@@ -15,13 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.glass.arguments import require_model
 from descend.glass.by_epoch import ByEpoch
-from descend.glass.formulas import lines
-from descend.glass.reading import require_model
-from descend.glass.recording import Recording
+from descend.glass.columns import aligned
+from descend.glass.step.recording import Recording
 from descend.nn import activations
+from descend.palette import BLACK, COLOURS
 from descend.train import rows
-from descend.train.curves import BLACK, COLOURS
 from descend.train.model import Model
 from descend.train.runtime import quick_compile
 from descend.train.supervised import Supervised
@@ -103,7 +103,7 @@ class Health:
     findings: tuple[Finding, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a layer."""
+        """Return one row a layer."""
         import pandas as pd
 
         frame = pd.DataFrame.from_dict(dict(self.layers), orient="index").rename_axis("layer")
@@ -121,8 +121,8 @@ class Health:
             )
             for name, m in self.layers.items()
         ]
-        told = [str(finding) for finding in self.findings] or ["nothing stands out"]
-        return "\n".join([lines(HEAD, table), "", *told])
+        findings = [str(finding) for finding in self.findings] or ["nothing stands out"]
+        return "\n".join([aligned(HEAD, table), "", *findings])
 
 
 def gradient_health(model: Model, x: Any, y: Any, sample_weight: Any = None) -> Health:
@@ -172,25 +172,25 @@ class GradientHealth(ByEpoch):
     @property
     def findings(self) -> list[tuple[int, Finding]]:
         """(the first epoch it was seen in, the finding as last seen), in order of appearance."""
-        found: dict[str, tuple[int, Finding]] = {}
+        by_code: dict[str, tuple[int, Finding]] = {}
         for epoch, health in zip(self.epochs, self.measured, strict=True):
             for finding in health.findings:
-                found[finding.code] = found.get(finding.code, (epoch, finding))[0], finding
-        return list(found.values())
+                by_code[finding.code] = by_code.get(finding.code, (epoch, finding))[0], finding
+        return list(by_code.values())
 
     def to_frame(self) -> pd.DataFrame:
-        """One row an epoch and layer."""
+        """Return one row an epoch and layer."""
         import pandas as pd
 
         frames = [h.to_frame() for h in self.measured]
         return pd.concat(frames, keys=self.epochs, names=["epoch", "layer"])
 
     def __str__(self) -> str:
-        told = [f"since epoch {epoch}, {finding}" for epoch, finding in self.findings]
-        return "\n".join([str(self.measured[-1]).split("\n\n")[0], "", *told])
+        findings = [f"since epoch {epoch}, {finding}" for epoch, finding in self.findings]
+        return "\n".join([str(self.measured[-1]).split("\n\n")[0], "", *findings])
 
     def plot(self) -> Figure:
-        """Three panels by epoch: error and relative gradient of each layer, flat share."""
+        """Draw by epoch the error and the relative gradient of each layer, and its flat share."""
         from matplotlib.figure import Figure
 
         frame = self.to_frame().reset_index()
@@ -233,15 +233,15 @@ def _batch(model: Any, x: Any, y: Any, sample_weight: Any) -> Batch:
 
 def _measure(model: Model, state: Any, batch: Batch) -> Health:
     task = model.supervised
-    held = vars(task)
-    if "_health" not in held:  # compiled once for a task
-        held["_health"] = jax.jit(
+    programs = vars(task)
+    if "_health" not in programs:  # compiled once for a task
+        programs["_health"] = jax.jit(
             lambda s, b: _numbers(task, s, b), compiler_options=quick_compile()
         )
-    found = jax.tree.map(float, held["_health"](state, batch))
+    measures = jax.tree.map(float, programs["_health"](state, batch))
     first = {node.layer.name: n for n, node in reversed(list(enumerate(model.nodes)))}
-    order = sorted(found, key=lambda place: first[_owner(place)])  # jit sorts by name
-    layers = {place: found[place] for place in order}
+    order = sorted(measures, key=lambda place: first[_owner(place)])  # jit sorts by name
+    layers = {place: measures[place] for place in order}
     return Health(layers, _findings(layers))
 
 
@@ -250,7 +250,7 @@ def _numbers(task: Supervised, state: Any, batch: Batch) -> dict[str, dict[str, 
     recording = Recording(task)
     record = recording.record(state, batch)
     n = batch.data.x[0].shape[0]
-    found: dict[str, dict[str, Any]] = {}
+    measures: dict[str, dict[str, Any]] = {}
     nothing = jnp.asarray(jnp.nan)
     for place in recording.places:
         y, slope = record.values[place][1], record.slopes[place]
@@ -263,7 +263,7 @@ def _numbers(task: Supervised, state: Any, batch: Batch) -> dict[str, dict[str, 
         flat, dead = nothing, nothing
         if known and layer is not None and layer.activation is not activations.softmax:
             flat, dead = _flatness(layer.activation, record.values[z][1])
-        found[place] = {
+        measures[place] = {
             "output": _rms(y),
             "error": _rms(record.slopes[z] if known else slope) * n,
             "gradient": _norm(gradients) if arrays else nothing,
@@ -275,7 +275,7 @@ def _numbers(task: Supervised, state: Any, batch: Batch) -> dict[str, dict[str, 
                 float(known and layer is not None and _bounded(layer.activation))
             ),
         }
-    return found
+    return measures
 
 
 def _flatness(g: Any, z: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -300,11 +300,11 @@ def _bounded(g: Any) -> bool:
 
 
 def _findings(layers: Mapping[str, Mapping[str, float]]) -> tuple[Finding, ...]:
-    found: list[Finding] = []
+    findings: list[Finding] = []
 
     def add(code: str, places: Sequence[str], words: str) -> None:
         if places:
-            found.append(Finding(code, tuple(places), words, REMEDIES[code]))
+            findings.append(Finding(code, tuple(places), words, REMEDIES[code]))
 
     def each(places: Sequence[str], of: Callable[[Mapping[str, float]], str]) -> str:
         more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
@@ -317,12 +317,12 @@ def _findings(layers: Mapping[str, Mapping[str, float]]) -> tuple[Finding, ...]:
     elif len(weighted) > 1:
         (first, low), *_, (last, high) = weighted.items()
         ratio = low["error"] / high["error"] if high["error"] else np.nan
-        told = (
+        measured = (
             f"the error that reaches the first layer {first!r} is {ratio:.1e} times that of the "
             f"last, {last!r}, {len(weighted) - 1} layers on"
         )
-        add("vanishing", [first] * bool(ratio < 1 / FAR), told)
-        add("exploding", [first] * bool(ratio > FAR), told)
+        add("vanishing", [first] * bool(ratio < 1 / FAR), measured)
+        add("exploding", [first] * bool(ratio > FAR), measured)
     large = [p for p, m in weighted.items() if m["gradient"] > LARGE * m["weights"]]
     times = each(large, lambda m: f"{m['gradient'] / m['weights']:.0f} times")
     add("large", large, f"gradients are large beside the weights: {times}")
@@ -332,7 +332,7 @@ def _findings(layers: Mapping[str, Mapping[str, float]]) -> tuple[Finding, ...]:
     dead = [p for p, m in layers.items() if m["dead"] >= max(MANY * m["units"], 1)]
     units = each(dead, lambda m: f"{m['dead']:.0f} of {m['units']:.0f}")
     add("dead", dead, f"units have no slope in any row: {units}")
-    return tuple(found)
+    return tuple(findings)
 
 
 def _owner(place: str) -> str:
@@ -342,8 +342,8 @@ def _owner(place: str) -> str:
 def _arrays(place: str, tree: Mapping[str, Mapping[str, Any]]) -> list[Any]:
     """The arrays of a layer, or of a layer inside a layer ("inner.kernel" of "outer")."""
     outer, _, inner = place.partition("@")[0].partition(".")
-    held = tree.get(outer, {})
-    return [a for name, a in held.items() if not inner or name.startswith(f"{inner}.")]
+    arrays = tree.get(outer, {})
+    return [a for name, a in arrays.items() if not inner or name.startswith(f"{inner}.")]
 
 
 def _norm(arrays: list[Any]) -> jax.Array:

@@ -13,9 +13,7 @@ optimization" (the cost is nasty: not convex).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,81 +21,18 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from descend.errors import DataError, DescendError, ShapeError
+from descend.glass.arguments import require_model, require_points
+from descend.glass.landscape_pictures import Landscape
 from descend.glass.paths import Path, main_directions, on_plane
-from descend.glass.reading import require_model, require_points
 from descend.train import rows
 from descend.train.feeds import Chunk
 from descend.train.model import Model
 from descend.train.program import Names, scan_evaluate
 from descend.train.runtime import quick_compile
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 AT_ONCE = 64  # points of the landscape that are evaluated side by side, at most
 NUMBERS = 2**26  # that layers put out at a time: a quarter of a gigabyte
 MARGIN = 0.25  # of a path's extent, left free around it
-
-
-@dataclass(frozen=True, eq=False)
-class Landscape:
-    """The cost around some weights.
-
-    Attributes:
-        a, b: coordinates along the directions, (points,); `b` is None in one dimension.
-        cost: J at each, (points,) or (points of b, points of a).
-        directions: (dimensions, parameters): what one unit of a coordinate is.
-        label: what the directions are, for the axes.
-        path: coordinates of the optimiser's path, (steps, dimensions), or None.
-        path_cost: J at the path's own points, which may lie off the plane.
-        path_epochs: the epochs of these points.
-        shares: of the path's movement along each direction, or None for given directions.
-    """
-
-    a: np.ndarray
-    b: np.ndarray | None
-    cost: np.ndarray
-    directions: np.ndarray
-    label: str
-    path: np.ndarray | None = None
-    path_cost: np.ndarray | None = None
-    path_epochs: tuple[int, ...] = ()
-    shares: np.ndarray | None = None
-
-    def __str__(self) -> str:
-        found = self.to_frame()
-        low = found.iloc[int(found["cost"].argmin())]
-        place = ", ".join(f"{name} {low[name]:.3g}" for name in low.index if name != "cost")
-        walked = "" if self.path is None else f"; a path of {len(self.path)} points"
-        return (
-            f"cost at {len(found):,} points ({self.label}): lowest {low['cost']:.5g} at "
-            f"{place}, highest {self.cost.max():.5g}{walked}"
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a point: a, (b,) cost."""
-        import pandas as pd
-
-        if self.b is None:
-            return pd.DataFrame({"a": self.a, "cost": self.cost})
-        a, b = np.meshgrid(self.a, self.b)
-        return pd.DataFrame({"a": a.ravel(), "b": b.ravel(), "cost": self.cost.ravel()})
-
-    def plot(self, ax: Any = None) -> Any:
-        """The cost as a line, or as a map with the path on it; returns the matplotlib Axes."""
-        from descend.glass.landscape_pictures import plot_landscape
-
-        return plot_landscape(self, ax)
-
-    def animate(self, file: str | FilePath, seconds: float = 6.0) -> None:
-        """The optimiser on its way, as a GIF; `descend.report.landscape` has it as HTML.
-
-        Raises:
-            DescendError: there is no path, or the file cannot be written.
-        """
-        from descend.glass.landscape_pictures import animate
-
-        animate(self, file, seconds)
 
 
 def landscape(
@@ -118,18 +53,18 @@ def landscape(
     All points are evaluated by one compiled program, up to `AT_ONCE` side by side.
 
     Args:
-        model: compiled.
+        model: a compiled model.
         x, y, sample_weight: the rows whose cost it is.
-        directions: "random", filter-normalised; "path", the main directions of `path`; or given
-            ones: a list of arrays (parameters,) or of pytrees as `model.params`. Left out: "path"
-            where there is one, else "random".
-        dimensions: 1 or 2; by the number of directions where they are given.
-        span: how far to go to both sides in units of the directions (1 by default), or (low, high);
+        directions: "random", filter-normalised; "path", the main directions of `path`; or a list
+            of arrays (parameters,) or of pytrees as `model.params`. Left out: "path" where there is
+            one, else "random".
+        dimensions: 1 or 2; where directions are given, it is their number.
+        span: distance to both sides in units of the directions (1 by default), or (low, high);
             with a path by default as far as it goes.
-        points: along each direction.
-        path: of the optimiser, drawn on the landscape; its last point should be the model's weights
-            or near them.
-        seed: of random directions.
+        points: the number of points along each direction.
+        path: the optimiser's path, drawn on the landscape; its last point should be the model's
+            weights or near them.
+        seed: the seed that random directions are drawn from.
 
     Raises:
         DescendError: bad arguments; NotFittedError: the model is not compiled.
@@ -149,11 +84,11 @@ def landscape(
         )
     flat, build = ravel_pytree(model.params)
     centre = np.asarray(flat)
-    walked = None if path is None else path.weights
-    if walked is not None and walked.shape[1] != centre.size:
+    trajectory = None if path is None else path.weights
+    if trajectory is not None and trajectory.shape[1] != centre.size:
         raise ShapeError(
-            f"landscape: the path is of a network with {walked.shape[1]:,} weights, the model has "
-            f"{centre.size:,}"
+            f"landscape: the path is of a network with {trajectory.shape[1]:,} weights, the model "
+            f"has {centre.size:,}"
         )
     shares = None
     if directions is None:
@@ -163,12 +98,12 @@ def landscape(
         chosen = np.stack([_random(model, rng) for rng in drawn])
         label = "random direction, filter-normalised"
     elif isinstance(directions, str) and directions == "path":
-        if walked is None:
+        if trajectory is None:
             raise DescendError(
                 "landscape: directions='path' needs path=: path = Path(); "
                 "model.fit(..., callbacks=[path])"
             )
-        chosen, shares = main_directions(walked, dimensions)
+        chosen, shares = main_directions(trajectory, dimensions)
         label = "main direction of the path"
     elif isinstance(directions, str):
         raise DescendError(
@@ -180,24 +115,24 @@ def landscape(
         label = "given direction"
         if not 1 <= len(chosen) <= 2:
             raise DescendError(f"landscape: one or two directions, got {len(chosen)}")
-    on_it = None if walked is None else on_plane(walked, centre, chosen)
-    axes = _axes(span, on_it, len(chosen), points)
+    coordinates = None if trajectory is None else on_plane(trajectory, centre, chosen)
+    axes = _axes(span, coordinates, len(chosen), points)
     grid = np.stack([g.ravel() for g in np.meshgrid(*axes)], axis=1)
     batch = rows.make_rows(model, model.supervised.outputs, x, y, sample_weight, "landscape data")
     data = rows.weighted(batch, model.supervised.outputs, where="landscape data")
     cost_at = _costs(model, data, build)
     cost = cost_at(jnp.asarray(centre), jnp.asarray(chosen, centre.dtype), grid)
     path_cost = None
-    if walked is not None:  # at the points themselves, not at their feet on the plane
-        apart = jnp.asarray(walked - centre[None])
-        path_cost = cost_at(jnp.asarray(centre), apart, np.eye(len(walked)))
+    if trajectory is not None:  # at the points themselves, not at their feet on the plane
+        apart = jnp.asarray(trajectory - centre[None])
+        path_cost = cost_at(jnp.asarray(centre), apart, np.eye(len(trajectory)))
     return Landscape(
         a=axes[0],
         b=axes[1] if len(axes) > 1 else None,
         cost=cost.reshape(len(axes[1]), len(axes[0])) if len(axes) > 1 else cost,
         directions=chosen,
         label=label,
-        path=on_it,
+        path=coordinates,
         path_cost=path_cost,
         path_epochs=() if path is None else tuple(path.epochs),
         shares=shares,
@@ -243,10 +178,10 @@ def _axes(span: Any, path: np.ndarray | None, dimensions: int, points: int) -> l
     """The coordinates along each direction; 0, the present weights, is always inside."""
     if span is not None:
         try:
-            given = np.asarray(span, float)
+            extent = np.asarray(span, float)
         except (TypeError, ValueError):  # text, or rows of several lengths
-            given = np.zeros(2)
-        ends = np.array([-1.0, 1.0]) * given if given.ndim == 0 else given
+            extent = np.zeros(2)
+        ends = np.array([-1.0, 1.0]) * extent if extent.ndim == 0 else extent
         if ends.shape != (2,) or not ends[0] < ends[1]:
             raise DescendError(f"landscape: span must be > 0 or (low, high), got {span!r}")
         return [np.linspace(ends[0], ends[1], points)] * dimensions
@@ -272,8 +207,8 @@ def _costs(model: Model, data: rows.Rows, build: Any) -> Any:
         for shape in node.output_shapes
     )
     at_once = int(np.clip(NUMBERS // (units * whole.batch_size), 1, AT_ONCE))
-    held = vars(task).setdefault("_landscape", {})
-    if whole.padded not in held:  # compiled once for a task and a kind of rows
+    programs = vars(task).setdefault("_landscape", {})
+    if whole.padded not in programs:  # compiled once for a task and a kind of rows
 
         def evaluate(state: Any, centre: Any, directions: Any, grid: Any, data: Any, order: Any):
             def at(point: Any) -> Any:
@@ -284,8 +219,8 @@ def _costs(model: Model, data: rows.Rows, build: Any) -> Any:
 
             return jax.lax.map(at, grid, batch_size=min(at_once, len(grid)))
 
-        held[whole.padded] = jax.jit(evaluate, compiler_options=quick_compile())
-    program = held[whole.padded]
+        programs[whole.padded] = jax.jit(evaluate, compiler_options=quick_compile())
+    program = programs[whole.padded]
 
     def costs(centre: Any, directions: Any, grid: np.ndarray) -> np.ndarray:
         points = jnp.asarray(grid, centre.dtype)

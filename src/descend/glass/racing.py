@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, unknown
-from descend.glass.formulas import lines
-from descend.glass.reading import require_model
+from descend.glass.arguments import require_model
+from descend.glass.columns import aligned
+from descend.palette import COLOURS, YELLOW
 from descend.train import engine, fitting, optimizers, rows
 from descend.train.callbacks import Progress
-from descend.train.curves import COLOURS
 from descend.train.feeds import Arrays
 from descend.train.model import Model
 from descend.train.optimizers import OptaxOptimizer, Optimizer
@@ -35,28 +35,27 @@ if TYPE_CHECKING:
 
 FIELD = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-YELLOW = COLOURS[6]
 
 
-class _Lane(NamedTuple):
+class _RuleStates(NamedTuple):
     """One rule at all its rates: the states have a leading axis of rates."""
 
     states: State
     running: jax.Array  # (rates,), false from the step in which a rate became non-finite
 
 
-class _Field(NamedTuple):
-    """The state of a race: what the engine looks at, and a lane for each rule."""
+class _RaceState(NamedTuple):
+    """The state of a race: what the engine looks at, and the states of each rule."""
 
-    params: Any  # a zero: a lane that diverges stops by itself and must not stop the others
+    params: Any  # a zero: a rule that diverges stops by itself and must not stop the others
     hyper: dict[str, Any]
-    lanes: dict[str, _Lane]
+    by_rule: dict[str, _RuleStates]
 
 
-class Heat(Task):
+class RaceTask(Task):
     """The Task of a race: {rule: its Supervised}; it has no `init`, weights come from a model."""
 
-    weights = ("lanes",)
+    weights = ("by_rule",)
 
     def __init__(self, tasks: Mapping[str, Supervised]):
         self.tasks = dict(tasks)
@@ -66,40 +65,40 @@ class Heat(Task):
         """Whether any rule's task is: they share the network."""
         return any(task.heavy for task in self.tasks.values())
 
-    def step(self, field: _Field, batch: Batch) -> tuple[_Field, Logs]:
-        """One step of everybody, on the same rows."""
-        lanes: dict[str, _Lane] = {}
+    def step(self, state: _RaceState, batch: Batch) -> tuple[_RaceState, Logs]:
+        """Make one step of every rule at every rate, on the same rows."""
+        by_rule: dict[str, _RuleStates] = {}
         for name, task in self.tasks.items():
-            states, running = field.lanes[name]
+            states, running = state.by_rule[name]
             new, logs = jax.vmap(task.step, in_axes=(0, None))(states, batch)
             finite = jax.vmap(lambda s, v: all_finite((s.params, v)))(new, logs["loss"][0])
             running = running & finite
 
-            def kept(a: Any, b: Any, running: Any = running) -> Any:
+            def where_running(a: Any, b: Any, running: Any = running) -> Any:
                 return jnp.where(running.reshape(-1, *[1] * (a.ndim - 1)), a, b)
 
-            lanes[name] = _Lane(jax.tree.map(kept, new, states), running)
-        return field._replace(lanes=lanes), {"loss": (jnp.zeros(()), jnp.ones(()))}
+            by_rule[name] = _RuleStates(jax.tree.map(where_running, new, states), running)
+        return state._replace(by_rule=by_rule), {"loss": (jnp.zeros(()), jnp.ones(()))}
 
-    def evaluate(self, field: _Field, batch: Batch) -> Logs:
-        """Everybody's cost and metrics: {"rule/rate number/log": (sum, weight)}."""
-        found: dict[str, tuple[Any, Any]] = {}
+    def evaluate(self, state: _RaceState, batch: Batch) -> Logs:
+        """Sum costs and metrics of all: {"rule/rate number/log": (sum, weight)}."""
+        logs_by_name: dict[str, tuple[Any, Any]] = {}
         for name, task in self.tasks.items():
-            states, running = field.lanes[name]
+            states, running = state.by_rule[name]
             logs = jax.vmap(task.evaluate, in_axes=(0, None))(states, batch)
             for log, (total, weight) in logs.items():
                 weights = jnp.broadcast_to(weight, running.shape)
                 for i in range(running.shape[0]):
                     # no weight where it stopped: the mean is then NaN, and the sum stays finite
                     on = running[i]
-                    found[f"{name}/{i}/{log}"] = (
+                    logs_by_name[f"{name}/{i}/{log}"] = (
                         jnp.where(on, total[i], 0.0),  # a number, or a metric's vector of sums
                         jnp.where(on, weights[i], 0.0),
                     )
-        return found
+        return logs_by_name
 
     def finish(self, log: str, total: Any, weight: Any) -> Any:
-        """As the rule's own task."""
+        """Finish a log as the rule's own task does."""
         if "/" not in log:
             return total / weight
         name, _, rest = log.partition("/")
@@ -111,7 +110,7 @@ class Entrant:
     """One rule in a race, at one rate.
 
     Attributes:
-        name: of the rule.
+        name: the rule's name.
         learning_rate: None where it is inside an Optax transformation.
         costs: after 0, 1, ... epochs; NaN from where it diverged.
         metrics: {name: likewise}.
@@ -155,14 +154,14 @@ class Race:
         return sorted(best.values(), key=_last)
 
     def __getitem__(self, name: str) -> Entrant:
-        """A rule at its best rate."""
-        found = {e.name: e for e in self.standings}
-        if name not in found:
-            raise unknown("entrant", name, found)
-        return found[name]
+        """Return a rule at its best rate."""
+        by_name = {e.name: e for e in self.standings}
+        if name not in by_name:
+            raise unknown("entrant", name, by_name)
+        return by_name[name]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a rule and rate: last cost and metrics, lowest cost and its epoch."""
+        """Return one row a rule and rate: last cost and metrics, lowest cost and its epoch."""
         import pandas as pd
 
         table = []
@@ -195,10 +194,10 @@ class Race:
                     str(reached[0]) if len(reached) else "not reached",
                 )
             )
-        return lines(head, table)
+        return aligned(head, table)
 
     def plot(self) -> Figure:
-        """The costs by epoch, each rule at its best rate; beside it, what the rate does to each."""
+        """Draw each rule's costs by epoch at its best rate, and its last cost against the rate."""
         from matplotlib.figure import Figure
 
         rates = sorted({e.learning_rate for e in self.entrants if e.learning_rate is not None})
@@ -293,11 +292,13 @@ def race(
         name: Supervised(model, rule, task.outputs, task.mixup) for name, rule in entered.items()
     }
     size = _batch_size(batch_size, len(data.x[0]), tasks)
-    kept = None if validation_data is None else fitting.validation_rows(model, validation_data)
-    judged = rows.whole(data if kept is None else kept, size)
+    validation = None
+    if validation_data is not None:
+        validation = fitting.validation_rows(model, validation_data)
+    judged = rows.whole(data if validation is None else validation, size)
     start = model.start_state(task, seed)
     noise = jax.random.split(jax.random.key(rows.require_seed(seed)))[1]
-    lanes: dict[str, _Lane] = {}
+    by_rule: dict[str, _RuleStates] = {}
     tried: dict[str, list[float | None]] = {}
     for name, own in tasks.items():
         tried[name] = _rates(entered[name], rates)
@@ -311,37 +312,38 @@ def race(
             for rate in tried[name]
         ]
         stacked = jax.tree.map(lambda *a: jnp.stack(a), *states)
-        lanes[name] = _Lane(stacked, jnp.ones(len(states), bool))
-    field = _Field(jnp.zeros(1), {}, lanes)
-    heat: Any = Heat(tasks)
-    first = {f"val_{k}": v for k, v in finished(heat, evaluation(heat, judged)(field)).items()}
+        by_rule[name] = _RuleStates(stacked, jnp.ones(len(states), bool))
+    state = _RaceState(jnp.zeros(1), {}, by_rule)
+    race_task: Any = RaceTask(tasks)
+    start_logs = finished(race_task, evaluation(race_task, judged)(state))
+    first = {f"val_{k}": v for k, v in start_logs.items()}
     run = engine.train(
-        heat,
+        race_task,
         Arrays(data, size, True, seed),
         epochs,
-        state=field,
+        state=state,
         validation=judged,
         callbacks=[_Leader(verbose)] if verbose else [],
     )
     logs = {k: np.array([first[k], *v]) for k, v in run.history.history.items() if k in first}
     entrants = []
     for name, own_rates in tried.items():
-        lane = run.state.lanes[name]
+        of_rule = run.state.by_rule[name]
         for i, rate in enumerate(own_rates):
             mine = {
                 k.split("/", 2)[2]: v for k, v in logs.items() if k.startswith(f"val_{name}/{i}/")
             }
             costs = mine.pop("loss")
-            diverged = not bool(lane.running[i])
-            entrants.append(Entrant(name, rate, costs, mine, diverged, lane.states.params, i))
-    return Race(entrants, "training rows" if kept is None else "validation rows")
+            diverged = not bool(of_rule.running[i])
+            entrants.append(Entrant(name, rate, costs, mine, diverged, of_rule.states.params, i))
+    return Race(entrants, "training rows" if validation is None else "validation rows")
 
 
 class _Leader(Progress):
     """Shows who leads, in place of everybody's cost."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """The lowest cost of the epoch."""
+        """Show the lowest cost of the epoch."""
         costs = {k: v for k, v in logs.items() if k.startswith("val_") and k.endswith("/loss")}
         first = min(costs, key=lambda k: np.inf if np.isnan(costs[k]) else costs[k])
         name = first.removeprefix("val_").partition("/")[0]
@@ -350,22 +352,22 @@ class _Leader(Progress):
 
 def _entered(rules: Any) -> dict[str, Optimizer]:
     if isinstance(rules, Mapping):
-        found = {str(name): optimizers.get(rule) for name, rule in rules.items()}
+        by_name = {str(name): optimizers.get(rule) for name, rule in rules.items()}
     else:
-        listed = [rules] if isinstance(rules, (str, Optimizer)) else list(rules)
-        names = [optimizers.get(rule).name for rule in listed]
+        several = [rules] if isinstance(rules, (str, Optimizer)) else list(rules)
+        names = [optimizers.get(rule).name for rule in several]
         twice = next((n for n in names if names.count(n) > 1), None)
         if twice is not None:
             raise DescendError(
                 f"race: two rules are called {twice!r}; give names: {{'a': ..., 'b': ...}}"
             )
-        found = dict(zip(names, map(optimizers.get, listed), strict=True))
-    if not found:
+        by_name = dict(zip(names, map(optimizers.get, several), strict=True))
+    if not by_name:
         raise DescendError(f"race: no rule; known: {', '.join(optimizers.BY_NAME)}")
-    bad = next((name for name in found if "/" in name), None)
+    bad = next((name for name in by_name if "/" in name), None)
     if bad is not None:
         raise DescendError(f"race: a name must not hold '/', got {bad!r}")
-    return found
+    return by_name
 
 
 def _rates(rule: Optimizer, rates: Sequence[float] | None) -> list[float | None]:

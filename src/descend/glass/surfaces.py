@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError, unknown
-from descend.glass.reading import require_model, require_points
+from descend.glass.arguments import require_model, require_points
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from descend.train import rows
-from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from descend.train.model import Model
 
 if TYPE_CHECKING:
@@ -37,20 +37,21 @@ def layer_outputs(model: Model, x: Any) -> dict[str, np.ndarray]:
     """
     require_model(model, "layer_outputs")
     arrays = rows.make_inputs(model, x, "rows to look at")
-    found: dict[str, np.ndarray] = {}
+    outputs: dict[str, np.ndarray] = {}
 
     def tap(name: str, _: Any, y: Any) -> None:
-        uses = sum(1 for known in found if known.partition("@")[0] == name)
-        found[name if not uses else f"{name}@{uses + 1}"] = np.asarray(y)
+        uses = sum(1 for known in outputs if known.partition("@")[0] == name)
+        outputs[name if not uses else f"{name}@{uses + 1}"] = np.asarray(y)
 
-    given = tuple(jnp.asarray(a) for a in arrays)
-    model.apply(model.params, model.layer_state, given[0] if model.single_input else given, tap=tap)
-    return found
+    inputs = tuple(jnp.asarray(a) for a in arrays)
+    x = inputs[0] if model.single_input else inputs
+    model.apply(model.params, model.layer_state, x, tap=tap)
+    return outputs
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """A network over a grid of two inputs, the others held.
+    """A network over a grid of two inputs, the others at fixed values.
 
     Attributes:
         inputs: the two inputs' numbers; names: theirs.
@@ -79,10 +80,10 @@ def surface(
     Args:
         model: with one input of shape (features,).
         x: rows (n, features): the two inputs run over their extent, a tenth more on each side.
-        inputs: which two; the others are held.
-        held: a row (features,) that they are held at; their medians by default.
-        points: of the grid, along each input.
-        names: of the features.
+        inputs: the numbers of the two inputs; the others stay as in `held`.
+        held: a row (features,); by default that of the medians.
+        points: the number of grid points along each input.
+        names: the features' names.
 
     Raises:
         DescendError, ShapeError, DataError: a network of another kind, or bad arguments.
@@ -115,11 +116,11 @@ def surface(
     grid = np.tile(row, (a.size, 1))
     grid[:, inputs[0]], grid[:, inputs[1]] = a.ravel(), b.ravel()
     values = {
-        layer: found.reshape(points, points, -1)
-        for layer, found in layer_outputs(model, grid).items()
+        layer: outputs.reshape(points, points, -1)
+        for layer, outputs in layer_outputs(model, grid).items()
     }
-    shown = [str(columns[i]) if columns else f"x{i + 1}" for i in inputs]
-    return Surface((inputs[0], inputs[1]), (shown[0], shown[1]), axes[0], axes[1], values)
+    first, second = (str(columns[i]) if columns else f"x{i + 1}" for i in inputs)
+    return Surface((inputs[0], inputs[1]), (first, second), axes[0], axes[1], values)
 
 
 def decision_surface(
@@ -140,21 +141,21 @@ def decision_surface(
     the sigmoid); several as the class of the greatest one, paler the less sure.
 
     Args:
-        y: targets of the rows: classes, or numbers; None draws no rows' colours.
-        classes: their names.
+        y: targets of the rows: classes, or numbers; with None all rows have one colour.
+        classes: the names of the classes.
         The others as in `surface`.
     """
     from matplotlib.colors import to_rgb
 
-    found = surface(model, x, inputs, held=held, points=points, names=names)
+    grid = surface(model, x, inputs, held=held, points=points, names=names)
     (raw,) = rows.make_inputs(model, x, "rows to look at")
     target = None if y is None else _classes(y, len(raw))
-    output = list(found.values.values())[-1]
+    output = list(grid.values.values())[-1]
     wanted = 2 if output.shape[-1] == 1 else output.shape[-1]
     if classes is not None and len(classes) < wanted:
         raise DescendError(f"classes must be {wanted} names, got {list(classes)}")
     ax = _one() if ax is None else ax
-    extent = (found.a[0], found.a[-1], found.b[0], found.b[-1])
+    extent = (grid.a[0], grid.a[-1], grid.b[0], grid.b[-1])
     if output.shape[-1] == 1:
         sign = model.output_links()[0] == "sigmoid"
         limits = {"vmin": 0.0, "vmax": 1.0} if sign else {}
@@ -163,7 +164,7 @@ def decision_surface(
         )
         ax.figure.colorbar(shade, ax=ax, label="output" if not sign else "probability")
         if sign:
-            ax.contour(found.a, found.b, output[..., 0], [0.5], colors="white", linewidths=2)
+            ax.contour(grid.a, grid.b, output[..., 0], [0.5], colors="white", linewidths=2)
     else:
         colours = np.array([to_rgb(CLASSES[k % 7]) for k in range(output.shape[-1])])
         best = output.argmax(axis=-1)
@@ -176,9 +177,9 @@ def decision_surface(
             aspect="auto",
         )
         for k in range(output.shape[-1]):
-            ax.contour(found.a, found.b, best == k, [0.5], colors="white", linewidths=1)
+            ax.contour(grid.a, grid.b, best == k, [0.5], colors="white", linewidths=1)
     _scatter(ax, raw[:, list(inputs)], target, classes)
-    ax.set(xlabel=found.names[0], ylabel=found.names[1], xlim=extent[:2], ylim=extent[2:])
+    ax.set(xlabel=grid.names[0], ylabel=grid.names[1], xlim=extent[:2], ylim=extent[2:])
     return ax
 
 
@@ -195,16 +196,16 @@ def unit_surfaces(
     """What each unit of a hidden layer puts out over two inputs, a panel a unit.
 
     Args:
-        layer: its name; the first layer by default.
+        layer: the layer's name; by default the first one's.
         The others as in `surface`.
     """
     from matplotlib.figure import Figure
 
-    found = surface(model, x, inputs, held=held, points=points, names=names)
-    layer = next(iter(found.values)) if layer is None else layer
-    if layer not in found.values:
-        raise unknown("layer", layer, found.values)
-    values = found.values[layer]
+    grid = surface(model, x, inputs, held=held, points=points, names=names)
+    layer = next(iter(grid.values)) if layer is None else layer
+    if layer not in grid.values:
+        raise unknown("layer", layer, grid.values)
+    values = grid.values[layer]
     units = min(values.shape[-1], MOST_UNITS)
     columns = min(units, 8) if units > 4 else units
     lines = -(-units // columns)
@@ -212,7 +213,7 @@ def unit_surfaces(
     axes = np.atleast_1d(figure.subplots(lines, columns, sharex=True, sharey=True)).ravel()
     top = float(np.abs(values[..., :units]).max()) or 1.0
     below = float(values[..., :units].min()) < 0
-    extent = (found.a[0], found.a[-1], found.b[0], found.b[-1])
+    extent = (grid.a[0], grid.a[-1], grid.b[0], grid.b[-1])
     for unit, ax in enumerate(axes):
         if unit >= units:
             ax.axis("off")
@@ -229,8 +230,8 @@ def unit_surfaces(
         ax.set_title(f"unit {unit + 1}", fontsize=8)
         ax.tick_params(labelsize=7)
     left = values.shape[-1] - units
-    figure.supxlabel(found.names[0] + (f"   ({left} more units not drawn)" if left else ""))
-    figure.supylabel(found.names[1])
+    figure.supxlabel(grid.names[0] + (f"   ({left} more units not drawn)" if left else ""))
+    figure.supylabel(grid.names[1])
     figure.colorbar(shade, ax=list(axes), label=f"output of {layer}", shrink=0.9)
     return figure
 
@@ -254,7 +255,7 @@ class HiddenSpace:
     target: np.ndarray
 
     def plot(self, classes: Sequence[str] | None = None) -> Figure:
-        """A panel a layer, from the crumpled paper to the smooth one."""
+        """Draw a panel a layer, from the crumpled paper to the smooth one."""
         from matplotlib.figure import Figure
 
         count = len(self.coordinates)
@@ -266,9 +267,9 @@ class HiddenSpace:
             share = self.shares[name]
             what = ("feature", "feature") if share == 1 else ("main direction", "main direction")
             ax.set(xlabel=f"{what[0]} 1", ylabel=f"{what[1]} 2")
-            held = "" if share == 1 else f", {share:.0%} of variance"
+            variance = "" if share == 1 else f", {share:.0%} of variance"
             ax.set_title(
-                f"{name}{held}\na linear rule puts {self.separable[name]:.0%} right", fontsize=9
+                f"{name}{variance}\na linear rule puts {self.separable[name]:.0%} right", fontsize=9
             )
             ax.spines[["top", "right"]].set_visible(False)
         return figure
@@ -340,12 +341,12 @@ def _classes(y: Any, n: int) -> np.ndarray:
 def _scatter(
     ax: Any, at: np.ndarray, target: Any, classes: Sequence[str] | None, legend: bool = True
 ) -> None:
-    shown = np.linspace(0, len(at) - 1, min(len(at), DRAWN)).astype(int)
-    at = at[shown]
+    drawn = np.linspace(0, len(at) - 1, min(len(at), DRAWN)).astype(int)
+    at = at[drawn]
     if target is None:
         ax.scatter(*at.T, s=9, color=BLACK, lw=0)
         return
-    target = target[shown]
+    target = target[drawn]
     levels = np.unique(target)
     if len(levels) > len(CLASSES):  # a number
         ax.scatter(*at.T, s=12, c=target, cmap="cividis", edgecolors="white", linewidths=0.3)

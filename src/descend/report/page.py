@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from descend.errors import DescendError
 from descend.files import writable
+from descend.palette import BLUE, VERMILION
 from descend.visible import visible
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ h3 { margin: 1.8rem 0 .4rem; font-size: 1.05rem; }
 a { color: #0b57a0; } a:focus, [tabindex]:focus { outline: 3px solid #0b57a0; outline-offset: 2px; }
 .skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
 nav ul { padding-left: 1.2rem; columns: 2; }
-.status { border-left: .4rem solid #0072B2; background: #f2f6fa; padding: .6rem 1rem; }
-.status.warn { border-color: #D55E00; border-left-style: double; background: #fdf3ec; }
+.status { border-left: .4rem solid BLUE; background: #f2f6fa; padding: .6rem 1rem; }
+.status.warn { border-color: VERMILION; border-left-style: double; background: #fdf3ec; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; min-width: min(100%, 32rem); margin: 1rem 0;
         font-variant-numeric: tabular-nums; }
@@ -47,14 +48,14 @@ pre { overflow-x: auto; background: #f5f5f5; padding: .8rem; font-size: .85rem; 
   h2, h3, caption, thead, h2 + p, h3 + p { break-after: avoid; }
   p, figure, tr, .short { break-inside: avoid; }
   .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; } }
-"""
+""".replace("BLUE", BLUE).replace("VERMILION", VERMILION)
 
 
 def report_files(path: str | Path, inputs: Sequence[str | Path | None] = ()) -> tuple[Path, Path]:
     """The page's path and that of the JSON beside it; raises DescendError if one cannot be.
 
     Args:
-        path: of the page.
+        path: the page's.
         inputs: files that must not be written over.
     """
     path = Path(path)

@@ -42,11 +42,11 @@ def learning_curve(
     """Cost against epoch as a text chart; the scale is logarithmic where the costs are far apart.
 
     Args:
-        train: cost of each epoch.
-        validation: likewise, if there was any.
-        best: the epoch (from 1) whose weights were kept; marked below the axis.
+        train: the cost of each epoch.
+        validation: the validation cost of each epoch, if there was any.
+        best: the epoch (from 1) of the best weights; marked below the axis.
         width, height: columns of the whole chart and rows of its plot.
-        label: of the vertical axis.
+        label: the label of the vertical axis.
     """
     series = [np.asarray(s, float) for s in (train, validation) if len(s)]
     every = np.concatenate(series)
@@ -81,11 +81,11 @@ def learning_curve(
     lines.append(" " * margin + " +" + "-" * columns)
     if best is not None:
         place = min(columns - 1, (best - 1) * columns // epochs)
-        kept = f"{BEST} best, epoch {best}"
-        if place + len(kept) > columns:
-            kept = f"best, epoch {best} {BEST}"
-            place -= len(kept) - 1
-        lines.append(" " * (margin + 2 + max(place, 0)) + kept)
+        mark = f"{BEST} best, epoch {best}"
+        if place + len(mark) > columns:
+            mark = f"best, epoch {best} {BEST}"
+            place -= len(mark) - 1
+        lines.append(" " * (margin + 2 + max(place, 0)) + mark)
     first, last = "epoch 1", f"epoch {epochs}"
     room = columns - len(last) - 1
     lines.append(" " * (margin + 2) + (f"{first:<{room}} {last}" if room > len(first) else last))

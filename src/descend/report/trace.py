@@ -10,25 +10,20 @@ import numpy as np
 
 from descend.errors import DescendError
 from descend.files import write_atomically
-from descend.glass.nodes import listed
-from descend.glass.trace_tables import (
-    describe,
-    joined,
-    kind,
-    norm,
-    of_array,
-    of_place,
-    show,
-)
+from descend.glass.step.tables import of_array, of_place
+from descend.glass.step.text import describe
+from descend.glass.step.writing import joined, norm, show
+from descend.nn.symbols import listed
 from descend.report.page import escaped, page, paragraph, report_files, subheading, table
 from descend.report.trace_math import path_math, unit_math
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from descend.glass.chain import Chain
-    from descend.glass.hand_rules import HandRule
-    from descend.glass.tracing import ArrayStep, Place, Trace
+    from descend.glass import Trace
+    from descend.glass.step.chain import Chain
+    from descend.glass.step.hand_rules import HandRule
+    from descend.glass.step.record import ArrayStep, Place
 
 WHOLE = 64  # numbers of a layer or an array that are all shown
 LARGEST = 10  # of the others
@@ -55,13 +50,13 @@ def trace_report(
     """Write a trace as one self-contained page of HTML.
 
     Args:
-        trace: what `descend.glass.trace` gave.
-        path: ends in .html; written to a temporary name and renamed.
+        trace: the result of `descend.glass.trace`.
+        path: the page's, which ends in .html; written to a temporary name and renamed.
         units: (layer, index) of units whose arithmetic is written out; by default the first ones of
             every layer.
         weights: (array, index) of weights whose chain rule is written out; by default the one with
             the largest gradient in the first layer that has weights.
-        row: of the batch, for both.
+        row: the row of the batch, for both.
 
     Returns:
         The path.
@@ -70,11 +65,14 @@ def trace_report(
         DescendError, DataError: a unit or weight that is not there, a file that cannot be written.
     """
     file, _ = report_files(path)
-    asked = weights or _default_weights(trace)
+    chosen_weights = weights or _default_weights(trace)
     rules = {rule.place: rule for rule in trace.hand_rules()}
     sections = [
         ("The step at a glance", STYLE + _overview(trace)),
-        ("The chain rule of a weight", "".join(_chain(trace.weight(*w, row=row)) for w in asked)),
+        (
+            "The chain rule of a weight",
+            "".join(_chain(trace.weight(*w, row=row)) for w in chosen_weights),
+        ),
         ("The lectures' formulas beside it", _by_hand(list(rules.values()))),
     ]
     places = list(trace.places.values())
@@ -83,11 +81,11 @@ def trace_report(
         chosen = [index for name, index in units if name == place.name]
         if not named:
             chosen = _first_units(place)
-        sections.append((f"{place.name}: {kind(place)}", _layer(trace, place, chosen, row, rules)))
+        sections.append((f"{place.name}: {place.kind}", _layer(trace, place, chosen, row, rules)))
     for name in named - {place.name for place in places[:LAYERS]}:
         place = trace.place(name)
         chosen = [index for n, index in units if n == name]
-        sections.append((f"{place.name}: {kind(place)}", _layer(trace, place, chosen, row, rules)))
+        sections.append((f"{place.name}: {place.kind}", _layer(trace, place, chosen, row, rules)))
     if len(places) > LAYERS:
         left = f"{len(places) - LAYERS} more layers are in the table at the top only."
         sections.append(("The other layers", paragraph(left)))
@@ -122,7 +120,7 @@ def _overview(trace: Trace) -> str:
         rows.append(
             [
                 " · " * place.name.count(".") + place.name,
-                kind(place),
+                place.kind,
                 shapes,
                 _brief(norm(*listed(place.a))),
                 "" if place.slope is None else _brief(norm(*listed(place.slope))),
@@ -159,11 +157,11 @@ def _chain(chain: Chain) -> str:
     where = f"{chain.name}[{joined(chain.index)}]" if chain.index else chain.name
     ways = "1 path" if chain.count == 1 else f"{chain.count:,} paths"
     of = "through layers, all rows together" if chain.row is None else f"of row {chain.row}"
-    told = (
+    text = (
         f"w = {where} = {show(chain.value)} reaches the cost on {ways} ({of}). The gradient is the "
         "sum of what they carry."
     )
-    parts = [subheading(where), paragraph(told)]
+    parts = [subheading(where), paragraph(text)]
     rows = []
     for number, path in enumerate(chain.paths, 1):
         name = f"path {number}"
@@ -185,16 +183,16 @@ def _chain(chain: Chain) -> str:
 
 def _by_hand(rules: Sequence[HandRule]) -> str:
     if not rules:
-        told = "None of the lectures' formulas for δ is for these layers and this loss."
-        return paragraph(told)
+        text = "None of the lectures' formulas for δ is for these layers and this loss."
+        return paragraph(text)
     rows = [[r.place, _rule(r.rule), f"{r.difference:.0e}"] for r in rules]
-    told = (
+    text = (
         "δ by the formulas that the lectures derive, evaluated in NumPy from the weights, outputs "
         "and targets of the step. Nothing is differentiated. The tables below have them beside the "
         "step's own."
     )
     head = ["layer", "formula", "largest difference, as a share of the largest δ"]
-    return paragraph(told) + table("Formulas and the step", head, rows, words=2)
+    return paragraph(text) + table("Formulas and the step", head, rows, words=2)
 
 
 # -- one layer --------------------------------------------------------------------------------
@@ -245,9 +243,9 @@ def _numbers(caption: str, frame: pd.DataFrame, by: str, one_row: bool = False) 
     head = [*index, *(_greek(c) for c in values)]
     if len(frame) <= WHOLE:
         return table(caption, head, _lines(frame, index, values), words=len(index))
-    found = frame[values].to_numpy(np.float64)
-    stats = [("least", found.min(0)), ("mean", found.mean(0)), ("largest", found.max(0))]
-    stats += [("norm", np.sqrt(np.square(found).sum(0)))]
+    numbers = frame[values].to_numpy(np.float64)
+    stats = [("least", numbers.min(0)), ("mean", numbers.mean(0)), ("largest", numbers.max(0))]
+    stats += [("norm", np.sqrt(np.square(numbers).sum(0)))]
     rows = [[what, *map(show, line)] for what, line in stats]
     whole = table(f"{caption}: {len(frame):,} numbers", ["of", *map(_greek, values)], rows)
     by = by if by in values else values[-1]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from descend.glass.chain import Path, Symbol
-from descend.glass.trace_tables import OVER_UNITS, joined, letter_of, show
-from descend.glass.units import Term, UnitArithmetic
+from descend.glass.step.chain import Path, Symbol
+from descend.glass.step.units import Term, UnitArithmetic
+from descend.glass.step.writing import OVER_UNITS, joined, letter_of, show
 from descend.report.page import escaped
 
 TERMS_A_LINE = 4
@@ -20,18 +20,18 @@ def unit_math(unit: UnitArithmetic) -> str:
     terms = list(unit.terms)
     rest: list[str] = []
     if len(terms) > MOST_TERMS:
-        kept = sorted(terms, key=lambda t: -abs(t.product))[:MOST_TERMS]
-        left = unit.total - sum(t.product for t in kept)
+        largest = sorted(terms, key=lambda t: -abs(t.product))[:MOST_TERMS]
+        left = unit.total - sum(t.product for t in largest)
         words = f"({len(terms) - MOST_TERMS} more: {show(left)})"
-        rest, terms = [f"<mtext>{escaped(words)}</mtext>"], [t for t in terms if t in kept]
+        rest, terms = [f"<mtext>{escaped(words)}</mtext>"], [t for t in terms if t in largest]
     z, a = _sub("z", at), _sub("a", at)
     lines = _aligned(z, "+", [_symbols(t) for t in terms] + rest, TERMS_A_LINE)
     lines += _aligned("", "+", [_numbers(t) for t in terms] + rest, TERMS_A_LINE)
     lines += [("", "=", _number(unit.z))]
     if unit.a is not None:
         over = unit.activation in OVER_UNITS  # takes the z of all units
-        taken = "<mi>z</mi>" if over else z
-        value = f"<mi>{escaped(unit.activation)}</mi><mo>(</mo>{taken}<mo>)</mo><mo>=</mo>"
+        argument = "<mi>z</mi>" if over else z
+        value = f"<mi>{escaped(unit.activation)}</mi><mo>(</mo>{argument}<mo>)</mo><mo>=</mo>"
         lines += [(a, "=", value + _number(unit.a))]
     if unit.slope is not None:
         lines += [(_fraction("<mi>J</mi>", a), "=", _number(unit.slope))]

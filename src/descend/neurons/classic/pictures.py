@@ -16,13 +16,12 @@ from descend.errors import DescendError, ShapeError
 from descend.neurons.classic.bumps import bump, hill, localised_bump, ridge
 from descend.neurons.classic.perceptron import Perceptron
 from descend.neurons.classic.planes import Certificate
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito, as in the trainer's pictures, which this package does not import
-BLUE, VERMILION, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
-CLASSES = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), ("#CC79A7", "D"), ("#E69F00", "v"))
+CLASSES = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (PURPLE, "D"), (ORANGE, "v"))
 
 
 def boundary_steps(

@@ -13,7 +13,7 @@ from descend.data.sources import Table
 from descend.errors import DataError
 from descend.report.table.evidence import ReportOptions
 from descend.report.table.measures import measures
-from descend.report.table.words import cell, interval, percent, said, short_hash
+from descend.report.table.words import cell, digits, interval, percent, short_hash
 from descend.tables.judging.bootstrap import Comparison, compare
 from descend.tables.predictor import TablePredictor
 from descend.tables.recipe import FittedTable, open_test
@@ -28,10 +28,10 @@ class Side:
     """One of the two.
 
     Attributes:
-        path: of the file.
-        described: what it says of the fit.
-        seal: of its test.
-        parameters: how many the network has.
+        path: the file's path.
+        described: the file's description of the fit.
+        seal: the seal of its test.
+        parameters: the number of the network's weights.
     """
 
     path: Path
@@ -41,14 +41,14 @@ class Side:
 
     @classmethod
     def read(cls, path: str | Path) -> Side:
-        """From a file of `descend fit`; raises CheckpointError."""
+        """Read a file of `descend fit`; raises CheckpointError."""
         predictor = TablePredictor.load(path)
         count = int(sum(predictor.model.parameter_counts().values()))
         return cls(Path(path), predictor.described, read_seal(path), count)
 
     @property
     def figures(self) -> Mapping[str, float | None] | None:
-        """Of the last opening of the test rows that were put aside; None while it is sealed."""
+        """The figures of the last opening of the test; None while it is sealed."""
         own = [o for o in self.seal.openings if o.digest == self.seal.digest]
         return own[-1].figures if own else None
 
@@ -59,7 +59,7 @@ class SideBySide:
 
     Attributes:
         rows: (what, of the first, of the second, difference) in words.
-        warnings: what makes them hard to compare; and second openings.
+        warnings: reasons why they are hard to compare; and second openings.
         comparisons: {figure: Comparison}; empty without data, or with other test rows.
     """
 
@@ -84,32 +84,33 @@ def side_by_side(
 
     Args:
         first, second: files of `descend fit`.
-        table: that both were fitted on; without it, only figures of earlier openings are shown.
+        table: the table that both were fitted on; without it, only figures of earlier openings are
+            shown.
         test: the table both were tested on, where it was one of its own.
-        resamples, level, seed: of the intervals.
+        resamples, level, seed: the bootstrap's number of draws, level of intervals, and seed.
 
     Raises:
         CheckpointError: a file that is damaged, or not of a table.
         DataError: another table; targets that differ; test rows that differ.
     """
     a, b = Side.read(first), Side.read(second)
-    warnings = _apart(a, b)
+    warnings = _cautions(a, b)
     rows = _facts(a, b)
     same = a.seal.digest == b.seal.digest
-    found: dict[str, Comparison] = {}
+    comparisons: dict[str, Comparison] = {}
     if table is not None:
         _require_comparable(a, b)
         opened = [open_test(reopen(side.path, table, test)) for side in (a, b)]
-        found = _compared(opened[0], opened[1], resamples, level, seed)
+        comparisons = _comparisons(opened[0], opened[1], resamples, level, seed)
         source = table.source if test is None else test.source
         for side, one in zip((a, b), opened, strict=True):
             assert one.scores is not None
             warning = record_opening(side.path, one.scores.figures, source=source).warning
             warnings += [f"{side.path}: {warning}"] * bool(warning)
-        rows += _figures(found, opened)
+        rows += _figures(comparisons, opened)
     else:
         rows += _recorded(a, b, same)
-    return SideBySide(tuple(rows), tuple(warnings), found)
+    return SideBySide(tuple(rows), tuple(warnings), comparisons)
 
 
 def _require_comparable(a: Side, b: Side) -> None:
@@ -130,15 +131,15 @@ def _require_comparable(a: Side, b: Side) -> None:
         )
 
 
-def _apart(a: Side, b: Side) -> list[str]:
-    found = []
+def _cautions(a: Side, b: Side) -> list[str]:
+    warnings = []
     if a.seal.digest != b.seal.digest:
-        found.append(
+        warnings.append(
             "the test rows of the two differ: part of a difference in figures is due to the rows"
         )
     if a.described["target"]["names"] != b.described["target"]["names"]:
-        found.append("the two predict different targets")
-    return found
+        warnings.append("the two predict different targets")
+    return warnings
 
 
 def _facts(a: Side, b: Side) -> list[tuple[str, str, str, str]]:
@@ -151,11 +152,11 @@ def _facts(a: Side, b: Side) -> list[tuple[str, str, str, str]]:
         "data sha256": lambda s: short_hash(s.described["data"]["sha256"]),
         "fitted": lambda s: s.described["when"],
         "descend": lambda s: s.described["versions"]["descend"],
-        "training rows": lambda s: said(s.described["rows"]["train"]),
-        "test rows": lambda s: said(s.seal.rows),
+        "training rows": lambda s: digits(s.described["rows"]["train"]),
+        "test rows": lambda s: digits(s.seal.rows),
         "test sha256": lambda s: short_hash(s.seal.digest),
         "openings before": lambda s: len(s.seal.openings),
-        "parameters": lambda s: said(s.parameters),
+        "parameters": lambda s: digits(s.parameters),
         "best epoch": lambda s: s.described["best_epoch"],
     }
     pairs = [(what, find(a), find(b)) for what, find in of.items()]
@@ -170,16 +171,16 @@ def _option(value: Any) -> str:
     return "the recipe's" if value is None else str(value)
 
 
-def _compared(
+def _comparisons(
     a: FittedTable, b: FittedTable, resamples: int, level: float, seed: int
 ) -> dict[str, Comparison]:
     """The paired bootstrap of each figure, of several targets of each of them."""
     prepared, split = a.prepared, a.prepared.split.test
     target, y = prepared.target, prepared.y[split]
     assert target.head is not None
-    taken = measures(target.task, getattr(target.head, "levels", ()), len(target.classes))
-    if "AUC" in taken and len(set(y.tolist())) < 2:
-        del taken["AUC"]
+    by_name = measures(target.task, getattr(target.head, "levels", ()), len(target.classes))
+    if "AUC" in by_name and len(set(y.tolist())) < 2:
+        del by_name["AUC"]
     how: dict[str, Any] = {
         "weights": prepared.weights(split),
         "clusters": None if prepared.groups is None else prepared.groups.iloc[split].to_numpy(),
@@ -188,34 +189,34 @@ def _compared(
         "seed": seed,
     }
     several = y.ndim == 2
-    found = {}
+    comparisons = {}
     for i, label in enumerate(target.names):
-        parts = [v[:, i] if several else v for v in (y, _said(a), _said(b))]
-        for name, one in taken.items():
-            found[f"{name} of {label}" if several else name] = compare(one, *parts, **how)
-    return found
+        parts = [v[:, i] if several else v for v in (y, _predicted(a), _predicted(b))]
+        for name, one in by_name.items():
+            comparisons[f"{name} of {label}" if several else name] = compare(one, *parts, **how)
+    return comparisons
 
 
-def _said(fitted: FittedTable) -> np.ndarray:
+def _predicted(fitted: FittedTable) -> np.ndarray:
     """Predictions for the test rows."""
     return fitted.predictor.values(fitted.prepared.inputs.iloc[fitted.prepared.split.test])
 
 
 def _figures(
-    found: Mapping[str, Comparison], opened: list[FittedTable]
+    comparisons: Mapping[str, Comparison], opened: list[FittedTable]
 ) -> list[tuple[str, str, str, str]]:
     rows = []
-    for name, pair in found.items():
-        one, other, apart = (i.to_json() for i in (pair.first, pair.second, pair.difference))
+    for name, pair in comparisons.items():
+        one, other, difference = (i.to_json() for i in (pair.first, pair.second, pair.difference))
         better = {"first": "A is better", "second": "B is better", None: "not told apart"}
-        words = f"{interval(apart)}, {better[pair.winner]}"
+        words = f"{interval(difference)}, {better[pair.winner]}"
         rows.append((f"{name} ({pair.better} is better)", interval(one), interval(other), words))
         wins = percent(pair.first_better)
         rows.append((f"{name}: draws in which A is better", wins, "", ""))
     scores = opened[0].scores
     assert scores is not None
     for name, value in scores.baseline.items():
-        rows.append((f"{scores.baseline_name}: {name}", said(value), said(value), ""))
+        rows.append((f"{scores.baseline_name}: {name}", digits(value), digits(value), ""))
     return rows
 
 
@@ -225,10 +226,10 @@ def _recorded(a: Side, b: Side, same: bool) -> list[tuple[str, str, str, str]]:
     rows = []
     for name in dict.fromkeys([*(one or {}), *(other or {})]):
         values = [None if f is None else f.get(name) for f in (one, other)]
-        known = None not in values and same
-        apart = said(values[0] - values[1]) if known else ""  # type: ignore[operator]
+        comparable = None not in values and same
+        difference = digits(values[0] - values[1]) if comparable else ""  # type: ignore[operator]
         cells = [
             "sealed" if f is None else cell(v) for f, v in zip((one, other), values, strict=True)
         ]
-        rows.append((name, cells[0], cells[1], apart))
+        rows.append((name, cells[0], cells[1], difference))
     return rows or [("test figures", "sealed", "sealed", "")]

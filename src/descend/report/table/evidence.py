@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,11 @@ import pandas as pd
 
 from descend.data.sources import Table, unknown_column
 from descend.errors import DescendError
+from descend.report.table.document.shared import PARTS
 from descend.report.table.measures import measures, several_targets
 from descend.tables.baselines.side_by_side import Baseline, fit_baselines
 from descend.tables.choosing.refits import Refits, refit
+from descend.tables.columns import dates, numbers
 from descend.tables.heads import Head, Quantiles, Values
 from descend.tables.judging.costs import Costs
 from descend.tables.judging.measures import Measure
@@ -21,7 +23,6 @@ from descend.tables.prepare import Prepared
 from descend.tables.recipe import FittedTable
 from descend.tables.scores import MAIN, simplest
 
-PARTS = ("train", "validation", "test")
 BASELINE_TASKS = {"count": "counts", "share": "shares", "quantile": "quantiles"}
 MOST_EXPLAINED = 5  # classes or targets; of more classes only the most frequent one
 MOST_GROUPS = 12  # distinct numbers of a group column; more are cut into quarters
@@ -29,22 +30,22 @@ MOST_GROUPS = 12  # distinct numbers of a group column; more are cut into quarte
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """What a report can be told.
+    """The options of a report.
 
     Args:
-        purpose: what the network is for, in words.
-        limitations: known to the author, besides those that are found.
+        purpose: the network's purpose, in words.
+        limitations: limitations that the author knows, besides those that the report finds.
         group: a column of the table, whether an input or not; figures are shown for each group.
-        threshold: of two classes, from which probability on a row is called the second; None is
+        threshold: the probability from which on a row is called the second of two classes; None is
             one half, or that of least cost.
-        costs: of mistakes; the threshold is then chosen on the validation rows.
+        costs: the costs of mistakes; the threshold is then chosen on the validation rows.
         known_later: columns that are not known when a prediction is made.
         baselines: names of `descend.tables.baselines.side_by_side.BASELINES`; None for all.
-        resamples: of the bootstrap; fewer are drawn where the test part has more than 50,000 rows.
-        level: of its intervals.
-        most_rows: of the test part for importance, effects and partial dependence.
+        resamples: draws of the bootstrap; fewer where the test part has more than 50,000 rows.
+        level: the level of its intervals.
+        most_rows: the most test rows that importance, effects and partial dependence stand on.
         refits: networks trained anew on rows drawn anew, for errors of estimation; 0 for none.
-        seed: of everything drawn for the report.
+        seed: the seed of everything that is drawn for the report.
 
     Raises:
         DescendError: a number out of range; a threshold and costs.
@@ -80,7 +81,7 @@ class ReportOptions:
             )
 
     def draws(self, rows: int) -> int:
-        """Resamples of so many rows."""
+        """Return how many resamples are drawn of so many rows."""
         return min(self.resamples, max(200, 50_000 * self.resamples // rows))
 
 
@@ -89,9 +90,9 @@ class View:
     """One target with its predictions; of a task with one target it is the whole.
 
     Attributes:
-        label: the target.
+        label: the target's name.
         y: {part: (n,)}; predicted: {part: as `Head.predict`}.
-        baselines: fitted on the same parts.
+        baselines: the baselines, fitted on the same parts.
     """
 
     label: str
@@ -105,15 +106,15 @@ class Explained:
     """A number a row that explanations are about.
 
     Attributes:
-        label: in words.
-        place: of it on the last axis of the predictions; None where there is one number.
+        label: the number in words.
+        place: its place on the last axis of the predictions; None where there is one number.
     """
 
     label: str
     place: int | None
 
     def take(self, values: np.ndarray) -> np.ndarray:
-        """(n, ...) to (n, ...) without the last axis."""
+        """Take the number out of predictions (n, ...)."""
         return values if self.place is None else values[..., self.place]
 
 
@@ -122,12 +123,12 @@ class Evidence:
     """The parts, what the network says of them, and the baselines.
 
     Attributes:
-        fitted, options: as given.
+        fitted, options: the network with its table, and the report's options.
         rows: {part: row numbers}.
         predicted: {part: as `Head.predict`}.
-        members: of the test rows, (n, members, ...).
+        members: each member's predictions for the test rows, (n, members, ...).
         views: one a target.
-        clusters: of the test rows, drawn together by the bootstrap; None where rows are drawn.
+        clusters: labels of test rows that the bootstrap draws together; None where it draws rows.
         groups: (n,) labels of the test rows, or None.
         refits: networks trained anew; None if none were asked for.
         used: {raw column that the network uses: its kind}.
@@ -146,7 +147,7 @@ class Evidence:
 
     @property
     def prepared(self) -> Prepared:
-        """The table."""
+        """The table as it was prepared."""
         return self.fitted.prepared
 
     @property
@@ -161,13 +162,13 @@ class Evidence:
 
     @property
     def head(self) -> Head:
-        """Of the network."""
+        """The network's head."""
         assert self.prepared.target.head is not None
         return self.prepared.target.head
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """Of quantiles."""
+        """The levels of quantiles; () of other tasks."""
         return self.head.levels if isinstance(self.head, Quantiles) else ()
 
     @property
@@ -181,25 +182,25 @@ class Evidence:
         return self.prepared.split.own_test
 
     def y(self, part: str) -> np.ndarray:
-        """Class numbers or values, (n,) or (n, targets)."""
+        """Return class numbers or values, (n,) or (n, targets)."""
         return self.prepared.y[self.rows[part]]
 
     def inputs(self, part: str) -> pd.DataFrame:
-        """The columns that the network uses, as they came; rows numbered from 0."""
-        found = self.prepared.inputs.iloc[self.rows[part]]
-        return found[list(self.used)].reset_index(drop=True)
+        """Return the columns that the network uses, as they came; rows numbered from 0."""
+        inputs = self.prepared.inputs.iloc[self.rows[part]]
+        return inputs[list(self.used)].reset_index(drop=True)
 
     def columns(self, part: str) -> pd.DataFrame:
-        """What is encoded: the same columns, or the terms of a formula."""
+        """Return what is encoded: the same columns, or the terms of a formula."""
         names = [c.name for c in self.prepared.encoder.columns]
         return self.prepared.columns.iloc[self.rows[part]][names]
 
     def weight(self, part: str) -> np.ndarray | None:
-        """(n,) or None."""
+        """Return the rows' weights (n,), or None."""
         return self.prepared.weights(self.rows[part])
 
     def some(self) -> np.ndarray:
-        """Places in the test part of the rows that explanations are made on."""
+        """Return the places in the test part of the rows that explanations stand on."""
         n, most = len(self.rows["test"]), self.options.most_rows
         if n <= most:
             return np.arange(n)
@@ -208,10 +209,10 @@ class Evidence:
     @property
     def measures(self) -> dict[str, Measure]:
         """{figure: measure} of a view, the main one first; without what the test cannot have."""
-        found = measures(self.task, self.levels, len(self.classes))
-        if "AUC" in found and len(np.unique(self.y("test"))) < 2:
-            del found["AUC"]
-        return found
+        by_name = measures(self.task, self.levels, len(self.classes))
+        if "AUC" in by_name and len(np.unique(self.y("test"))) < 2:
+            del by_name["AUC"]
+        return by_name
 
     @property
     def main(self) -> tuple[str, Measure]:
@@ -222,7 +223,7 @@ class Evidence:
         return MAIN[self.task], self.measures[MAIN[self.task]]
 
     def cost(self, part: str) -> tuple[float, float]:
-        """The main figure of the network and of the simplest prediction, on a part."""
+        """Return the main figure of the network and of the simplest prediction, on a part."""
         _, measure = self.main
         y, weight = self.y(part), self.weight(part)
         simple, _ = simplest(
@@ -239,8 +240,8 @@ class Evidence:
         if self.classes:
             counts = np.bincount(self.y("train"), self.weight("train"), minlength=len(self.classes))
             few = len(self.classes) <= MOST_EXPLAINED
-            shown = range(len(self.classes)) if few else [int(counts.argmax())]
-            return [Explained(f"probability of {self.classes[i]}", i) for i in shown]
+            places = range(len(self.classes)) if few else [int(counts.argmax())]
+            return [Explained(f"probability of {self.classes[i]}", i) for i in places]
         if self.levels:
             middle = int(np.argmin(np.abs(np.asarray(self.levels) - 0.5)))
             return [Explained(f"quantile {self.levels[middle]:g} of {target.name}", middle)]
@@ -257,8 +258,8 @@ def refuse(prepared: Prepared, options: ReportOptions, test: Table | None = None
         DataError: a group column that is not there.
     """
     target = prepared.target
-    asked = options.threshold is not None or options.costs is not None
-    if asked and len(target.classes) != 2:
+    decides = options.threshold is not None or options.costs is not None
+    if decides and len(target.classes) != 2:
         raise DescendError(
             f"a threshold or costs need a target of two classes; {target.name!r} is "
             + (f"one of {len(target.classes)}" if target.classes else f"a {target.task}")
@@ -276,10 +277,10 @@ def gather(
     """Predict all parts and fit the baselines.
 
     Args:
-        fitted: with an opened test.
-        options: of the report.
+        fitted: a network whose test is open.
+        options: the report's.
         test: the test table of the user's own, for a group column that is no input.
-        tell: is given a word on what comes next.
+        tell: a function that is called with a word on what comes next.
 
     Raises:
         DescendError: the test is sealed; a threshold where there are not two classes.
@@ -302,10 +303,10 @@ def gather(
     if prepared.groups is not None:
         labels = prepared.groups.iloc[split.test].to_numpy()
         clusters = labels if pd.Series(labels).nunique(dropna=False) > 1 else None
-    anew = None
+    refits = None
     if options.refits:
         tempered = fitted.predictor.calibrated is not None
-        anew = refit(prepared, options.refits, tempered=tempered, seed=options.seed, show=tell)
+        refits = refit(prepared, options.refits, tempered=tempered, seed=options.seed, show=tell)
     tell("fitting baselines")
     return Evidence(
         fitted=fitted,
@@ -316,9 +317,21 @@ def gather(
         views=_views(prepared, rows, predicted, options),
         clusters=clusters,
         groups=groups,
-        refits=anew,
+        refits=refits,
         used=prepared.used,
     )
+
+
+def as_kinds(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Columns by their kinds: numbers and dates that came as text as what they are."""
+    columns = frame.copy()
+    for name, column in frame.items():
+        kind = kinds[str(name)]
+        if kind == "number":
+            columns[name] = numbers(column)[0]
+        elif kind == "date":
+            columns[name] = dates(column)[0]
+    return columns
 
 
 def _views(
@@ -335,9 +348,9 @@ def _views(
     for i, name in enumerate(target.names):
         several = prepared.y.ndim == 2
         y = {p: prepared.y[r, i] if several else prepared.y[r] for p, r in rows.items()}
-        said = {p: v[:, i] if several else v for p, v in predicted.items()}
+        own = {p: v[:, i] if several else v for p, v in predicted.items()}
         levels: Sequence[float] = getattr(target.head, "levels", ())
-        found = fit_baselines(
+        baselines = fit_baselines(
             frames["train"],
             frames["validation"],
             frames["test"],
@@ -351,7 +364,7 @@ def _views(
             names=options.baselines,
             seed=options.seed,
         )
-        views.append(View(name, y, said, found))
+        views.append(View(name, y, own, baselines))
     return tuple(views)
 
 
@@ -360,22 +373,22 @@ def _groups(prepared: Prepared, name: str, test: Table | None) -> pd.Series:
     rows, inputs = prepared.split.test, prepared.inputs
     if name in inputs.columns:
         whole = inputs[name]
-        found = whole.iloc[rows]
+        labels = whole.iloc[rows]
     else:
         table = test if test is not None else prepared.table
         frame = table.frame.set_axis([str(c) for c in table.frame.columns], axis="columns")
         if name not in frame.columns:
             raise unknown_column(name, frame.columns, table.source)
-        kept = inputs.index[rows]
-        if not frame.index.is_unique or not kept.isin(frame.index).all():
+        index = inputs.index[rows]
+        if not frame.index.is_unique or not index.isin(frame.index).all():
             raise DescendError(
                 f"the rows of the group column {name!r} cannot be found again: the table's index "
                 "is not unique (reset_index), or the test is a table of its own that was not given"
             )
         whole = frame[name]
-        found = whole.loc[kept]
-    numeric = pd.api.types.is_numeric_dtype(found) and not pd.api.types.is_bool_dtype(found)
-    if not numeric or found.nunique() <= MOST_GROUPS:
-        return found.reset_index(drop=True)
-    quarters = pd.qcut(found, 4, duplicates="drop")
+        labels = whole.loc[index]
+    numeric = pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_bool_dtype(labels)
+    if not numeric or labels.nunique() <= MOST_GROUPS:
+        return labels.reset_index(drop=True)
+    quarters = pd.qcut(labels, 4, duplicates="drop")
     return quarters.astype("string").reset_index(drop=True)

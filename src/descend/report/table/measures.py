@@ -19,15 +19,15 @@ def measures(task: str, levels: Sequence[float] = (), classes: int = 0) -> dict[
 
     Args:
         task: see `descend.tables.heads`.
-        levels: of quantiles.
-        classes: how many; AUC is a figure of two.
+        levels: the levels of quantiles.
+        classes: the number of classes; AUC is a figure of two.
     """
     if task == "classification":
-        found = {
+        of_classes = {
             "log-loss": MEASURES["log_loss"],
             "accuracy": mean_loss("accuracy", _right, "higher"),
         }
-        return {**found, "AUC": MEASURES["auc"]} if classes == 2 else found
+        return {**of_classes, "AUC": MEASURES["auc"]} if classes == 2 else of_classes
     if task == "quantile":
         return {
             "pinball": mean_loss("pinball", _pinball(tuple(levels))),

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from descend.report.page import paragraph
 
-MOST_ROWS = 60  # of a table of columns; the JSON has them all
-
-
-def said(value: float | int | None) -> str:
-    """A figure with four significant digits, whole from 10,000 on; "-" where there is none."""
+def digits(value: float | int | None) -> str:
+    """A number with four significant digits, whole from 10,000 on; "-" where there is none."""
     if value is None:
         return "-"
     if isinstance(value, int):
@@ -19,18 +15,23 @@ def said(value: float | int | None) -> str:
     return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
-def interval(found: Mapping[str, Any]) -> str:
-    """An estimate with its interval; without one where there is none."""
-    value = said(found["estimate"])
-    if found["low"] is None or found["high"] is None:
+def interval(figure: Mapping[str, Any], name: str = "estimate") -> str:
+    """A figure with the ends of its interval; without them where there are none.
+
+    Args:
+        figure: with the keys "low", "high" and `name`.
+        name: the key of the figure itself.
+    """
+    value = digits(figure[name])
+    if figure["low"] is None or figure["high"] is None:
         return value
-    return f"{value} ({end(found['low'])} to {end(found['high'])})"
+    return f"{value} ({end(figure['low'])} to {end(figure['high'])})"
 
 
 def end(value: float | int | None) -> str:
     """An end of an interval: three significant digits, whole from 1,000 on."""
     if value is None or isinstance(value, int):
-        return said(value)
+        return digits(value)
     return f"{value:,.3g}" if abs(value) < 1e3 else f"{value:,.0f}"
 
 
@@ -52,10 +53,4 @@ def short_hash(digest: str) -> str:
 def cell(value: Any) -> str:
     """A number as a figure, anything else as text."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return said(value) if number or value is None else str(value)
-
-
-def more(count: int, shown: int, what: str) -> str:
-    """A paragraph on what a table leaves out; nothing where it is whole."""
-    left = count - shown
-    return paragraph(f"{left:,} more {what} are in the JSON.") if left > 0 else ""
+    return digits(value) if number or value is None else str(value)

@@ -14,18 +14,21 @@ from typing import Any
 from descend.data.sources import Table
 from descend.files import write_atomically
 from descend.report.page import report_files
-from descend.report.table.background import again, data, design, identity, leakage, learning
+from descend.report.table.document.whole import Document
 from descend.report.table.evidence import Evidence, ReportOptions, gather
-from descend.report.table.explained import by_group, explain, moved
-from descend.report.table.figures import (
-    baselines,
-    calibrate,
-    discriminate,
-    threshold,
-    uncertainty,
-)
-from descend.report.table.judged import first_sentences, judge, limitations
-from descend.report.table.page import render
+from descend.report.table.numbers.baselines import baselines
+from descend.report.table.numbers.calibration import calibration
+from descend.report.table.numbers.checks import checks
+from descend.report.table.numbers.conclusions import limitations, summary
+from descend.report.table.numbers.data import check_data, data
+from descend.report.table.numbers.design import design, learning
+from descend.report.table.numbers.discrimination import discrimination, threshold
+from descend.report.table.numbers.explanation import explanation
+from descend.report.table.numbers.groups import groups
+from descend.report.table.numbers.identity import identity, reproduce
+from descend.report.table.numbers.stability import stability
+from descend.report.table.numbers.uncertainty import uncertainty
+from descend.report.table.page.render import render
 from descend.tables.judging.plain import plain
 from descend.tables.recipe import FittedTable
 
@@ -44,12 +47,12 @@ def table_report(
     """Write the report on a fitted table: `path`, and a JSON beside it, each atomically.
 
     Args:
-        fitted: with an opened test.
-        path: ends in .html; the JSON has the same name with .json.
-        options: of the report.
-        command: that fitted the network, to be shown.
+        fitted: a network whose test is open.
+        path: the page's, which ends in .html; the JSON has the same name with .json.
+        options: the report's.
+        command: the command that fitted the network, to be shown.
         test: the test table of the user's own; needed for a group column that is no input.
-        show: is given a word on what comes next.
+        show: a function that is called with a word on what comes next.
 
     Returns:
         The two paths.
@@ -64,9 +67,9 @@ def table_report(
     document = document_of(evidence, command=command, test=test, show=show)
     show("drawing")
     text = render(document, _clouds(evidence))
-    written = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+    numbers = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
     write_atomically(files[0], text.encode())
-    write_atomically(files[1], written.encode() + b"\n")
+    write_atomically(files[1], numbers.encode() + b"\n")
     return files
 
 
@@ -76,34 +79,42 @@ def document_of(
     command: str | None = None,
     test: Table | None = None,
     show: Callable[[str], None] = lambda words: None,
-) -> dict[str, Any]:
+) -> Document:
     """All numbers of the report as plain JSON, by section; arguments as in `table_report`."""
     target = evidence.prepared.target
     show("checking the data")
-    checks = leakage(evidence)
-    found: dict[str, Any] = {
-        "format": FORMAT,
-        "title": f"{target.name} from {evidence.prepared.table.name}: a tested network",
-        "identity": identity(evidence, command),
-        "data": data(evidence, checks),
-        "design": design(evidence),
-    }
+    data_checks = check_data(evidence)
+    about_data = data(evidence, data_checks)
     show("bootstrap intervals")
-    found["baselines"] = baselines(evidence)
-    found["learning"] = learning(evidence)
-    found["discrimination"] = discriminate(evidence)
-    found["calibration"] = calibrate(evidence)
-    found["uncertainty"] = uncertainty(evidence)
-    found["explanation"] = explain(evidence, show)
-    found["stability"] = moved(evidence)
-    found["groups"] = by_group(evidence, threshold(evidence)[0] if evidence.binary else None)
-    judged = judge(evidence, found)
-    found["checks"] = [check.to_json() for check in judged]
-    failed = [check for check in (*checks, *judged) if check.failed]
-    found["limitations"] = limitations(evidence, found, failed)
-    found["reproduce"] = again(evidence, command, test)
-    found["summary"] = first_sentences(found)
-    return plain(found)
+    figures, costs = baselines(evidence), learning(evidence)
+    errors, probabilities = discrimination(evidence), calibration(evidence)
+    coverage = uncertainty(evidence)
+    importance = explanation(evidence, show)
+    shifts = stability(evidence)
+    by_group = groups(evidence, threshold(evidence)[0] if evidence.binary else None)
+    network_checks = checks(evidence, figures, costs, coverage, importance, shifts)
+    results = [check.to_json() for check in network_checks]
+    failed = [check for check in (*data_checks, *network_checks) if check.failed]
+    document = Document(
+        format=FORMAT,
+        title=f"{target.name} from {evidence.prepared.table.name}: a tested network",
+        identity=identity(evidence, command),
+        data=about_data,
+        design=design(evidence),
+        baselines=figures,
+        learning=costs,
+        discrimination=errors,
+        calibration=probabilities,
+        uncertainty=coverage,
+        explanation=importance,
+        stability=shifts,
+        groups=by_group,
+        checks=plain(results),
+        limitations=limitations(evidence, about_data, coverage, failed),
+        reproduce=reproduce(evidence, command, test),
+        summary=summary(figures, [*about_data["checks"], *plain(results)]),
+    )
+    return plain(document)
 
 
 def _clouds(evidence: Evidence) -> dict[str, Any]:
