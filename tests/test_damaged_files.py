@@ -24,6 +24,7 @@ from descend.economies.accuracy import Accuracy
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape
 from descend.economies.points import Ground
+from descend.economies.progress import Event
 from descend.economies.solution import Seed, Solution, load_solution
 from descend.errors import CheckpointError, DescendError
 from descend.report.table.compare import side_by_side
@@ -156,7 +157,7 @@ def make_economy(path):
     arrays = jax.tree.map(np.asarray, params)
     solution = Solution(
         economy, shape, arrays, "float32", {}, "gauss-hermite:5", "gauss-hermite:9", accuracy,
-        [Seed(0, 1e-3, False, 0.0)], ["0.1 s  said"], 1.0,
+        [Seed(0, 1e-3, False, 0.0)], [Event(0.1, "words")], 1.0,
     )  # fmt: skip
     solution.save(path)
     return lambda damaged: load_solution(damaged).status

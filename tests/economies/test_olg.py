@@ -215,6 +215,7 @@ def test_the_young_are_at_the_floor_and_others_are_not():
         seeds=1,
         updates=1500,
         polish=None,
+        hidden=(32, 32),
         box=0.0,
         size=SMALL,
         verbose=0,

@@ -13,9 +13,10 @@ import pytest
 from descend.economies import Chain, Economy, Normal, Share, parameter, plots
 from descend.economies import paths as paths_module
 from descend.economies.accuracy import Accuracy
+from descend.economies.floats import precision
 from descend.economies.network import Shape
 from descend.economies.points import Ground
-from descend.economies.solution import Solution, precision
+from descend.economies.solution import Solution
 from descend.errors import DataError, DescendError
 
 ALPHA, BETA, RHO, SIGMA = 0.36, 0.9, 0.95, 0.01

@@ -309,7 +309,7 @@ def test_lbfgs_polishes_what_first_order_updates_left(quick):
         ({"aim": {"mean": 1e-3}}, "unknown aim 'mean'"),
         ({"aim": {"box max": "small"}}, "must be a number > 0, got 'small'"),
         ({"box": "a"}, "box must be a share between 0 and 1, got 'a'"),
-        ({"hidden": 5}, r"hidden must be the units of each layer, such as \(32, 32\), got 5"),
+        ({"hidden": 5}, r"hidden must be the units of each layer, such as \(16, 16\), got 5"),
         ({"learning_rate": 0.0}, "learning_rate must be a number > 0, got 0.0"),
         ({"homotopy": {"betta": 0.5}}, "unknown parameter of BrockMirman 'betta'"),
         ({"homotopy": {"beta": 1.5}}, "beta .* must be > 0 and < 1"),

@@ -35,11 +35,20 @@ MISSED = 3  # the exit status where the policy is not solved, or an aim was not 
     help="Mean residual to reach; or a figure's, as 'box max=1e-3'; repeatable.  "
     "[default: the model's own, else 1e-4]",
 )
-@click.option("--seeds", type=int, default=4, show_default=True, help="Networks side by side.")
-@click.option("--updates", type=int, default=1000, show_default=True, help="Of Adam, at most.")
+@click.option("--seeds", type=int, default=2, show_default=True, help="Networks side by side.")
+@click.option(
+    "--updates", type=int, default=200, show_default=True, help="Updates of Adam at most."
+)
+@click.option(
+    "--polishing-steps",
+    type=int,
+    default=60,
+    show_default=True,
+    help="Gauss-Newton steps of each seed at most.",
+)
 @click.option(
     "--hidden",
-    default="32,32",
+    default="16,16",
     show_default=True,
     callback=units,
     metavar="UNITS",
@@ -59,9 +68,15 @@ MISSED = 3  # the exit status where the policy is not solved, or an aim was not 
     type=click.Choice(["float64", "float32"]),
     default="float64",
     show_default=True,
-    help="Of weights and states.",
+    help="Float type of weights and states.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Number that every random draw follows from.",
+)
 @click.option(
     "--output",
     "-o",
@@ -149,7 +164,7 @@ def _solve(
     with show_economy.Progress(quiet) as progress, warnings.catch_warnings():
         if not quiet:  # the log says it too
             warnings.filterwarnings("ignore", message=f"{economy.label}: ")
-        solution = solve(economy, verbose=progress.line, **how)
+        solution = solve(economy, verbose=progress.show, **how)
     solution.save(output)
     written = [output]
     if report is not None:

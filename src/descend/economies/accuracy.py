@@ -64,10 +64,12 @@ class Judge:
         """Points (paths * periods, ...) `thin` apart after `burn`; the share set back."""
         begin, burning, key = jax.random.split(key, 3)
         start = self.ground.begin(begin, paths)
-        start, _ = self._walk(params, numbers, start, burning, burn)
-        _, (seen, lost) = self._walk(params, numbers, start, key, periods * thin)
-        seen = jax.tree.map(lambda a: a[thin - 1 :: thin], seen)
-        return flattened(seen), jnp.sum(lost) / (paths * periods * thin)
+        parts = [self._luck(k, n, paths) for k, n in ((burning, burn), (key, periods * thin))]
+        luck = jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
+        # one walk, of which the burn-in is cut off: two would be compiled twice
+        _, (seen, lost) = self._walk(params, numbers, start, luck)
+        seen = jax.tree.map(lambda a: a[burn + thin - 1 :: thin], seen)
+        return flattened(seen), jnp.sum(lost[burn:]) / (paths * periods * thin)
 
     def box(self, key: jax.Array, count: int) -> Position:
         """Points (count, ...) of the box."""
@@ -82,17 +84,19 @@ class Judge:
         start = self.box(draw, paths)
         high = jax.random.bernoulli(corner, shape=(paths, len(ground.low)))
         start = start._replace(values=jnp.where(high, ground.high[None], ground.low[None]))
-        _, (seen, lost) = self._walk(params, numbers, start, key, periods, spread=2.0)
+        luck = self._luck(key, periods, paths, spread=2.0)
+        _, (seen, lost) = self._walk(params, numbers, start, luck)
         return flattened(seen), jnp.sum(lost) / (paths * periods)
 
-    def _walk(
-        self, params: Any, numbers: Mapping, paths: Position, key: Any, periods: int, spread=1.0
-    ):
-        network, ground = function(self.graph, params), self.ground
+    def _luck(self, key: jax.Array, periods: int, paths: int, spread: float = 1.0) -> Any:
+        """Shocks (periods, paths, ...), normals times `spread`, and keys for new beginnings."""
         luck, back = jax.random.split(key)
-        draws = ground.draw(luck, periods, paths.values.shape[0])
-        draws = draws._replace(z=spread * draws.z)
-        return ground.walk(network, paths, draws, jax.random.split(back, periods), numbers)
+        draws = self.ground.draw(luck, periods, paths)
+        return draws._replace(z=spread * draws.z), jax.random.split(back, periods)
+
+    def _walk(self, params: Any, numbers: Mapping, paths: Position, luck: Any) -> Any:
+        draws, keys = luck
+        return self.ground.walk(function(self.graph, params), paths, draws, keys, numbers)
 
     @functools.cached_property
     def moved(self) -> np.ndarray:
@@ -106,7 +110,6 @@ class Judge:
     def tabled(self) -> Callable:
         """The program of all errors: (params, numbers, points) -> arrays of them."""
 
-        @jax.jit
         def run(params: Any, numbers: Mapping, points: Position) -> Any:
             return (
                 self.said("conditions", params, numbers, points),
@@ -114,7 +117,7 @@ class Judge:
                 self.constraints(params, numbers, points),
             )
 
-        return run
+        return jax.jit(run, compiler_options=quick_compile())
 
     def said(self, method: str, params: Any, numbers: Mapping, points: Position) -> dict[str, Any]:
         """`conditions` or `consumption_errors` at many points: {name: (points, size)}."""
@@ -195,6 +198,7 @@ class Accuracy:
             halved.
         edges: where the economy is often at an edge of its box; see `descend.economies.edges`.
         aims: {words: (reached, aim)}.
+        interrupted: why there is less than that, in words; empty where all was measured.
     """
 
     rule: str
@@ -203,12 +207,48 @@ class Accuracy:
     spread: dict[str, Any]
     edges: dict[str, dict[str, float]] = field(default_factory=dict)
     aims: dict[str, tuple[float, float]] = field(default_factory=dict)
+    interrupted: str = ""
+
+    @classmethod
+    def interrupted_at(
+        cls,
+        rule: str,
+        trained_by: str,
+        check: Mapping[str, float],
+        points: int,
+        aims: Mapping[str, float],
+    ) -> Accuracy:
+        """What is known where the judging was interrupted: the last check in training.
+
+        Args:
+            check: {"ergodic mean": value, ..., "set back": share}; what it lacks is NaN.
+            points: of each set that it stands on.
+        """
+        sets: dict[str, dict[str, Any]] = {}
+        for name in SETS:
+            known = {f: check[f"{name} {f}"] for f in FIGURES if f"{name} {f}" in check}
+            figures = {"worst of all": dict.fromkeys(FIGURES, np.nan) | known} if known else {}
+            empty: dict[str, Any] = {"consumption": {}, "binding": {}, "slack": {}}
+            back = check.get("set back", 0.0) if name == "ergodic" else 0.0
+            sets[name] = {
+                "points": points if known else 0,
+                "set back": back,
+                "conditions": figures,
+                **empty,
+            }
+        reason = (
+            f"its judging was interrupted (Ctrl-C); figures are those of the last check in "
+            f"training, on {points} points"
+        )
+        reached = {words: (check.get(words, float("nan")), aim) for words, aim in aims.items()}
+        return cls(rule, trained_by, sets, {}, aims=reached, interrupted=reason)
 
     def figure(self, words: str) -> float:
         """A figure by its words, "ergodic mean": that of the worst condition on the set."""
         which, _, what = words.partition(" ")
         # NumPy's maximum: Python's would pass over a NaN
-        return float(np.max([s[what] for s in self.sets[which]["conditions"].values()]))
+        every = [s[what] for s in self.sets[which]["conditions"].values()]
+        return float(np.max(every)) if every else float("nan")
 
     @property
     def set_back(self) -> float:
@@ -218,6 +258,8 @@ class Accuracy:
     @property
     def stable(self) -> bool:
         """Whether dispersed starts came together, or are still coming: a root near 1 takes time."""
+        if self.interrupted:
+            return False
         first, last = self.spread["first"], self.spread["last"]
         half = self.spread.get("half", np.inf)  # older files do not know it
         came = last <= STABLE * first
@@ -229,6 +271,8 @@ class Accuracy:
         faults: list[str] = []
         remarks = list(remarks_of(self.edges))
         mean = self.figure("ergodic mean")
+        if self.interrupted:
+            faults.append(self.interrupted)
         if not np.isfinite(mean):
             faults.append("residuals on simulated states are not finite")
         if self.set_back:
@@ -236,7 +280,7 @@ class Accuracy:
                 f"{self.set_back:.2%} of simulated periods left the box by far and were set back"
             )
         faults += faults_of(self.edges)
-        if not self.stable:
+        if not self.stable and not self.interrupted:
             first, last = self.spread["first"], self.spread["last"]
             faults.append(
                 f"not stable, paths from dispersed starts were {first:.2g} box widths "

@@ -9,7 +9,7 @@ no output of the network can reach. That a residual has units cannot be seen.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -18,6 +18,7 @@ import numpy as np
 
 from descend.economies.expectations import Rule
 from descend.economies.network import function
+from descend.economies.outputs import Bounded
 from descend.economies.point import labels, reading
 from descend.economies.points import Ground, Position
 from descend.economies.statement import Economy, author, named
@@ -30,6 +31,7 @@ ZERO = 1e-10  # a condition below this everywhere is none
 REACHED = 1e-2  # a constraint whose slack never comes below this is out of reach
 FAR = 12.0  # sigmoid(12) = 1 - 6e-6
 FEW = 8  # points, with two policies each, where conditions are differentiated
+VALUES = 2001  # of parameters that are states or followed, at which bounds are looked at
 DEPENDENT = 1e-9  # a singular value below this share of the largest is none (float32: 1e-4)
 
 
@@ -44,6 +46,58 @@ def check_statement(ground: Ground, graph: Graph, rule: Rule, say: Callable[[str
     for text in (*_unread(ground, seen), *_doubts(ground, rule)):
         say(f"warning: {text}")
         warnings.warn(f"{ground.economy.label}: {text}", stacklevel=4)
+
+
+def check_bounds(ground: Ground, beginnings: Mapping[str, float]) -> None:
+    """Look for bounds of a policy that cross somewhere in `over`, or on the way of a homotopy.
+
+    Its ends are looked at elsewhere; in between bounds may cross as well, and a path that lives
+    there has a policy that is no number.
+
+    Args:
+        beginnings: {parameter: value that a homotopy begins with}.
+
+    Raises:
+        StatementError: with the policy, the parameters' values, and what to write.
+    """
+    economy = ground.economy
+    bounded = any(isinstance(output, Bounded) for output in ground.outputs.values())
+    if not bounded or not (ground.over or beginnings):
+        return
+    axes = len(ground.over) + bool(beginnings)
+    shares = np.linspace(0, 1, VALUES)[:, None]
+    if axes > 1:
+        shares = np.random.default_rng(5).random((VALUES, axes))
+    targets = economy.parameters()
+    values = {
+        name: low + (high - low) * shares[:, i]
+        for i, (name, (low, high)) in enumerate(ground.over.items())
+    } | {
+        name: begin + (float(targets[name]) - begin) * shares[:, -1]
+        for name, begin in beginnings.items()
+    }
+
+    def bounds(numbers: dict[str, Any]) -> dict[str, Any]:
+        outputs = economy.bound(numbers).policies().items()
+        return {n: jnp.broadcast_arrays(*o.bounds) for n, o in outputs if isinstance(o, Bounded)}
+
+    with author(economy, "policies"):
+        found = jax.jit(jax.vmap(bounds), compiler_options=quick_compile())(values)
+        for name, ends in found.items():
+            low, start, high = (np.asarray(a).reshape(VALUES, -1) for a in ends)
+            crossed = np.argwhere(~((low < start) & (start < high)))
+            if not len(crossed):
+                continue
+            row, entry = crossed[0]
+            where = ", ".join(f"{key} = {value[row]:.6g}" for key, value in values.items())
+            label = labels(name, low.shape[1])[entry]
+            inside = "range of `over`" if ground.over else "way of the homotopy"
+            raise DescendError(
+                f"policy {label!r}: Bounded needs low < start < high, got "
+                f"low={low[row, entry]:.6g}, high={high[row, entry]:.6g}, "
+                f"start={start[row, entry]:.6g} at {where}, inside the {inside}. Narrow it, or "
+                "keep the numbers apart there, as in high=jnp.maximum(high, low + 0.1)"
+            )
 
 
 def _numbers(ground: Ground) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import numpy as np
 
 from descend.economies import expectations
 from descend.economies.accuracy import Judge
+from descend.economies.floats import precision
 from descend.economies.point import Point, labels
 from descend.economies.points import Position
-from descend.economies.solution import Solution, precision
 from descend.economies.verdict import mark
 from descend.errors import DescendError, unknown
 from descend.train.curves import BLUE, VERMILION
@@ -23,10 +23,10 @@ from descend.train.curves import BLUE, VERMILION
 if TYPE_CHECKING:
     import pandas as pd
 
+    from descend.economies.solution import Solution
+
 KINK = 0.05  # the share of the box's points that lie nearest to a constraint's kink
-ZERO = (
-    1e-9  # a reference that comes this near to zero, over its largest value, has no relative error
-)
+ZERO = 1e-9  # a reference this near to zero, over its largest value, has no relative error
 LINES = 200  # points along a curve of the picture
 SETS = ("ergodic", "box")
 
@@ -146,8 +146,8 @@ def _reference(solution: Solution, reference: Any) -> tuple[str, Callable]:
     """(what it is called, states -> {name: array})."""
     if reference is None:
         return "its closed form", _exact(solution)
-    if isinstance(reference, Solution):
-        return f"another solution of {reference.economy.label}", reference.policy
+    if economy := getattr(reference, "economy", None):  # what another solve gave
+        return f"another solution of {economy.label}", reference.policy
     policy = getattr(reference, "policy", reference)
     if not callable(policy):
         raise DescendError(

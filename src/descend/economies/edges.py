@@ -30,6 +30,7 @@ import numpy as np
 from descend.economies.network import function
 from descend.economies.points import Ground, Position
 from descend.errors import DescendError
+from descend.train.runtime import quick_compile
 
 if TYPE_CHECKING:
     from descend.economies.accuracy import Judge
@@ -44,7 +45,6 @@ def moved_by_policies(ground: Ground) -> np.ndarray:
     """Which states (n,) policies move, somewhere in the box."""
     numbers = {name: ground.economy.parameters()[name] for name in ground.traced}
 
-    @jax.jit
     def nexts(key: jax.Array) -> jax.Array:
         where, luck, policies = jax.random.split(key, 3)
         points, draws = ground.anywhere(where, TRIED[0]), ground.draw(luck, TRIED[0])
@@ -57,7 +57,8 @@ def moved_by_policies(ground: Ground) -> np.ndarray:
         found = jax.vmap(under)(raws)
         return jnp.nanmax(found, axis=0) - jnp.nanmin(found, axis=0)
 
-    spread = np.asarray(nexts(jax.random.key(4)))
+    program = jax.jit(nexts, compiler_options=quick_compile())
+    spread = np.asarray(program(jax.random.key(4)))
     return (spread > NEAR * (ground.high - ground.low)).any(axis=0)
 
 
@@ -95,7 +96,8 @@ def edges(
     except DescendError:  # a statement that is not to be read with another box
         beyond = after
     bound = np.zeros(len(after), bool)
-    for slack, multiplier in jax.jit(judge.constraints)(params, numbers, points).values():
+    constraints = jax.jit(judge.constraints, compiler_options=quick_compile())
+    for slack, multiplier in constraints(params, numbers, points).values():
         bound |= np.asarray(slack < multiplier).any(axis=1)
     now, free = at_edges(ground, after), ~bound[:, None, None]
     width = ground.high - ground.low
@@ -115,13 +117,12 @@ def _after(
 ) -> np.ndarray:
     """States (points, n) a period later."""
 
-    @jax.jit
     def run(params: Any, numbers: Mapping) -> jax.Array:
         network = function(judge.graph, params)
         one = lambda p, d: ground.follow(network, p, d, numbers).values  # noqa: E731
         return jax.vmap(one)(points, draws)
 
-    return np.asarray(run(params, numbers))
+    return np.asarray(jax.jit(run, compiler_options=quick_compile())(params, numbers))
 
 
 def _widened(ground: Ground) -> Ground:

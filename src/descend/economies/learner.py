@@ -179,3 +179,9 @@ class Learner:
     def evaluate(self, state: Living, batch: Batch) -> Logs:
         """The cost."""
         return {"loss": (self.cost(state.params, batch.data, state.hyper, state.key), 1.0)}
+
+
+def steps_of(task: Learner) -> int:
+    """Updates of an epoch: as many batches as its paths pass."""
+    how = task.sampling
+    return max(1, how.paths * how.periods // how.batch)

@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.economies.floats import precision
 from descend.economies.network import function
 from descend.economies.points import Draw, Ground, Position, either, flattened
-from descend.economies.solution import Solution, by_name, positions_of, precision, states_of
+from descend.economies.states import by_name, positions_of, states_of
 from descend.economies.verdict import Verdict
 from descend.errors import DataError, DescendError, unknown
 from descend.nn.graph import Graph
@@ -24,6 +25,8 @@ from descend.train.runtime import quick_compile
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from descend.economies.solution import Solution
 
 BURN = 200  # periods that are left out before a simulation, unless it is told where to start
 PIECE = 2**15  # points whose policies are computed side by side; keeps the memory in check

@@ -16,11 +16,12 @@ import numpy as np
 
 from descend.economies import expectations
 from descend.economies.accuracy import SETS, Judge
-from descend.economies.log_line import LOGGED
+from descend.economies.floats import precision
 from descend.economies.outputs import Share, Simplex
 from descend.economies.paths import Paths, columns
 from descend.economies.points import Position
-from descend.economies.solution import Solution, precision, states_of
+from descend.economies.solution import Solution
+from descend.economies.states import states_of
 from descend.economies.verdict import mark
 from descend.errors import unknown
 from descend.train.curves import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
@@ -195,12 +196,11 @@ def plot_paths(
 def plot_training(solution: Solution) -> Figure:
     """What training reached: the mean residual against time, and that of every seed at the end."""
     figure, (left, right) = _panels(2)
-    stages: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for line in solution.log:
-        if found := LOGGED.match(line):
-            seeds = stages.setdefault(found["stage"], {})
-            marks = seeds.setdefault(found["seed"] or "", [])
-            marks.append((float(found["time"]), float(found["residual"])))
+    stages: dict[str, dict[int | None, list[tuple[float, float]]]] = {}
+    for event in solution.events:
+        if event.seconds is not None and event.residual is not None:
+            marks = stages.setdefault(event.stage, {}).setdefault(event.seed, [])
+            marks.append((event.seconds, max(event.residual, LEAST)))
     for look, (stage, seeds) in zip(_looks(), stages.items(), strict=False):
         for number, marks in enumerate(seeds.values()):
             label = stage if number == 0 else None

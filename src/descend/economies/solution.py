@@ -9,7 +9,7 @@ import importlib
 import json
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,30 +20,23 @@ import numpy as np
 
 from descend.described import conforms
 from descend.economies.accuracy import Accuracy
+from descend.economies.compare import Comparison, compare
+from descend.economies.floats import precision
 from descend.economies.network import Shape, function
+from descend.economies.paths import Paths, Walker, impulse_response, simulate
 from descend.economies.points import Ground, Position
+from descend.economies.progress import Event
 from descend.economies.statement import Economy
+from descend.economies.states import positions_of, states_of
 from descend.economies.verdict import Verdict
-from descend.errors import CheckpointError, DataError, DescendError, unknown
+from descend.errors import CheckpointError, DescendError
 from descend.train import checkpoint
 from descend.train.runtime import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from descend.economies.compare import Comparison
-    from descend.economies.paths import Paths, Walker
-
 OWN_MODELS = "descend.economies.models."
-
-
-@contextlib.contextmanager
-def precision(dtype: str) -> Iterator[None]:
-    """The float type inside; the process's own setting is as before afterwards."""
-    if dtype not in ("float32", "float64"):
-        raise unknown("dtype", dtype, ("float32", "float64"))
-    with jax.enable_x64(dtype == "float64"):
-        yield
 
 
 @dataclass
@@ -75,7 +68,7 @@ class Solution:
         rule, judged_by: for expectations, in training and in `accuracy`.
         accuracy: the tables; `verdict` is what they say, `status` the same in words.
         seeds: one entry a network that was trained.
-        log: what happened, in plain words.
+        events: what happened, as `descend.economies.Event`s; `log` is the same in lines.
         seconds: from the call to the solution, compilation included.
     """
 
@@ -88,7 +81,7 @@ class Solution:
     judged_by: str
     accuracy: Accuracy
     seeds: list[Seed]
-    log: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     seconds: float = 0.0
 
     def __repr__(self) -> str:
@@ -103,6 +96,11 @@ class Solution:
     def status(self) -> str:
         """The verdict in words, the worst news first."""
         return self.accuracy.status
+
+    @property
+    def log(self) -> list[str]:
+        """What happened, a line each."""
+        return [str(event) for event in self.events]
 
     @functools.cached_property
     def ground(self) -> Ground:
@@ -174,8 +172,6 @@ class Solution:
     @functools.cached_property
     def walker(self) -> Walker:
         """The compiled programs of its paths."""
-        from descend.economies.paths import Walker
-
         return Walker(self.ground, self._graph)
 
     def simulate(
@@ -188,16 +184,12 @@ class Solution:
         start: Any = None,
     ) -> Paths:
         """Paths of the economy under the policy; see `descend.economies.paths.simulate`."""
-        from descend.economies.paths import simulate
-
         return simulate(self, periods, paths, burn=burn, seed=seed, start=start)
 
     def impulse_response(
         self, shock: str, size: Any = 1.0, periods: int = 40, **options: Any
     ) -> pd.DataFrame:
         """The mean difference that a shock makes; see `descend.economies.paths`."""
-        from descend.economies.paths import impulse_response
-
         return impulse_response(self, shock, size, periods, **options)
 
     def moments(self, **options: Any) -> pd.DataFrame:
@@ -206,8 +198,6 @@ class Solution:
 
     def compare(self, reference: Any = None, **options: Any) -> Comparison:
         """The policy beside an independent one; see `descend.economies.compare`."""
-        from descend.economies.compare import compare
-
         return compare(self, reference, **options)
 
     # -- on disk --------------------------------------------------------------------------------
@@ -227,7 +217,8 @@ class Solution:
             "judged_by": self.judged_by,
             "accuracy": asdict(self.accuracy),
             "seeds": [asdict(s) for s in self.seeds],
-            "log": list(self.log),
+            "log": self.log,
+            "events": [asdict(event) for event in self.events],
             "seconds": self.seconds,
         }
 
@@ -290,12 +281,19 @@ def _made(
         judged_by=described["judged_by"],
         accuracy=accuracy,
         seeds=[Seed(**s) for s in described["seeds"]],
-        log=described["log"],
+        events=_events(described),
         seconds=described["seconds"],
     )
     conforms(found, Solution, "the solution")
     conforms(found.status, str, "the status")  # its words need every figure they name
     return found
+
+
+def _events(described: Mapping[str, Any]) -> list[Event]:
+    """The events of a file; of an older one, which has the lines alone, those."""
+    if "events" in described:
+        return [Event(**event) for event in described["events"]]
+    return [Event(None, line) for line in described["log"]]
 
 
 def _class_of(name: str, path: Any) -> type[Economy]:
@@ -314,74 +312,4 @@ def _class_of(name: str, path: Any) -> type[Economy]:
             f"{path} is a solution of {name}, which is not imported. Import that module first, or "
             "give the class: load_solution(path, economy=MyEconomy)"
         )
-    return found
-
-
-# -- states by name -----------------------------------------------------------------------------
-
-
-def positions_of(ground: Ground, states: Any) -> Position:
-    """States by name, or a DataFrame of them, as positions (n, ...)."""
-    given = by_name(ground, states)
-    chains = list(ground.law.chains)
-    wanted = [*ground.shapes, *chains, *ground.over]
-    for name in given:
-        if name not in wanted:
-            raise DataError(str(unknown("state", name, wanted)))
-    missing = [name for name in wanted if name not in given]
-    if missing:
-        raise DataError(f"policy: needs {', '.join(wanted)}; {', '.join(missing)} is missing")
-    arrays: dict[str, np.ndarray] = {}
-    for name in wanted:
-        shape = ground.shapes.get(name, ())
-        try:
-            array = np.asarray(given[name], float)
-        except (TypeError, ValueError):
-            said = f"policy: state {name!r} must be numbers, got {given[name]!r}"
-            raise DataError(said) from None
-        if array.ndim == len(shape):
-            array = array[None]
-        if array.shape[1:] != shape or not np.isfinite(array).all():
-            raise DataError(
-                f"policy: state {name!r} must be finite, of shape {('n', *shape)}, "
-                f"got {np.shape(given[name])}"
-            )
-        arrays[name] = array
-    count = max(len(a) for a in arrays.values())
-    for name, array in arrays.items():
-        if len(array) not in (1, count):
-            raise DataError(f"policy: {name!r} has {len(array)} rows, others have {count}")
-        arrays[name] = np.broadcast_to(array, (count, *array.shape[1:]))
-    for name, size in zip(chains, ground.chain_sizes, strict=True):
-        a = arrays[name]
-        if not ((a == np.round(a)) & (a >= 0) & (a < size)).all():
-            raise DataError(
-                f"policy: the chain {name!r} is given by its position, a whole number from 0 to "
-                f"{size - 1}"
-            )
-    columns = lambda names: np.concatenate(  # noqa: E731
-        [np.zeros((count, 0)), *(arrays[n].reshape(count, -1) for n in names)], axis=1
-    )
-    return Position(columns(ground.shapes), columns(chains).astype(np.int32), columns(ground.over))
-
-
-def by_name(ground: Ground, states: Any) -> dict[str, Any]:
-    """A DataFrame's columns NAME_1, NAME_2, ... joined to vectors; a dict as it is."""
-    if isinstance(states, Mapping):
-        return dict(states)
-    given = {name: np.asarray(states[name]) for name in states.columns}
-    for name, shape in ground.shapes.items():
-        parts = [f"{name}_{i + 1}" for i in range(shape[0])] if shape else []
-        if parts and name not in given and all(p in given for p in parts):
-            given[name] = np.stack([given.pop(p) for p in parts], axis=1)
-    return given
-
-
-def states_of(ground: Ground, positions: Position) -> dict[str, np.ndarray]:
-    """Positions (..., n) as states, chains' positions and extra parameters by name."""
-    found = {k: np.asarray(v) for k, v in ground.unpack(np.asarray(positions.values)).items()}
-    for i, name in enumerate(ground.law.chains):
-        found[name] = np.asarray(positions.chains)[..., i]
-    for i, name in enumerate(ground.over):
-        found[name] = np.asarray(positions.extra)[..., i]
     return found

@@ -242,6 +242,8 @@ def _constraints(accuracy: Accuracy) -> str:
 
 def _stability(accuracy: Accuracy) -> str:
     s = accuracy.spread
+    if accuracy.interrupted:
+        return paragraph(f"Not measured: {accuracy.interrupted}.")
     half = s["halved after"]
     rows = [
         ["distance at first, in box widths", _number(s["first"])],

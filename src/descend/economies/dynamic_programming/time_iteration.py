@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.economies.dynamic_programming.problem import Budget, Iterated, columns
-from descend.economies.solution import precision
+from descend.economies.floats import precision
 from descend.train.runtime import prepare
 
 AT_ONCE = 256  # states whose policies are found side by side

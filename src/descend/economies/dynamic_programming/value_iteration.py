@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.economies.dynamic_programming.problem import Iterated, Problem, columns
-from descend.economies.solution import precision
+from descend.economies.floats import precision
 from descend.errors import DescendError, unknown
 from descend.train.runtime import prepare
 

@@ -1,0 +1,65 @@
+"""A Plan and the keywords of `solve` are one list of arguments; what a solve costs by default."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields, replace
+
+import jax
+import numpy as np
+import pytest
+
+from descend.cli.solve import command
+from descend.economies import Plan, solve
+from descend.economies.models.brock_mirman import BrockMirman
+from descend.errors import DescendError
+
+CALL = {"economy", "plan", "start_from", "verbose", "checkpoint", "resume"}
+
+
+def test_the_keywords_of_solve_are_the_fields_of_a_plan():
+    keywords = set(inspect.signature(solve).parameters) - CALL
+    assert keywords == {f.name for f in fields(Plan)}
+    for name, parameter in inspect.signature(solve).parameters.items():
+        if name in keywords:
+            assert parameter.kind == parameter.KEYWORD_ONLY
+
+
+def test_every_field_is_documented():
+    args = inspect.getdoc(Plan).partition("Args:")[2].partition("Raises:")[0]
+    documented = [line.split(":")[0].strip() for line in args.splitlines() if ":" in line]
+    assert [f.name for f in fields(Plan)] == [n for n in documented if n.isidentifier()]
+
+
+def test_the_command_has_the_defaults_of_a_plan():
+    plan = Plan()
+    options = {p.name: p for p in command.params if hasattr(plan, p.name)}
+    assert set(options) >= {"seeds", "updates", "polishing_steps", "hidden", "box", "dtype", "seed"}
+    with command.make_context("solve", ["brock-mirman"]) as context:
+        for name in options:
+            assert (context.params[name] or None) == (getattr(plan, name) or None), name
+
+
+def test_a_plan_and_its_keywords_solve_alike(brock_mirman, quick):
+    how = {k: v for k, v in quick.items() if k != "verbose"}
+    plan = Plan(aim={"ergodic mean": 1e-5, "box max": 1e-4}, seeds=1, **how)
+    found = solve(BrockMirman(), replace(plan, seeds=3), verbose=0)
+    jax.tree.map(np.testing.assert_array_equal, found.params, brock_mirman.params)
+    # a keyword beside a plan is that field of it
+    found = solve(BrockMirman(), plan, seeds=3, verbose=0)
+    jax.tree.map(np.testing.assert_array_equal, found.params, brock_mirman.params)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: Plan(seeds=0), "seeds must be a whole number >= 1, got 0"),
+        (lambda: Plan(size=100), r"size must be a Size, such as Size\(\), got 100"),
+        (lambda: solve(BrockMirman(), 1e-5), r"expected a Plan .*, got 1e-05"),
+        (lambda: solve(BrockMirman(), seed_=1), "argument of solve 'seed_'.*Did you mean 'seed'"),
+        (lambda: solve(BrockMirman(), resumes=1), "Did you mean 'resume'"),
+    ],
+)
+def test_what_is_no_plan_is_refused(call, said):
+    with pytest.raises(DescendError, match=said):
+        call()
