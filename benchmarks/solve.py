@@ -1,10 +1,11 @@
 """How long does `descend solve NAME` take without an option? `python benchmarks/solve.py`.
 
     --models A,B      only these; what was measured of others stays
+    --again           a second time too, with the programs that the first run compiled
     --report          only write the page from what has been measured
 
-Each model is solved twice as a command of its own: with an empty cache of compiled programs, as a
-newcomer has it, and again. The load of the machine stands beside every figure, because wall time
+Each model is solved as a command of its own with an empty cache of compiled programs, as a newcomer
+has it. The load of the machine stands beside every figure, because wall time
 says little on a busy one; CPU time says more, and is itself longer there. Resumable:
 results/solve.json holds what has been measured, results/solve.md is the page.
 """
@@ -32,9 +33,9 @@ PACKAGES = ("jax", "jaxlib", "numpy")
 RUNS = ("first", "again")
 
 
-def measured(name: str, folder: Path) -> dict[str, Any]:
-    """Both runs of one model."""
-    runs = {run: _run(name, folder) for run in RUNS}
+def measured(name: str, folder: Path, runs_wanted: tuple[str, ...]) -> dict[str, Any]:
+    """The runs of one model."""
+    runs = {run: _run(name, folder) for run in runs_wanted}
     return {"date": time.strftime("%Y-%m-%d"), "machine": machine(), **runs}
 
 
@@ -81,7 +82,7 @@ def page(found: dict[str, Any]) -> str:
         if name not in found:
             continue
         row = found[name]
-        last = row["again"]
+        last = row["first"]
         aims = last["aims"].items()
         cells = [
             f"`{name}`",
@@ -91,9 +92,9 @@ def page(found: dict[str, Any]) -> str:
             "{} of {}".format(*last["seeds"]),
         ]
         for run in RUNS:
-            each = row[run]
-            cells += [f"{each['wall']:.0f}", f"{each['cpu']:.0f}"]
-            cells += ["{} to {}".format(*each["load"])]
+            each = row.get(run)
+            cells += [f"{each['wall']:.0f}", f"{each['cpu']:.0f}"] if each else ["", ""]
+            cells += ["{} to {}".format(*each["load"])] if each else [""]
         lines.append(f"| {' | '.join(cells)} |")
     about = {
         (row["date"], row["machine"]["cpu"], row["machine"]["cores"]) for row in found.values()
@@ -107,6 +108,7 @@ def main() -> None:
     """Measure, and write both files after each model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", help="names, divided by commas")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
@@ -115,7 +117,7 @@ def main() -> None:
     wanted = given.models.split(",") if given.models else list(MODELS)
     for name in [] if given.report else wanted:
         with tempfile.TemporaryDirectory() as folder:
-            found[name] = measured(name, Path(folder))
+            found[name] = measured(name, Path(folder), RUNS if given.again else RUNS[:1])
         print(name, re.sub(r"\s+", " ", json.dumps(found[name])), flush=True)
         path.write_text(json.dumps(found, indent=1) + "\n")  # a run that is stopped loses no other
     path.with_suffix(".md").write_text(page(found))

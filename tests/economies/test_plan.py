@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields, replace
+import re
+from dataclasses import dataclass, fields, replace
 
 import jax
 import numpy as np
@@ -31,13 +32,42 @@ def test_every_field_is_documented():
     assert [f.name for f in fields(Plan)] == [n for n in documented if n.isidentifier()]
 
 
-def test_the_command_has_the_defaults_of_a_plan():
-    plan = Plan()
-    options = {p.name: p for p in command.params if hasattr(plan, p.name)}
-    assert set(options) >= {"seeds", "updates", "polishing_steps", "hidden", "box", "dtype", "seed"}
-    with command.make_context("solve", ["brock-mirman"]) as context:
-        for name in options:
-            assert (context.params[name] or None) == (getattr(plan, name) or None), name
+def test_the_command_names_the_defaults_of_a_plan():
+    helps = {p.name: getattr(p, "help", None) or "" for p in command.params}
+    named = {n: re.search(r"\[default: ([\w.,]+)\]", text) for n, text in helps.items()}
+    values = {n: found[1] for n, found in named.items() if found and hasattr(Plan(), n)}
+    assert set(values) == {
+        "seeds", "updates", "polishing_steps", "hidden", "box", "dtype", "seed"
+    }  # fmt: skip
+    for name, text in values.items():
+        default = getattr(Plan(), name)
+        assert text == (",".join(map(str, default)) if name == "hidden" else str(default))
+
+
+@dataclass(frozen=True)
+class Planned(BrockMirman):
+    """A model that is solved in a way of its own."""
+
+    def plan(self):
+        return {"hidden": (3,), "updates": 0, "polish": None, "seeds": 1}
+
+
+def test_a_model_has_a_plan_of_its_own_until_it_is_told(quick):
+    size = quick["size"]
+    own = solve(Planned(), verbose=0, size=size)
+    assert (own.network.hidden, len(own.seeds)) == ((3,), 1)
+    told = solve(Planned(), verbose=0, size=size, hidden=(2,))
+    assert (told.network.hidden, len(told.seeds)) == ((2,), 1)
+    plan = Plan(updates=0, polish=None, size=size)
+    assert solve(Planned(), plan, verbose=0).network.hidden == plan.hidden
+
+
+@dataclass(frozen=True)
+class Misplanned(BrockMirman):
+    """A plan with a slip of the pen."""
+
+    def plan(self):
+        return {"hiden": (3,)}
 
 
 def test_a_plan_and_its_keywords_solve_alike(brock_mirman, quick):
@@ -58,6 +88,7 @@ def test_a_plan_and_its_keywords_solve_alike(brock_mirman, quick):
         (lambda: solve(BrockMirman(), 1e-5), r"expected a Plan .*, got 1e-05"),
         (lambda: solve(BrockMirman(), seed_=1), "argument of solve 'seed_'.*Did you mean 'seed'"),
         (lambda: solve(BrockMirman(), resumes=1), "Did you mean 'resume'"),
+        (lambda: solve(Misplanned()), r"Misplanned.plan .*field of Plan 'hiden'.*Did you mean"),
     ],
 )
 def test_what_is_no_plan_is_refused(call, said):

@@ -18,10 +18,10 @@ from descend.economies.floats import precision
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape
 from descend.economies.outputs import Bounded, Positive, Share, Simplex
-from descend.economies.points import Ground
 from descend.economies.shocks import Chain, Normal
 from descend.economies.solver import solve
 from descend.economies.statement import Economy, fb, fischer_burmeister, parameter
+from descend.economies.system import System
 from descend.errors import DescendError
 
 
@@ -29,9 +29,9 @@ def check(economy: Economy, **options: Any) -> list[str]:
     """What a solve does first; the lines of its log."""
     said: list[str] = []
     with precision("float64"):
-        ground = Ground(economy, **options)
-        graph = Shape((4,)).graph(ground)
-        check_statement(ground, graph, rule("gauss-hermite:3", ground.law.dimensions), said.append)
+        system = System(economy, **options)
+        graph = Shape((4,)).graph(system)
+        check_statement(system, graph, rule("gauss-hermite:3", system.law.dimensions), said.append)
     return said
 
 
@@ -565,7 +565,7 @@ def test_a_class_that_is_not_decorated():
 )
 def test_parameters_as_states_out_of_range(over, said):
     with pytest.raises(DescendError, match=said):
-        Ground(BrockMirman(), over)
+        System(BrockMirman(), over)
 
 
 # -- complementarity ----------------------------------------------------------------------------

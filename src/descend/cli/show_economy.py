@@ -73,10 +73,10 @@ def result(console: Console, solution: Solution, quiet: bool) -> None:
         console.print()
         rows = [["set", "condition", *FIGURES]]
         for name in SETS:
-            found = worst_rows(accuracy.sets[name]["conditions"])
+            worst = worst_rows(accuracy.sets[name]["conditions"])
             rows += [
                 ["" if i else name, condition, *(small(figures[f]) for f in FIGURES)]
-                for i, (condition, figures) in enumerate(found)
+                for i, (condition, figures) in enumerate(worst)
             ]
         head = f"|residual|, no units, by {accuracy.rule} (training: {accuracy.trained_by})"
         _part(console, head, text_table(rows, left=2))

@@ -44,8 +44,8 @@ def choose(problem: Problem, candidates: Candidates, log: Log) -> tuple[int, Acc
     ]
     log.say(accuracy.status)
     count = sum(s.reached for s in seeds)
-    kept = f"seed {seeds[winner].seed} is kept"
-    log.say(f"{count} of {plan.seeds} seeds reached the aim; {kept}")
+    choice = f"seed {seeds[winner].seed} is kept"
+    log.say(f"{count} of {plan.seeds} seeds reached the aim; {choice}")
     for name, least in accuracy.sets["box"]["slack"].items():
         if not any(accuracy.sets[s]["binding"][name] for s in SETS):
             log.say(

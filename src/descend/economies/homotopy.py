@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
-from descend.economies.learner import Learner, Living, steps_of
+from descend.economies.learner import Learner, TrainingState, steps_of
 from descend.economies.problem import Problem, arrays, quick
 from descend.economies.progress import Log
 from descend.economies.watching import Check
@@ -19,7 +19,9 @@ STRIDE = 0.25  # of the way, the longest step
 FOLLOWED = 1e-2  # a step has succeeded when some seed's mean residual is below this
 
 
-def follow(problem: Problem, learner: Learner, state: Living, check: Check, log: Log) -> Living:
+def follow(
+    problem: Problem, learner: Learner, state: TrainingState, check: Check, log: Log
+) -> TrainingState:
     """Solve where the plan's homotopy begins, then in steps to the economy itself.
 
     A step that leaves no seed with a residual below FOLLOWED is halved and tried again.
@@ -27,7 +29,7 @@ def follow(problem: Problem, learner: Learner, state: Living, check: Check, log:
     plan, target = problem.plan, problem.numbers
     beginning = plan.beginnings
 
-    def moved(state: Living, share: float, updates: int) -> Living:
+    def moved(state: TrainingState, share: float, updates: int) -> TrainingState:
         way = {n: (1 - share) * beginning[n] + share * target[n] for n in target}
         return _moved(problem, learner, state, way, updates)
 
@@ -53,8 +55,8 @@ def follow(problem: Problem, learner: Learner, state: Living, check: Check, log:
 
 
 def _moved(
-    problem: Problem, learner: Learner, state: Living, way: Mapping[str, float], updates: int
-) -> Living:
+    problem: Problem, learner: Learner, state: TrainingState, way: Mapping[str, float], updates: int
+) -> TrainingState:
     """The state after some updates of the economy with the parameters `way`."""
     hyper = arrays(learner.hyper() | {f"parameter.{name}": value for name, value in way.items()})
     state = jax.device_put(state, jax.devices()[0])
@@ -73,7 +75,7 @@ def _moved(
     return run.state
 
 
-def _residual(check: Check, state: Living, seed: int) -> float:
+def _residual(check: Check, state: TrainingState, seed: int) -> float:
     """A seed's mean residual under its own parameters; infinite where it is not finite."""
     residual = check(state, seed)[0]["ergodic mean"]
     return residual if np.isfinite(residual) else np.inf

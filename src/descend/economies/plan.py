@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -24,6 +24,8 @@ POLISHINGS = ("gauss-newton", "lbfgs", None)
 @dataclass(frozen=True)
 class Plan:
     """How an economy is solved. Each field is also a keyword of `solve`.
+
+    Where `solve` gets keywords and no Plan, an economy's own (`Economy.plan`) fills the others.
 
     Args:
         aim: residual to reach: a number for the mean residual of the worst condition on the ergodic
@@ -55,7 +57,7 @@ class Plan:
             value.
         homotopy: {parameter: value to begin with}: the economy is solved there first and followed
             to its own values; a step that fails is halved.
-        size: number of points that the final accuracy stands on.
+        size: numbers of points that the final accuracy stands on.
         seed: number that every random draw follows from.
 
     Raises:
@@ -162,18 +164,32 @@ def keywords() -> list[inspect.Parameter]:
     return list(inspect.signature(Plan, eval_str=False).parameters.values())
 
 
-def changed(plan: Plan | None, changes: Mapping[str, Any]) -> Plan:
-    """The plan with some fields replaced; raises DescendError for a name that is no field."""
-    if plan is not None and not isinstance(plan, Plan):
+def plan_of(economy: Economy, plan: Plan | None, changes: Mapping[str, Any]) -> Plan:
+    """The plan, or else the economy's own, with some fields replaced.
+
+    Raises:
+        DescendError: a name that is no field, a value out of its range.
+    """
+    names = [f.name for f in fields(Plan)]
+    if plan is None:
+        with author(economy, "plan"):
+            values = named(economy, "plan", economy.plan())
+            _require_fields("field of Plan", values, names)
+    elif isinstance(plan, Plan):
+        values = {name: getattr(plan, name) for name in names}
+    else:
         raise DescendError(
             f"solve: expected a Plan behind the economy, such as Plan(seeds=4), got {plan!r}"
         )
-    values = {f.name: getattr(plan, f.name) for f in fields(Plan)} if plan is not None else {}
-    for name in changes:
-        if name not in Plan.__dataclass_fields__:
-            others = ("start_from", "verbose", "checkpoint", "resume")
-            raise unknown("argument of solve", name, [*Plan.__dataclass_fields__, *others])
+    others = ["start_from", "verbose", "checkpoint", "resume"]
+    _require_fields("argument of solve", changes, names + others)
     return Plan(**{**values, **changes})
+
+
+def _require_fields(kind: str, values: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in values:
+        if name not in names:
+            raise unknown(kind, name, names)
 
 
 def _aims(aim: Any) -> dict[str, float]:

@@ -17,8 +17,8 @@ from descend.economies.expectations import Rule
 from descend.economies.learner import Learner
 from descend.economies.network import Shape
 from descend.economies.plan import Plan
-from descend.economies.points import Ground, outputs_of
 from descend.economies.statement import Economy
+from descend.economies.system import System, outputs_of
 from descend.nn.graph import Graph
 from descend.train.optimizers import Optimizer
 from descend.train.runtime import quick_compile
@@ -30,17 +30,17 @@ class Problem:
 
     Attributes:
         plan: the arguments.
-        ground: the economy with its sizes.
+        system: the economy with its sizes.
         network, graph: the policies' network.
         rule: nodes and weights of expectations in training.
         judge: evaluates policies by the finer rule.
         optimizer: the first-order rule.
         aims: {figure: what is to be reached}.
-        aim_of: whose aims they are, in words, where none were given.
+        aim_of: owner of the aims, in words, where none were given.
     """
 
     plan: Plan
-    ground: Ground
+    system: System
     network: Shape
     graph: Graph
     rule: Rule
@@ -54,25 +54,25 @@ class Problem:
         """Worked out; raises DescendError where the economy and the plan do not go together.
 
         Args:
-            network: of a solution to begin from; None for the plan's.
+            network: the network of a solution to begin from; None for the plan's.
         """
         for name, value in plan.beginnings.items():
             economy.with_parameters({name: value})
         outputs_of(economy.with_parameters(plan.beginnings))
-        ground = Ground(economy, plan.ranges, traced=tuple(plan.beginnings))
+        system = System(economy, plan.ranges, traced=tuple(plan.beginnings))
         aims, aim_of = plan.aims(economy)
         network = network or plan.network
-        graph = network.graph(ground)
-        dimensions = ground.law.dimensions
+        graph = network.graph(system)
+        dimensions = system.law.dimensions
         rule = plan.rule or expectations.for_training(dimensions)
         finer = plan.judged_by or expectations.for_judging(dimensions)
         return cls(
             plan=plan,
-            ground=ground,
+            system=system,
             network=network,
             graph=graph,
             rule=expectations.rule(rule, dimensions),
-            judge=Judge(ground, graph, expectations.rule(finer, dimensions)),
+            judge=Judge(system, graph, expectations.rule(finer, dimensions)),
             optimizer=plan.first_order,
             aims=aims,
             aim_of=aim_of,
@@ -86,20 +86,20 @@ class Problem:
     @property
     def numbers(self) -> dict[str, Any]:
         """The economy's own values of the parameters that are traced."""
-        values = self.ground.economy.parameters()
-        return {name: values[name] for name in self.ground.traced}
+        values = self.system.economy.parameters()
+        return {name: values[name] for name in self.system.traced}
 
     def learner(self) -> Learner:
         """The Task of first-order updates."""
-        return Learner(self.ground, self.graph, self.rule, self.optimizer, self.plan.sampling)
+        return Learner(self.system, self.graph, self.rule, self.optimizer, self.plan.sampling)
 
     def identity(self, stage: str) -> dict[str, Any]:
         """What tells this run, in this stage, from another in a checkpoint."""
-        plan, economy = self.plan, self.ground.economy
+        plan, economy = self.plan, self.system.economy
         described = {
             "economy": economy.label,
             "parameters": economy.parameters(),
-            "over": self.ground.over,
+            "over": self.system.over,
             "plan": {
                 "aim": dict(self.aims),
                 "aim_of": self.aim_of,

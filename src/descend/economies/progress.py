@@ -23,7 +23,7 @@ class Event:
         done, of: updates made, and those to be made at most.
         residual: mean residual of the worst condition, of the best seed of the stage.
         median: the same of the median seed; None where there is one.
-        below, seeds: how many seeds are below every aim, and how many there are.
+        below, seeds: number of seeds that are below every aim, and of all.
         left: seconds until the stage's last update, at the speed so far; None where unknown.
     """
 

@@ -24,10 +24,10 @@ from descend.economies.compare import Comparison, compare
 from descend.economies.floats import precision
 from descend.economies.network import Shape, function
 from descend.economies.paths import Paths, Walker, impulse_response, simulate
-from descend.economies.points import Ground, Position
 from descend.economies.progress import Event
 from descend.economies.statement import Economy
 from descend.economies.states import positions_of, states_of
+from descend.economies.system import Position, System
 from descend.economies.verdict import Verdict
 from descend.errors import CheckpointError, DescendError
 from descend.train import checkpoint
@@ -44,9 +44,9 @@ class Seed:
     """One network of a solve.
 
     Attributes:
-        seed: its number.
-        residual: its best mean residual of the worst condition on simulated states.
-        reached: whether it met the aim and nothing else speaks against it: by the verdict on its
+        seed: number that its weights were drawn from.
+        residual: best mean residual of the worst condition on simulated states.
+        reached: True where it met the aim and nothing else speaks against it: by the verdict on its
             accuracy, or, where another seed was found to be solved before it, by the residuals and
             set-backs of its last check in training.
         set_back: share of simulated periods in training that ended too far outside the box.
@@ -63,13 +63,13 @@ class Solution:
     """A solved economy.
 
     Attributes:
-        economy, network, over: what was solved, by what, and the parameters that are states.
+        economy, network, over: statement, network of the policies, parameters that are states.
         params: the weights, NumPy arrays of `dtype`.
-        rule, judged_by: for expectations, in training and in `accuracy`.
+        rule, judged_by: rules for expectations, in training and in `accuracy`.
         accuracy: the tables; `verdict` is what they say, `status` the same in words.
         seeds: one entry a network that was trained.
-        events: what happened, as `descend.economies.Event`s; `log` is the same in lines.
-        seconds: from the call to the solution, compilation included.
+        events: history of the solve, as `descend.economies.Event`s; `log` is the same in lines.
+        seconds: time from the call to the solution, compilation included.
     """
 
     economy: Economy
@@ -103,34 +103,34 @@ class Solution:
         return [str(event) for event in self.events]
 
     @functools.cached_property
-    def ground(self) -> Ground:
+    def system(self) -> System:
         """The economy with its sizes."""
         with precision(self.dtype):
-            return Ground(self.economy, self.over)
+            return System(self.economy, self.over)
 
     @functools.cached_property
     def _graph(self) -> Any:
-        return self.network.graph(self.ground)
+        return self.network.graph(self.system)
 
     @functools.cached_property
     def _policies(self) -> Any:
         def one(params: Any, position: Position) -> dict[str, Any]:
-            ground = self.ground
-            economy, _, now = ground.there(position, {})
-            raw = function(self._graph, params)(ground.features(position))
-            policy = ground.policy(economy, raw)
+            system = self.system
+            economy, _, now = system.economy_at(position, {})
+            raw = function(self._graph, params)(system.features(position))
+            policy = system.policy(economy, raw)
             stated = policy.asdict() | dict(economy.definitions(now, policy))
             return OrderedDict(stated)  # in the author's order, which a traced dict would lose
 
         return jax.jit(jax.vmap(one, (None, 0)))
 
-    def fits(self, ground: Ground) -> None:
+    def fits(self, system: System) -> None:
         """Raises DescendError unless this solution's weights fit another economy's network."""
-        own = self.ground
-        if (own.inputs, own.raw) != (ground.inputs, ground.raw):
+        own = self.system
+        if (own.inputs, own.raw) != (system.inputs, system.raw):
             raise DescendError(
                 f"start_from: its network takes {own.inputs} numbers and gives {own.raw}; "
-                f"{ground.economy.label} needs {ground.inputs} and {ground.raw}"
+                f"{system.economy.label} needs {system.inputs} and {system.raw}"
             )
 
     # -- policies -------------------------------------------------------------------------------
@@ -149,30 +149,30 @@ class Solution:
         Raises:
             DataError: a state that is missing, unknown, of another size, or not finite.
         """
-        return self.at(self.positions(states))
+        return self.policies_at(self.positions(states))
 
-    def at(self, positions: Position) -> dict[str, np.ndarray]:
+    def policies_at(self, positions: Position) -> dict[str, np.ndarray]:
         """Policies and definitions at positions (n, ...)."""
         with precision(self.dtype):
             params = jax.tree.map(jnp.asarray, self.params)
-            found = self._policies(params, jax.tree.map(jnp.asarray, positions))
-            order = dict.fromkeys([*self.ground.outputs, *found])  # jit sorts the names
-            return {name: np.asarray(found[name]) for name in order}
+            policies = self._policies(params, jax.tree.map(jnp.asarray, positions))
+            order = dict.fromkeys([*self.system.outputs, *policies])  # jit sorts the names
+            return {name: np.asarray(policies[name]) for name in order}
 
     def positions(self, states: Any) -> Position:
         """States by name as positions (n, ...); raises DataError as `policy` does."""
-        return positions_of(self.ground, states)
+        return positions_of(self.system, states)
 
     def states(self, positions: Position) -> dict[str, np.ndarray]:
         """Positions as states by name."""
-        return states_of(self.ground, positions)
+        return states_of(self.system, positions)
 
     # -- what follows from them -----------------------------------------------------------------
 
     @functools.cached_property
     def walker(self) -> Walker:
         """The compiled programs of its paths."""
-        return Walker(self.ground, self._graph)
+        return Walker(self.system, self._graph)
 
     def simulate(
         self,
@@ -262,16 +262,16 @@ def _made(
         stated = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in numbers})
     except TypeError as error:
         raise CheckpointError(f"{path} does not fit {cls.__name__} as it is now: {error}") from None
-    kept = described["accuracy"]
+    tables = described["accuracy"]
     with precision(described["dtype"]):
         network = Shape(tuple(described["network"]["hidden"]), described["network"]["activation"])
-        ground = Ground(stated, described["over"])
-        like = jax.eval_shape(network.graph(ground).init, jax.random.key(0))[0]
+        system = System(stated, described["over"])
+        like = jax.eval_shape(network.graph(system).init, jax.random.key(0))[0]
         params = checkpoint.unflatten(arrays, like, "params", path)
         params = jax.tree.map(np.asarray, params)
     checkpoint.require_numbers(arrays, "params", path)
-    accuracy = Accuracy(**{**kept, "aims": {k: tuple(v) for k, v in kept["aims"].items()}})
-    found = Solution(
+    accuracy = Accuracy(**{**tables, "aims": {k: tuple(v) for k, v in tables["aims"].items()}})
+    solution = Solution(
         economy=stated,
         network=network,
         params=params,
@@ -284,9 +284,9 @@ def _made(
         events=_events(described),
         seconds=described["seconds"],
     )
-    conforms(found, Solution, "the solution")
-    conforms(found.status, str, "the status")  # its words need every figure they name
-    return found
+    conforms(solution, Solution, "the solution")
+    conforms(solution.status, str, "the status")  # its words need every figure they name
+    return solution
 
 
 def _events(described: Mapping[str, Any]) -> list[Event]:
@@ -302,14 +302,14 @@ def _class_of(name: str, path: Any) -> type[Economy]:
     if module.startswith(OWN_MODELS) and module.removeprefix(OWN_MODELS).isidentifier():
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    found: Any = sys.modules.get(module)
+    value: Any = sys.modules.get(module)
     for part in qualified.split("."):
-        found = getattr(found, part, None)
+        value = getattr(value, part, None)
     if not (
-        isinstance(found, type) and issubclass(found, Economy) and dataclasses.is_dataclass(found)
+        isinstance(value, type) and issubclass(value, Economy) and dataclasses.is_dataclass(value)
     ):
         raise CheckpointError(
             f"{path} is a solution of {name}, which is not imported. Import that module first, or "
             "give the class: load_solution(path, economy=MyEconomy)"
         )
-    return found
+    return value

@@ -24,8 +24,8 @@ from descend.economies.checks import check_bounds, check_statement
 from descend.economies.choosing import choose
 from descend.economies.floats import precision
 from descend.economies.homotopy import follow
-from descend.economies.learner import Learner, Living
-from descend.economies.plan import Plan, changed, keywords
+from descend.economies.learner import Learner, TrainingState
+from descend.economies.plan import Plan, keywords, plan_of
 from descend.economies.problem import Problem, quick
 from descend.economies.progress import Event, Log
 from descend.economies.solution import Solution
@@ -57,13 +57,14 @@ def solve(
 
     Args:
         economy: statement to be solved.
-        plan: how it is solved; see `descend.economies.Plan`, which documents every field.
+        plan: fields of how it is solved, each documented in `descend.economies.Plan`; where none is
+            given, the economy's own.
         start_from: solution whose weights are the beginning (same sizes; other parameters).
         verbose: 0 says nothing, 1 prints the log on standard error; a function gets every event
             (`descend.economies.Event`), whose `str` is the line of the log.
         checkpoint: file that holds the run after every check; `resume` goes on from one.
         resume: checkpoint of the same run to go on from.
-        changes: fields of the plan by their names, in place of the plan's own.
+        changes: fields of the plan by their names, in place of what it has.
 
     Returns:
         The Solution. `solution.verdict.solved` says whether the aim was met and nothing else speaks
@@ -76,19 +77,19 @@ def solve(
     Source: scheidegger-2020, "Deep Equilibrium Nets"; Azinovic, Gaegauf and Scheidegger 2022.
     """
     prepare()
-    plan = changed(plan, changes)
+    if not isinstance(economy, Economy):
+        raise DescendError(
+            "solve: expected an economy, such as BrockMirman(), got "
+            f"{economy.__name__ if isinstance(economy, type) else repr(economy)}"
+        )
+    plan = plan_of(economy, plan, changes)
     with precision(plan.dtype):
-        if not isinstance(economy, Economy):
-            raise DescendError(
-                "solve: expected an economy, such as BrockMirman(), got "
-                f"{economy.__name__ if isinstance(economy, type) else repr(economy)}"
-            )
         problem = Problem.of(economy, plan, None if start_from is None else start_from.network)
         log = Log(verbose)
         aims = ", ".join(f"{words} {value:.0e}" for words, value in problem.aims.items())
         log.say(f"aim: {aims}" + (f" ({problem.aim_of})" if problem.aim_of else ""))
-        check_bounds(problem.ground, plan.beginnings)
-        check_statement(problem.ground, problem.graph, problem.rule, log.say)
+        check_bounds(problem.system, plan.beginnings)
+        check_statement(problem.system, problem.graph, problem.rule, log.say)
         candidates = _trained(problem, log, start_from, checkpoint, resume)
         winner, accuracy, seeds = choose(problem, candidates, log)
         return Solution(
@@ -96,7 +97,7 @@ def solve(
             network=problem.network,
             params=candidates.of(winner),
             dtype=plan.dtype,
-            over=problem.ground.over,
+            over=problem.system.over,
             rule=problem.rule.name,
             judged_by=problem.judge.rule.name,
             accuracy=accuracy,
@@ -152,14 +153,14 @@ def _trained(
     return candidates
 
 
-def _beginning(problem: Problem, learner: Learner, start_from: Solution | None) -> Living:
+def _beginning(problem: Problem, learner: Learner, start_from: Solution | None) -> TrainingState:
     """The state before the first update, with a leading axis of seeds."""
     plan = problem.plan
     keys = jax.vmap(jax.random.key)(np.arange(plan.seed, plan.seed + plan.seeds))
     hyper = learner.hyper()
     if start_from is None:
         return quick(jax.vmap(lambda key: learner.init(key, hyper)))(keys)
-    start_from.fits(problem.ground)
+    start_from.fits(problem.system)
     params = jax.tree.map(jnp.asarray, start_from.params)
     return quick(jax.vmap(lambda key: learner.start(params, key, hyper)))(keys)
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.economies.learner import Learner, Living, steps_of
+from descend.economies.learner import Learner, TrainingState, steps_of
 from descend.economies.polish import RESIDUALS, GaussNewton
 from descend.economies.problem import Problem, arrays, on_host
 from descend.economies.progress import Log
@@ -32,7 +32,7 @@ STALLED = 25  # polishing steps without getting better by a tenth: the seed is d
 def first_order(
     problem: Problem,
     learner: Learner,
-    state: Living,
+    state: TrainingState,
     candidates: Candidates,
     log: Log,
     *,
@@ -92,7 +92,7 @@ def polish(
         stage = f"{plan.polish}, seed {number}"
         if candidates.met([seed]) or began_in not in (None, stage):
             continue
-        state = Living(
+        state = TrainingState(
             params=candidates.of(seed),
             optimizer=None,
             key=jax.random.fold_in(jax.random.key(number), 1),
@@ -129,30 +129,30 @@ def polish(
 
 def polisher(problem: Problem) -> Learner:
     """The Task of the polishing."""
-    plan, ground = problem.plan, problem.ground
+    plan, system = problem.plan, problem.system
     rows = plan.sampling
     if plan.polish == "lbfgs":
         periods = max(rows.periods, -(-1024 // rows.paths))
         more = replace(rows, batch=1024, periods=periods)
-        return Learner(ground, problem.graph, problem.rule, LBFGS(), more)
+        return Learner(system, problem.graph, problem.rule, LBFGS(), more)
     shapes = jax.eval_shape(problem.graph.init, jax.random.key(0))[0]
     size = sum(leaf.size for leaf in jax.tree.leaves(shapes))
     points = max(min(3 * size, RESIDUALS) // _conditions(problem), 32)
     periods = APART * -(-points // rows.paths)
     more = replace(rows, batch=points, periods=periods)
-    task = GaussNewton(ground, problem.graph, problem.rule, problem.optimizer, more)
+    task = GaussNewton(system, problem.graph, problem.rule, problem.optimizer, more)
     task.heavy = size > LARGE
     return task
 
 
 def _conditions(problem: Problem) -> int:
     """How many residuals a point has."""
-    ground = problem.ground
-    network = lambda features: jnp.zeros(ground.raw)  # noqa: E731
+    system = problem.system
+    network = lambda features: jnp.zeros(system.raw)  # noqa: E731
 
     def at_one(key: jax.Array) -> Any:
-        point = jax.tree.map(lambda a: a[0], ground.begin(key, 1))
-        return ground.residuals(network, point, problem.rule, problem.numbers)
+        point = jax.tree.map(lambda a: a[0], system.begin(key, 1))
+        return system.residuals(network, point, problem.rule, problem.numbers)
 
     shapes = jax.eval_shape(at_one, jax.random.key(0))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))

@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.economies.learner import Living
-from descend.economies.points import Position
+from descend.economies.learner import TrainingState
 from descend.economies.problem import Problem, on_host, quick
 from descend.economies.progress import Log
+from descend.economies.system import Position
 from descend.train.callbacks import Callback
 from descend.train.checkpoint import save_checkpoint
 
@@ -34,13 +34,13 @@ class Check:
         self.problem = problem
         self._program = quick(self._figures)
 
-    def __call__(self, state: Living, seed: int | None) -> tuple[dict[str, float], Any]:
+    def __call__(self, state: TrainingState, seed: int | None) -> tuple[dict[str, float], Any]:
         """(figures, weights) of one seed of a state; `seed` is None where the state holds one."""
         # by way of the host: whatever devices it lies on, one program judges it
         params, hyper = on_host((state.params, state.hyper))
         if seed is not None:
             params, hyper = jax.tree.map(lambda a: a[seed], (params, hyper))
-        numbers = {name: hyper[f"parameter.{name}"] for name in self.problem.ground.traced}
+        numbers = {name: hyper[f"parameter.{name}"] for name in self.problem.system.traced}
         key = jax.random.key(self.problem.plan.seed + 1_000_003)
         figures = self._program(params, numbers, key)
         return {name: float(value) for name, value in figures.items()}, params
@@ -67,7 +67,7 @@ class Check:
             sets["stressed"] = judge.stressed(params, numbers, key, WATCHED // 16, 16)[0]
         figures: dict[str, jax.Array] = {"set back": back}
         for name, points in sets.items():
-            residuals = judge.said("conditions", params, numbers, points)
+            residuals = judge.evaluate("conditions", params, numbers, points)
             size = jnp.abs(jnp.concatenate(list(residuals.values()), axis=1))
             figures |= {  # of the worst condition, as in Accuracy
                 f"{name} mean": jnp.max(jnp.mean(size, axis=0)),
@@ -84,15 +84,14 @@ class Candidates:
 
     Attributes:
         params: the weights, NumPy arrays with a leading axis of seeds.
-        figures: what the check said of each seed's weights; empty before its first check.
+        figures: result of the check of each seed's weights; empty before its first check.
         scores: `Check.score` of each seed, (seeds,).
         residuals: mean residual of the worst condition on simulated states, (seeds,).
-        paths: where each seed's paths were before the stage: a polishing begins there.
-        repairs: how often paths were set back in the first stage, and out of how many periods,
-            (seeds, 2).
+        paths: positions of each seed's paths before the stage: a polishing begins there.
+        repairs: counts of periods that were set back in the first stage, and of all, (seeds, 2).
     """
 
-    def __init__(self, check: Check, state: Living):
+    def __init__(self, check: Check, state: TrainingState):
         self.check = check
         count = check.problem.plan.seeds
         self.params: Any = jax.tree.map(np.array, state.params)
@@ -107,11 +106,11 @@ class Candidates:
         """Whether every seed has been checked at least once."""
         return not np.isnan(self.residuals).any()
 
-    def judge(self, state: Living, seeds: Sequence[int], together: bool = True) -> None:
+    def judge(self, state: TrainingState, seeds: Sequence[int], together: bool = True) -> None:
         """Check some seeds of a state, and keep what is better than before.
 
         Args:
-            together: whether the state holds all seeds, or one alone.
+            together: True where the state holds all seeds, False where it holds one.
         """
         for seed in seeds:
             figures, params = self.check(state, seed if together else None)
@@ -151,8 +150,8 @@ class Watch(Callback):
     """Judges the seeds of a stage every few epochs; ends it when all met the aim, or none moves.
 
     Args:
-        candidates: what is best of each seed.
-        log: where the progress is told.
+        candidates: the best weights of each seed.
+        log: the log that is told the progress.
         stage, number: name of the stage, and of its one seed or None.
         seeds: positions of the seeds that the stage trains.
         steps, every: updates of an epoch; epochs from one judgement to the next.
@@ -196,8 +195,8 @@ class Watch(Callback):
         mark, since = self.stale
         self.stale = np.array([score, 0.0] if better else [mark, since + 1])
         stalled = not done and not last and self.stale[1] >= self.patience
-        tenth = max(1, self.run.epochs // CHECKS)
-        if (epoch + 1) % tenth == 0 or last or done or stalled:
+        lines_every = -(-self.run.epochs // CHECKS)
+        if (epoch + 1) % lines_every == 0 or last or done or stalled:
             self._tell(epoch, done or stalled)
         if done:
             self.run.stop("the residuals are below the aim")
