@@ -45,7 +45,7 @@ def check_statement(system: System, graph: Graph, rule: Rule, say: Callable[[str
         _at_the_start(system, graph, rule)
     for text in (*_unread(system, names), *_doubts(system, rule)):
         say(f"warning: {text}")
-        warnings.warn(f"{system.economy.label}: {text}", stacklevel=4)
+        warnings.warn(f"{system.economy.label}: {text}", stacklevel=3)  # of the caller
 
 
 def check_bounds(system: System, beginnings: Mapping[str, float]) -> None:
