@@ -52,7 +52,7 @@ CONSTRAINED: dict[str, Any] = {
 def figures_of(solution: Solution) -> dict[str, Any]:
     """What is kept of a solve."""
     found = {words: solution.accuracy.figure(words) for words in FIGURES}
-    return {"seconds": solution.seconds, "met": solution.accuracy.met, **found}
+    return {"seconds": solution.seconds, "met": solution.verdict.solved, **found}
 
 
 def shares_off(solution: Solution) -> float:

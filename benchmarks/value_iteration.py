@@ -102,8 +102,8 @@ def numba_solver(points: int, parallel: bool):
 
 def descend_solver(points: int):
     from descend.economies.dynamic_programming import Problem, value_iteration
+    from descend.economies.floats import precision
     from descend.economies.models.growth import StochasticGrowth
-    from descend.economies.solution import precision
 
     with precision("float64"):
         problem = Problem.of(StochasticGrowth(), points)

@@ -77,6 +77,7 @@ def network(quick: bool) -> Solution:
         seeds=1 if quick else 4,
         updates=200 if quick else 500,
         polishing_steps=20 if quick else 60,
+        hidden=(32, 32),
         verbose=0,
     )
 

@@ -38,6 +38,7 @@ def network(quick: bool) -> Solution:
         seeds=1 if quick else 4,
         updates=1000,
         polishing_steps=30 if quick else 60,
+        hidden=(32, 32),
         verbose=0,
     )
 

@@ -113,6 +113,7 @@ def main(out: Path, quick: bool = False) -> list[Check]:
         seeds=1 if quick else 2,
         updates=600 if quick else 1500,
         polishing_steps=20 if quick else 60,
+        hidden=(32, 32),
         verbose=0,
     )
     print(f"{solution.seconds:.0f} s; {solution.status}")

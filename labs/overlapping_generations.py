@@ -50,6 +50,7 @@ def solved(quick: bool) -> Solution:
         seeds=1 if quick else 2,
         updates=300 if quick else 1000,
         polishing_steps=20 if quick else 150,
+        hidden=(32, 32),
         verbose=0,
     )
 

@@ -23,8 +23,9 @@ from descend.data.sources import Table
 from descend.economies.accuracy import Accuracy
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape
-from descend.economies.points import Ground
+from descend.economies.progress import Event
 from descend.economies.solution import Seed, Solution, load_solution
+from descend.economies.system import System
 from descend.errors import CheckpointError, DescendError
 from descend.report.table.compare import side_by_side
 from descend.tables.calibrated import calibrate
@@ -146,8 +147,8 @@ def make_numbers(path):
 
 def make_economy(path):
     economy, shape = BrockMirman(), Shape((4,))
-    ground = Ground(economy, {})
-    params = shape.graph(ground).init(jax.random.key(0))[0]
+    system = System(economy, {})
+    params = shape.graph(system).init(jax.random.key(0))[0]
     figures = dict.fromkeys(("mean", "median", "p99", "p99.9", "max"), 1e-3)
     one = {"points": 10, "set back": 0.0, "conditions": {"euler": figures}, "consumption": {}}
     sets = {name: {**one, "binding": {}, "slack": {}} for name in ("ergodic", "box", "stressed")}
@@ -156,7 +157,7 @@ def make_economy(path):
     arrays = jax.tree.map(np.asarray, params)
     solution = Solution(
         economy, shape, arrays, "float32", {}, "gauss-hermite:5", "gauss-hermite:9", accuracy,
-        [Seed(0, 1e-3, False, 0.0)], ["0.1 s  said"], 1.0,
+        [Seed(0, 1e-3, False, 0.0)], [Event(0.1, "words")], 1.0,
     )  # fmt: skip
     solution.save(path)
     return lambda damaged: load_solution(damaged).status

@@ -16,10 +16,10 @@ from descend.economies.models.analytic_olg import AnalyticOLG
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape
 from descend.economies.outputs import Bounded, Free, Share
-from descend.economies.points import Ground, Position
 from descend.economies.shocks import Chain, Normal
 from descend.economies.solver import solve
 from descend.economies.statement import Economy, parameter
+from descend.economies.system import Position, System
 
 # A network whose last layer is zero puts out zeros: the policy is where its output starts.
 
@@ -149,9 +149,9 @@ def by_hand(k, a, z):
 @pytest.fixture
 def judge(x64):
     """Growth's judge, and the weights of a network that puts out zeros."""
-    ground = Ground(Growth())
-    graph = Shape(()).graph(ground)
-    return Judge(ground, graph, expectations.rule("gauss-hermite:11", 1)), graph.init(
+    system = System(Growth())
+    graph = Shape(()).graph(system)
+    return Judge(system, graph, expectations.rule("gauss-hermite:11", 1)), graph.init(
         jax.random.key(0)
     )[0]
 
@@ -163,7 +163,7 @@ def test_a_residual_by_hand_with_another_quadrature(judge):
     points = Position(
         jnp.asarray(np.stack([k, a], 1)), jnp.asarray(z[:, None], jnp.int32), jnp.zeros((50, 0))
     )
-    found = judge.said("conditions", params, {}, points)
+    found = judge.evaluate("conditions", params, {}, points)
     exact = np.array([by_hand(*p) for p in zip(k, a, z, strict=True)])
     # the 11-point rule integrates these smooth functions to 1e-13 of their size
     np.testing.assert_allclose(found["euler"][:, 0], exact, rtol=0, atol=1e-12)

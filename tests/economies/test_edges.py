@@ -18,8 +18,8 @@ from descend.economies.models.growth import StochasticGrowth
 from descend.economies.models.savings import IncomeFluctuation
 from descend.economies.network import Shape
 from descend.economies.outputs import Share
-from descend.economies.points import Ground
 from descend.economies.solver import solve
+from descend.economies.system import System
 
 SMALL = Size(paths=40, burn=300, periods=25, thin=4, box=64, stressed=40, stability=300)
 STILL = {"updates": 0, "polish": None, "hidden": (), "size": SMALL, "verbose": 0}
@@ -121,8 +121,8 @@ class Unstated(IncomeFluctuation):
 
 def judged(economy):
     """The accuracy of the exact policy."""
-    ground = Ground(economy)
-    judge = Judge(ground, Iterated(economy), expectations.rule("gauss-hermite:3", 0))
+    system = System(economy)
+    judge = Judge(system, Iterated(economy), expectations.rule("gauss-hermite:3", 0))
     return Measure(judge, SMALL, "exact", 0)({}, {}, {"ergodic mean": 2e-3})
 
 
@@ -158,14 +158,14 @@ class Flags(BrockMirman):
 
 
 def test_indicators_and_what_no_policy_moves_are_left_out(x64):
-    ground = Ground(Flags())
-    assert moved_by_policies(ground).tolist() == [True, False, True, False]
-    graph = Shape(()).graph(ground)
-    judge = Judge(ground, graph, expectations.rule("gauss-hermite:3", 1))
-    points = ground.begin(jax.random.key(0), 200)
+    system = System(Flags())
+    assert moved_by_policies(system).tolist() == [True, False, True, False]
+    graph = Shape(()).graph(system)
+    judge = Judge(system, graph, expectations.rule("gauss-hermite:3", 1))
+    points = system.begin(jax.random.key(0), 200)
     flags = jnp.arange(200) % 2
     points = points._replace(values=points.values.at[:, 2].set(flags.astype(float)))
     params = graph.init(jax.random.key(0))[0]
     assert edges(judge, params, {}, points, jax.random.key(1)) == {}
-    stuck = points._replace(values=points.values.at[:, 0].set(ground.high[0]))
+    stuck = points._replace(values=points.values.at[:, 0].set(system.high[0]))
     assert list(edges(judge, params, {}, stuck, jax.random.key(1))) == ["k, upper"]

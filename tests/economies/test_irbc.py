@@ -10,10 +10,10 @@ import pytest
 from descend.economies.accuracy import Size
 from descend.economies.expectations import rule
 from descend.economies.models.irbc import IRBC, IrreversibleIRBC
-from descend.economies.points import Ground, Position
 from descend.economies.shocks import Law
 from descend.economies.solver import solve
 from descend.economies.statement import law_of
+from descend.economies.system import Position, System
 from descend.errors import DescendError
 from descend.train.runtime import quick_compile
 
@@ -22,14 +22,14 @@ SMALL = Size(paths=20, burn=200, periods=25, box=500, stressed=100, stability=80
 
 def at_policy(economy, raw, k, a, nodes="gauss-hermite:5"):
     """Conditions at a point where the network gives the same numbers everywhere."""
-    ground = Ground(economy)
+    system = System(economy)
     point = Position(
         jnp.concatenate([jnp.asarray(k), jnp.asarray(a)]), jnp.zeros(0, jnp.int32), jnp.zeros(0)
     )
-    used = rule(nodes, ground.law.dimensions)
+    used = rule(nodes, system.law.dimensions)
     raw = jnp.asarray(raw, jnp.result_type(float))
     run = jax.jit(
-        lambda p: ground.residuals(lambda _: raw, p, used, {}), compiler_options=quick_compile()
+        lambda p: system.residuals(lambda _: raw, p, used, {}), compiler_options=quick_compile()
     )
     return {name: np.asarray(v) for name, v in run(point).items()}
 
@@ -104,7 +104,7 @@ def test_conditions_in_plain_numpy(x64):
 def test_value_of_capital_is_the_derivative(x64):
     """Of what the country can use today, by its capital (the envelope theorem), by autodiff."""
     economy = IRBC(countries=1)
-    ground = Ground(economy)
+    system = System(economy)
 
     def usable(k, k_next):
         kept = (1 - economy.delta) * k - k_next
@@ -114,7 +114,7 @@ def test_value_of_capital_is_the_derivative(x64):
 
     point = Position(jnp.array([0.9, 0.0]), jnp.zeros(0, jnp.int32), jnp.zeros(0))
     used = rule("gauss-hermite:3", 1)
-    _, now, policy, _ = ground.at(lambda _: jnp.array([0.2, 0.0]), point, used, {})
+    _, now, policy, _ = system.arguments_at(lambda _: jnp.array([0.2, 0.0]), point, used, {})
     worth = economy.value_of_capital(now, policy)[0]
     after = economy.next_capital(now, policy)[0]
     assert float(worth) == pytest.approx(float(jax.grad(usable)(0.9, after)), rel=1e-12)

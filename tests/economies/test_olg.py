@@ -11,8 +11,8 @@ from descend.economies.accuracy import Size
 from descend.economies.models.analytic_olg import AnalyticOLG
 from descend.economies.models.constrained_olg import ConstrainedOLG
 from descend.economies.point import Point
-from descend.economies.points import Ground, Position
 from descend.economies.solver import solve
+from descend.economies.system import Position, System
 
 BETA, ALPHA = 0.7, 0.3
 ETA, DELTA = (0.95, 0.95, 1.05, 1.05), (0.5, 0.9, 0.5, 0.9)
@@ -72,7 +72,7 @@ def test_the_exact_policy_has_no_residual(x64, cohorts):
 def test_the_exact_policy_stays_in_the_box(x64, cohorts):
     """Where it were left, paths would be set back and no policy could meet an aim."""
     economy = AnalyticOLG(cohorts=cohorts)
-    ground = Ground(economy)
+    system = System(economy)
     rng = np.random.default_rng(0)
     holdings = np.tile(economy.steady(), (200, 1))
     count = 0
@@ -84,7 +84,7 @@ def test_the_exact_policy_stays_in_the_box(x64, cohorts):
         income = np.column_stack([wage, gross[:, None] * holdings])
         holdings = shares(cohorts) * income[:, :-1]
         where = Position(jnp.asarray(holdings), jnp.zeros((200, 1), int), jnp.zeros((200, 0)))
-        count += int(jax.vmap(ground.lost)(where).sum())
+        count += int(jax.vmap(system.outside)(where).sum())
     assert count <= 1  # of 60,000; a longer simulation in NumPy loses 3 in a million
 
 
@@ -215,6 +215,8 @@ def test_the_young_are_at_the_floor_and_others_are_not():
         seeds=1,
         updates=1500,
         polish=None,
+        hidden=(32, 32),
+        learning_rate=0.005,
         box=0.0,
         size=SMALL,
         verbose=0,

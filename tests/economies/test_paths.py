@@ -13,9 +13,10 @@ import pytest
 from descend.economies import Chain, Economy, Normal, Share, parameter, plots
 from descend.economies import paths as paths_module
 from descend.economies.accuracy import Accuracy
+from descend.economies.floats import precision
 from descend.economies.network import Shape
-from descend.economies.points import Ground
-from descend.economies.solution import Solution, precision
+from descend.economies.solution import Solution
+from descend.economies.system import System
 from descend.errors import DataError, DescendError
 
 ALPHA, BETA, RHO, SIGMA = 0.36, 0.9, 0.95, 0.01
@@ -54,15 +55,15 @@ class Plain(Economy):
 def untrained(economy, over=None, far=0.0):
     """A solution that nobody solved: a network as it was drawn; `far` apart in the end."""
     with precision("float64"):
-        ground, network = Ground(economy, over), Shape((2,))
-        params = network.graph(ground).init(jax.random.key(0))[0]
+        system, network = System(economy, over), Shape((2,))
+        params = network.graph(system).init(jax.random.key(0))[0]
         params = jax.tree.map(np.asarray, params)
     rules = ("gauss-hermite:3", "gauss-hermite:5")
     figures = {"ergodic": {"set back": 0.0, "conditions": {"half": {"mean": 0.0}}}}
     spread = {"first": 1.0, "half": far, "last": far, "periods": 10}
     accuracy = Accuracy(rules[1], rules[0], figures, spread)
     return Solution(
-        economy, network, params, "float64", ground.over, *rules, accuracy=accuracy, seeds=[]
+        economy, network, params, "float64", system.over, *rules, accuracy=accuracy, seeds=[]
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from report.read_page import Read
 
-from descend.economies import plots
+from descend.economies import Event, plots
 from descend.errors import DescendError
 from descend.report.economy import economy_report, worst_rows
 from descend.report.page import page, table
@@ -21,7 +21,7 @@ EVIL = "<script>alert('log')</script> & \"more\""
 def solution(brock_mirman):
     """The solution, with a log that is not to be trusted and a figure that is no number."""
     changed = copy.copy(brock_mirman)
-    changed.log = [*brock_mirman.log, EVIL]
+    changed.events = [*brock_mirman.events, Event(1.0, EVIL)]
     changed.accuracy = copy.deepcopy(brock_mirman.accuracy)
     changed.accuracy.sets["stressed"]["conditions"]["euler"]["max"] = float("nan")
     return changed

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from descend.economies import Size, solve, solving
+from descend.economies import Size, homotopy, solve, watching
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.errors import CheckpointError, DescendError
 
@@ -36,7 +36,7 @@ def whole():
 @pytest.mark.parametrize("writes", [3, 8, 12])
 def test_a_killed_solve_goes_on_bit_by_bit(whole, writes, tmp_path, monkeypatch):
     file, count = tmp_path / "run.descend", 0
-    save = solving.save_checkpoint
+    save = watching.save_checkpoint
 
     def save_and_die(run, path):
         nonlocal count
@@ -45,10 +45,10 @@ def test_a_killed_solve_goes_on_bit_by_bit(whole, writes, tmp_path, monkeypatch)
         if count == writes:
             raise Killed
 
-    monkeypatch.setattr(solving, "save_checkpoint", save_and_die)
+    monkeypatch.setattr(watching, "save_checkpoint", save_and_die)
     with pytest.raises(Killed):
         solve(BrockMirman(), hidden=(8,), checkpoint=file, **QUICK)
-    monkeypatch.setattr(solving, "save_checkpoint", save)
+    monkeypatch.setattr(watching, "save_checkpoint", save)
     again = solve(BrockMirman(), hidden=(8,), resume=file, **QUICK)
     jax.tree.map(np.testing.assert_array_equal, again.params, whole.params)
     assert [s.residual for s in again.seeds] == [s.residual for s in whole.seeds]
@@ -75,6 +75,6 @@ def test_homotopy_reaches_the_economy_itself():
 
 
 def test_homotopy_that_cannot_go_on_says_how_far_it_came(monkeypatch):
-    monkeypatch.setattr(solving, "FOLLOWED", 0.0)  # no residual is below this: every step fails
+    monkeypatch.setattr(homotopy, "FOLLOWED", 0.0)  # no residual is below this: every step fails
     with pytest.raises(DescendError, match=r"stuck at 0.0% of the way from .*'beta': 0.5"):
         solve(BrockMirman(), hidden=(8,), homotopy={"beta": 0.5}, **{**QUICK, "updates": 20})

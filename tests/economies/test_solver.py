@@ -15,8 +15,8 @@ from descend.economies.learner import Learner, Sampling
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape
 from descend.economies.outputs import Positive, Share
-from descend.economies.points import Ground, Position
 from descend.economies.solver import solve
+from descend.economies.system import Position, System
 from descend.errors import DescendError
 from descend.train.engine import train
 from descend.train.feeds import Steps
@@ -125,10 +125,10 @@ def test_two_solves_are_bit_equal(brock_mirman, quick):
 
 
 def learner(economy=None, rate=0.01, optimizer=None, rule="gauss-hermite:3", **sampling):
-    ground = Ground(economy or BrockMirman())
-    nodes = expectations.rule(rule, ground.law.dimensions)
+    system = System(economy or BrockMirman())
+    nodes = expectations.rule(rule, system.law.dimensions)
     rows = Sampling(**{"paths": 32, "periods": 4, "batch": 32} | sampling)
-    return Learner(ground, Shape((8,)).graph(ground), nodes, optimizer or Adam(rate), rows)
+    return Learner(system, Shape((8,)).graph(system), nodes, optimizer or Adam(rate), rows)
 
 
 def test_the_engine_runs_it_as_any_task(x64):
@@ -223,10 +223,10 @@ def test_wide_positive_boxes_are_seen_in_logarithms(x64):
         def states(self):
             return {"k": (1.0, 100.0), "a": (1.0, 4.0), "d": (-1.0, 100.0)}
 
-    ground = Ground(Boxes())
+    system = System(Boxes())
     nothing = jnp.zeros(0, int), jnp.zeros(0)
     for values, seen in (([1, 1, -1], -1), ([10, 2.5, 49.5], 0), ([100, 4, 100], 1)):
-        found = ground.features(Position(jnp.asarray(values, float), *nothing))
+        found = system.features(Position(jnp.asarray(values, float), *nothing))
         np.testing.assert_allclose(found, np.full(3, seen), atol=1e-12)
 
 
@@ -309,7 +309,7 @@ def test_lbfgs_polishes_what_first_order_updates_left(quick):
         ({"aim": {"mean": 1e-3}}, "unknown aim 'mean'"),
         ({"aim": {"box max": "small"}}, "must be a number > 0, got 'small'"),
         ({"box": "a"}, "box must be a share between 0 and 1, got 'a'"),
-        ({"hidden": 5}, r"hidden must be the units of each layer, such as \(32, 32\), got 5"),
+        ({"hidden": 5}, r"hidden must be the units of each layer, such as \(16, 16\), got 5"),
         ({"learning_rate": 0.0}, "learning_rate must be a number > 0, got 0.0"),
         ({"homotopy": {"betta": 0.5}}, "unknown parameter of BrockMirman 'betta'"),
         ({"homotopy": {"beta": 1.5}}, "beta .* must be > 0 and < 1"),

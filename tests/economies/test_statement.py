@@ -14,14 +14,14 @@ import pytest
 
 from descend.economies.checks import check_statement
 from descend.economies.expectations import rule
+from descend.economies.floats import precision
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape
 from descend.economies.outputs import Bounded, Positive, Share, Simplex
-from descend.economies.points import Ground
 from descend.economies.shocks import Chain, Normal
-from descend.economies.solution import precision
 from descend.economies.solver import solve
 from descend.economies.statement import Economy, fb, fischer_burmeister, parameter
+from descend.economies.system import System
 from descend.errors import DescendError
 
 
@@ -29,9 +29,9 @@ def check(economy: Economy, **options: Any) -> list[str]:
     """What a solve does first; the lines of its log."""
     said: list[str] = []
     with precision("float64"):
-        ground = Ground(economy, **options)
-        graph = Shape((4,)).graph(ground)
-        check_statement(ground, graph, rule("gauss-hermite:3", ground.law.dimensions), said.append)
+        system = System(economy, **options)
+        graph = Shape((4,)).graph(system)
+        check_statement(system, graph, rule("gauss-hermite:3", system.law.dimensions), said.append)
     return said
 
 
@@ -454,6 +454,33 @@ def test_bounds_that_cross_within_a_range_of_parameters():
 
 
 @dataclass(frozen=True)
+class CrossingInside(BrockMirman):
+    """Its bounds are in order at both ends of a range and cross where beta is near 0.9."""
+
+    def policies(self):
+        return {"saving": Bounded(low=0.1, high=0.1 + 100 * (self.beta - 0.9) ** 2 - 0.001)}
+
+    beta: float = parameter(0.95, above=0, below=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"over": {"beta": (0.85, 0.95)}}, "inside the range of `over`"),
+        ({"over": {"beta": (0.85, 0.95), "rho": (0.5, 0.9)}}, "inside the range of `over`"),
+        ({"homotopy": {"beta": 0.8}}, "inside the way of the homotopy"),
+    ],
+)
+def test_bounds_that_cross_between_the_ends_name_policy_values_and_remedy(options, where):
+    said = (
+        r"policies \(.*line \d+.*policy 'saving': Bounded needs low < start < high, got low=0.1, "
+        rf"high=0.0\d+, start=0.\d+ at beta = 0.(8|9)\d*.*{where}.*jnp.maximum\(high, low"
+    )
+    with pytest.raises(DescendError, match=said):
+        solve(CrossingInside(), verbose=0, **options)
+
+
+@dataclass(frozen=True)
 class Constrained(BrockMirman):
     """Investment is at least `floor` of output: its head must be able to go there."""
 
@@ -538,7 +565,7 @@ def test_a_class_that_is_not_decorated():
 )
 def test_parameters_as_states_out_of_range(over, said):
     with pytest.raises(DescendError, match=said):
-        Ground(BrockMirman(), over)
+        System(BrockMirman(), over)
 
 
 # -- complementarity ----------------------------------------------------------------------------

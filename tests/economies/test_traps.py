@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from descend.economies import accuracy, expectations, points
+from descend.economies import accuracy, expectations
 from descend.economies.accuracy import Judge
 from descend.economies.checks import check_statement
 from descend.economies.expectations import Rule
@@ -21,10 +21,11 @@ from descend.economies.learner import Learner, Sampling
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape
 from descend.economies.outputs import Bounded, Free, Positive, Share
-from descend.economies.points import Ground
+from descend.economies.point import Point
 from descend.economies.shocks import Normal
 from descend.economies.solver import solve
 from descend.economies.statement import Economy, fb, parameter
+from descend.economies.system import System
 from descend.train.engine import train
 from descend.train.feeds import Steps
 from descend.train.optimizers import SGD, Adam
@@ -66,13 +67,13 @@ class Asset(Economy):
 
 def judged(economy: Economy, rule: str | Rule, count: int = 200):
     """(residuals of the untrained policy at points of the box, the judge) by a rule."""
-    ground = Ground(economy)
-    graph = Shape(()).graph(ground)
+    system = System(economy)
+    graph = Shape(()).graph(system)
     if isinstance(rule, str):
-        rule = expectations.rule(rule, ground.law.dimensions)
-    judge = Judge(ground, graph, rule)
+        rule = expectations.rule(rule, system.law.dimensions)
+    judge = Judge(system, graph, rule)
     params = graph.init(jax.random.key(0))[0]
-    found = judge.said("conditions", params, {}, judge.box(jax.random.key(1), count))
+    found = judge.evaluate("conditions", params, {}, judge.box(jax.random.key(1), count))
     return {name: np.asarray(v) for name, v in found.items()}, judge
 
 
@@ -142,11 +143,11 @@ class Known(BrockMirman):
 @pytest.mark.parametrize("nodes", [2, 8])
 def test_a_sampled_expectation_squared_is_biased(x64, nodes):
     """E (mean of N)^2 = 0.09 + 1 / N; the product of two halves is 0.09 in the mean."""
-    ground = Ground(Known())
-    graph = Shape(()).graph(ground)
+    system = System(Known())
+    graph = Shape(()).graph(system)
     rule = expectations.rule(f"sampled:{nodes}", 1)
-    task = Learner(ground, graph, rule, Adam(0.01), Sampling(4, 1, 4))
-    params, at = graph.init(jax.random.key(0))[0], ground.anywhere(jax.random.key(1), 1)
+    task = Learner(system, graph, rule, Adam(0.01), Sampling(4, 1, 4))
+    params, at = graph.init(jax.random.key(0))[0], system.anywhere(jax.random.key(1), 1)
     count = 20_000
     keys = jax.random.split(jax.random.key(2), count)
     both = jax.jit(jax.vmap(lambda k: task.residuals(params, at, {}, k)))(keys)
@@ -185,17 +186,17 @@ def test_float64_is_float64_to_the_end(x64):
     clean, judge = judged(Saves(), "gauss-hermite:5")
     assert clean["euler"].dtype == np.float64
     assert abs(clean["euler"]).max() < 1e-14
-    plain = judge.ground.policy
+    plain = judge.system.policy
 
     def cast(economy, raw):
         policy = plain(economy, raw).asdict()
         through = {k: v.astype(jnp.float32).astype(jnp.float64) for k, v in policy.items()}
-        return points.Point("policy", through)
+        return Point("policy", through)
 
-    judge.ground.policy = cast
+    judge.system.policy = cast
     where = judge.box(jax.random.key(1), 50)
     params = judge.graph.init(jax.random.key(0))[0]
-    trap = judge.said("conditions", params, {}, where)["euler"]
+    trap = judge.evaluate("conditions", params, {}, where)["euler"]
     assert abs(np.asarray(trap)).max() > 1e-9
 
 
@@ -230,9 +231,9 @@ def share_set_back(economy: Economy) -> float:
 def test_the_guard_fires_neither_always_nor_never(x64, monkeypatch):
     assert share_set_back(Grows()) == pytest.approx(1 / 3)
     assert share_set_back(Saves()) == 0
-    monkeypatch.setattr(points, "WIDER", 1e30)  # so loose that it never fires
+    monkeypatch.setattr("descend.economies.system.WIDER", 1e30)  # so loose that it never fires
     assert share_set_back(Grows()) < 1 / 30
-    monkeypatch.setattr(points, "WIDER", -0.6)  # so tight that it resamples most states
+    monkeypatch.setattr("descend.economies.system.WIDER", -0.6)  # too tight
     assert share_set_back(Saves()) > 0.5
 
 
@@ -271,11 +272,11 @@ class Curve(Economy):
 
 def trained_on(box: float) -> tuple[float, float]:
     """(mean residual on the ergodic set, on the box) of two units trained on a mixture."""
-    ground = Ground(Curve())
-    graph, rule = Shape((2,), "tanh").graph(ground), expectations.rule("gauss-hermite:2", 1)
-    task = Learner(ground, graph, rule, Adam(0.03), Sampling(64, 4, 128, box))
+    system = System(Curve())
+    graph, rule = Shape((2,), "tanh").graph(system), expectations.rule("gauss-hermite:2", 1)
+    task = Learner(system, graph, rule, Adam(0.03), Sampling(64, 4, 128, box))
     state = train(task, Steps(2), 600, state=task.init(jax.random.key(3), task.hyper())).state
-    judge = Judge(ground, graph, rule)
+    judge = Judge(system, graph, rule)
     lived, _ = jax.jit(lambda p, k: judge.ergodic(p, {}, k, 50, 20, 20, 1))(
         state.params, jax.random.key(4)
     )
@@ -312,14 +313,14 @@ class Irreversible(BrockMirman):
 def test_a_head_that_can_never_reach_its_constraint(recwarn):
     for low, warned in ((0.32, 0), (0.35, 1)):
         with jax.enable_x64(True):
-            ground = Ground(Irreversible(low=low))
+            system = System(Irreversible(low=low))
             rule = expectations.rule("gauss-hermite:3", 1)
-            graph = Shape((4,)).graph(ground)
+            graph = Shape((4,)).graph(system)
             if warned:
                 with pytest.warns(UserWarning, match="'floor' is out of.*reach"):
-                    check_statement(ground, graph, rule, lambda line: None)
+                    check_statement(system, graph, rule, lambda line: None)
             else:
-                check_statement(ground, graph, rule, lambda line: None)
+                check_statement(system, graph, rule, lambda line: None)
     assert not recwarn
 
 

@@ -12,19 +12,19 @@ import click
 
 from descend.cli.show import facts_table
 from descend.economies.accuracy import FIGURES, SETS
-from descend.economies.log_line import LOGGED
 from descend.report.economy import share, small, worst_rows
 from descend.report.terminal import text_table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from descend.economies.progress import Event
     from descend.economies.solution import Solution
     from descend.economies.statement import Economy
 
 
 class Progress:
-    """The log of a solve on standard error: a bar in a terminal, else its lines."""
+    """The progress of a solve on standard error: a bar in a terminal, else lines."""
 
     def __init__(self, quiet: bool):
         self.quiet = quiet
@@ -48,21 +48,19 @@ class Progress:
         if self.bar is not None:
             self.bar.stop()
 
-    def line(self, line: str) -> None:
-        """A line of the log."""
+    def show(self, event: Event) -> None:
+        """A piece of news."""
         if self.quiet:
             return
         if self.bar is None:
-            click.echo(line, err=True)
-            return
-        found = LOGGED.match(line)
-        if found is None:
-            self.bar.console.print(line, soft_wrap=True)
-            return
-        seed = f", seed {found['seed']}" if found["seed"] else ""
-        words = f"{found['stage']}{seed}: residual {found['residual']}"
-        done, total = (int(found[k].replace(",", "")) for k in ("done", "of"))
-        self.bar.update(self.task, description=words, completed=done, total=total)
+            click.echo(str(event), err=True)
+        elif event.residual is None:
+            self.bar.console.print(str(event), soft_wrap=True)
+        else:
+            words = f"{event.where}: residual {event.residual:.1e}"
+            if event.long:
+                words += f", {event.ahead}"
+            self.bar.update(self.task, description=words, completed=event.done, total=event.of)
 
 
 def result(console: Console, solution: Solution, quiet: bool) -> None:
@@ -75,10 +73,10 @@ def result(console: Console, solution: Solution, quiet: bool) -> None:
         console.print()
         rows = [["set", "condition", *FIGURES]]
         for name in SETS:
-            found = worst_rows(accuracy.sets[name]["conditions"])
+            worst = worst_rows(accuracy.sets[name]["conditions"])
             rows += [
                 ["" if i else name, condition, *(small(figures[f]) for f in FIGURES)]
-                for i, (condition, figures) in enumerate(found)
+                for i, (condition, figures) in enumerate(worst)
             ]
         head = f"|residual|, no units, by {accuracy.rule} (training: {accuracy.trained_by})"
         _part(console, head, text_table(rows, left=2))

@@ -35,19 +35,20 @@ MISSED = 3  # the exit status where the policy is not solved, or an aim was not 
     help="Mean residual to reach; or a figure's, as 'box max=1e-3'; repeatable.  "
     "[default: the model's own, else 1e-4]",
 )
-@click.option("--seeds", type=int, default=4, show_default=True, help="Networks side by side.")
-@click.option("--updates", type=int, default=1000, show_default=True, help="Of Adam, at most.")
+@click.option("--seeds", type=int, help="Networks side by side.  [default: 2]")
+@click.option("--updates", type=int, help="Updates of Adam at most.  [default: 200]")
+@click.option(
+    "--polishing-steps",
+    type=int,
+    help="Gauss-Newton steps of each seed at most.  [default: 60]",
+)
 @click.option(
     "--hidden",
-    default="32,32",
-    show_default=True,
     callback=units,
     metavar="UNITS",
-    help="Units of the hidden layers; none for a linear policy.",
+    help="Units of the hidden layers; none for a linear policy.  [default: 16,16]",
 )
-@click.option(
-    "--box", type=float, default=0.25, show_default=True, help="Share of points from the box."
-)
+@click.option("--box", type=float, help="Share of points from the box.  [default: 0.25]")
 @click.option(
     "--rule", help="For expectations in training, as gauss-hermite:5.  [default: by the shocks]"
 )
@@ -57,11 +58,9 @@ MISSED = 3  # the exit status where the policy is not solved, or an aim was not 
 @click.option(
     "--dtype",
     type=click.Choice(["float64", "float32"]),
-    default="float64",
-    show_default=True,
-    help="Of weights and states.",
+    help="Float type of weights and states.  [default: float64]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn.")
+@click.option("--seed", type=int, help="Number that random draws follow from.  [default: 0]")
 @click.option(
     "--output",
     "-o",
@@ -105,7 +104,7 @@ def command(
     """Solve an economy and say how wrong its policies are.
 
     NAME is a built-in economy (descend solve --list), or FILE.py a file of yours that states one.
-    The file is run as Python.
+    The file is run as Python. A model may have values of its own for options that are left out.
 
     \b
     descend solve brock-mirman --aim 1e-5
@@ -128,10 +127,11 @@ def command(
     economy = stated(cls, pairs("-p", parameter))
     ranges = {n: _range(n, text) for n, text in pairs("--over", over).items()}
     how |= {"aim": _aims(aim) or None, "over": ranges or None}
+    how = {option: value for option, value in how.items() if value is not None}
     output = writable(output or Path(f"{Path(name).stem}.descend"), (name,), regular=True)
     if report is not None:  # now, not after the training
         report_files(report, (name,))
-    if how["checkpoint"] is not None:
+    if "checkpoint" in how:
         how["checkpoint"] = writable(how["checkpoint"], (name,))
         if how["checkpoint"] == output:
             raise DescendError(f"--checkpoint and the solution are both to be {output}")
@@ -149,7 +149,7 @@ def _solve(
     with show_economy.Progress(quiet) as progress, warnings.catch_warnings():
         if not quiet:  # the log says it too
             warnings.filterwarnings("ignore", message=f"{economy.label}: ")
-        solution = solve(economy, verbose=progress.line, **how)
+        solution = solve(economy, verbose=progress.show, **how)
     solution.save(output)
     written = [output]
     if report is not None:
@@ -163,8 +163,8 @@ def _list(name: str | None, chosen: str | None) -> None:
     from descend.cli import show_economy
     from descend.economies.registry import MODELS, class_of
 
-    shown = {name: None} if name else {n: what for n, (_, what) in MODELS.items()}
-    for number, (model, what) in enumerate(shown.items()):
+    models = {name: None} if name else {n: what for n, (_, what) in MODELS.items()}
+    for number, (model, what) in enumerate(models.items()):
         cls = class_of(model, chosen)
         first = inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
         show_economy.model(model, what or first, cls, gap=number > 0)
@@ -173,20 +173,20 @@ def _list(name: str | None, chosen: str | None) -> None:
 # -- what was given -------------------------------------------------------------------------------
 
 
-def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     """NAME=VALUE, ... as a dict; raises DescendError for anything else, or a name given twice."""
-    found: dict[str, str] = {}
-    for text in given:
+    values: dict[str, str] = {}
+    for text in texts:
         name, sign, value = (part.strip() for part in text.partition("="))
         if not (name and sign and value):
             raise DescendError(f"{option} takes NAME=VALUE, got {text!r}")
-        if name in found:
-            raise DescendError(f"{option} {name} is given twice: {found[name]} and {value}")
-        found[name] = value
-    return found
+        if name in values:
+            raise DescendError(f"{option} {name} is given twice: {values[name]} and {value}")
+        values[name] = value
+    return values
 
 
-def stated(cls: type[Economy], given: Mapping[str, str]) -> Economy:
+def stated(cls: type[Economy], texts: Mapping[str, str]) -> Economy:
     """The economy of a class with some parameters given as text.
 
     Raises:
@@ -194,7 +194,7 @@ def stated(cls: type[Economy], given: Mapping[str, str]) -> Economy:
     """
     fields = {f.name: f for f in dataclasses.fields(cls)}
     values = {}
-    for name, text in given.items():
+    for name, text in texts.items():
         if name not in fields:
             raise unknown(f"parameter of {cls.__name__}", name, fields)
         values[name] = _value(f"parameter {name}", text, fields[name].default)
@@ -245,6 +245,6 @@ def _range(name: str, text: str) -> tuple[float, float]:
     return number(f"the low end of {name}", low), number(f"the high end of {name}", high)
 
 
-def _aims(given: Sequence[str]) -> dict[str, float]:
-    found = pairs("--aim", [text if "=" in text else f"ergodic mean={text}" for text in given])
-    return {words: number(f"the aim {words!r}", text) for words, text in found.items()}
+def _aims(texts: Sequence[str]) -> dict[str, float]:
+    aims = pairs("--aim", [text if "=" in text else f"ergodic mean={text}" for text in texts])
+    return {words: number(f"the aim {words!r}", text) for words, text in aims.items()}

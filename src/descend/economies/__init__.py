@@ -21,8 +21,10 @@ _HOMES = {
     "Bounded": "outputs",
     "Chain": "shocks",
     "Economy": "statement",
+    "Event": "progress",
     "Free": "outputs",
     "Normal": "shocks",
+    "Plan": "plan",
     "Positive": "outputs",
     "Share": "outputs",
     "Simplex": "outputs",
@@ -32,23 +34,25 @@ _HOMES = {
     "fischer_burmeister": "statement",
     "load_solution": "solution",
     "parameter": "statement",
-    "precision": "solution",
+    "precision": "floats",
     "solve": "solver",
 }
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
     from descend.economies.accuracy import Size as Size
+    from descend.economies.floats import precision as precision
     from descend.economies.outputs import Bounded as Bounded
     from descend.economies.outputs import Free as Free
     from descend.economies.outputs import Positive as Positive
     from descend.economies.outputs import Share as Share
     from descend.economies.outputs import Simplex as Simplex
+    from descend.economies.plan import Plan as Plan
+    from descend.economies.progress import Event as Event
     from descend.economies.shocks import Chain as Chain
     from descend.economies.shocks import Normal as Normal
     from descend.economies.solution import Solution as Solution
     from descend.economies.solution import load_solution as load_solution
-    from descend.economies.solution import precision as precision
     from descend.economies.solver import solve as solve
     from descend.economies.statement import Economy as Economy
     from descend.economies.statement import fb as fb

@@ -30,8 +30,8 @@ from descend.economies.edges import edges, faults_of, moved_by_policies, remarks
 from descend.economies.expectations import Rule
 from descend.economies.network import function
 from descend.economies.point import labels
-from descend.economies.points import Draw, Ground, Position, flattened
 from descend.economies.statement import author, named
+from descend.economies.system import Draw, Position, System, flattened
 from descend.economies.verdict import Verdict
 from descend.nn.graph import Graph
 from descend.train.runtime import quick_compile
@@ -46,8 +46,8 @@ FALLS = 0.9  # or is falling still: to less than this share in the second half o
 class Judge:
     """Evaluates policies of one economy; every function takes the weights, one policy at a time."""
 
-    def __init__(self, ground: Ground, graph: Graph, rule: Rule):
-        self.ground, self.graph, self.rule = ground, graph, rule
+    def __init__(self, system: System, graph: Graph, rule: Rule):
+        self.system, self.graph, self.rule = system, graph, rule
 
     # -- sets of points -------------------------------------------------------------------------
 
@@ -63,42 +63,46 @@ class Judge:
     ) -> tuple[Position, jax.Array]:
         """Points (paths * periods, ...) `thin` apart after `burn`; the share set back."""
         begin, burning, key = jax.random.split(key, 3)
-        start = self.ground.begin(begin, paths)
-        start, _ = self._walk(params, numbers, start, burning, burn)
-        _, (seen, lost) = self._walk(params, numbers, start, key, periods * thin)
-        seen = jax.tree.map(lambda a: a[thin - 1 :: thin], seen)
-        return flattened(seen), jnp.sum(lost) / (paths * periods * thin)
+        start = self.system.begin(begin, paths)
+        parts = [self._luck(k, n, paths) for k, n in ((burning, burn), (key, periods * thin))]
+        luck = jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
+        # one walk, of which the burn-in is cut off: two would be compiled twice
+        _, (points, outside) = self._walk(params, numbers, start, luck)
+        points = jax.tree.map(lambda a: a[burn + thin - 1 :: thin], points)
+        return flattened(points), jnp.sum(outside[burn:]) / (paths * periods * thin)
 
     def box(self, key: jax.Array, count: int) -> Position:
         """Points (count, ...) of the box."""
-        return self.ground.anywhere(key, count)
+        return self.system.anywhere(key, count)
 
     def stressed(
         self, params: Any, numbers: Mapping, key: jax.Array, paths: int, periods: int
     ) -> tuple[Position, jax.Array]:
         """Points of paths from the box's corners under doubled shocks, and the share set back."""
         corner, draw, key = jax.random.split(key, 3)
-        ground = self.ground
+        system = self.system
         start = self.box(draw, paths)
-        high = jax.random.bernoulli(corner, shape=(paths, len(ground.low)))
-        start = start._replace(values=jnp.where(high, ground.high[None], ground.low[None]))
-        _, (seen, lost) = self._walk(params, numbers, start, key, periods, spread=2.0)
-        return flattened(seen), jnp.sum(lost) / (paths * periods)
+        high = jax.random.bernoulli(corner, shape=(paths, len(system.low)))
+        start = start._replace(values=jnp.where(high, system.high[None], system.low[None]))
+        luck = self._luck(key, periods, paths, spread=2.0)
+        _, (points, outside) = self._walk(params, numbers, start, luck)
+        return flattened(points), jnp.sum(outside) / (paths * periods)
 
-    def _walk(
-        self, params: Any, numbers: Mapping, paths: Position, key: Any, periods: int, spread=1.0
-    ):
-        network, ground = function(self.graph, params), self.ground
+    def _luck(self, key: jax.Array, periods: int, paths: int, spread: float = 1.0) -> Any:
+        """Shocks (periods, paths, ...), normals times `spread`, and keys for new beginnings."""
         luck, back = jax.random.split(key)
-        draws = ground.draw(luck, periods, paths.values.shape[0])
-        draws = draws._replace(z=spread * draws.z)
-        return ground.walk(network, paths, draws, jax.random.split(back, periods), numbers)
+        draws = self.system.draw(luck, periods, paths)
+        return draws._replace(z=spread * draws.z), jax.random.split(back, periods)
+
+    def _walk(self, params: Any, numbers: Mapping, paths: Position, luck: Any) -> Any:
+        draws, keys = luck
+        return self.system.walk(function(self.graph, params), paths, draws, keys, numbers)
 
     @functools.cached_property
     def moved(self) -> np.ndarray:
         """Which states policies move, (n,)."""
         with jax.ensure_compile_time_eval():
-            return moved_by_policies(self.ground)
+            return moved_by_policies(self.system)
 
     # -- errors ---------------------------------------------------------------------------------
 
@@ -106,20 +110,21 @@ class Judge:
     def tabled(self) -> Callable:
         """The program of all errors: (params, numbers, points) -> arrays of them."""
 
-        @jax.jit
         def run(params: Any, numbers: Mapping, points: Position) -> Any:
             return (
-                self.said("conditions", params, numbers, points),
-                self.said("consumption_errors", params, numbers, points),
+                self.evaluate("conditions", params, numbers, points),
+                self.evaluate("consumption_errors", params, numbers, points),
                 self.constraints(params, numbers, points),
             )
 
-        return run
+        return jax.jit(run, compiler_options=quick_compile())
 
-    def said(self, method: str, params: Any, numbers: Mapping, points: Position) -> dict[str, Any]:
+    def evaluate(
+        self, method: str, params: Any, numbers: Mapping, points: Position
+    ) -> dict[str, Any]:
         """`conditions` or `consumption_errors` at many points: {name: (points, size)}."""
         network = function(self.graph, params)
-        one = lambda p: self.ground.said(method, network, p, self.rule, numbers)  # noqa: E731
+        one = lambda p: self.system.evaluate(method, network, p, self.rule, numbers)  # noqa: E731
         return jax.lax.map(one, points, batch_size=AT_ONCE)
 
     def constraints(self, params: Any, numbers: Mapping, points: Position) -> dict[str, Any]:
@@ -127,10 +132,12 @@ class Judge:
         network = function(self.graph, params)
 
         def one(point: Position) -> Any:
-            economy, now, policy, E = self.ground.at(network, point, self.rule, numbers)
+            economy, now, policy, E = self.system.arguments_at(network, point, self.rule, numbers)
             with author(economy, "constraints"):
-                found = named(economy, "constraints", economy.constraints(now, policy, E))
-                pairs = {n: jnp.broadcast_arrays(*map(jnp.atleast_1d, p)) for n, p in found.items()}
+                stated = named(economy, "constraints", economy.constraints(now, policy, E))
+                pairs = {
+                    n: jnp.broadcast_arrays(*map(jnp.atleast_1d, p)) for n, p in stated.items()
+                }
             return OrderedDict((n, tuple(p)) for n, p in pairs.items())  # in this order
 
         return jax.lax.map(one, points, batch_size=AT_ONCE)
@@ -144,22 +151,22 @@ class Judge:
         begin alike. The distance is the largest over states of the standard deviation over paths,
         in box widths.
         """
-        network, ground = function(self.graph, params), self.ground
+        network, system = function(self.graph, params), self.system
         draw, key = jax.random.split(key)
-        start = ground.anywhere(draw, count)
+        start = system.anywhere(draw, count)
         same = lambda a: jnp.broadcast_to(a[:1], a.shape)  # noqa: E731
         values = jnp.where(self.moved[None], start.values, same(start.values))
         start = Position(values, same(start.chains), same(start.extra))
-        width = ground.high - ground.low
+        width = system.high - system.low
 
         def apart(paths: Position) -> jax.Array:
             return jnp.max(jnp.std(paths.values, axis=0) / width)
 
         def period(paths: Position, drawn: Draw) -> tuple[Position, jax.Array]:
-            paths = jax.vmap(lambda p: ground.follow(network, p, drawn, numbers))(paths)
+            paths = jax.vmap(lambda p: system.follow(network, p, drawn, numbers))(paths)
             return paths, apart(paths)
 
-        _, after = jax.lax.scan(period, start, ground.draw(key, periods))
+        _, after = jax.lax.scan(period, start, system.draw(key, periods))
         return jnp.concatenate([apart(start)[None], after])
 
 
@@ -168,8 +175,8 @@ class Size:
     """How many points an accuracy stands on.
 
     Args:
-        paths, burn, periods, thin: of the ergodic set, which has paths * periods points, `thin`
-            periods apart.
+        paths, burn, periods, thin: size of the ergodic set, which has paths * periods points,
+            `thin` periods apart, behind a burn-in.
         box, stressed: points of the other sets.
         stability: periods that dispersed starts are followed.
     """
@@ -188,13 +195,14 @@ class Accuracy:
     """The tables of an accuracy; every value is a plain number, so that it goes into JSON.
 
     Attributes:
-        rule: that expectations were taken by, and that of training.
+        rule, trained_by: rules that expectations were taken by, here and in training.
         sets: {set: {"points", "set back", "conditions": {name: {figure: value}}, "consumption":
             the same as log10, "binding": {name: share}, "slack": {name: least}}}.
         spread: distance of dispersed starts: at first, half way, at the end, and when it had
             halved.
-        edges: where the economy is often at an edge of its box; see `descend.economies.edges`.
+        edges: edges of the box at which the economy often is; see `descend.economies.edges`.
         aims: {words: (reached, aim)}.
+        interrupted: reason, in words, why there is less than that; empty where all was measured.
     """
 
     rule: str
@@ -203,12 +211,48 @@ class Accuracy:
     spread: dict[str, Any]
     edges: dict[str, dict[str, float]] = field(default_factory=dict)
     aims: dict[str, tuple[float, float]] = field(default_factory=dict)
+    interrupted: str = ""
+
+    @classmethod
+    def interrupted_at(
+        cls,
+        rule: str,
+        trained_by: str,
+        check: Mapping[str, float],
+        points: int,
+        aims: Mapping[str, float],
+    ) -> Accuracy:
+        """What is known where the judging was interrupted: the last check in training.
+
+        Args:
+            check: {"ergodic mean": value, ..., "set back": share}; what it lacks is NaN.
+            points: number of points of each set that it stands on.
+        """
+        sets: dict[str, dict[str, Any]] = {}
+        for name in SETS:
+            known = {f: check[f"{name} {f}"] for f in FIGURES if f"{name} {f}" in check}
+            figures = {"worst of all": dict.fromkeys(FIGURES, np.nan) | known} if known else {}
+            empty: dict[str, Any] = {"consumption": {}, "binding": {}, "slack": {}}
+            back = check.get("set back", 0.0) if name == "ergodic" else 0.0
+            sets[name] = {
+                "points": points if known else 0,
+                "set back": back,
+                "conditions": figures,
+                **empty,
+            }
+        reason = (
+            f"its judging was interrupted (Ctrl-C); figures are those of the last check in "
+            f"training, on {points} points"
+        )
+        reached = {words: (check.get(words, float("nan")), aim) for words, aim in aims.items()}
+        return cls(rule, trained_by, sets, {}, aims=reached, interrupted=reason)
 
     def figure(self, words: str) -> float:
         """A figure by its words, "ergodic mean": that of the worst condition on the set."""
         which, _, what = words.partition(" ")
         # NumPy's maximum: Python's would pass over a NaN
-        return float(np.max([s[what] for s in self.sets[which]["conditions"].values()]))
+        every = [s[what] for s in self.sets[which]["conditions"].values()]
+        return float(np.max(every)) if every else float("nan")
 
     @property
     def set_back(self) -> float:
@@ -218,6 +262,8 @@ class Accuracy:
     @property
     def stable(self) -> bool:
         """Whether dispersed starts came together, or are still coming: a root near 1 takes time."""
+        if self.interrupted:
+            return False
         first, last = self.spread["first"], self.spread["last"]
         half = self.spread.get("half", np.inf)  # older files do not know it
         came = last <= STABLE * first
@@ -229,6 +275,8 @@ class Accuracy:
         faults: list[str] = []
         remarks = list(remarks_of(self.edges))
         mean = self.figure("ergodic mean")
+        if self.interrupted:
+            faults.append(self.interrupted)
         if not np.isfinite(mean):
             faults.append("residuals on simulated states are not finite")
         if self.set_back:
@@ -236,7 +284,7 @@ class Accuracy:
                 f"{self.set_back:.2%} of simulated periods left the box by far and were set back"
             )
         faults += faults_of(self.edges)
-        if not self.stable:
+        if not self.stable and not self.interrupted:
             first, last = self.spread["first"], self.spread["last"]
             faults.append(
                 f"not stable, paths from dispersed starts were {first:.2g} box widths "
@@ -245,8 +293,8 @@ class Accuracy:
         missed: list[str] = []
         reached: list[str] = []
         for words, (figure, aim) in sorted(self.aims.items()):  # as a file keeps them
-            said = f"{words} residual {figure:.1e}, aimed for {aim:.1e}"
-            (reached if figure <= aim else missed).append(said)
+            line = f"{words} residual {figure:.1e}, aimed for {aim:.1e}"
+            (reached if figure <= aim else missed).append(line)
         if not self.aims:
             remarks.insert(0, f"no aim was given: ergodic mean residual {mean:.1e}")
         return Verdict(tuple(faults), tuple(missed), tuple(reached), tuple(remarks))
@@ -261,10 +309,10 @@ class Measure:
     """Measures the accuracy of policies, one after the other, by programs that are compiled once.
 
     Args:
-        judge: of the economy; the precision of its policies must be in force.
-        size: how many points it stands on.
+        judge: the economy's judge; the precision of its policies must be in force.
+        size: numbers of points that it stands on.
         trained_by: the rule of training, to be shown.
-        seed: of what is drawn.
+        seed: number that the draws follow from.
     """
 
     def __init__(self, judge: Judge, size: Size, trained_by: str, seed: int):
@@ -288,12 +336,12 @@ class Measure:
         """The accuracy of one policy beside its aims."""
         key = jax.random.key(self.seed)
         sets, shares, apart = self.draw(params, numbers, key)
-        found = tables(self.judge, params, numbers, {name: sets[name] for name in SETS})
+        results = tables(self.judge, params, numbers, {name: sets[name] for name in SETS})
         for name, share in shares.items():
-            found[name]["set back"] = float(share)
+            results[name]["set back"] = float(share)
         at = edges(self.judge, params, numbers, sets["ergodic"], jax.random.fold_in(key, 1))
         accuracy = Accuracy(
-            self.judge.rule.name, self.trained_by, found, _spread(np.asarray(apart)), at
+            self.judge.rule.name, self.trained_by, results, _spread(np.asarray(apart)), at
         )
         accuracy.aims = {words: (accuracy.figure(words), aim) for words, aim in aims.items()}
         return accuracy
@@ -315,11 +363,11 @@ def tables(
 ) -> dict[str, dict[str, Any]]:
     """The figures on sets of points, all in one program."""
     every = jax.tree.map(lambda *parts: jnp.concatenate(parts), *sets.values())
-    found = jax.tree.map(np.asarray, judge.tabled(params, numbers, every))
+    errors = jax.tree.map(np.asarray, judge.tabled(params, numbers, every))
     result, begin = {}, 0
     for name, points in sets.items():
         part = slice(begin, begin + len(points.values))
-        result[name] = _table(*jax.tree.map(lambda a, part=part: a[part], found))
+        result[name] = _table(*jax.tree.map(lambda a, part=part: a[part], errors))
         begin = part.stop
     return result
 
@@ -359,5 +407,5 @@ def figures(values: np.ndarray) -> dict[str, float]:
     """Mean, median, 99th and 99.9th percentile, maximum; NaN where any value is."""
     values = np.asarray(values, float)
     median, high, higher = np.percentile(values, [50, 99, 99.9])
-    found = (values.mean(), median, high, higher, values.max())
-    return dict(zip(FIGURES, map(float, found), strict=True))
+    numbers = (values.mean(), median, high, higher, values.max())
+    return dict(zip(FIGURES, map(float, numbers), strict=True))

@@ -13,9 +13,9 @@ import numpy as np
 
 from descend.economies import expectations
 from descend.economies.accuracy import Judge
+from descend.economies.floats import precision
 from descend.economies.point import Point, labels
-from descend.economies.points import Position
-from descend.economies.solution import Solution, precision
+from descend.economies.system import Position
 from descend.economies.verdict import mark
 from descend.errors import DescendError, unknown
 from descend.palette import BLUE, VERMILION
@@ -23,10 +23,10 @@ from descend.palette import BLUE, VERMILION
 if TYPE_CHECKING:
     import pandas as pd
 
+    from descend.economies.solution import Solution
+
 KINK = 0.05  # the share of the box's points that lie nearest to a constraint's kink
-ZERO = (
-    1e-9  # a reference that comes this near to zero, over its largest value, has no relative error
-)
+ZERO = 1e-9  # a reference this near to zero, over its largest value, has no relative error
 LINES = 200  # points along a curve of the picture
 SETS = ("ergodic", "box")
 
@@ -36,7 +36,7 @@ class Comparison:
     """What `compare` gives.
 
     Attributes:
-        label: of the economy; `reference`: of what it is compared with.
+        label, reference: names of the economy and of what it is compared with.
         table: a DataFrame with a row a (set, policy): mean, p99, max of the absolute difference and
             of the relative one (NaN where the reference is zero somewhere on the set).
         binding: a DataFrame with a row a (set, constraint): the share of points at which it binds,
@@ -84,7 +84,7 @@ class Comparison:
         position.
 
         Args:
-            path: where to write the picture; None: only draw.
+            path: file for the picture; None: only draw.
             over: the state along the axis; the first one by default.
             names: policies to draw; the first four of the table by default.
 
@@ -107,8 +107,8 @@ def compare(
         reference: None for the economy's closed form (`exact`); another Solution; a result of
             `dynamic_programming`; or any function {state: (n,)} -> {policy: (n,)}. Chains are given
             by position. Names that both have are compared.
-        points: of each set.
-        seed: of what is drawn.
+        points: number of points of each set.
+        seed: number that the draws follow from.
 
     Returns:
         The Comparison; `print` shows the tables, `plot` the picture.
@@ -123,7 +123,7 @@ def compare(
     bound: dict[tuple[str, str], dict[str, float]] = {}
     states = {name: solution.states(where) for name, where in sets.items()}
     for name in SETS:
-        own, other = solution.at(sets[name]), asked(states[name])
+        own, other = solution.policies_at(sets[name]), asked(states[name])
         rows |= {(name, k): v for k, v in _differences(own, other, label).items()}
         pairs = _constraints(solution, own, other, sets[name])
         bound |= {
@@ -146,8 +146,8 @@ def _reference(solution: Solution, reference: Any) -> tuple[str, Callable]:
     """(what it is called, states -> {name: array})."""
     if reference is None:
         return "its closed form", _exact(solution)
-    if isinstance(reference, Solution):
-        return f"another solution of {reference.economy.label}", reference.policy
+    if economy := getattr(reference, "economy", None):  # what another solve gave
+        return f"another solution of {economy.label}", reference.policy
     policy = getattr(reference, "policy", reference)
     if not callable(policy):
         raise DescendError(
@@ -158,38 +158,39 @@ def _reference(solution: Solution, reference: Any) -> tuple[str, Callable]:
     label = getattr(reference, "status", "a function" if name == "<lambda>" else name)
 
     def asked(states: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = policy(states)
-        if not isinstance(found, Mapping):
+        policies = policy(states)
+        if not isinstance(policies, Mapping):
             raise DescendError(
-                f"compare: the reference must return {{policy: array}}, got {type(found).__name__}"
+                "compare: the reference must return {policy: array}, got "
+                f"{type(policies).__name__}"
             )
-        return {name: np.asarray(value, float) for name, value in found.items()}
+        return {name: np.asarray(value, float) for name, value in policies.items()}
 
     return label, asked
 
 
 def _exact(solution: Solution) -> Callable:
-    ground = solution.ground
+    system = solution.system
 
     def one(position: Position) -> dict[str, Any]:
-        economy, _, now = ground.there(position, {})
-        found = dict(economy.exact(now))
-        if set(found) == set(ground.outputs):
-            found |= economy.definitions(now, Point("policy", found))
-        return found
+        economy, _, now = system.economy_at(position, {})
+        values = dict(economy.exact(now))
+        if set(values) == set(system.outputs):
+            values |= economy.definitions(now, Point("policy", values))
+        return values
 
     # `exact` may ask about parameters, which it cannot where they are states: those stay traced
     every = jax.jit(jax.vmap(one))
 
     def asked(states: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         with precision(solution.dtype):
-            found = every(jax.tree.map(jnp.asarray, solution.positions(states)))
-            if not found:
+            values = every(jax.tree.map(jnp.asarray, solution.positions(states)))
+            if not values:
                 raise DescendError(
                     f"{solution.economy.label} has no closed form at these parameters; give a "
                     "reference, such as dynamic_programming.time_iteration(economy)"
                 )
-            return {name: np.asarray(v) for name, v in found.items()}
+            return {name: np.asarray(v) for name, v in values.items()}
 
     return asked
 
@@ -201,9 +202,9 @@ def _points(solution: Solution, count: int, seed: int) -> dict[str, Position]:
     """The ergodic set and the box, (count, ...) each, as they are in `accuracy`."""
     paths = min(100, count)
     with precision(solution.dtype):
-        ground = solution.ground
-        rule = expectations.rule(solution.judged_by, ground.law.dimensions)
-        judge = Judge(ground, solution.network.graph(ground), rule)
+        system = solution.system
+        rule = expectations.rule(solution.judged_by, system.law.dimensions)
+        judge = Judge(system, solution.network.graph(system), rule)
         keys = jax.random.split(jax.random.key(seed))
         walked = jax.jit(lambda p, k: judge.ergodic(p, {}, k, paths, 500, -(-count // paths), 5)[0])
         params = jax.tree.map(jnp.asarray, solution.params)
@@ -267,20 +268,20 @@ def _constraints(
 
     It can where the reference has every policy and the constraints take no expectation.
     """
-    ground = solution.ground
-    if any(n not in other or np.isnan(other[n]).any() for n in ground.outputs):
+    system = solution.system
+    if any(n not in other or np.isnan(other[n]).any() for n in system.outputs):
         return {}
 
     def one(position: Position, policy: Mapping[str, Any]) -> Any:
-        economy, _, now = ground.there(position, {})
-        found = economy.constraints(now, Point("policy", policy), _no_expectation)
-        return {n: jnp.broadcast_arrays(*map(jnp.atleast_1d, p)) for n, p in found.items()}
+        economy, _, now = system.economy_at(position, {})
+        stated = economy.constraints(now, Point("policy", policy), _no_expectation)
+        return {n: jnp.broadcast_arrays(*map(jnp.atleast_1d, p)) for n, p in stated.items()}
 
     with precision(solution.dtype):
         every = jax.jit(jax.vmap(one))
         try:
             here, there = (
-                every(where, {n: jnp.asarray(f[n]) for n in ground.outputs}) for f in (own, other)
+                every(where, {n: jnp.asarray(f[n]) for n in system.outputs}) for f in (own, other)
             )
         except _Expectation:
             return {}
@@ -309,25 +310,25 @@ def _near(pairs: Mapping[str, Any]) -> np.ndarray:
 # -- the picture --------------------------------------------------------------------------------
 
 
-def _plot(made: Comparison, path: Any, over: str | None, names: Any) -> Any:
+def _plot(comparison: Comparison, path: Any, over: str | None, names: Any) -> Any:
     from matplotlib.figure import Figure
 
-    solution, ground = made._solution, made._solution.ground
-    columns = [n for n, shape in ground.shapes.items() if not shape]
+    solution, system = comparison._solution, comparison._solution.system
+    columns = [n for n, shape in system.shapes.items() if not shape]
     if over is None and columns:
         over = columns[0]
     if over not in columns:
         raise unknown("state that is a number", str(over), columns)
-    known = [n for s, n in made.table.index if s == "box"]
-    own_names = list(names) if names is not None else known[:4]
+    available = [n for s, n in comparison.table.index if s == "box"]
+    own_names = list(names) if names is not None else available[:4]
     for name in own_names:
-        if name not in known:
-            raise unknown("policy of the comparison", name, known)
-    lived = made.states["ergodic"]
-    low, high = made.states["box"][over].min(), made.states["box"][over].max()
+        if name not in available:
+            raise unknown("policy of the comparison", name, available)
+    ergodic = comparison.states["ergodic"]
+    low, high = comparison.states["box"][over].min(), comparison.states["box"][over].max()
     line = np.linspace(low, high, LINES)
-    fixed = {n: np.median(v, axis=0) for n, v in lived.items()}
-    chains = dict(zip(ground.law.chains, ground.chain_sizes, strict=True))
+    fixed = {n: np.median(v, axis=0) for n, v in ergodic.items()}
+    chains = dict(zip(system.law.chains, system.chain_sizes, strict=True))
     drawn = next(iter(chains), None)
     figure = Figure(
         figsize=(4.2 * min(len(own_names), 2), 3.2 * -(-len(own_names) // 2)), layout="constrained"
@@ -341,25 +342,25 @@ def _plot(made: Comparison, path: Any, over: str | None, names: Any) -> Any:
             over: line
         }
         states |= {n: np.full(LINES, round(float(fixed[n]))) for n in chains}
-        said = ""
+        suffix = ""
         if drawn is not None:
-            states[drawn], said = np.full(LINES, position), f", {drawn} = {position}"
-        own, other = solution.policy(states), made._asked(states)
+            states[drawn], suffix = np.full(LINES, position), f", {drawn} = {position}"
+        own, other = solution.policy(states), comparison._asked(states)
         for ax, name in zip(axes, own_names, strict=False):
             mine, theirs = _column(own, name), _column(other, name)
             style = "-" if position == positions[0] else "-."
-            ax.plot(line, mine, color=BLUE, ls=style, lw=2.5, alpha=0.6, label=f"network{said}")
+            ax.plot(line, mine, color=BLUE, ls=style, lw=2.5, alpha=0.6, label=f"network{suffix}")
             ax.plot(
                 line,
                 theirs,
                 color=VERMILION,
                 ls="--" if style == "-" else ":",
                 lw=1.2,
-                label=f"reference{said}",
+                label=f"reference{suffix}",
             )
     for ax, name in zip(axes, own_names, strict=False):
         behind = ax.twinx()
-        behind.hist(lived[over], bins=60, range=(low, high), color="0.85", density=True)
+        behind.hist(ergodic[over], bins=60, range=(low, high), color="0.85", density=True)
         behind.set_yticks([])
         behind.set_zorder(ax.get_zorder() - 1)
         ax.patch.set_visible(False)
@@ -368,16 +369,16 @@ def _plot(made: Comparison, path: Any, over: str | None, names: Any) -> Any:
         for side in (ax, behind):
             side.spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False, fontsize="small")
-    figure.suptitle(f"{made.label} beside {made.reference}", fontsize="small")
+    figure.suptitle(f"{comparison.label} beside {comparison.reference}", fontsize="small")
     mark(figure, solution.verdict.warning)
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure
 
 
-def _column(found: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def _column(policies: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     """A policy, or the column NAME_i of one that is a vector."""
-    if name in found:
-        return found[name]
+    if name in policies:
+        return policies[name]
     stem, _, number = name.rpartition("_")
-    return found[stem][:, int(number) - 1]
+    return policies[stem][:, int(number) - 1]

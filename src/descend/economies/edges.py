@@ -28,8 +28,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.economies.network import function
-from descend.economies.points import Ground, Position
+from descend.economies.system import Position, System
 from descend.errors import DescendError
+from descend.train.runtime import quick_compile
 
 if TYPE_CHECKING:
     from descend.economies.accuracy import Judge
@@ -40,32 +41,32 @@ SIDES = ("lower", "upper")
 TRIED = 64, 16  # points, and arbitrary policies, with which it is seen what policies move
 
 
-def moved_by_policies(ground: Ground) -> np.ndarray:
+def moved_by_policies(system: System) -> np.ndarray:
     """Which states (n,) policies move, somewhere in the box."""
-    numbers = {name: ground.economy.parameters()[name] for name in ground.traced}
+    numbers = {name: system.economy.parameters()[name] for name in system.traced}
 
-    @jax.jit
     def nexts(key: jax.Array) -> jax.Array:
         where, luck, policies = jax.random.split(key, 3)
-        points, draws = ground.anywhere(where, TRIED[0]), ground.draw(luck, TRIED[0])
-        raws = 2 * jax.random.normal(policies, (TRIED[1], ground.raw))
+        points, draws = system.anywhere(where, TRIED[0]), system.draw(luck, TRIED[0])
+        raws = 2 * jax.random.normal(policies, (TRIED[1], system.raw))
 
         def under(raw: jax.Array) -> jax.Array:
-            one = lambda p, d: ground.follow(lambda f: raw, p, d, numbers).values  # noqa: E731
+            one = lambda p, d: system.follow(lambda f: raw, p, d, numbers).values  # noqa: E731
             return jax.vmap(one)(points, draws)
 
-        found = jax.vmap(under)(raws)
-        return jnp.nanmax(found, axis=0) - jnp.nanmin(found, axis=0)
+        values = jax.vmap(under)(raws)
+        return jnp.nanmax(values, axis=0) - jnp.nanmin(values, axis=0)
 
-    spread = np.asarray(nexts(jax.random.key(4)))
-    return (spread > NEAR * (ground.high - ground.low)).any(axis=0)
+    program = jax.jit(nexts, compiler_options=quick_compile())
+    spread = np.asarray(program(jax.random.key(4)))
+    return (spread > NEAR * (system.high - system.low)).any(axis=0)
 
 
-def at_edges(ground: Ground, values: Any) -> np.ndarray:
+def at_edges(system: System, values: Any) -> np.ndarray:
     """Whether states (points, n) are at their lower and upper edge: (points, 2, n)."""
     values = np.asarray(values)
-    ends = np.stack([ground.low, ground.high])
-    near = NEAR * (ground.high - ground.low) + 4 * np.finfo(values.dtype).eps * abs(ends)
+    ends = np.stack([system.low, system.high])
+    near = NEAR * (system.high - system.low) + 4 * np.finfo(values.dtype).eps * abs(ends)
     return abs(values[:, None] - ends) <= near
 
 
@@ -75,67 +76,67 @@ def edges(
     """The edges at which an economy is often: {"k, upper": {"share", "constraint", "box"}}.
 
     Args:
-        points: of the ergodic set.
-        key: for the shocks of the period after.
+        points: positions of the ergodic set.
+        key: random key for the shocks of the period after.
 
     Returns:
         Shares of the periods: those at the edge; of these, those where a stated constraint led
         there, and those where the box did. Empty where no share is above SHOWN.
     """
-    ground = judge.ground
-    there = at_edges(ground, points.values).mean(axis=0) * judge.moved
+    system = judge.system
+    there = at_edges(system, points.values).mean(axis=0) * judge.moved
     indicators = (there.sum(axis=0) > 1 - 1e-9) & (there.min(axis=0) > 0)
     crowded = np.argwhere((there > SHOWN) & ~indicators)
     if not len(crowded):
         return {}
-    draws = ground.draw(key, len(points.values))
-    after = _after(judge, ground, params, numbers, points, draws)
+    draws = system.draw(key, len(points.values))
+    after = _after(judge, system, params, numbers, points, draws)
     try:
-        beyond = _after(judge, _widened(ground), params, numbers, points, draws)
+        beyond = _after(judge, _widened(system), params, numbers, points, draws)
     except DescendError:  # a statement that is not to be read with another box
         beyond = after
     bound = np.zeros(len(after), bool)
-    for slack, multiplier in jax.jit(judge.constraints)(params, numbers, points).values():
+    constraints = jax.jit(judge.constraints, compiler_options=quick_compile())
+    for slack, multiplier in constraints(params, numbers, points).values():
         bound |= np.asarray(slack < multiplier).any(axis=1)
-    now, free = at_edges(ground, after), ~bound[:, None, None]
-    width = ground.high - ground.low
-    out = np.stack([ground.low - beyond, beyond - ground.high], axis=1) > NEAR * width
-    found = {}
+    now, free = at_edges(system, after), ~bound[:, None, None]
+    width = system.high - system.low
+    out = np.stack([system.low - beyond, beyond - system.high], axis=1) > NEAR * width
+    result = {}
     for side, column in crowded:
         share = [now, now & ~free, now & free & out]
         names = ("share", "constraint", "box")
-        found[f"{ground.columns[column]}, {SIDES[side]}"] = {
+        result[f"{system.columns[column]}, {SIDES[side]}"] = {
             name: float(s[:, side, column].mean()) for name, s in zip(names, share, strict=True)
         }
-    return found
+    return result
 
 
 def _after(
-    judge: Judge, ground: Ground, params: Any, numbers: Mapping, points: Position, draws: Any
+    judge: Judge, system: System, params: Any, numbers: Mapping, points: Position, draws: Any
 ) -> np.ndarray:
     """States (points, n) a period later."""
 
-    @jax.jit
     def run(params: Any, numbers: Mapping) -> jax.Array:
         network = function(judge.graph, params)
-        one = lambda p, d: ground.follow(network, p, d, numbers).values  # noqa: E731
+        one = lambda p, d: system.follow(network, p, d, numbers).values  # noqa: E731
         return jax.vmap(one)(points, draws)
 
-    return np.asarray(run(params, numbers))
+    return np.asarray(jax.jit(run, compiler_options=quick_compile())(params, numbers))
 
 
-def _widened(ground: Ground) -> Ground:
+def _widened(system: System) -> System:
     """The same economy and network, but that `states()` tells a wider box."""
-    other = copy.copy(ground)
-    low, high = (ground.unpack(ends) for ends in ground.far)
-    boxes = {name: (low[name], high[name]) for name in ground.shapes}
-    other.economy = ground.economy.bound({"states": lambda: boxes})
+    other = copy.copy(system)
+    low, high = (system.unpack(ends) for ends in system.far)
+    boxes = {name: (low[name], high[name]) for name in system.shapes}
+    other.economy = system.economy.bound({"states": lambda: boxes})
     return other
 
 
-def faults_of(found: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+def faults_of(shares: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     """What edges say against a policy."""
-    for edge, share in found.items():
+    for edge, share in shares.items():
         free = share["share"] - share["constraint"]
         if share["box"] > BOX:
             yield (
@@ -150,9 +151,9 @@ def faults_of(found: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
             )
 
 
-def remarks_of(found: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+def remarks_of(shares: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     """What edges say that is no fault: nothing where a stated constraint explains them."""
-    for edge, share in found.items():
+    for edge, share in shares.items():
         free = share["share"] - share["constraint"]
         if not SHOWN < free <= REST or share["box"] > BOX:
             continue

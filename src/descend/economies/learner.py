@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from descend.economies.expectations import Rule
 from descend.economies.network import function
-from descend.economies.points import Ground, Position, either, flattened
+from descend.economies.system import Position, System, either, flattened
 from descend.nn.graph import Graph
 from descend.train.optimizers import Optimizer
 from descend.train.task import Batch, Logs, Task
@@ -27,7 +27,7 @@ from descend.train.task import Batch, Logs, Task
 FRESH = 0.05  # paths that begin anew at an epoch: all of the region stays in view
 
 
-class Living(NamedTuple):
+class TrainingState(NamedTuple):
     """The state of a solve. `hyper` holds the optimiser's numbers and the traced parameters'.
 
     repairs: how often a path was set back to its start, and out of how many periods: (2,).
@@ -47,8 +47,8 @@ class Sampling:
     """Where an economy is trained.
 
     Args:
-        paths: simulated side by side.
-        periods: that each goes on for at the head of an epoch.
+        paths: number of paths simulated side by side.
+        periods: length that each path goes on for at the head of an epoch.
         batch: points of an update.
         box: share of each batch drawn evenly from the box; the rest are on the paths.
     """
@@ -66,13 +66,13 @@ class Learner(Task):
 
     def __init__(
         self,
-        ground: Ground,
+        system: System,
         graph: Graph,
         rule: Rule,
         optimizer: Optimizer,
         sampling: Sampling,
     ):
-        self.ground, self.graph, self.rule = ground, graph, rule
+        self.system, self.graph, self.rule = system, graph, rule
         self.optimizer, self.sampling = optimizer, sampling
 
     @property
@@ -82,65 +82,67 @@ class Learner(Task):
 
     def hyper(self) -> dict[str, float]:
         """The optimiser's numbers, and the values of the traced parameters as "parameter.NAME"."""
-        values = self.ground.economy.parameters()
-        traced = {f"parameter.{name}": float(values[name]) for name in self.ground.traced}
+        values = self.system.economy.parameters()
+        traced = {f"parameter.{name}": float(values[name]) for name in self.system.traced}
         return {**super().hyper(), **traced}
 
-    def init(self, key: jax.Array, hyper: Mapping[str, Any]) -> Living:
+    def init(self, key: jax.Array, hyper: Mapping[str, Any]) -> TrainingState:
         """Draw the weights and the paths' beginnings."""
         draw, key = jax.random.split(key)
         return self.start(self.graph.init(draw)[0], key, hyper)
 
-    def start(self, params: Any, key: jax.Array, hyper: Mapping[str, Any]) -> Living:
+    def start(self, params: Any, key: jax.Array, hyper: Mapping[str, Any]) -> TrainingState:
         """From given weights: half of the paths begin anywhere in the box."""
         numbers = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in hyper.items()}
         key, first, second = jax.random.split(key, 3)
         count = self.sampling.paths
         half = jnp.arange(count) % 2 == 0
-        paths = either(half, self.ground.begin(first, count), self.ground.anywhere(second, count))
+        paths = either(half, self.system.begin(first, count), self.system.anywhere(second, count))
         dtype = jnp.result_type(float)
         params = jax.tree.map(lambda p: jnp.asarray(p, dtype), params)
         memory = self.optimizer.begin(params, numbers)
-        return Living(
+        return TrainingState(
             params, memory, key, numbers, jnp.zeros((), jnp.int32), paths, jnp.zeros(2, dtype)
         )
 
-    def begin(self, state: Living, hyper: dict[str, jax.Array]) -> Living:
+    def begin(self, state: TrainingState, hyper: dict[str, jax.Array]) -> TrainingState:
         """A state that another Learner left, for this one's rule of updates."""
         memory = self.optimizer.begin(state.params, hyper)
         return state._replace(optimizer=memory, hyper=hyper, steps=jnp.zeros((), jnp.int32))
 
     def numbers(self, hyper: Mapping[str, Any]) -> dict[str, Any]:
         """The traced parameters' values, by name."""
-        return {name: hyper[f"parameter.{name}"] for name in self.ground.traced}
+        return {name: hyper[f"parameter.{name}"] for name in self.system.traced}
 
     # -- its own data ---------------------------------------------------------------------------
 
-    def collect(self, state: Living, steps: int) -> tuple[Living, Position]:
+    def collect(self, state: TrainingState, steps: int) -> tuple[TrainingState, Position]:
         """Every path goes on; (state, points (steps, batch, ...)) from where they came by."""
-        how, ground = self.sampling, self.ground
+        how, system = self.sampling, self.system
         network = function(self.graph, state.params)
         luck, back, mix, which, renew, key = jax.random.split(state.key, 6)
         afresh = jax.random.uniform(which, (how.paths,)) < FRESH
-        paths = either(afresh, ground.anywhere(renew, how.paths), state.paths)
-        draws = ground.draw(luck, how.periods, how.paths)
+        paths = either(afresh, system.anywhere(renew, how.paths), state.paths)
+        draws = system.draw(luck, how.periods, how.paths)
         keys = jax.random.split(back, how.periods)
-        paths, (seen, lost) = ground.walk(network, paths, draws, keys, self.numbers(state.hyper))
+        paths, (points, outside) = system.walk(
+            network, paths, draws, keys, self.numbers(state.hyper)
+        )
         # where fewer points are needed than were passed, they are taken periods apart
         thin = how.periods // -(-steps * how.batch // how.paths)
-        seen = jax.tree.map(lambda a: a[thin - 1 :: thin], seen)
+        points = jax.tree.map(lambda a: a[thin - 1 :: thin], points)
         # paths are independent of each other: a period's are as good a batch as any
         cut = lambda a: a[: steps * how.batch].reshape(steps, how.batch, *a.shape[1:])  # noqa: E731
-        batches = jax.tree.map(cut, flattened(seen))
+        batches = jax.tree.map(cut, flattened(points))
         if boxed := round(how.box * how.batch):
-            drawn = ground.anywhere(mix, steps * boxed)
+            drawn = system.anywhere(mix, steps * boxed)
             batches = jax.tree.map(
                 lambda a, b: a.at[:, :boxed].set(b.reshape(steps, boxed, *b.shape[1:])),
                 batches,
                 drawn,
             )
         count = how.paths * how.periods
-        repairs = state.repairs + jnp.stack([jnp.sum(lost), count]).astype(state.repairs.dtype)
+        repairs = state.repairs + jnp.stack([jnp.sum(outside), count]).astype(state.repairs.dtype)
         return state._replace(key=key, paths=paths, repairs=repairs), batches
 
     # -- one update -----------------------------------------------------------------------------
@@ -153,12 +155,12 @@ class Learner(Task):
         network, numbers = function(self.graph, params), self.numbers(hyper)
 
         def flat(rule: Rule) -> jax.Array:
-            one = lambda p: self.ground.residuals(network, p, rule, numbers)  # noqa: E731
+            one = lambda p: self.system.residuals(network, p, rule, numbers)  # noqa: E731
             return jnp.concatenate(list(jax.vmap(one)(points).values()), axis=1)
 
         if not self.rule.sampled:
-            found = flat(self.rule)
-            return found, found
+            values = flat(self.rule)
+            return values, values
         halves = [
             self.rule.at(jax.random.normal(k, self.rule.nodes.shape)) for k in jax.random.split(key)
         ]
@@ -169,7 +171,7 @@ class Learner(Task):
         one, other = self.residuals(params, points, hyper, key)
         return jnp.mean(one * other)
 
-    def step(self, state: Living, batch: Batch) -> tuple[Living, Logs]:
+    def step(self, state: TrainingState, batch: Batch) -> tuple[TrainingState, Logs]:
         """Cost, gradient, update."""
         points: Position = batch.data
         key = jax.random.fold_in(state.key, state.steps)
@@ -183,6 +185,12 @@ class Learner(Task):
         state = state._replace(params=params, optimizer=memory, steps=state.steps + 1)
         return state, {"loss": (value, 1.0)}
 
-    def evaluate(self, state: Living, batch: Batch) -> Logs:
+    def evaluate(self, state: TrainingState, batch: Batch) -> Logs:
         """The cost."""
         return {"loss": (self.cost(state.params, batch.data, state.hyper, state.key), 1.0)}
+
+
+def steps_of(task: Learner) -> int:
+    """Updates of an epoch: as many batches as its paths pass."""
+    how = task.sampling
+    return max(1, how.paths * how.periods // how.batch)

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from descend.economies.points import Ground
+from descend.economies.system import System
 from descend.errors import DescendError
 from descend.nn.graph import Graph
 from descend.nn.layers import Dense
@@ -27,12 +27,12 @@ class Shape:
         if not good or not isinstance(self.hidden, tuple):
             raise DescendError(f"hidden must be a tuple of whole numbers >= 1, got {self.hidden!r}")
 
-    def graph(self, ground: Ground) -> Graph:
+    def graph(self, system: System) -> Graph:
         """The network; its last layer starts at zero, so that policies start where outputs say."""
-        x = inputs = Input((ground.inputs,))
+        x = inputs = Input((system.inputs,))
         for units in self.hidden:
             x = Dense(units, self.activation)(x)
-        return Graph(inputs, Dense(ground.raw, kernel_initializer="zeros")(x), "policy")
+        return Graph(inputs, Dense(system.raw, kernel_initializer="zeros")(x), "policy")
 
 
 def function(graph: Graph, params: Mapping[str, Any]) -> Callable[[jax.Array], jax.Array]:

@@ -78,7 +78,7 @@ class Free(Output):
     scale: Any = 1.0
 
     def __call__(self, raw):
-        """Centre + scale raw."""
+        """centre + scale raw."""
         return self.centre + self.scale * raw.reshape(self.shape)
 
     def check(self, name):
@@ -104,7 +104,7 @@ class Positive(Output):
     scale: Any = 1.0
 
     def __call__(self, raw):
-        """Scale softplus(raw + log(e - 1))."""
+        """scale softplus(raw + log(e - 1))."""
         return self.scale * jax.nn.softplus(raw.reshape(self.shape) + math.log(math.e - 1))
 
     def check(self, name):
@@ -151,8 +151,15 @@ class Bounded(Output):
     high: Any = 1.0
     start: Any = None
 
+    @property
+    def bounds(self) -> tuple[Any, Any, Any]:
+        """(low, start, high)."""
+        ends = (self.low, self.high)
+        low, high = (a if isinstance(a, jax.Array) else np.asarray(a, float) for a in ends)
+        return low, (low + high) / 2 if self.start is None else self.start, high
+
     def __call__(self, raw):
-        """Low + (high - low) sigmoid(raw + c)."""
+        """low + (high - low) sigmoid(raw + c)."""
         low, high = jnp.asarray(self.low, raw.dtype), jnp.asarray(self.high, raw.dtype)
         share = (
             0.5 if self.start is None else (jnp.asarray(self.start, raw.dtype) - low) / (high - low)
@@ -161,10 +168,10 @@ class Bounded(Output):
         return low + (high - low) * jax.nn.sigmoid(raw.reshape(self.shape) + centre)
 
     def check(self, name):
-        """Low < start < high."""
+        """low < start < high."""
         super().check(name)
         low, high = np.asarray(self.low, float), np.asarray(self.high, float)
-        start = (low + high) / 2 if self.start is None else np.asarray(self.start, float)
+        start = np.asarray(self.bounds[1], float)
         if not ((low < start) & (start < high) & np.isfinite(high - low)).all():
             raise DescendError(
                 f"policy {name!r}: Bounded needs low < start < high, got low={self.low}, "

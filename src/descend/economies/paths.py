@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.economies.floats import precision
 from descend.economies.network import function
-from descend.economies.points import Draw, Ground, Position, either, flattened
-from descend.economies.solution import Solution, by_name, positions_of, precision, states_of
+from descend.economies.states import by_name, positions_of, states_of
+from descend.economies.system import Draw, Position, System, either, flattened
 from descend.economies.verdict import Verdict
 from descend.errors import DataError, DescendError, unknown
 from descend.nn.graph import Graph
@@ -24,6 +25,8 @@ from descend.train.runtime import quick_compile
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from descend.economies.solution import Solution
 
 BURN = 200  # periods that are left out before a simulation, unless it is told where to start
 PIECE = 2**15  # points whose policies are computed side by side; keeps the memory in check
@@ -34,11 +37,11 @@ class Paths:
     """Simulated paths; every array is (paths, periods) or (paths, periods, size).
 
     Attributes:
-        states: by name; parameters that are states too come last.
+        states: arrays by name; parameters that are states too come last.
         chains: positions, whole numbers.
-        values: what the positions mean: "z.value", or "z.eta" for an entry named eta.
-        policies, definitions: by name.
-        set_back: how many of these periods are new beginnings, the path having left its box by far.
+        values: meaning of the positions: "z.value", or "z.eta" for an entry named eta.
+        policies, definitions: arrays by name.
+        set_back: number of periods that are new beginnings, the path having left its box by far.
         verdict: on the policy; what is made of these paths carries it.
     """
 
@@ -52,11 +55,11 @@ class Paths:
 
     def quantities(self) -> dict[str, np.ndarray]:
         """Everything that has a mean, each (paths, periods); vectors as NAME_1, NAME_2, ..."""
-        found: dict[str, np.ndarray] = {}
+        arrays: dict[str, np.ndarray] = {}
         for group in (self.states, self.values, self.policies, self.definitions):
             for name, array in columns(group, 2).items():
-                found.setdefault(name, array)
-        return found
+                arrays.setdefault(name, array)
+        return arrays
 
     def to_frame(self) -> pd.DataFrame:
         """One row a path and period, both counted from 1; vectors as NAME_1, NAME_2, ..."""
@@ -106,30 +109,30 @@ def _judged(frame: pd.DataFrame, verdict: Verdict) -> pd.DataFrame:
 
 def columns(group: Mapping[str, np.ndarray], axes: int) -> dict[str, np.ndarray]:
     """Arrays with `axes` leading axes, a vector's entries as NAME_1, NAME_2, ..."""
-    found = {}
+    arrays = {}
     for name, array in group.items():
         if array.ndim == axes:
-            found[name] = array
+            arrays[name] = array
         else:
             flat = array.reshape(*array.shape[:axes], -1)
-            found |= {f"{name}_{i + 1}": flat[..., i] for i in range(flat.shape[-1])}
-    return found
+            arrays |= {f"{name}_{i + 1}": flat[..., i] for i in range(flat.shape[-1])}
+    return arrays
 
 
 class Walker:
     """The compiled programs behind a solution's paths; made once a solution."""
 
-    def __init__(self, ground: Ground, graph: Graph):
-        self.ground, self.graph = ground, graph
+    def __init__(self, system: System, graph: Graph):
+        self.system, self.graph = system, graph
         self.walk = _jit(self._walk)
         self.pair = _jit(self._pair)
         self.values = _jit(jax.vmap(self._values))
 
     def _walk(self, params: Any, start: Position, draws: Draw, keys: jax.Array) -> Any:
-        return self.ground.walk(function(self.graph, params), start, draws, keys, {})
+        return self.system.walk(function(self.graph, params), start, draws, keys, {})
 
     def _values(self, position: Position) -> dict[str, Any]:
-        _, law, _ = self.ground.there(position, {})
+        _, law, _ = self.system.economy_at(position, {})
         return law.present(position.chains)
 
     def _pair(
@@ -145,19 +148,19 @@ class Walker:
         Returns:
             Positions of both (periods, paths, ...), and which paths left the box by far (paths,).
         """
-        network, ground = function(self.graph, params), self.ground
+        network, system = function(self.graph, params), self.system
         first, later = jax.tree.map(lambda a: a[0], draws), jax.tree.map(lambda a: a[1:], draws)
 
         def plain(position: Position, drawn: Draw) -> Position:
-            return ground.follow(network, position, drawn, {})
+            return system.follow(network, position, drawn, {})
 
         def pushed(position: Position, drawn: Draw) -> Position:
             drawn = drawn._replace(z=drawn.z + push)
-            moved = ground.law.move(drawn.u, position.chains)
-            return ground.follow(network, position, drawn, {}, jnp.where(put < 0, moved, put))
+            moved = system.law.move(drawn.u, position.chains)
+            return system.follow(network, position, drawn, {}, jnp.where(put < 0, moved, put))
 
         def lost(both: tuple[Position, Position]) -> jax.Array:
-            return jax.vmap(ground.lost)(both[0]) | jax.vmap(ground.lost)(both[1])
+            return jax.vmap(system.outside)(both[0]) | jax.vmap(system.outside)(both[1])
 
         def period(carry: Any, drawn: Draw) -> Any:
             both, gone = carry
@@ -187,10 +190,10 @@ def simulate(
     """Paths of an economy under its policy.
 
     Args:
-        periods: of each path; the first one is the start, or where the burn-in has led.
-        paths: side by side, each with shocks of its own.
+        periods: length of each path; the first one is the start, or where the burn-in has led.
+        paths: number of paths side by side, each with shocks of its own.
         burn: periods that are left out before; 200 by default, none where `start` is given.
-        seed: of the shocks.
+        seed: number that the shocks follow from.
         start: some or all states by name, numbers or (paths,) arrays, or a DataFrame; a chain by
             its position. The others begin where the economy says (chains and parameters that are
             states: anywhere).
@@ -207,12 +210,12 @@ def simulate(
     with precision(solution.dtype):
         begin, going = jax.random.split(jax.random.key(seed))
         first = _beginning(solution, start, begin, _whole("paths", paths, 1))
-        seen, lost = _walked(solution, first, going, burn + periods - 1)
-        seen = jax.tree.map(lambda a: np.swapaxes(np.asarray(a)[burn:], 0, 1), seen)
-    states = states_of(solution.ground, seen)
-    policies, definitions, values = _along(solution, seen)
-    chains = {name: states.pop(name) for name in solution.ground.law.chains}
-    back = int(lost[burn:].sum())
+        positions, outside = _walked(solution, first, going, burn + periods - 1)
+        positions = jax.tree.map(lambda a: np.swapaxes(np.asarray(a)[burn:], 0, 1), positions)
+    states = states_of(solution.system, positions)
+    policies, definitions, values = _along(solution, positions)
+    chains = {name: states.pop(name) for name in solution.system.law.chains}
+    back = int(outside[burn:].sum())
     return Paths(states, chains, values, policies, definitions, back, solution.verdict)
 
 
@@ -235,15 +238,16 @@ def impulse_response(
     `size` above what was drawn; a chain is put in a position and goes on from there.
 
     Args:
-        shock: the name of a Normal or of a Chain; NAME_2 for one shock of a vector: the others then
+        shock: name of a Normal or of a Chain; NAME_2 for one shock of a vector: the others then
             move with it as their correlation has it.
-        size: for a Normal, in standard deviations (a vector for a vector of shocks: each by its
-            own); for a Chain, the position that it is put in.
-        periods: that the pairs are followed.
-        start: where all pairs begin, as in `simulate`; by default drawn from the ergodic set.
+        size: size of a Normal's push, in standard deviations (a vector for a vector of shocks: each
+            by its own); the position that a Chain is put in.
+        periods: length that the pairs are followed for.
+        start: state that all pairs begin in, as in `simulate`; by default drawn from the ergodic
+            set.
         burn: periods before the shock; 200 by default, none where `start` is given.
-        paths: pairs that the mean is taken over.
-        seed: of the draws.
+        paths: number of pairs that the mean is taken over.
+        seed: number that the draws follow from.
 
     Returns:
         A row a period, counted from 1, the period of the shock. Columns ("absolute", quantity) in
@@ -258,15 +262,15 @@ def impulse_response(
     """
     import pandas as pd
 
-    ground = solution.ground
+    system = solution.system
     burn = _burn(burn, start)
     _whole("periods", periods, 1)
     with precision(solution.dtype):
-        push, put = _pushed(ground, shock, size)
+        push, put = _pushed(system, shock, size)
         begin, burning, going = jax.random.split(jax.random.key(seed), 3)
         now = _beginning(solution, start, begin, _whole("paths", paths, 1))
         now = jax.tree.map(lambda a: a[-1], _walked(solution, now, burning, burn)[0])
-        draws = ground.draw(going, periods, paths)
+        draws = system.draw(going, periods, paths)
         params = jax.tree.map(jnp.asarray, solution.params)
         dtype = draws.z.dtype
         plain, hit, gone = solution.walker.pair(
@@ -290,7 +294,7 @@ def impulse_response(
     lost = int((~kept).sum())
     how = (
         f"put in position {size}"
-        if shock in ground.law.chains
+        if shock in system.law.chains
         else f"raised by {np.asarray(size).tolist()} sd"
     )
     frame.attrs = {"shock": f"{shock} {how}", "left out": lost}
@@ -320,47 +324,47 @@ def _burn(burn: int | None, start: Any) -> int:
 
 def _beginning(solution: Solution, start: Any, key: jax.Array, paths: int) -> Position:
     """Where the paths begin, (paths, ...)."""
-    ground = solution.ground
-    drawn = ground.begin(key, paths)
+    system = solution.system
+    drawn = system.begin(key, paths)
     if start is None:
         return drawn
-    given = by_name(ground, start)
-    for name, value in given.items():
-        rows = len(value) if np.ndim(value) > len(ground.shapes.get(name, ())) else 1
+    values = by_name(system, start)
+    for name, value in values.items():
+        rows = len(value) if np.ndim(value) > len(system.shapes.get(name, ())) else 1
         if rows not in (1, paths):
             raise DataError(
                 f"start: {name!r} has {rows} rows for {paths} paths; give one, or one a path"
             )
-    return jax.tree.map(jnp.asarray, positions_of(ground, {**states_of(ground, drawn), **given}))
+    return jax.tree.map(jnp.asarray, positions_of(system, {**states_of(system, drawn), **values}))
 
 
 def _walked(solution: Solution, now: Position, key: jax.Array, periods: int) -> Any:
     """The first positions and all that follow, (periods + 1, paths, ...); how many were set back
     in each, (periods + 1,)."""
-    ground = solution.ground
+    system = solution.system
     luck, back = jax.random.split(key)
-    draws = ground.draw(luck, periods, now.values.shape[0])
+    draws = system.draw(luck, periods, now.values.shape[0])
     params = jax.tree.map(jnp.asarray, solution.params)
-    _, (after, lost) = solution.walker.walk(params, now, draws, jax.random.split(back, periods))
-    seen = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), now, after)
-    return seen, np.append(0, lost)
+    _, (after, outside) = solution.walker.walk(params, now, draws, jax.random.split(back, periods))
+    positions = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), now, after)
+    return positions, np.append(0, outside)
 
 
-def _along(solution: Solution, seen: Position) -> tuple[dict, dict, dict]:
+def _along(solution: Solution, positions: Position) -> tuple[dict, dict, dict]:
     """(policies, definitions, chains' values) at positions (a, b, ...), each (a, b, ...)."""
-    ahead = seen.values.shape[:2]
-    flat = flattened(seen)
+    ahead = positions.values.shape[:2]
+    flat = flattened(positions)
     count = len(flat.values)
-    found: list[dict] = []
+    pieces: list[dict] = []
     with precision(solution.dtype):
         for begin in range(0, count, PIECE):
             piece = jax.tree.map(lambda a, b=begin: a[b : b + PIECE], flat)
             values = solution.walker.values(jax.tree.map(jnp.asarray, piece))
-            found.append({"policy": solution.at(piece), "chains": _named_values(values)})
+            pieces.append({"policy": solution.policies_at(piece), "chains": _named_values(values)})
     whole: dict[str, dict] = jax.tree.map(
-        lambda *parts: np.concatenate(parts).reshape(*ahead, *parts[0].shape[1:]), *found
+        lambda *parts: np.concatenate(parts).reshape(*ahead, *parts[0].shape[1:]), *pieces
     )
-    outputs = solution.ground.outputs
+    outputs = solution.system.outputs
     policies = {name: whole["policy"].pop(name) for name in outputs}
     return policies, whole["policy"], whole["chains"]
 
@@ -373,20 +377,20 @@ def _named_values(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return named
 
 
-def _quantities(solution: Solution, seen: Position) -> dict[str, np.ndarray]:
+def _quantities(solution: Solution, positions: Position) -> dict[str, np.ndarray]:
     """Every quantity at positions (periods, paths, ...), each (periods, paths)."""
-    states = states_of(solution.ground, seen)
-    policies, definitions, values = _along(solution, seen)
-    chains = {name: states.pop(name) for name in solution.ground.law.chains}
+    states = states_of(solution.system, positions)
+    policies, definitions, values = _along(solution, positions)
+    chains = {name: states.pop(name) for name in solution.system.law.chains}
     return Paths(states, chains, values, policies, definitions, 0, solution.verdict).quantities()
 
 
-def _pushed(ground: Ground, shock: str, size: Any) -> tuple[np.ndarray, np.ndarray]:
+def _pushed(system: System, shock: str, size: Any) -> tuple[np.ndarray, np.ndarray]:
     """What is added to the standard normals, (dimensions,), and where chains are put, (chains,)."""
-    push, put = np.zeros(ground.law.dimensions), np.full(len(ground.chain_sizes), -1)
-    if shock in ground.law.chains:
-        which = list(ground.law.chains).index(shock)
-        most = ground.chain_sizes[which] - 1
+    push, put = np.zeros(system.law.dimensions), np.full(len(system.chain_sizes), -1)
+    if shock in system.law.chains:
+        which = list(system.law.chains).index(shock)
+        most = system.chain_sizes[which] - 1
         if isinstance(size, bool) or size not in range(most + 1):
             raise DescendError(
                 f"impulse_response: the chain {shock!r} is put in a position, a whole number "
@@ -395,8 +399,8 @@ def _pushed(ground: Ground, shock: str, size: Any) -> tuple[np.ndarray, np.ndarr
         put[which] = int(size)
         return push, put
     begin = 0
-    known = list(ground.law.chains)
-    for name, normal in ground.law.normals.items():
+    known = list(system.law.chains)
+    for name, normal in system.law.normals.items():
         entries = [f"{name}_{i + 1}" for i in range(normal.size)] if normal.shape else []
         known += [name, *entries]
         if shock == name or shock in entries:

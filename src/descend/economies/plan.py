@@ -1,17 +1,17 @@
-"""How an economy is solved: the arguments of `solve`, checked."""
+"""How an economy is solved: every argument of `solve` that is about the how, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from descend.economies.accuracy import FIGURES, SETS
+from descend.economies.accuracy import FIGURES, SETS, Size
 from descend.economies.learner import Sampling
 from descend.economies.network import Shape
-from descend.economies.points import outputs_of
 from descend.economies.statement import Economy, author, named
 from descend.errors import DescendError, unknown
 from descend.train.optimizers import Adam, Optimizer
@@ -23,38 +23,177 @@ POLISHINGS = ("gauss-newton", "lbfgs", None)
 
 @dataclass(frozen=True)
 class Plan:
-    """How an economy is solved; the arguments of `solve`, checked.
+    """How an economy is solved. Each field is also a keyword of `solve`.
 
-    Attributes:
-        aim_of: whose aim it is, in words, where none was given.
+    Where `solve` gets keywords and no Plan, an economy's own (`Economy.plan`) fills the others.
+
+    Args:
+        aim: residual to reach: a number for the mean residual of the worst condition on the ergodic
+            set, or a dict such as {"ergodic mean": 5e-5, "ergodic max": 5e-4, "box mean": 1e-3};
+            training stops when every seed has met it. None: the economy's own, `Economy.aim`. A
+            policy is wrong by more than its residual, often by ten times as much.
+        seeds: number of networks trained side by side from different weights; the best by the
+            judging rule that is solved is the solution, and how many reached the aim is reported.
+        updates: first-order updates at most. They only have to bring the policy near: polishing
+            does the rest better from a network that is not far bent.
+        polish: method behind the first-order updates: "gauss-newton", "lbfgs" or None.
+        polishing_steps: steps of it at most; a seed that has not become better by a tenth in 25
+            steps is left as it is.
+        hidden: units of each hidden layer. (16, 16) is enough for one to three states; more states
+            or kinks want (32, 32) or more, at four times the price of a polishing step.
+        activation: function of the hidden layers.
+        paths: paths simulated side by side.
+        periods: periods that each path goes on for between rounds of updates.
+        batch: points of an update, at most paths * periods.
+        box: share of every batch drawn from the economy's box instead of the paths. 0 trains on
+            the ergodic set alone, 1 on the box alone: see the lab "box_only" on both.
+        learning_rate: rate of Adam, falling to a hundredth along a cosine.
+        optimizer: first-order rule in place of that Adam.
+        rule: rule that takes expectations in training; by default gauss-hermite:5 for one or two
+            normal shocks, monomial:3 beyond. See `descend.economies.expectations`.
+        judged_by: finer rule that the accuracy is measured by.
+        dtype: "float64" or "float32", of weights, states and everything between.
+        over: {parameter: (low, high)}: parameters that become states; solve once, use for every
+            value.
+        homotopy: {parameter: value to begin with}: the economy is solved there first and followed
+            to its own values; a step that fails is halved.
+        size: numbers of points that the final accuracy stands on.
+        seed: number that every random draw follows from.
+
+    Raises:
+        DescendError: an argument out of its range.
     """
 
-    aim: Mapping[str, float]
-    aim_of: str
-    seeds: int
-    updates: int
-    polish: str | None
-    polishing_steps: int
-    network: Shape
-    sampling: Sampling
-    optimizer: Optimizer
-    rule: str
-    judged_by: str
-    dtype: str
-    seed: int
+    aim: float | Mapping[str, float] | None = None
+    seeds: int = 2
+    updates: int = 200
+    polish: str | None = "gauss-newton"
+    polishing_steps: int = 60
+    hidden: tuple[int, ...] = (16, 16)
+    activation: str = "swish"
+    paths: int = 256
+    periods: int = 10
+    batch: int = 256
+    box: float = 0.25
+    learning_rate: float = 0.005
+    optimizer: Optimizer | str | None = None
+    rule: str | None = None
+    judged_by: str | None = None
+    dtype: str = "float64"
+    over: Mapping[str, tuple[float, float]] | None = None
+    homotopy: Mapping[str, float] | None = None
+    size: Size = field(default_factory=Size)
+    seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.aim is not None:
+            _aims(self.aim)
+        least = {"seeds": 1, "updates": 0, "polishing_steps": 0, "seed": 0}
+        for name in ("paths", "periods", "batch"):
+            least[name] = 1
+        for name, bound in least.items():
+            _whole(name, getattr(self, name), bound)
+        if self.polish not in POLISHINGS:
+            raise unknown("polishing", self.polish, [str(p) for p in POLISHINGS])
+        if not isinstance(self.hidden, (tuple, list)):
+            raise DescendError(
+                "solve: hidden must be the units of each layer, such as (16, 16), got "
+                f"{self.hidden!r}"
+            )
+        if self.batch > self.paths * self.periods:
+            raise DescendError(
+                f"solve: batch is at most paths * periods = {self.paths * self.periods}, got "
+                f"{self.batch}"
+            )
+        if not (_is_number(self.box) and 0 <= self.box <= 1):
+            raise DescendError(f"solve: box must be a share between 0 and 1, got {self.box!r}")
+        if not _is_number(self.learning_rate) or not 0 < self.learning_rate < np.inf:
+            raise DescendError(
+                f"solve: learning_rate must be a number > 0, got {self.learning_rate!r}"
+            )
+        _mapping("homotopy", self.homotopy, "{parameter: value to begin with}")
+        ranges = "{parameter: (low, high)}"
+        for name, ends in _mapping("over", self.over, ranges).items():
+            pair = isinstance(ends, (tuple, list)) and len(ends) == 2
+            if not pair or not all(map(_is_number, ends)):
+                raise DescendError(f"solve: over must be {ranges}, got {name!r}: {ends!r}")
+        if not isinstance(self.size, Size):
+            raise DescendError(f"solve: size must be a Size, such as Size(), got {self.size!r}")
 
-def aims_of(aim: Any, economy: Economy) -> tuple[dict[str, float], str]:
-    """({"ergodic mean": value, ...}, whose aim it is); a number is an aim for just that one.
+    # -- what the stages make of it -------------------------------------------------------------
 
-    Where none is given, it is the economy's own.
-    """
-    whose = ""
-    if aim is None:
+    def aims(self, economy: Economy) -> tuple[dict[str, float], str]:
+        """({"ergodic mean": value, ...}, whose aim it is where none was given)."""
+        if self.aim is not None:
+            return _aims(self.aim), ""
         own = type(economy).aim is not Economy.aim
-        whose = f"default of {'this model' if own else 'solve'}"
         with author(economy, "aim"):
-            return aims_of(named(economy, "aim", economy.aim()), economy)[0], whose
+            aims = _aims(named(economy, "aim", economy.aim()))
+        return aims, f"default of {'this model' if own else 'solve'}"
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The parameters that become states: {name: (low, high)}."""
+        return {name: (float(low), float(high)) for name, (low, high) in (self.over or {}).items()}
+
+    @property
+    def beginnings(self) -> dict[str, float]:
+        """The parameters that are followed from an easier economy: {name: value to begin with}."""
+        return {name: float(value) for name, value in (self.homotopy or {}).items()}
+
+    @property
+    def network(self) -> Shape:
+        """The network of the policies."""
+        return Shape(tuple(self.hidden), self.activation)
+
+    @property
+    def sampling(self) -> Sampling:
+        """Where the first-order updates are made."""
+        return Sampling(self.paths, self.periods, self.batch, float(self.box))
+
+    @property
+    def first_order(self) -> Optimizer:
+        """The optimizer given, or Adam on a cosine of all updates."""
+        if self.optimizer is not None:
+            return optimizer_named(self.optimizer)
+        return Adam(CosineDecay(self.learning_rate, max(self.updates, 1), alpha=0.01))
+
+
+def keywords() -> list[inspect.Parameter]:
+    """The fields of Plan as keywords of a function."""
+    return list(inspect.signature(Plan, eval_str=False).parameters.values())
+
+
+def plan_of(economy: Economy, plan: Plan | None, changes: Mapping[str, Any]) -> Plan:
+    """The plan, or else the economy's own, with some fields replaced.
+
+    Raises:
+        DescendError: a name that is no field, a value out of its range.
+    """
+    names = [f.name for f in fields(Plan)]
+    if plan is None:
+        with author(economy, "plan"):
+            values = named(economy, "plan", economy.plan())
+            _require_fields("field of Plan", values, names)
+    elif isinstance(plan, Plan):
+        values = {name: getattr(plan, name) for name in names}
+    else:
+        raise DescendError(
+            f"solve: expected a Plan behind the economy, such as Plan(seeds=4), got {plan!r}"
+        )
+    others = ["start_from", "verbose", "checkpoint", "resume"]
+    _require_fields("argument of solve", changes, names + others)
+    return Plan(**{**values, **changes})
+
+
+def _require_fields(kind: str, values: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in values:
+        if name not in names:
+            raise unknown(kind, name, names)
+
+
+def _aims(aim: Any) -> dict[str, float]:
+    """{"ergodic mean": value, ...}; a number is an aim for just that one."""
     aims = dict(aim) if isinstance(aim, Mapping) else {"ergodic mean": aim}
     if not aims:
         raise DescendError("solve: the aim names no figure; leave it out for the economy's own")
@@ -62,81 +201,22 @@ def aims_of(aim: Any, economy: Economy) -> tuple[dict[str, float], str]:
         which, _, what = words.partition(" ")
         if which not in SETS or what not in FIGURES:
             raise unknown("aim", words, [f"{s} {f}" for s in SETS for f in FIGURES])
-        if not _number(value) or not 0 < value < np.inf:
+        if not _is_number(value) or not 0 < value < np.inf:
             raise DescendError(f"the aim {words!r} must be a number > 0, got {value!r}")
-    return {words: float(value) for words, value in aims.items()}, whose
+    return {words: float(value) for words, value in aims.items()}
 
 
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number of at least `least`; DescendError for anything else."""
+def _whole(name: str, value: Any, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise DescendError(f"solve: {name} must be a whole number >= {least}, got {value!r}")
-    return int(value)
 
 
-def polishing_of(name: str | None) -> str | None:
-    """The name of a polishing, or None."""
-    if name not in POLISHINGS:
-        raise unknown("polishing", name, [str(p) for p in POLISHINGS])
-    return name
+def _mapping(name: str, value: Any, wanted: str) -> Mapping[str, Any]:
+    if not isinstance(value or {}, Mapping):
+        raise DescendError(f"solve: {name} must be {wanted}, got {value!r}")
+    return value or {}
 
 
-def sampling_of(paths: int, periods: int, batch: int, box: float) -> Sampling:
-    """Where an economy is trained."""
-    for name, value in (("paths", paths), ("periods", periods), ("batch", batch)):
-        whole(name, value, 1)
-    if batch > paths * periods:
-        raise DescendError(
-            f"solve: batch is at most paths * periods = {paths * periods}, got {batch}"
-        )
-    if not (_number(box) and 0 <= box <= 1):
-        raise DescendError(f"solve: box must be a share between 0 and 1, got {box!r}")
-    return Sampling(paths, periods, batch, float(box))
-
-
-def network_of(hidden: Any, activation: str) -> Shape:
-    """The network of the policies."""
-    if not isinstance(hidden, (tuple, list)):
-        raise DescendError(
-            f"solve: hidden must be the units of each layer, such as (32, 32), got {hidden!r}"
-        )
-    return Shape(tuple(hidden), activation)
-
-
-def homotopy_of(homotopy: Any, economy: Economy) -> dict[str, float]:
-    """{parameter: value to begin with}; the economy itself says whether it makes sense there."""
-    begins = _mapping("homotopy", homotopy, "{parameter: value to begin with}")
-    for name, value in begins.items():
-        economy.with_parameters({name: value})
-    outputs_of(economy.with_parameters(begins))
-    return {name: float(value) for name, value in begins.items()}
-
-
-def over_of(over: Any) -> dict[str, tuple[float, float]]:
-    """{parameter: (low, high)}."""
-    wanted = "{parameter: (low, high)}"
-    ranges = _mapping("over", over, wanted)
-    for name, ends in ranges.items():
-        if not isinstance(ends, (tuple, list)) or len(ends) != 2 or not all(map(_number, ends)):
-            raise DescendError(f"solve: over must be {wanted}, got {name!r}: {ends!r}")
-    return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
-
-
-def _mapping(name: str, given: Any, wanted: str) -> dict[str, Any]:
-    if not isinstance(given or {}, Mapping):
-        raise DescendError(f"solve: {name} must be {wanted}, got {given!r}")
-    return dict(given or {})
-
-
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     kinds = (int, float, np.integer, np.floating)
     return isinstance(value, kinds) and not isinstance(value, bool)
-
-
-def optimizer_of(optimizer: Any, rate: float, updates: int) -> Optimizer:
-    """The optimiser given, or Adam on a cosine of so many updates."""
-    if optimizer is not None:
-        return optimizer_named(optimizer)
-    if not _number(rate) or not 0 < rate < np.inf:
-        raise DescendError(f"solve: learning_rate must be a number > 0, got {rate!r}")
-    return Adam(CosineDecay(rate, max(updates, 1), alpha=0.01))

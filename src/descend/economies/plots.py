@@ -16,11 +16,12 @@ import numpy as np
 
 from descend.economies import expectations
 from descend.economies.accuracy import SETS, Judge
-from descend.economies.log_line import LOGGED
+from descend.economies.floats import precision
 from descend.economies.outputs import Share, Simplex
 from descend.economies.paths import Paths, columns
-from descend.economies.points import Position
-from descend.economies.solution import Solution, precision, states_of
+from descend.economies.solution import Solution
+from descend.economies.states import states_of
+from descend.economies.system import Position
 from descend.economies.verdict import mark
 from descend.errors import unknown
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
@@ -62,7 +63,7 @@ def plot_policies(
 
     Args:
         state: a state's name (NAME_2 for an entry of a vector); the first one by default.
-        names: of policies and definitions; all policies by default.
+        names: policies and definitions to draw; all policies by default.
         at: {state: value} in place of the median (of a chain: the most frequent position).
         paths: a simulation for the medians and the picture behind; one is made where none is given.
     """
@@ -72,15 +73,15 @@ def plot_policies(
     if unasked := set(at or {}) - set(usual):
         raise unknown("state", unasked.pop(), usual)
     usual |= dict(at or {})
-    sizes = dict(zip(solution.ground.law.chains, solution.ground.chain_sizes, strict=True))
+    sizes = dict(zip(solution.system.law.chains, solution.system.chain_sizes, strict=True))
     chain = next((name for name in sizes if name not in (at or {})), "")
-    shown = _spread(sizes[chain], 5) if chain else []
+    chain_positions = _spread(sizes[chain], 5) if chain else []
     middle = _policies_over(solution, usual, state, values)
-    found = {
+    by_position = {
         f"{chain} in position {p}": _policies_over(solution, usual | {chain: p}, state, values)
-        for p in shown
+        for p in chain_positions
     } or {"": middle}
-    names = list(names or solution.ground.outputs)
+    names = list(names or solution.system.outputs)
     for name in names:
         if name not in middle:
             raise unknown("policy", name, middle)
@@ -92,7 +93,7 @@ def plot_policies(
             entries = middle[name]
             lines = {f"{name}_{i + 1}": entries[:, i] for i in _spread(entries.shape[1], 5)}
         else:
-            lines = {label: f[name] for label, f in found.items()}
+            lines = {label: f[name] for label, f in by_position.items()}
         for look, (label, line) in zip(LINES, lines.items(), strict=False):
             ax.plot(values, line, label=label, **look)
         _label(ax, f"{state} ({UNITS})", f"{name} ({_unit(solution, name)})")
@@ -100,9 +101,9 @@ def plot_policies(
         if len(lines) > 1:
             ax.legend(frameon=False, fontsize="small")
     others = {name: v for name, v in usual.items() if name not in (state, chain)}
-    held = ", ".join(f"{name} = {v:.3g}" for name, v in others.items())
+    fixed = ", ".join(f"{name} = {v:.3g}" for name, v in others.items())
     if others:
-        title = f"others held at {held if len(others) < 4 else 'their medians'}"
+        title = f"others held at {fixed if len(others) < 4 else 'their medians'}"
         figure.suptitle(title, fontsize="medium")
     return mark(figure, solution.verdict.warning)
 
@@ -114,8 +115,8 @@ def plot_errors(solution: Solution, *, points: int = 4000, seed: int = 0) -> Fig
     """
     figure, panels = _panels(len(SETS), share=True)
     for which, ax in zip(SETS, panels, strict=True):
-        _, found = residuals(solution, which, points=points, seed=seed)
-        for look, (name, values) in zip(_looks(), found.items(), strict=False):
+        _, errors = residuals(solution, which, points=points, seed=seed)
+        for look, (name, values) in zip(_looks(), errors.items(), strict=False):
             size = np.sort(np.log10(np.maximum(values.ravel(), LEAST)))
             entries = f" ({values.shape[1]} equations)" if values.shape[1] > 1 else ""
             rank = np.arange(1, len(size) + 1) / len(size)
@@ -134,11 +135,11 @@ def plot_error_over(
     figure = None
     state, _ = _grid(solution, state)
     for which, look in zip(("ergodic", "box"), LINES, strict=False):
-        states, found = residuals(solution, which, points=points, seed=seed)
+        states, errors = residuals(solution, which, points=points, seed=seed)
         if figure is None:
-            figure, panels = _panels(len(found), share=True)
+            figure, panels = _panels(len(errors), share=True)
         x = states[state]
-        for (name, values), ax in zip(found.items(), panels, strict=True):
+        for (name, values), ax in zip(errors.items(), panels, strict=True):
             error = np.log10(np.maximum(values.max(axis=1), LEAST))
             few = slice(None, None, max(1, len(x) // 800))
             cloud = {"color": look["color"], "alpha": 0.15, "markersize": 3, "zorder": 1}
@@ -195,12 +196,11 @@ def plot_paths(
 def plot_training(solution: Solution) -> Figure:
     """What training reached: the mean residual against time, and that of every seed at the end."""
     figure, (left, right) = _panels(2)
-    stages: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for line in solution.log:
-        if found := LOGGED.match(line):
-            seeds = stages.setdefault(found["stage"], {})
-            marks = seeds.setdefault(found["seed"] or "", [])
-            marks.append((float(found["time"]), float(found["residual"])))
+    stages: dict[str, dict[int | None, list[tuple[float, float]]]] = {}
+    for event in solution.events:
+        if event.seconds is not None and event.residual is not None:
+            marks = stages.setdefault(event.stage, {}).setdefault(event.seed, [])
+            marks.append((event.seconds, max(event.residual, LEAST)))
     for look, (stage, seeds) in zip(_looks(), stages.items(), strict=False):
         for number, marks in enumerate(seeds.values()):
             label = stage if number == 0 else None
@@ -239,10 +239,10 @@ def residuals(
     """States (points,) and |residuals| (points, size) by name, on one of the accuracy's sets."""
     if which not in SETS:
         raise unknown("set", which, SETS)
-    ground = solution.ground
-    rule = expectations.rule(solution.judged_by, ground.law.dimensions)
+    system = solution.system
+    rule = expectations.rule(solution.judged_by, system.law.dimensions)
     with precision(solution.dtype):
-        judge = Judge(ground, solution.walker.graph, rule)
+        judge = Judge(system, solution.walker.graph, rule)
         side = 50
 
         def run(params: Any, key: jax.Array) -> tuple[Position, Any]:
@@ -252,28 +252,30 @@ def residuals(
                 at, _ = judge.stressed(params, {}, key, max(points // 20, 1), 20)
             else:
                 at, _ = judge.ergodic(params, {}, key, side, 300, max(points // side, 1), 5)
-            return at, judge.said("conditions", params, {}, at)
+            return at, judge.evaluate("conditions", params, {}, at)
 
         params = jax.tree.map(jnp.asarray, solution.params)
-        at, said = jax.jit(run, compiler_options=quick_compile())(params, jax.random.key(seed))
-        states = columns(states_of(ground, at), 1)
-        return states, {name: np.abs(np.asarray(value)) for name, value in said.items()}
+        at, values = jax.jit(run, compiler_options=quick_compile())(params, jax.random.key(seed))
+        states = columns(states_of(system, at), 1)
+        return states, {name: np.abs(np.asarray(value)) for name, value in values.items()}
 
 
 def typical(paths: Paths) -> dict[str, float]:
     """The median of every state on simulated paths; of a chain, its most frequent position."""
-    found = {name: float(np.median(a)) for name, a in columns(paths.states, 2).items()}
-    return found | {name: int(np.bincount(a.ravel()).argmax()) for name, a in paths.chains.items()}
+    medians = {name: float(np.median(a)) for name, a in columns(paths.states, 2).items()}
+    return medians | {
+        name: int(np.bincount(a.ravel()).argmax()) for name, a in paths.chains.items()
+    }
 
 
 def _grid(solution: Solution, state: str | None) -> tuple[str, np.ndarray]:
     """A state's name and 201 values of it through its box."""
-    ground = solution.ground
+    system = solution.system
     ends: dict[str, Any] = {
         name: (low, high)
-        for name, low, high in zip(ground.columns, ground.low, ground.high, strict=True)
+        for name, low, high in zip(system.columns, system.low, system.high, strict=True)
     }
-    ends |= ground.over
+    ends |= system.over
     state = state or next(iter(ends))
     if state not in ends:
         raise unknown("state", state, ends)
@@ -368,5 +370,5 @@ def _not_too_close(ax: Axes, least: float = 0.02) -> None:
 
 
 def _unit(solution: Solution, name: str) -> str:
-    output = solution.ground.outputs.get(name)
+    output = solution.system.outputs.get(name)
     return "share" if isinstance(output, (Share, Simplex)) else UNITS

@@ -39,7 +39,7 @@ class Point:
     """Named values read as attributes.
 
     Args:
-        kind: what its names are called in an error: "state", "policy", "shock".
+        kind: word for its names in an error: "state", "policy", "shock".
         values: {name: array or Point}.
     """
 

@@ -14,36 +14,39 @@ Source: Levenberg 1944; Marquardt 1963; scheidegger-2020, "Descent methods in ge
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from descend.economies.learner import Learner, Living
-from descend.economies.points import Position
+from descend.economies.learner import Learner, TrainingState
+from descend.economies.system import Position
 from descend.train.task import Batch, Logs
 
 FIRST, LESS, MORE = 1e-2, 0.1, 4.0  # the damping, and what success and failure do to it
 LEAST, MOST, TRIES = 1e-14, 1e6, 8
 FLOOR = 1e-6  # of D, as a share of its mean: a parameter that nothing depends on stays
+LARGE = 600  # parameters, from which a step's program is worth a careful compilation
 RESIDUALS = 8000  # of a batch, at most: the system is solved exactly
 
 
 class GaussNewton(Learner):
     """A Learner whose step is one of Gauss-Newton; `optimizer` in its state is the damping."""
 
-    @property
-    def heavy(self) -> bool:
-        """Always: a step solves a system."""
-        return True
+    @functools.cached_property
+    def heavy(self) -> bool:  # type: ignore[override]
+        """Whether a step solves a system large enough that compiling with care pays."""
+        shapes = jax.eval_shape(self.graph.init, jax.random.key(0))[0]
+        return sum(leaf.size for leaf in jax.tree.leaves(shapes)) > LARGE
 
-    def begin(self, state: Living, hyper: dict[str, jax.Array]) -> Living:
+    def begin(self, state: TrainingState, hyper: dict[str, jax.Array]) -> TrainingState:
         """A state that another Learner left, with the first damping."""
         first = jnp.full((), FIRST, jnp.result_type(float))
         return state._replace(optimizer=first, hyper=hyper, steps=jnp.zeros((), jnp.int32))
 
-    def step(self, state: Living, batch: Batch) -> tuple[Living, Logs]:
+    def step(self, state: TrainingState, batch: Batch) -> tuple[TrainingState, Logs]:
         """One damped step; the cost of before it is logged."""
         points: Position = batch.data
         flat, unravel = ravel_pytree(state.params)
@@ -68,8 +71,8 @@ class GaussNewton(Learner):
 
         def trial(tried: Any) -> Any:
             damping, _, count, _ = tried
-            found = _solve(system + damping * jnp.eye(len(right), dtype=flat.dtype), right)
-            new = flat - (found if small else jacobian.T @ found) / scale
+            step = _solve(system + damping * jnp.eye(len(right), dtype=flat.dtype), right)
+            new = flat - (step if small else jacobian.T @ step) / scale
             better = jnp.mean(jnp.square(at(new, points))) < before  # false for NaN
             damping = jnp.clip(damping * jnp.where(better, LESS, MORE), LEAST, MOST)
             return damping, jnp.where(better, new, flat), count + 1, better

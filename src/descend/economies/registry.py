@@ -62,11 +62,11 @@ def class_of(name: str, chosen: str | None = None) -> type[Economy]:
         return class_in(Path(name), chosen)
     if chosen is not None:
         raise DescendError(f"--class chooses a class of FILE.py; {name!r} is a model's name")
-    known = name.lower().replace("_", "-")
-    if known not in MODELS:
+    key = name.lower().replace("_", "-")
+    if key not in MODELS:
         raise unknown("economy", name, MODELS)
-    module, _, found = MODELS[known][0].partition(":")
-    return getattr(importlib.import_module(f"descend.economies.models.{module}"), found)
+    module, _, class_name = MODELS[key][0].partition(":")
+    return getattr(importlib.import_module(f"descend.economies.models.{module}"), class_name)
 
 
 def class_in(path: Path, chosen: str | None = None) -> type[Economy]:
@@ -80,25 +80,25 @@ def class_in(path: Path, chosen: str | None = None) -> type[Economy]:
     if not path.is_file():
         raise DescendError(f"there is no file {path}")
     module = _run(path)
-    found = {
+    classes = {
         name: value
         for name, value in vars(module).items()
         if isinstance(value, type)
         and issubclass(value, Economy)
         and value.__module__ == module.__name__
     }
-    if not found:
+    if not classes:
         raise DescendError(
             f"{path} states no economy: expected a class such as "
             "`@dataclass(frozen=True) class Growth(Economy)`"
         )
-    if chosen is not None and chosen not in found:
-        raise unknown(f"class of {path}", chosen, found)
-    if chosen is None and len(found) > 1:
+    if chosen is not None and chosen not in classes:
+        raise unknown(f"class of {path}", chosen, classes)
+    if chosen is None and len(classes) > 1:
         raise DescendError(
-            f"{path} states {len(found)} economies, {', '.join(found)}; choose one with --class"
+            f"{path} states {len(classes)} economies, {', '.join(classes)}; choose one with --class"
         )
-    cls = found[chosen or next(iter(found))]
+    cls = classes[chosen or next(iter(classes))]
     # without the decorator its parameters would be no parameters
     if any(isinstance(v, dataclasses.Field) for v in vars(cls).values()):
         raise DescendError(f"{path}: write @dataclass(frozen=True) above class {cls.__name__}")
@@ -107,8 +107,8 @@ def class_in(path: Path, chosen: str | None = None) -> type[Economy]:
 
 def _run(path: Path) -> ModuleType:
     name = path.stem
-    taken = name in sys.stdlib_module_names or (name in sys.modules and name not in _STATEMENTS)
-    if taken or not name.isidentifier():
+    in_use = name in sys.stdlib_module_names or (name in sys.modules and name not in _STATEMENTS)
+    if in_use or not name.isidentifier():
         raise DescendError(
             f"{path}: give the file another name, one that a Python module may have and none has"
         )

@@ -144,16 +144,16 @@ class Chain:
 
     def value(self, position: Any) -> Any:
         """What a position means: an array, or a Point of them."""
-        found = jax.tree.map(lambda v: jnp.asarray(v)[position], self.values)
-        return Point("entry", found) if isinstance(found, dict) else found
+        value = jax.tree.map(lambda v: jnp.asarray(v)[position], self.values)
+        return Point("entry", value) if isinstance(value, dict) else value
 
     def stationary(self) -> np.ndarray:
         """The long-run share of each position, (n,); for a chain with one of them."""
         matrix = np.asarray(self.transition, float)
         n = len(matrix)
         left = np.concatenate([matrix.T - np.eye(n), np.ones((1, n))])
-        found = np.linalg.lstsq(left, np.append(np.zeros(n), 1.0), rcond=None)[0]
-        return np.clip(found, 0, None) / np.clip(found, 0, None).sum()
+        shares = np.linalg.lstsq(left, np.append(np.zeros(n), 1.0), rcond=None)[0]
+        return np.clip(shares, 0, None) / np.clip(shares, 0, None).sum()
 
     def check(self, name: str) -> None:
         """Raises DescendError where the matrix is not one of probabilities, or sizes differ."""

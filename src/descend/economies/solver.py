@@ -1,109 +1,75 @@
 """Solve an economy: weights by Adam on simulated paths, polished, several seeds as one program.
 
     1  the statement is checked (descend.economies.checks)
-    2  first-order updates on states that the present policies pass (descend.economies.learner)
-    3  Gauss-Newton or L-BFGS steps (descend.economies.polish)
+    2  first-order updates on states that the present policies pass (learner)
+    3  Gauss-Newton or L-BFGS steps (polish)
     4  every seed is judged by a finer rule than it was trained with; the best one is the solution
 
 What is kept of a seed is not its last weights and not those of its lowest cost, but those that did
-best under the finer rule.
+best under the finer rule (watching).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from descend.economies import expectations
-from descend.economies.accuracy import Size
-from descend.economies.plan import (
-    Plan,
-    aims_of,
-    homotopy_of,
-    network_of,
-    optimizer_of,
-    over_of,
-    polishing_of,
-    sampling_of,
-    whole,
-)
-from descend.economies.points import Ground
-from descend.economies.solution import Solution, precision
-from descend.economies.solving import Solving
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.economies.checks import check_bounds, check_statement
+from descend.economies.choosing import choose
+from descend.economies.floats import precision
+from descend.economies.homotopy import follow
+from descend.economies.learner import Learner, TrainingState
+from descend.economies.plan import Plan, keywords, plan_of
+from descend.economies.problem import Problem, quick
+from descend.economies.progress import Event, Log
+from descend.economies.solution import Solution
+from descend.economies.stages import first_order, polish
 from descend.economies.statement import Economy
-from descend.errors import DescendError
-from descend.train.optimizers import Optimizer
+from descend.economies.watching import Candidates, Check
+from descend.errors import CheckpointError, DescendError
+from descend.files import writable
+from descend.train.checkpoint import read
 from descend.train.runtime import prepare
 
 
 def solve(
     economy: Economy,
+    plan: Plan | None = None,
     *,
-    aim: float | Mapping[str, float] | None = None,
-    seeds: int = 4,
-    updates: int = 1000,
-    polish: str | None = "gauss-newton",
-    polishing_steps: int = 60,
-    hidden: tuple[int, ...] = (32, 32),
-    activation: str = "swish",
-    paths: int = 256,
-    periods: int = 10,
-    batch: int = 256,
-    box: float = 0.25,
-    learning_rate: float = 0.005,
-    optimizer: Optimizer | str | None = None,
-    rule: str | None = None,
-    judged_by: str | None = None,
-    dtype: str = "float64",
-    over: Mapping[str, tuple[float, float]] | None = None,
     start_from: Solution | None = None,
-    homotopy: Mapping[str, float] | None = None,
-    size: Size | None = None,
-    seed: int = 0,
-    verbose: int | Callable[[str], None] = 1,
+    verbose: int | Callable[[Event], Any] = 1,
     checkpoint: str | Path | None = None,
     resume: str | Path | None = None,
+    **changes: Any,
 ) -> Solution:
     """Policies of an economy over its whole state space, and how wrong they are.
 
         cost = 1/N sum_i 1/m sum_j G_j(x_i, policy(x_i))^2
 
+        solve(BrockMirman(), aim=1e-5, seeds=4)
+        solve(BrockMirman(), Plan(aim=1e-5, seeds=4))
+
     Args:
-        economy: the statement.
-        aim: what to reach: a number for the mean residual of the worst condition on the ergodic
-            set, or a dict such as {"ergodic mean": 5e-5, "ergodic max": 5e-4, "box mean": 1e-3};
-            training stops when every seed has met it. None: the economy's own, `Economy.aim`. A
-            policy is wrong by more than its residual, often by ten times as much.
-        seeds: how many networks are trained side by side from different weights; the best by the
-            judging rule that is solved is the solution, and how many reached the aim is reported.
-        updates: first-order updates at most.
-        polish: "gauss-newton", "lbfgs" or None, behind the first-order updates.
-        polishing_steps: its steps at most; a seed that has not become better by a tenth in 25 steps
-            is left as it is.
-        hidden, activation: of the network.
-        paths, periods, batch: simulated side by side; periods that each goes on for between
-            rounds of updates; points of an update, at most paths * periods.
-        box: share of every batch drawn from the economy's box instead of the paths. 0 trains on
-            the ergodic set alone, 1 on the box alone: see the lab "box_only" on both.
-        learning_rate: of Adam, falling to a hundredth along a cosine.
-        optimizer: in place of that Adam.
-        rule: that takes expectations in training; by default gauss-hermite:5 for one or two
-            normal shocks, monomial:3 beyond. See `descend.economies.expectations`.
-        judged_by: the finer rule of the accuracy.
-        dtype: "float64" or "float32", of weights, states and everything between.
-        over: {parameter: (low, high)}: parameters that become states; solve once, use for every
-            value.
-        start_from: a solution whose weights are the beginning (same sizes; other parameters).
-        homotopy: {parameter: value to begin with}: the economy is solved there first and followed
-            to its own values; a step that fails is halved.
-        size: how many points the final accuracy stands on.
-        seed: of everything drawn.
-        verbose: 0 says nothing, 1 shows progress and the log; a function gets every line of it.
-        checkpoint: a file that holds the run after every check; `resume` goes on from one.
+        economy: statement to be solved.
+        plan: fields of how it is solved, each documented in `descend.economies.Plan`; where none is
+            given, the economy's own.
+        start_from: solution whose weights are the beginning (same sizes; other parameters).
+        verbose: 0 says nothing, 1 prints the log on standard error; a function gets every event
+            (`descend.economies.Event`), whose `str` is the line of the log.
+        checkpoint: file that holds the run after every check; `resume` goes on from one.
+        resume: checkpoint of the same run to go on from.
+        changes: fields of the plan by their names, in place of what it has.
 
     Returns:
         The Solution. `solution.verdict.solved` says whether the aim was met and nothing else speaks
-        against it; `solution.status` says so in words, the worst news first.
+        against it; `solution.status` says so in words, the worst news first. Ctrl-C ends the
+        training or the judging, and the best weights so far are returned with what is known.
 
     Raises:
         DescendError: a statement that cannot be right (with the line), or an argument out of range.
@@ -111,32 +77,99 @@ def solve(
     Source: scheidegger-2020, "Deep Equilibrium Nets"; Azinovic, Gaegauf and Scheidegger 2022.
     """
     prepare()
-    with precision(dtype):
-        if not isinstance(economy, Economy):
-            raise DescendError(
-                "solve: expected an economy, such as BrockMirman(), got "
-                f"{economy.__name__ if isinstance(economy, type) else repr(economy)}"
-            )
-        begins = homotopy_of(homotopy, economy)
-        ground = Ground(economy, over_of(over), traced=tuple(begins))
-        aims, whose = aims_of(aim, economy)
-        plan = Plan(
-            aim=aims,
-            aim_of=whose,
-            seeds=whole("seeds", seeds, 1),
-            updates=whole("updates", updates, 0),
-            polish=polishing_of(polish),
-            polishing_steps=whole("polishing_steps", polishing_steps, 0),
-            network=start_from.network
-            if start_from is not None
-            else network_of(hidden, activation),
-            sampling=sampling_of(paths, periods, batch, box),
-            optimizer=optimizer_of(optimizer, learning_rate, updates),
-            rule=rule or expectations.for_training(ground.law.dimensions),
-            judged_by=judged_by or expectations.for_judging(ground.law.dimensions),
-            dtype=dtype,
-            seed=whole("seed", seed, 0),
+    if not isinstance(economy, Economy):
+        raise DescendError(
+            "solve: expected an economy, such as BrockMirman(), got "
+            f"{economy.__name__ if isinstance(economy, type) else repr(economy)}"
         )
-        return Solving(ground, plan, size or Size(), verbose).run(
-            start_from, begins, checkpoint, resume
+    plan = plan_of(economy, plan, changes)
+    with precision(plan.dtype):
+        problem = Problem.of(economy, plan, None if start_from is None else start_from.network)
+        log = Log(verbose)
+        aims = ", ".join(f"{words} {value:.0e}" for words, value in problem.aims.items())
+        log.say(f"aim: {aims}" + (f" ({problem.aim_of})" if problem.aim_of else ""))
+        check_bounds(problem.system, plan.beginnings)
+        check_statement(problem.system, problem.graph, problem.rule, log.say)
+        candidates = _trained(problem, log, start_from, checkpoint, resume)
+        winner, accuracy, seeds = choose(problem, candidates, log)
+        return Solution(
+            economy=economy,
+            network=problem.network,
+            params=candidates.of(winner),
+            dtype=plan.dtype,
+            over=problem.system.over,
+            rule=problem.rule.name,
+            judged_by=problem.judge.rule.name,
+            accuracy=accuracy,
+            seeds=seeds,
+            events=log.events,
+            seconds=log.seconds,
         )
+
+
+# the fields of Plan stand in the signature, so that help() and editors show them
+solve.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        *(p for p in inspect.signature(solve).parameters.values() if p.kind != p.VAR_KEYWORD),
+        *(p.replace(kind=p.KEYWORD_ONLY) for p in keywords()),
+    ],
+    return_annotation="Solution",
+)
+
+
+def _trained(
+    problem: Problem,
+    log: Log,
+    start_from: Solution | None,
+    checkpoint: str | Path | None,
+    resume: str | Path | None,
+) -> Candidates:
+    """The best weights of every seed, after all stages or up to Ctrl-C."""
+    plan = problem.plan
+    file = None if checkpoint is None else writable(checkpoint)
+    began_in = None if resume is None else _stage_of(resume)
+    learner, check = problem.learner(), Check(problem)
+    state = _beginning(problem, learner, start_from)
+    if plan.beginnings and began_in is None:
+        state = follow(problem, learner, state, check, log)
+    candidates = Candidates(check, state)
+    try:
+        if began_in is None:  # a solution to start from may be the best, or all that is asked for
+            candidates.judge(state, problem.seeds)
+        first = began_in in (None, problem.optimizer.name)
+        if plan.updates and first and not candidates.met(problem.seeds):
+            first_order(problem, learner, state, candidates, log, checkpoint=file, resume=resume)
+            began_in = None
+        if plan.polish and problem.rule.sampled:
+            log.say("a rule that draws its nodes gives no equations to polish: left out")
+        elif plan.polish and plan.polishing_steps and not candidates.met(problem.seeds):
+            polish(problem, candidates, log, checkpoint=file, began_in=began_in, resume=resume)
+        if not candidates.judged:  # nothing was trained: what it began with is judged
+            candidates.judge(state, problem.seeds)
+    except KeyboardInterrupt:
+        if not candidates.judged:
+            raise
+        log.say("interrupted: the best policies so far are judged")
+    return candidates
+
+
+def _beginning(problem: Problem, learner: Learner, start_from: Solution | None) -> TrainingState:
+    """The state before the first update, with a leading axis of seeds."""
+    plan = problem.plan
+    keys = jax.vmap(jax.random.key)(np.arange(plan.seed, plan.seed + plan.seeds))
+    hyper = learner.hyper()
+    if start_from is None:
+        return quick(jax.vmap(lambda key: learner.init(key, hyper)))(keys)
+    start_from.fits(problem.system)
+    params = jax.tree.map(jnp.asarray, start_from.params)
+    return quick(jax.vmap(lambda key: learner.start(params, key, hyper)))(keys)
+
+
+def _stage_of(path: str | Path) -> str:
+    """The stage that a checkpoint was written in."""
+    described, _ = read(path)
+    identity = described.get("identity")
+    identity = identity if isinstance(identity, dict) else {}
+    if described["kind"] != "checkpoint" or "stage" not in identity:
+        raise CheckpointError(f"{path} is not a checkpoint of `solve`")
+    return identity["stage"]

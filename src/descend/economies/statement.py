@@ -51,9 +51,10 @@ def parameter(
     """A number of an economy, with the range in which it makes sense.
 
     Args:
-        default: its value unless told otherwise; its type (int or float) is that of the parameter.
-        above, below: bounds that it may not reach; `least`, `most`: bounds that it may.
-        doc: what it is, for `descend solve --list` and reports.
+        default: value unless told otherwise; its type (int or float) is that of the parameter.
+        above, below: bounds that it may not reach.
+        least, most: bounds that it may reach.
+        doc: meaning, for `descend solve --list` and reports.
     """
     limits = {"above": above, "below": below, "least": least, "most": most, "doc": doc}
     return field(default=default, metadata=limits)
@@ -76,10 +77,10 @@ class Economy:
 
     def __post_init__(self) -> None:
         known = dataclasses.fields(self)
-        lost = [n for n, v in vars(type(self)).items() if isinstance(v, dataclasses.Field)]
-        if lost:
+        hidden = [n for n, v in vars(type(self)).items() if isinstance(v, dataclasses.Field)]
+        if hidden:
             raise DescendError(
-                f"{type(self).__name__}: {', '.join(lost)} became no parameter; write "
+                f"{type(self).__name__}: {', '.join(hidden)} became no parameter; write "
                 "@dataclass(frozen=True) above the class"
             )
         for f in known:
@@ -139,6 +140,10 @@ class Economy:
         1e-3).
         """
         return {"ergodic mean": 1e-4}
+
+    def plan(self) -> Mapping[str, Any]:
+        """{field of Plan: value}: how it is solved where `solve` is not told; none by default."""
+        return {}
 
     def consumption_errors(self, now: Any, policy: Any, E: Callable) -> Mapping[str, Any]:
         """{name: error}, each a share of consumption; by default the conditions as they are.
@@ -240,13 +245,13 @@ def author(economy: Economy, method: str) -> Iterator[None]:
     except Exception as error:
         where = _line_of(economy, error) or _definition(economy, method)
         text = str(error).splitlines()
-        said = text[0] if text else type(error).__name__
+        words = text[0] if text else type(error).__name__
         prefix = f"{economy.label}.{method}"
-        if isinstance(error, DescendError) and said.startswith(prefix):
-            raise StatementError(f"{prefix}{where}{said.removeprefix(prefix)}") from error
+        if isinstance(error, DescendError) and words.startswith(prefix):
+            raise StatementError(f"{prefix}{where}{words.removeprefix(prefix)}") from error
         kind = "" if isinstance(error, DescendError) else f"{type(error).__name__}: "
         cure = _remedy(error, where)
-        raise StatementError(f"{prefix}{where}: {kind}{said}{cure}") from error
+        raise StatementError(f"{prefix}{where}: {kind}{words}{cure}") from error
 
 
 def _remedy(error: BaseException, where: str) -> str:
@@ -280,15 +285,15 @@ def _line_of(economy: Economy, error: BaseException) -> str:
         if cls not in (Economy, object):
             with contextlib.suppress(TypeError, OSError):
                 files.add(inspect.getsourcefile(cls))
-    found = ""
+    where = ""
     trace = error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         if name in files:
             line = linecache.getline(name, trace.tb_lineno).strip()
-            found = f" ({name}, line {trace.tb_lineno}: {line})"
+            where = f" ({name}, line {trace.tb_lineno}: {line})"
         trace = trace.tb_next
-    return found
+    return where
 
 
 def _definition(economy: Economy, method: str) -> str:
@@ -297,21 +302,21 @@ def _definition(economy: Economy, method: str) -> str:
     return f" ({code.co_filename}, line {code.co_firstlineno})" if code else ""
 
 
-def named(economy: Economy, method: str, found: Any, wanted: Any = None) -> dict[str, Any]:
+def named(economy: Economy, method: str, values: Any, wanted: Any = None) -> dict[str, Any]:
     """What a method returned, as a dict; DescendError names what misses or is too much."""
     prefix = f"{economy.label}.{method}"
-    if isinstance(found, Point):
-        found = found.asdict()
-    if not isinstance(found, Mapping):
+    if isinstance(values, Point):
+        values = values.asdict()
+    if not isinstance(values, Mapping):
         raise DescendError(
-            f"{prefix} must return a dict {{name: value}}, got {type(found).__name__}"
+            f"{prefix} must return a dict {{name: value}}, got {type(values).__name__}"
         )
-    if wanted is not None and set(found) != set(wanted):
-        missing, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
-        said = [f"is missing {', '.join(missing)}"] if missing else []
-        said += [f"has {', '.join(extra)}, which it does not know"] if extra else []
-        raise DescendError(f"{prefix}: what it returned {' and '.join(said)}")
-    return dict(found)
+    if wanted is not None and set(values) != set(wanted):
+        missing, extra = sorted(set(wanted) - set(values)), sorted(set(values) - set(wanted))
+        faults = [f"is missing {', '.join(missing)}"] if missing else []
+        faults += [f"has {', '.join(extra)}, which it does not know"] if extra else []
+        raise DescendError(f"{prefix}: what it returned {' and '.join(faults)}")
+    return dict(values)
 
 
 def law_of(economy: Economy) -> Law:

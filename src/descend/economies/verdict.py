@@ -26,9 +26,9 @@ class Verdict:
     """The judgement of a policy.
 
     Attributes:
-        faults: why it is no solution, worst first.
-        missed, reached: what is said of the aims that were missed, and of those that were not.
-        remarks: what else a reader should know.
+        faults: reasons why it is no solution, worst first.
+        missed, reached: lines on the aims that were missed, and on those that were not.
+        remarks: news that a reader should know besides.
     """
 
     faults: tuple[str, ...] = ()
@@ -51,13 +51,13 @@ class Verdict:
     @property
     def lines(self) -> tuple[str, ...]:
         """One line a piece of news, the worst first."""
-        said = [f"NOT solved: {fault}" for fault in self.faults]
-        said += [f"aim NOT met: {words}" for words in self.missed]
+        lines = [f"NOT solved: {fault}" for fault in self.faults]
+        lines += [f"aim NOT met: {words}" for words in self.missed]
         if self.faults:
-            said += [f"{words} (a wrong policy may have that, too)" for words in self.reached]
+            lines += [f"{words} (a wrong policy may have that, too)" for words in self.reached]
         elif self.reached:
-            said += [f"aim met: {words}" for words in self.reached]
-        return (*said, *self.remarks)
+            lines += [f"aim met: {words}" for words in self.reached]
+        return (*lines, *self.remarks)
 
     @property
     def warning(self) -> str:

@@ -35,9 +35,9 @@ def economy_report(
     """Write the report on a solution: `path`, and a JSON beside it, each atomically.
 
     Args:
-        solution: what was solved.
+        solution: the solved economy.
         path: ends in .html; the JSON has the same name with .json.
-        command: the command that solved it, to be shown.
+        command: command line that solved it, to be shown.
 
     Returns:
         The two paths.
@@ -130,15 +130,15 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def _plain(found: Any) -> Any:
+def _plain(value: Any) -> Any:
     """For JSON, which knows neither NaN nor infinity: null."""
-    if isinstance(found, Mapping):
-        return {str(k): _plain(v) for k, v in found.items()}
-    if isinstance(found, (list, tuple)):
-        return [_plain(v) for v in found]
-    if isinstance(found, float):
-        return found if math.isfinite(found) else None
-    return found
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
 
 
 # -- sections -------------------------------------------------------------------------------------
@@ -153,22 +153,26 @@ def _documentation(solution: Solution) -> dict[str, Any]:
 
 
 def _what(solution: Solution) -> str:
-    told, ground = _documentation(solution), solution.ground
-    first = told["what"].split("\n\n")[0].replace("\n", " ")
+    documented, system = _documentation(solution), solution.system
+    first = documented["what"].split("\n\n")[0].replace("\n", " ")
     # dataclasses write a signature where the author wrote nothing
     parts = [paragraph(first)] if not first.startswith(f"{solution.economy.label}(") else []
     rows = [
-        [name, _number(value), told["parameters"][name]]
+        [name, _number(value), documented["parameters"][name]]
         for name, value in solution.economy.parameters().items()
         if name not in solution.over
     ]
     rows += [
-        [name, f"{low:g} to {high:g}", f"{told['parameters'][name]} (a state of the solution)"]
+        [
+            name,
+            f"{low:g} to {high:g}",
+            f"{documented['parameters'][name]} (a state of the solution)",
+        ]
         for name, (low, high) in solution.over.items()
     ]
     parts.append(table("Parameters", ["parameter", "value", "what it is"], rows, words=3))
-    sizes = [("states", ground.columns), ("policies", ground.outputs)]
-    sizes += [("normal shocks", ground.law.normals), ("chains", ground.law.chains)]
+    sizes = [("states", system.columns), ("policies", system.outputs)]
+    sizes += [("normal shocks", system.law.normals), ("chains", system.law.chains)]
     hidden = " x ".join(map(str, solution.network.hidden)) or "none"
     rows = [[what, ", ".join(names) or "none"] for what, names in sizes]
     rows += [
@@ -195,16 +199,16 @@ def _accuracy(solution: Solution) -> str:
         ]
         parts.append(table("Aims", ["worst condition", "reached", "aim", "verdict"], rows))
     for name in SETS:
-        found = accuracy.sets[name]
-        where = f"{name} set, {found['points']:,} points ({WHAT[name]})"
+        tables = accuracy.sets[name]
+        where = f"{name} set, {tables['points']:,} points ({WHAT[name]})"
         rows = [
             [condition, *(small(figures[f]) for f in FIGURES)]
-            for condition, figures in found["conditions"].items()
+            for condition, figures in tables["conditions"].items()
         ]
         parts.append(table(f"|residual| on the {where}", ["condition", *FIGURES], rows))
         rows = [
             [condition, *(f"{figures[f]:.2f}" for f in FIGURES)]
-            for condition, figures in found["consumption"].items()
+            for condition, figures in tables["consumption"].items()
         ]
         caption = f"log10 of the error as a share of consumption, {name} set"
         parts.append(table(caption, ["condition", *FIGURES], rows))
@@ -215,7 +219,7 @@ def _accuracy(solution: Solution) -> str:
 
 
 def _error_pictures(solution: Solution) -> str:
-    state = solution.ground.columns[0]
+    state = solution.system.columns[0]
     worst = "; ".join(
         f"{name} set: 99th percentile {small(solution.accuracy.figure(f'{name} p99'))}"
         for name in SETS
@@ -242,6 +246,8 @@ def _constraints(accuracy: Accuracy) -> str:
 
 def _stability(accuracy: Accuracy) -> str:
     s = accuracy.spread
+    if accuracy.interrupted:
+        return paragraph(f"Not measured: {accuracy.interrupted}.")
     half = s["halved after"]
     rows = [
         ["distance at first, in box widths", _number(s["first"])],
@@ -249,13 +255,15 @@ def _stability(accuracy: Accuracy) -> str:
         ["periods until it had halved", "never" if half is None else str(half)],
         ["paths came together", "yes" if accuracy.stable else "NO"],
     ]
-    told = "Paths from all over the box that see the same shocks should come together."
-    parts = paragraph(told) + table("Paths from dispersed starts", ["what", "how much"], rows)
+    introduction = "Paths from all over the box that see the same shocks should come together."
+    parts = paragraph(introduction) + table(
+        "Paths from dispersed starts", ["what", "how much"], rows
+    )
     if not accuracy.edges:
         return parts + paragraph("On simulated paths no state is often at an edge of its box.")
     rows = [
-        [edge, *(share(found[k]) for k in ("share", "constraint", "box"))]
-        for edge, found in accuracy.edges.items()
+        [edge, *(share(shares[k]) for k in ("share", "constraint", "box"))]
+        for edge, shares in accuracy.edges.items()
     ]
     head = ["edge", "periods there", "by a stated constraint", "by the box alone"]
     return parts + table("Simulated periods at an edge of the box", head, rows)
@@ -267,10 +275,10 @@ def _warning(verdict: Verdict) -> str:
 
 
 def _policies(solution: Solution, paths: Any) -> str:
-    state = solution.ground.columns[0]
+    state = solution.system.columns[0]
     return picture(
         plots.plot_policies(solution, state, paths=paths),
-        f"The policies {', '.join(solution.ground.outputs)} as lines over {state}, with a pale "
+        f"The policies {', '.join(solution.system.outputs)} as lines over {state}, with a pale "
         "histogram of simulated states behind.",
         f"Policies over {state}. In grey, how often simulated paths are there.",
     )
@@ -295,45 +303,46 @@ def _moments(moments: Any, paths: Any) -> str:
 
 
 def _responses(solution: Solution) -> str:
-    law = solution.ground.law
-    asked: list[tuple[str, Any]] = []
+    law = solution.system.law
+    shocks: list[tuple[str, Any]] = []
     for name, normal in law.normals.items():
         entries = [f"{name}_{i + 1}" for i in range(normal.size)] if normal.shape else [name]
-        asked += [(entry, 1.0) for entry in entries]
-    asked += [(name, len(chain) - 1) for name, chain in law.chains.items()]
+        shocks += [(entry, 1.0) for entry in entries]
+    shocks += [(name, len(chain) - 1) for name, chain in law.chains.items()]
     parts = []
-    for shock, size in asked[:SHOCKS]:
+    for shock, size in shocks[:SHOCKS]:
         response = solution.impulse_response(shock, size)
         peak = response["percent"].abs().max().dropna().sort_values(ascending=False)[:3]
-        told = ", ".join(f"{name} {value:.3g}%" for name, value in peak.items())
+        moves = ", ".join(f"{name} {value:.3g}%" for name, value in peak.items())
         words = response.attrs["shock"]
         parts.append(
             picture(
                 plots.plot_response(response),
-                f"Impulse responses, {words}. Largest moves: {told or 'none in percent'}.",
+                f"Impulse responses, {words}. Largest moves: {moves or 'none in percent'}.",
                 f"Mean response of 1000 paths: {words} in period 1. Left out: "
                 f"{response.attrs['left out']} paths that left the box.",
             )
         )
-    if len(asked) > SHOCKS:
-        parts.append(paragraph(f"The other {len(asked) - SHOCKS} shocks are not drawn."))
+    if len(shocks) > SHOCKS:
+        parts.append(paragraph(f"The other {len(shocks) - SHOCKS} shocks are not drawn."))
     return "".join(parts) or paragraph("There are no shocks.")
 
 
 def _seeds(solution: Solution) -> str:
-    said = {True: "yes", False: "NO"}
+    words = {True: "yes", False: "NO"}
     rows = [
-        [str(s.seed), small(s.residual), said[s.reached], share(s.set_back)] for s in solution.seeds
+        [str(s.seed), small(s.residual), words[s.reached], share(s.set_back)]
+        for s in solution.seeds
     ]
     head = ["seed", "mean |residual|", "reached the aim", "set back in training"]
     good = sum(s.reached for s in solution.seeds)
-    told = f"{good} of {len(rows)} seeds reached the aim; the best is kept."
+    count = f"{good} of {len(rows)} seeds reached the aim; the best is kept."
     return (
-        paragraph(told)
+        paragraph(count)
         + table("Seeds", head, rows)
         + picture(
             plots.plot_training(solution),
-            "Mean residual against time while training, and the residual of every seed. " + told,
+            "Mean residual against time while training, and the residual of every seed. " + count,
             "Mean residual of the worst condition on simulated states, by the finer rule.",
         )
     )

@@ -18,7 +18,7 @@ class Grid:
 
     Args:
         low, high: the ends.
-        size: how many points, n.
+        size: number of points, n.
         power: 1 for even steps; above 1 the points crowd at the lower end.
     """
 

@@ -24,7 +24,7 @@ from descend.economies.dynamic_programming.value_iteration import (
     require_method,
     solved,
 )
-from descend.economies.solution import precision
+from descend.economies.floats import precision
 from descend.errors import DescendError
 from descend.train.runtime import prepare
 

@@ -22,7 +22,7 @@ class Exogenous:
     Attributes:
         values: (m,).
         transition: (m, m); row i takes the expectation over the next period, seen from node i.
-        continuous: whether the state is given by its value (else by its position 0, 1, ...).
+        continuous: True where the state is given by its value (else by its position 0, 1, ...).
     """
 
     values: np.ndarray
@@ -65,13 +65,13 @@ class Problem:
     """V(x, z) = max_u r(x, z, u) + beta E[V(g(x, z, u), z') | z],   low(x, z) <= u <= high(x, z).
 
     Attributes:
-        grid: of x.
+        grid: grid of x.
         exogenous: z.
         reward: (x, z, u) -> r, a number.
         bounds: (x, z) -> (low, high). Next states must stay within the grid.
         discount: beta.
         transition: (x, z, u) -> x'; None: the choice is the next state.
-        names: of x and z in `policy`.
+        names: names of x and z in `policy`.
         policies: (x, z, u) -> {name: number}, what `policy` returns.
 
     Source: scheidegger-2020, "Connection to dynamic programming".
@@ -105,12 +105,12 @@ class Budget:
         max E sum_t beta^t c_t^(1-s) / (1-s),   c + x' = M(x, z),   x' >= b(x)
 
     Attributes:
-        grid: of x.
+        grid: grid of x.
         exogenous: z.
         resources: (x, z) -> M.
         least: x -> b, or None where saving is free.
         discount, curvature: beta and s.
-        names: of x and z in the economy.
+        names: names of x and z in the economy.
         policies: (x, z, c, multiplier) -> {name: number} as the economy names them. The multiplier
             of x' >= b is a share of marginal utility.
     """
@@ -165,8 +165,8 @@ class Iterated:
     """How an iteration ended: what the results of all methods say alike.
 
     Attributes:
-        name: of the method.
-        iterations, distance, tolerance: the last change, and that aimed for.
+        name: name of the method.
+        iterations, distance, tolerance: their number, the last change, and that aimed for.
     """
 
     name: str

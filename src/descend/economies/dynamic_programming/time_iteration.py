@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.economies.dynamic_programming.problem import Budget, Iterated, columns
-from descend.economies.solution import precision
+from descend.economies.floats import precision
 from descend.train.runtime import prepare
 
 AT_ONCE = 256  # states whose policies are found side by side
@@ -34,7 +34,7 @@ class EulerPolicy(Iterated):
     """What time iteration gives.
 
     Attributes:
-        budget: what was solved.
+        budget: the problem that was solved.
         unbound: w (n, m): consumption on the endogenous grid of resources, which is w + x'.
         iterations, distance, tolerance: the last change of w, largest and relative.
     """
@@ -60,8 +60,8 @@ class EulerPolicy(Iterated):
         """
         with precision("float64"):
             x, z = columns(self.budget.names, self.budget.exogenous, states)
-            found = _policies(self.budget, self.unbound, x, z)
-            return {name: np.asarray(v) for name, v in found.items()}
+            policies = _policies(self.budget, self.unbound, x, z)
+            return {name: np.asarray(v) for name, v in policies.items()}
 
 
 def time_iteration(
@@ -72,7 +72,7 @@ def time_iteration(
     Args:
         economy: a Budget, or an economy with a method `budget`: StochasticGrowth,
             IrreversibleGrowth, IncomeFluctuation.
-        points: of an economy's grid.
+        points: number of points of an economy's grid.
         tolerance: largest relative change of w in an iteration.
         most: iterations at most.
 

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.economies.dynamic_programming.problem import Iterated, Problem, columns
-from descend.economies.solution import precision
+from descend.economies.floats import precision
 from descend.errors import DescendError, unknown
 from descend.train.runtime import prepare
 
@@ -36,7 +36,7 @@ class ValueFunction(Iterated):
     """The value and the choice on the grid, and off it.
 
     Attributes:
-        problem: what was solved.
+        problem: the problem that was solved.
         name: "value iteration" or "policy iteration".
         method: "spline" or "grid".
         value, choice: (n, m).
@@ -66,8 +66,8 @@ class ValueFunction(Iterated):
         """
         with precision("float64"):
             x, z = columns(self.problem.names, self.problem.exogenous, states)
-            found = _policies(self.problem, self.method, self.value, self.choice, x, z)
-            return {name: np.asarray(v) for name, v in found.items()}
+            policies = _policies(self.problem, self.method, self.value, self.choice, x, z)
+            return {name: np.asarray(v) for name, v in policies.items()}
 
 
 def value_iteration(
@@ -82,7 +82,7 @@ def value_iteration(
 
     Args:
         problem: a Problem, or an economy with a `budget`.
-        points: of an economy's grid.
+        points: number of points of an economy's grid.
         method: "spline", or "grid": the choices are the grid's points (it then is the next state).
         tolerance: largest change of V in an iteration; V itself is then within
             tolerance beta / (1 - beta).

@@ -144,6 +144,14 @@ class ConstrainedOLG(Economy):
         """1e-3 of consumption for the worst age, which the source's figures are of the size of."""
         return {"ergodic mean": 1e-3}
 
+    def plan(self):
+        """Many first-order updates on paths alone, of a wider network; no polishing.
+
+        A box of independent holdings is far from where twenty cohorts live.
+        """
+        wide = {"hidden": (64, 64), "box": 0.0}
+        return {**wide, "updates": 8000, "learning_rate": 0.003, "polish": None}
+
     def constraints(self, now, policy, E):
         """Savings above the floor, and the wish to eat more: both in consumption."""
         eaten, held, _ = self.households(now, policy)

@@ -109,8 +109,8 @@ class IRBC(Economy):
 
     def consumption_errors(self, now, policy, E):
         """Euler errors as the consumption that u' would ask for, over the actual one, less 1."""
-        found = self.conditions(now, policy, E)
-        return {**found, "euler": (1 - found["euler"]) ** -self.ies - 1}
+        errors = self.conditions(now, policy, E)
+        return {**errors, "euler": (1 - errors["euler"]) ** -self.ies - 1}
 
     def definitions(self, now, policy):
         """Output, consumption and investment, a country."""

@@ -1,6 +1,6 @@
 """One point of an economy in arrays: packing, the network's input, and the conditions there.
 
-`Ground` is an economy with its sizes worked out. Everything it computes is for one point; callers
+`System` is an economy with its sizes worked out. Everything it computes is for one point; callers
 map it over many. A point is a `Position`.
 """
 
@@ -71,7 +71,7 @@ def outputs_of(economy: Economy) -> dict[str, Output]:
     return outputs
 
 
-class Ground:
+class System:
     """An economy with its sizes.
 
     Args:
@@ -186,15 +186,17 @@ class Ground:
 
     def unpack(self, values: Any) -> dict[str, Any]:
         """The states in a vector (..., n), by name."""
-        found, begin = {}, 0
+        states, begin = {}, 0
         for name, shape in self.shapes.items():
             size = int(np.prod(shape, dtype=int))
             part = values[..., begin : begin + size]
-            found[name] = part if shape else part[..., 0]
+            states[name] = part if shape else part[..., 0]
             begin += size
-        return found
+        return states
 
-    def there(self, position: Position, numbers: Mapping[str, Any]) -> tuple[Economy, Law, Point]:
+    def economy_at(
+        self, position: Position, numbers: Mapping[str, Any]
+    ) -> tuple[Economy, Law, Point]:
         """(economy, its shocks' law, what the author reads as `now`) at this point's parameters."""
         extras = {name: position.extra[i] for i, name in enumerate(self.over)}
         economy = self.economy.bound({**numbers, **extras})
@@ -232,12 +234,12 @@ class Ground:
 
     def policy(self, economy: Economy, raw: jax.Array) -> Point:
         """Policies by name from the network's numbers (self.raw,)."""
-        found, begin = {}, 0
+        policies, begin = {}, 0
         outputs = self.outputs if economy is self.economy else economy.policies()
         for name, output in outputs.items():
-            found[name] = output(raw[begin : begin + output.raw])
+            policies[name] = output(raw[begin : begin + output.raw])
             begin += output.raw
-        return Point("policy", found)
+        return Point("policy", policies)
 
     # -- what the economy says there ------------------------------------------------------------
 
@@ -250,17 +252,17 @@ class Ground:
             values = self.pack(economy.transition(now, policy, shock), "transition")
         return Position(values, chains, position.extra), shock
 
-    def at(
+    def arguments_at(
         self, network: Callable, position: Position, rule: Rule, numbers: Mapping[str, Any]
     ) -> tuple[Economy, Point, Point, Callable]:
         """(economy, now, policy, E) at a point: what the author's methods are called with.
 
         Args:
             network: features (inputs,) -> raw numbers.
-            rule: for the normal shocks; chains are summed over exactly.
+            rule: nodes and weights for the normal shocks; chains are summed over exactly.
             numbers: values of the `traced` parameters.
         """
-        economy, law, now = self.there(position, numbers)
+        economy, law, now = self.economy_at(position, numbers)
         with author(economy, "policies"):
             policy = self.policy(economy, network(self.features(position)))
         z, chains, weights = law.nodes(rule, position.chains)
@@ -292,9 +294,9 @@ class Ground:
         self, network: Callable, position: Position, rule: Rule, numbers: Mapping[str, Any]
     ) -> dict[str, jax.Array]:
         """The conditions at a point, each (size,)."""
-        return self.said("conditions", network, position, rule, numbers)
+        return self.evaluate("conditions", network, position, rule, numbers)
 
-    def said(
+    def evaluate(
         self,
         method: str,
         network: Callable,
@@ -303,17 +305,17 @@ class Ground:
         numbers: Mapping[str, Any],
     ) -> dict[str, jax.Array]:
         """What `conditions` or `consumption_errors` gives at a point, each (size,)."""
-        economy, now, policy, expectation = self.at(network, position, rule, numbers)
+        economy, now, policy, expectation = self.arguments_at(network, position, rule, numbers)
         with author(economy, method):
-            found = named(economy, method, getattr(economy, method)(now, policy, expectation))
-            for name, value in found.items():
+            values = named(economy, method, getattr(economy, method)(now, policy, expectation))
+            for name, value in values.items():
                 if jnp.ndim(value) > 1:
                     raise ShapeError(
                         f"condition {name!r} has shape {jnp.shape(value)}; expected a number or a "
                         "vector"
                     )
         # in the author's order, which a traced dict would lose
-        return OrderedDict((n, jnp.atleast_1d(jnp.asarray(value))) for n, value in found.items())
+        return OrderedDict((n, jnp.atleast_1d(jnp.asarray(value))) for n, value in values.items())
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -346,7 +348,7 @@ class Ground:
             jax.random.uniform(uniform, (*shape, len(self.chain_sizes))),
         )
 
-    def lost(self, position: Position) -> jax.Array:
+    def outside(self, position: Position) -> jax.Array:
         """Whether a path has left its box by more than its width, or is not finite."""
         low, high = self.far
         inside = (position.values >= low) & (position.values <= high)
@@ -361,7 +363,7 @@ class Ground:
         chains: jax.Array | None = None,
     ) -> Position:
         """The position a period later; `chains`: their next positions, in place of drawn ones."""
-        economy, law, now = self.there(position, numbers)
+        economy, law, now = self.economy_at(position, numbers)
         policy = self.policy(economy, network(self.features(position)))
         if chains is None:
             chains = law.move(drawn.u, position.chains)
@@ -375,7 +377,7 @@ class Ground:
         Args:
             paths: (paths, ...).
             draws: (periods, paths, ...).
-            keys: (periods,), for new beginnings.
+            keys: random keys (periods,) for new beginnings.
 
         Returns:
             The last positions, and those of every period (periods, paths, ...) with the count of
@@ -386,7 +388,7 @@ class Ground:
         def period(paths: Position, now: tuple[Draw, jax.Array]) -> Any:
             drawn, key = now
             then = jax.vmap(lambda p, d: self.follow(network, p, d, numbers))(paths, drawn)
-            gone = jax.vmap(self.lost)(then)
+            gone = jax.vmap(self.outside)(then)
             then = either(gone, self.begin(key, count), then)
             return then, (then, jnp.sum(gone, dtype=jnp.int32))
 
