@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.errors import DescendError
 from descend.nn.layers.base import layer_from
 from descend.tables.choosing.ablation import LeaveOut, ablate

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from descend.data.sources import Table, load
+from descend.data.sources import load
+from descend.data.table import Table
 from descend.errors import CheckpointError, DataError, DescendError
 from descend.nn.layers import Dense
 from descend.nn.symbols import Input

@@ -12,7 +12,7 @@ from descend.cli.rendering import FORMATS, as_html, as_latex, echo_csv
 if TYPE_CHECKING:
     import pandas as pd
 
-    from descend.data.sources import Table
+    from descend.data.table import Table
     from descend.tables.describe import Overview
 
 
@@ -56,7 +56,7 @@ def command(
     from dataclasses import replace
 
     from descend.cli.reading import read_table
-    from descend.data.sources import require_columns
+    from descend.data.table import require_columns
     from descend.tables.columns import with_missing
     from descend.tables.describe import describe, judge_all, overview, parse_kinds, parse_na
     from descend.tables.messy import panel, remarks

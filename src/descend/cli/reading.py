@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from descend.data.sources import Table
+    from descend.data.table import Table
 
 LARGE = 20_000_000  # bytes; about a second of reading
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from descend.data.frames import as_text
-from descend.data.sources import unknown_column
+from descend.data.table import unknown_column
 from descend.errors import DataError, unknown
 
 _FEWEST_NUMBERS = 0.9  # share of a text column's entries that must be numbers to reckon with it

@@ -28,7 +28,7 @@ from descend.data.encoding import binary
 from descend.data.frames import Pieces, is_text, require_names
 from descend.data.missing import NAMES, note_of_words, words_for
 from descend.data.numerals import find_numerals, is_code, plain_frame
-from descend.data.sources import require_columns
+from descend.data.table import require_columns
 from descend.errors import DataError, DescendError, MissingExtraError
 
 SAMPLE_ROWS = 1_000  # from which the way of writing numbers is found
@@ -189,7 +189,7 @@ def read_excel(
 
     Args:
         sheet: its name, or its number from 1; the first that holds anything if not given.
-        decimal, thousands, keep_na: as in `text.read_text`.
+        decimal, thousands, keep_na: as in `delimited.read_delimited`.
 
     Raises:
         DataError: no workbook, one with a password, no such sheet, an empty sheet, no names, a row

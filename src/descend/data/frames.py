@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from descend.data.bounds import require_few_columns, require_room
+from descend.data.table import Table, frame_digest, unknown_column
 from descend.errors import DataError, MissingExtraError
-
-if TYPE_CHECKING:
-    from descend.data.sources import Table
 
 
 def load_frame(
@@ -41,8 +39,6 @@ def load_frame(
             columns that are not there.
         MissingExtraError: a polars or Arrow frame, and no pyarrow.
     """
-    from descend.data.sources import Table, frame_digest, unknown_column
-
     where = f"the frame {name!r}"
     found, kind = _as_pandas(frame, where)
     if isinstance(found.columns, pd.MultiIndex):

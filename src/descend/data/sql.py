@@ -17,12 +17,11 @@ from urllib.parse import quote, quote_plus
 import pandas as pd
 
 from descend.data.frames import Pieces, require_names
+from descend.data.table import Table, frame_digest
 from descend.errors import DataError, MissingExtraError, unknown
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
-
-    from descend.data.sources import Table
 
 ROWS = 50_000  # fetched at a time
 TIMEOUT = 15.0  # seconds for a connection, or for another program's lock to go away
@@ -58,8 +57,6 @@ def load_sql(query: str, url: str, *, name: str | None = None, timeout: float = 
             database refuses, no rows, two columns of one name.
         MissingExtraError: without SQLAlchemy or the database's driver.
     """
-    from descend.data.sources import Table, frame_digest
-
     one = require_reading(query)
     target = _parsed(url)
     shown = _shown(target)

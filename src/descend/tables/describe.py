@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import unknown_column
+from descend.data.table import unknown_column
 from descend.errors import DataError, unknown
 from descend.tables.columns import KINDS, Kind, dates, is_code, kind_of, numbers, text, truths
 from descend.tables.encoding import order_of

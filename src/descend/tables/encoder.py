@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import nearest, unknown_column
+from descend.data.table import nearest, unknown_column
 from descend.errors import DataError
 from descend.tables.columns import numbers
 from descend.tables.describe import NOTHING, judge

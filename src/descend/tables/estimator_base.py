@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from descend.data.frames import load_frame, require_names
-from descend.data.sources import unknown_column
+from descend.data.table import unknown_column
 from descend.errors import DataError, DataWarning, unknown
 from descend.tables.columns import KINDS
 from descend.tables.encoder import Encoder, Part

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from descend.data.formula import Design
-from descend.data.sources import Table, require_columns
 from descend.data.splits import Split, require_rows, split_rows
+from descend.data.table import Table, require_columns
 from descend.errors import DataError, DescendError
 from descend.tables.columns import holds, kind_of, numbers, with_missing
 from descend.tables.describe import judge

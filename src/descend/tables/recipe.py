@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.tables.calibrated import calibrate
 from descend.tables.judging.coverage import by_true_class
 from descend.tables.network import Trained, network, outputs, train_network

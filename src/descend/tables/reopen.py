@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from descend.data.sources import Table
 from descend.data.splits import OWN_TEST
+from descend.data.table import Table
 from descend.described import conforms
 from descend.errors import CheckpointError, DataError
 from descend.tables.network import Trained

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import unknown_column
+from descend.data.table import unknown_column
 from descend.errors import DataError
 from descend.tables.columns import kind_of, numbers, text, truths
 from descend.tables.heads import HEADS, Head, head_from

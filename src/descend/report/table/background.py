@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.report.table import ran
 from descend.report.table.evidence import PARTS, Evidence
 from descend.tables.checks.of_data import check_prepared

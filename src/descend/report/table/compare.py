@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.errors import DataError
 from descend.report.table.evidence import ReportOptions
 from descend.report.table.measures import measures

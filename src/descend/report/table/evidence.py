@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import Table, unknown_column
+from descend.data.table import Table, unknown_column
 from descend.errors import DescendError
 from descend.report.table.measures import measures, several_targets
 from descend.tables.baselines.side_by_side import Baseline, fit_baselines

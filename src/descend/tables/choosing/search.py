@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.errors import DescendError, unknown
 from descend.tables.choosing.space import Space, draw_trials
 from descend.tables.choosing.together import rounds_of, validation_figures

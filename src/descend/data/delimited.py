@@ -21,7 +21,7 @@ from descend.data.encoding import characters, find_encoding
 from descend.data.frames import Pieces, is_text, require_names
 from descend.data.missing import NAMES, note_of_words, words_for
 from descend.data.numerals import Numerals, find_numerals, is_code, plain_frame
-from descend.data.sources import require_columns
+from descend.data.table import require_columns
 from descend.errors import DataError
 
 SAMPLE = 2**18  # characters from which the way of writing is found
@@ -53,7 +53,7 @@ class Layout:
         return [row[place] for row in self.rows if len(row) > place]
 
 
-def read_text(
+def read_delimited(
     path: Path,
     *,
     encoding: str | None = None,
