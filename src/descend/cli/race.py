@@ -92,7 +92,6 @@ def command(
     from descend.tables.recipe import untrained
 
     model = untrained(prepared)
-    assert prepared.target.head is not None
     train = prepared.part(prepared.split.train)
     kept = prepared.part(prepared.split.validation)
     compile_for(model, prepared.target.head, options, len(train.y))

@@ -202,7 +202,6 @@ def training(console: Console, fitted: FittedTable) -> None:
     """The learning curve."""
     history = fitted.trained.history.history
     head = fitted.prepared.target.head
-    assert head is not None
     unit = head.unit
     if fitted.prepared.options.l2:
         unit += " + penalty"

@@ -41,6 +41,11 @@ class Head:
     unit: ClassVar[str] = ""  # of the cost, in words
 
     @property
+    def classifies(self) -> bool:
+        """Whether the outputs are probabilities of classes."""
+        return self.task == "classification"
+
+    @property
     def outputs(self) -> int:
         """Numbers that a member puts out."""
         return 1

@@ -79,7 +79,7 @@ def network(encoder: Encoder, head: Head, options: NetworkOptions, name: str = "
     penalty = L2(options.l2) if options.l2 else None
     ours = options.recipe == "realmlp"
     layer = NTKDense if ours else Dense
-    usual = ACTIVATIONS[head.task == "classification"] if ours else "swish"
+    usual = ACTIVATIONS[head.classifies] if ours else "swish"
     if ours:
         h = FeatureScale()(h)
     several = options.chosen("members") > 1
@@ -187,7 +187,7 @@ def _rule(options: NetworkOptions, head: Head, steps: int) -> optimizers.Optimiz
     rate = options.learning_rate
     if not scheduled(options):
         return rule if rate is None else optimizers.get({"name": rule.name, "learning_rate": rate})
-    rate = rate or RATES[head.task == "classification"]
+    rate = rate or RATES[head.classifies]
     return optimizers.AdamW(CosineLog(rate, steps), beta_2=0.95, weight_decay=DECAY)
 
 

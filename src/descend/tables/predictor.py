@@ -19,7 +19,7 @@ from descend.tables.encoder import Encoder
 from descend.tables.encoding import PARTS, Noted
 from descend.tables.heads import Quantiles, Values
 from descend.tables.network import outputs
-from descend.tables.target import Target
+from descend.tables.target import FittedTarget
 from descend.train.checkpoint import understood
 from descend.train.loading import load_with_extra
 from descend.train.model import Model
@@ -77,7 +77,7 @@ class TablePredictor:
 
     model: Model
     encoder: Encoder
-    target: Target
+    target: FittedTarget
     calibrated: Calibrated | None
     design: Design | None
     described: dict[str, Any]
@@ -111,7 +111,7 @@ class TablePredictor:
         saved = described["calibrated"]
         calibrated = None if saved is None else Calibrated.from_json(saved)
         design = None if described["design"] is None else Design.from_json(described["design"])
-        target = Target.from_json(described["target"])
+        target = FittedTarget.from_json(described["target"])
         na = described["options"].get("na", {})
         predictor = cls(model, encoder, target, calibrated, design, described, na)
         conforms(predictor, cls, "the recipe")
@@ -121,7 +121,6 @@ class TablePredictor:
     def _require_fit(self) -> None:
         """Raise DataError unless the parts belong to one network."""
         target, head = self.target, self.target.head
-        assert head is not None
         for column in self.encoder.columns:
             if column.kind not in KINDS or not set(column.parts) <= {"years", *PARTS}:
                 raise DataError(f"its column {column.name!r} is encoded in an unknown way")
@@ -171,7 +170,6 @@ class TablePredictor:
             DataError: columns that are not there; a target that is missing, not a number, or of a
                 class that training did not see.
         """
-        assert self.target.head is not None
         frame = with_missing(frame, self.na)
         if self.design is not None:
             frame = self.design.apply(frame)
@@ -180,7 +178,6 @@ class TablePredictor:
 
     def members(self, frame: pd.DataFrame) -> np.ndarray:
         """Every member's predictions, (n, members, ...); see `Head.backward`."""
-        assert self.target.head is not None
         return self.target.head.backward(self.outputs(frame)[0])
 
     def values(self, frame: pd.DataFrame) -> np.ndarray:
@@ -189,7 +186,6 @@ class TablePredictor:
 
     def values_of(self, output: np.ndarray) -> np.ndarray:
         """Predictions from the network's output; probabilities at the fitted temperature."""
-        assert self.target.head is not None
         found = self.target.head.predict(output)
         if not self.target.classifies or self.calibrated is None:
             return found
@@ -236,7 +232,6 @@ class TablePredictor:
                 "than 20 rows, or was saved before there were any (fit it again)"
             )
         target = self.target
-        assert target.head is not None
         output, noted = self.outputs(frame, where)
         values = self.values_of(output)
         if target.classifies:

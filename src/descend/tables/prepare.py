@@ -17,7 +17,7 @@ from descend.tables.encoder import Encoded, Encoder, Part
 from descend.tables.encoding import Noted
 from descend.tables.options import FitOptions
 from descend.tables.seal import Seal
-from descend.tables.target import Target, read_target
+from descend.tables.target import FittedTarget, Target, read_target
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Prepared:
 
     table: Table
     options: FitOptions
-    target: Target
+    target: FittedTarget
     target_note: str
     design: Design | None
     encoder: Encoder
@@ -61,7 +61,6 @@ class Prepared:
 
     def part(self, rows: np.ndarray) -> Part:
         """Some of the rows, for the network."""
-        assert self.target.head is not None
         return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), self.weights(rows))
 
     def weights(self, rows: np.ndarray) -> np.ndarray | None:

@@ -119,7 +119,6 @@ class FittedTable:
 
 def untrained(prepared: Prepared) -> Model:
     """The network that the options ask for."""
-    assert prepared.target.head is not None
     name = _name(prepared.table.name)
     return network(prepared.encoder, prepared.target.head, prepared.options, name)
 
@@ -152,7 +151,6 @@ def fit_prepared(
         KeyboardInterrupt: before the end of the first epoch; later ones keep what was reached.
     """
     target, split = prepared.target, prepared.split
-    assert target.head is not None
     began = time.perf_counter()
     trained = train_network(
         prepared.encoder,
@@ -190,7 +188,6 @@ def fit_prepared(
 def calibrated(fitted: FittedTable) -> FittedTable:
     """With what the validation rows teach: temperature, intervals, sets of classes."""
     prepared, target, split = fitted.prepared, fitted.prepared.target, fitted.prepared.split
-    assert target.head is not None
     began = time.perf_counter()
     members = {
         name: target.head.backward(outputs(fitted.model, prepared.x.rows(rows)))
@@ -216,7 +213,6 @@ def open_test(fitted: FittedTable) -> FittedTable:
     """With the test part opened, and that written into its seal."""
     prepared, target = fitted.prepared, fitted.prepared.target
     split = prepared.split
-    assert target.head is not None
     found = fitted.predictor.values(prepared.inputs.iloc[split.test])
     scores = score(
         target.task,

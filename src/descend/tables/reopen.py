@@ -17,7 +17,7 @@ from descend.tables.predictor import TablePredictor
 from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.recipe import FittedTable
 from descend.tables.seal import Seal, read_seal
-from descend.tables.target import Target
+from descend.tables.target import FittedTarget
 from descend.train.checkpoint import understood
 from descend.train.history import History
 
@@ -85,7 +85,7 @@ def _with_learned(prepared: Prepared, predictor: TablePredictor) -> Prepared:
     )
 
 
-def _options(path: Path, saved: Mapping[str, Any], target: Target) -> FitOptions:
+def _options(path: Path, saved: Mapping[str, Any], target: FittedTarget) -> FitOptions:
     """The options of the fit, with what it had found out of the target."""
     strangers = set(saved) - {f.name for f in fields(FitOptions)}
     if strangers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,21 +22,19 @@ LEAST_PER_VALUE = 20  # rows a value of such a target must have on average
 
 @dataclass(frozen=True)
 class Target:
-    """The target of a table.
+    """The target of a table, before anything is learned from its rows.
 
     Attributes:
         names: the column, or the columns of a regression of several.
         task: see `descend.tables.heads`.
         reason: why, in words.
         classes: names of the classes, in the order of the network's outputs; () for numbers.
-        head: what the network is trained on and the way back; None before `fit`.
     """
 
     names: tuple[str, ...]
     task: str
     reason: str
     classes: tuple[str, ...] = ()
-    head: Head | None = None
 
     @property
     def name(self) -> str:
@@ -48,8 +46,8 @@ class Target:
         """Whether the task is classification."""
         return self.task == "classification"
 
-    def fit(self, y: np.ndarray, **options: Any) -> Target:
-        """With a head that has learned from training rows.
+    def fit(self, y: np.ndarray, **options: Any) -> FittedTarget:
+        """Learn the network's head from training rows.
 
         Args:
             y: class numbers (n,), or values (n,) or (n, targets).
@@ -65,7 +63,7 @@ class Target:
             head = HEADS[self.task].fit(y, classes=len(self.classes), **options)
         except DataError as error:
             raise DataError(f"the target {self.name!r}, task {self.task}: {error}") from None
-        return replace(self, head=head)
+        return FittedTarget(self.names, self.task, self.reason, self.classes, head=head)
 
     def read(self, frame: pd.DataFrame, where: str = "the table") -> np.ndarray:
         """Other rows' values, as `read_target` gives them: class numbers, or values.
@@ -101,17 +99,27 @@ class Target:
                 raise DataError(f"{where}: the target {name!r} holds what is no finite number")
         return found[0][0] if len(found) == 1 else np.stack([v for v, _ in found], axis=1)
 
+
+@dataclass(frozen=True)
+class FittedTarget(Target):
+    """A target with a head that has learned from training rows.
+
+    Attributes:
+        head: what the network is trained on, and the way back to the target's units.
+    """
+
+    head: Head = field(kw_only=True)
+
     def to_json(self) -> dict[str, Any]:
         """The target as plain JSON."""
-        assert self.head is not None
         return {**asdict(self), "head": self.head.to_json()}
 
     @classmethod
-    def from_json(cls, saved: Mapping[str, Any]) -> Target:
-        """What `to_json` gave."""
+    def from_json(cls, saved: Mapping[str, Any]) -> FittedTarget:
+        """Read what `to_json` gave."""
         head = head_from(saved["head"])
         names, classes = tuple(saved["names"]), tuple(saved["classes"])
-        return cls(names, saved["task"], saved["reason"], classes, head)
+        return cls(names, saved["task"], saved["reason"], classes, head=head)
 
 
 def _as_classes(said: list[str], classes: tuple[str, ...]) -> list[str]:

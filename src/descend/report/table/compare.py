@@ -176,7 +176,6 @@ def _compared(
     """The paired bootstrap of each figure, of several targets of each of them."""
     prepared, split = a.prepared, a.prepared.split.test
     target, y = prepared.target, prepared.y[split]
-    assert target.head is not None
     taken = measures(target.task, getattr(target.head, "levels", ()), len(target.classes))
     if "AUC" in taken and len(set(y.tolist())) < 2:
         del taken["AUC"]

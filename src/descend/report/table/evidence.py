@@ -162,7 +162,6 @@ class Evidence:
     @property
     def head(self) -> Head:
         """Of the network."""
-        assert self.prepared.target.head is not None
         return self.prepared.target.head
 
     @property
@@ -285,8 +284,7 @@ def gather(
         DescendError: the test is sealed; a threshold where there are not two classes.
         DataError: a group column that is not there.
     """
-    prepared, target = fitted.prepared, fitted.prepared.target
-    assert target.head is not None
+    prepared = fitted.prepared
     if fitted.scores is None:
         raise DescendError(
             "the test of this network is sealed, and a report shows it: open it first "

@@ -74,6 +74,11 @@ class _Job:
     seed: int
 
     @property
+    def classifies(self) -> bool:
+        """Whether the target holds classes."""
+        return self.task == "classification"
+
+    @property
     def threads(self) -> int | None:
         """Of boosting; None for as many as there are cores."""
         return 1 if len(self.train) < FEW_ROWS else None
@@ -182,7 +187,7 @@ def _fit(name: str, job: _Job, columns: PlainColumns, test: pd.DataFrame) -> Bas
 
 def _mean(job: _Job) -> tuple[Predict, str, str]:
     """The same for every row: shares of the classes, the mean, or the quantiles of the target."""
-    if job.task == "classification":
+    if job.classifies:
         weights = np.ones(len(job.y)) if job.weights is None else job.weights
         value = np.bincount(job.y, weights, minlength=job.classes) / weights.sum()
         words = "predicting the shares of the classes"
@@ -235,7 +240,7 @@ def _boosting(job: _Job) -> tuple[Predict, str, str]:
         best = kind(max_iter=rounds, early_stopping=False, random_state=job.seed, **options)
         return best.fit(job.train, job.y, sample_weight=job.weights)
 
-    if job.task == "classification":
+    if job.classifies:
         models = [fitted(HistGradientBoostingClassifier)]
     elif job.task == "quantiles":
         models = [
@@ -274,7 +279,7 @@ def _lightgbm(job: _Job) -> tuple[Predict, str, str]:
             callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
         )
 
-    if job.task == "classification":
+    if job.classifies:
         models = [fitted(lightgbm.LGBMClassifier)]
     elif job.task == "quantiles":
         models = [
@@ -299,7 +304,7 @@ def _boosted(models: list[Any], job: _Job) -> Predict:
     first = models[0]
 
     def predict(frame: pd.DataFrame) -> np.ndarray:
-        if job.task == "classification":
+        if job.classifies:
             found = np.zeros((len(frame), job.classes))
             found[:, first.classes_.astype(int)] = first.predict_proba(frame)
             return found

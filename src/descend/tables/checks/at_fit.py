@@ -44,7 +44,6 @@ def that_matter(checks: Sequence[Check]) -> tuple[list[Check], int]:
 def _of_test(fitted: FittedTable) -> tuple[Check, ...]:
     prepared, target = fitted.prepared, fitted.prepared.target
     head, scores = target.head, fitted.scores
-    assert head is not None
     assert scores is not None
     rows = {"train": prepared.split.train, "test": prepared.split.test}
     said = {

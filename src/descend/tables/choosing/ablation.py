@@ -219,7 +219,6 @@ def _left_out(name: str, figures: np.ndarray, changes: np.ndarray, level: float)
 def _with_masks(prepared: Prepared) -> Model:
     """The recipe's network behind a mask for each of its inputs."""
     encoder, head = prepared.encoder, prepared.target.head
-    assert head is not None
     inner = network(encoder, head, prepared.options)
     numbers = [i for i, c in enumerate(encoder.columns) for _ in c.outputs()]
     codes = [i for i, c in enumerate(encoder.columns) if c.embedded]

@@ -104,7 +104,6 @@ def refit(
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise DescendError(f"refits must be a whole number >= 2, got {count!r}")
     head, options, split = prepared.target.head, prepared.options, prepared.split
-    assert head is not None
     show(f"training {count} networks anew")
     rng = np.random.default_rng(seed)
     rows = np.concatenate([split.train, split.validation])

@@ -27,7 +27,6 @@ def rounds_of(
         model: in place of the recipe's; given again, it is not compiled again.
     """
     head, split = prepared.target.head, prepared.split
-    assert head is not None
     train, validation = prepared.part(split.train), prepared.part(split.validation)
     size = batch_size(len(train.y), options)
     model = model or network(prepared.encoder, head, options)
@@ -51,7 +50,6 @@ def validation_figures(prepared: Prepared, rounds: Rounds) -> dict[int, float]:
     """{member: the task's main figure on the validation rows}; NaN for one that diverged."""
     target, rows = prepared.target, prepared.split.validation
     head = target.head
-    assert head is not None
     weight = prepared.weights(rows)
     found = {}
     for i, output in rounds.outputs(prepared.x.rows(rows).inputs()).items():
