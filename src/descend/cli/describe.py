@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     "--kind",
     metavar="COLUMN=KIND",
     multiple=True,
-    help="Take a column as number, boolean, category, ordered or date; repeatable.",
+    help="Kind of a column, where its values suggest another: number, boolean, category, ordered "
+    "or date; repeatable.",
 )
 @click.option(
     "--na",
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="Of the table of columns.",
+    help="Format of the table of columns.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="The table of columns only.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only the table of columns.")
 def command(
     data: str | None, kind: tuple[str, ...], na: tuple[str, ...], form: str, quiet: bool, **how
 ) -> None:

@@ -39,9 +39,9 @@ def list_labs() -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for its pictures.  [default: lab-output/NAME]",
+    help="Folder for the pictures.  [default: lab-output/NAME]",
 )
-@click.option("--quick", is_flag=True, help="A smaller budget, the same checks.")
+@click.option("--quick", is_flag=True, help="Use a smaller budget; the checks are the same.")
 def run_lab(name: str, out: Path | None, quick: bool) -> int:
     """Run a lab; each number of the lecture is shown beside ours. Status 1 if one disagrees."""
     labs = find_labs()

@@ -26,22 +26,23 @@ MOST_LISTED = 12
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="Where to write; - is standard output.  [default: -]",
+    help="File for the predictions; - is standard output.  [default: -]",
 )
 @click.option(
     "--intervals",
     is_flag=True,
-    help="Also the ends between which the target lies, or the set of classes, with 90 %.",
+    help="Also write the 90 % interval of each prediction, or the 90 % set of classes.",
 )
 @click.option(
     "--intervals-by",
     type=click.Choice(["row", "class"]),
     default="row",
     show_default=True,
-    help="Sets of classes that hold with 90 % on average over rows, or for each true class.",
+    help="Whether the 90 % of a set of classes holds on average over all rows, or for each true "
+    "class.",
 )
 @reading_options
-@click.option("--quiet", "-q", is_flag=True, help="No remarks on standard error.")
+@click.option("--quiet", "-q", is_flag=True, help="Write no remarks to standard error.")
 def command(
     model: Path,
     data: str | None,

@@ -14,25 +14,32 @@ if TYPE_CHECKING:
 LARGE = 20_000_000  # bytes; about a second of reading
 
 _OPTIONS = (
-    click.option("--sql", metavar="QUERY", help="In place of DATA: a SELECT for --db."),
+    click.option("--sql", metavar="QUERY", help="SELECT for the database --db, in place of DATA."),
     click.option(
         "--db",
         metavar="URL",
         envvar="DESCEND_DB",
-        help="Database of --sql, as sqlite:///shop.db or postgresql://me@host/shop; or in the "
-        "environment as DESCEND_DB, where no list of processes shows a password.",
+        help="Address of the database, as sqlite:///shop.db or postgresql://me@host/shop; may be "
+        "given as the environment variable DESCEND_DB, so that a password is not seen in the list "
+        "of processes.",
     ),
-    click.option("--encoding", help="Of a text file, such as cp1252.  [default: found]"),
-    click.option("--delimiter", help="Between columns of a text file.  [default: found]"),
-    click.option("--decimal", metavar="MARK", help="Point or comma: . or ,  [default: found]"),
-    click.option("--thousands", metavar="MARK", help="Mark between thousands.  [default: found]"),
+    click.option(
+        "--encoding", help="Encoding of a text file, such as cp1252.  [default: detected]"
+    ),
+    click.option(
+        "--delimiter", help="Mark between the columns of a text file.  [default: detected]"
+    ),
+    click.option("--decimal", metavar="MARK", help="Decimal mark: . or ,  [default: detected]"),
+    click.option(
+        "--thousands", metavar="MARK", help="Mark between thousands.  [default: detected]"
+    ),
     click.option(
         "--keep-na",
         metavar="COLUMN",
         multiple=True,
-        help="Column in which words such as NA and None are text; repeatable.  [default: missing]",
+        help="Column in which words such as NA and None are text, not missing; repeatable.",
     ),
-    click.option("--sheet", help="Of a workbook, by name or number.  [default: the first]"),
+    click.option("--sheet", help="Sheet of a workbook, by name or number.  [default: the first]"),
 )
 READING = ("sql", "db", "encoding", "delimiter", "decimal", "thousands", "keep_na", "sheet")
 

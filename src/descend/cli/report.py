@@ -22,35 +22,52 @@ if TYPE_CHECKING:
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE.html",
-    help="Where to write; a .json of the same numbers goes beside it.  [default: MODEL.html]",
+    help="File for the report; its numbers go to a .json beside it.  [default: MODEL.html]",
 )
-@click.option("--test", metavar="FILE", help="The test table, where the test was one of its own.")
-@click.option("--group", metavar="COLUMN", help="Show figures of each group; any column of DATA.")
+@click.option("--test", metavar="FILE", help="Table of the test rows, where `fit` had --test.")
 @click.option(
-    "--threshold", type=float, help="Of two classes: the second from here on.  [default: 0.5]"
+    "--group",
+    metavar="COLUMN",
+    help="Column of DATA; figures are also shown for each of its groups.",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    help="Probability from which the second of two classes is predicted.  [default: 0.5]",
 )
 @click.option(
     "--cost",
     type=float,
     nargs=2,
     metavar="FP FN",
-    help="Of calling the first class the second, and the other way round: chooses the threshold "
-    "on the validation rows.",
+    help="Costs of a false positive and a false negative, the second class being the positive one; "
+    "they choose the threshold on the validation rows.",
 )
 @click.option(
-    "--known-later", metavar="COLUMN", multiple=True, help="Not known when predicting; repeatable."
+    "--known-later",
+    metavar="COLUMN",
+    multiple=True,
+    help="Column that is not known yet when predicting; repeatable.",
 )
-@click.option("--purpose", default="", help="What the network is for.")
-@click.option("--limitation", multiple=True, help="Known to you; repeatable.")
+@click.option("--purpose", default="", help="Purpose of the network, for the report.")
 @click.option(
-    "--resamples", type=int, default=1000, show_default=True, help="Of bootstrap intervals."
+    "--limitation",
+    multiple=True,
+    help="Limitation of the network that you know of, for the report; repeatable.",
+)
+@click.option(
+    "--resamples",
+    type=int,
+    default=1000,
+    show_default=True,
+    help="Draws of the bootstrap intervals.",
 )
 @click.option(
     "--refits",
     type=int,
     default=0,
     metavar="N",
-    help="Train N networks anew on rows drawn anew, for errors of estimation.  [default: none]",
+    help="Number of networks to train on resampled rows, for standard errors.  [default: 0]",
 )
 @reading_options
 @click.option("--quiet", "-q", is_flag=True, help="Print only the names of the files.")

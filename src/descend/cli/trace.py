@@ -28,26 +28,26 @@ if TYPE_CHECKING:
     "--unit",
     multiple=True,
     metavar="LAYER:N",
-    help="Write out the arithmetic of a unit, such as dense:3; repeatable.",
+    help="Unit whose arithmetic is written out, such as dense:3; repeatable.",
 )
 @click.option(
     "--weight",
     multiple=True,
     metavar="LAYER/ARRAY:N,N",
-    help="Write out the chain rule of a weight, such as dense/kernel:0,3; repeatable.",
+    help="Weight whose chain rule is written out, such as dense/kernel:0,3; repeatable.",
 )
 @click.option(
     "--html",
     type=click.Path(path_type=Path),
     metavar="FILE.html",
-    help="Write a page with all of it.",
+    help="File for a page with all of it.",
 )
 @click.option(
     "--target",
     metavar="COLUMN",
     multiple=True,
-    help="Of a network saved from Python: what it is trained for; all other columns are its "
-    "inputs.  [default: the last column]",
+    help="Column to predict, for a network saved from Python; all others are its inputs; "
+    "repeatable.  [default: the last one]",
 )
 @reading_options
 @click.option("--quiet", "-q", is_flag=True, help="Print only what was asked for.")
