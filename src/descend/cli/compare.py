@@ -70,17 +70,17 @@ def command(
 
     from descend.report.table.compare import HEAD, side_by_side  # JAX starts here
 
-    found = side_by_side(a, b, table, other, resamples=resamples)
-    for warning in found.warnings:
+    comparison = side_by_side(a, b, table, other, resamples=resamples)
+    for warning in comparison.warnings:
         click.echo(f"warning: {warning}", err=True)
     caption = f"{a.name} (A) and {b.name} (B)"
     if form == "csv":
-        echo_csv(HEAD, found.rows, quiet)
+        echo_csv(HEAD, comparison.rows, quiet)
     elif form == "latex":
-        click.echo(as_latex(HEAD, found.rows, caption), nl=False)
+        click.echo(as_latex(HEAD, comparison.rows, caption), nl=False)
     elif form == "html":
-        click.echo(as_html(HEAD, found.rows, caption), nl=False)
+        click.echo(as_html(HEAD, comparison.rows, caption), nl=False)
     else:
         from descend.report.terminal import make_console, text_table
 
-        make_console().print(text_table([HEAD, *found.rows], left=4), soft_wrap=True)
+        make_console().print(text_table([HEAD, *comparison.rows], left=4), soft_wrap=True)

@@ -67,16 +67,16 @@ def command(
     require_columns(missing, [str(c) for c in table.frame], table.source)
     table = replace(table, frame=with_missing(table.frame, missing))
     judged = judge_all(table.frame, kinds)
-    found = describe(table.frame, kinds, table.labels, judged)
+    description = describe(table.frame, kinds, table.labels, judged)
     if form == "text":
         doubts = [(name, one.why) for name, one in judged.items() if one.doubt]
         doubts += [] if quiet else remarks(table.frame)
         units = None if quiet else panel(table.frame)
         doubts += [units] if units else []
-        _text(table, found, doubts, overview(table.frame, judged), quiet)
+        _text(table, description, doubts, overview(table.frame, judged), quiet)
         return
-    head, rows = list(found.columns), found.astype(object).to_numpy().tolist()
-    caption = f"{table.name}: {len(table.frame):,} rows x {len(found)} columns"
+    head, rows = list(description.columns), description.astype(object).to_numpy().tolist()
+    caption = f"{table.name}: {len(table.frame):,} rows x {len(description)} columns"
     if form == "csv":
         echo_csv(head, rows, quiet)
     elif form == "latex":
@@ -87,7 +87,7 @@ def command(
 
 def _text(
     table: Table,
-    found: pd.DataFrame,
+    overview: pd.DataFrame,
     doubts: list[tuple[str, str]],
     whole: Overview,
     quiet: bool,
@@ -101,7 +101,7 @@ def _text(
         console.print()
     wide = max(20, console.width)
     rows = [["column", "kind", "values", "missing", "distinct"]]
-    for row in found.to_dict("records"):
+    for row in overview.to_dict("records"):
         rows.append(
             [
                 row["column"],
@@ -124,16 +124,18 @@ def _text(
             facts_table(console, [(f"  {name}", words) for name, words in pairs])
 
 
-def _facts(table: Table, found: Overview) -> list[tuple[str, str]]:
+def _facts(table: Table, overview: Overview) -> list[tuple[str, str]]:
     facts = [("data", f"{table.name}: {table.note}")]
-    facts.append(("size", f"{_count(found.rows, 'row')} x {_count(found.columns, 'column')}"))
-    facts.append(("memory", f"{found.memory / 1e6:,.1f} MB"))
-    twice = f"{_count(found.duplicates, 'row')} equal to an earlier one"
-    if found.hidden > found.duplicates:
-        named = ", ".join(found.identifiers[:3]) + (", ..." if len(found.identifiers) > 3 else "")
-        twice += f"; {_count(found.hidden, 'row')} but for {named}"
+    facts.append(("size", f"{_count(overview.rows, 'row')} x {_count(overview.columns, 'column')}"))
+    facts.append(("memory", f"{overview.memory / 1e6:,.1f} MB"))
+    twice = f"{_count(overview.duplicates, 'row')} equal to an earlier one"
+    if overview.hidden > overview.duplicates:
+        named = ", ".join(overview.identifiers[:3]) + (
+            ", ..." if len(overview.identifiers) > 3 else ""
+        )
+        twice += f"; {_count(overview.hidden, 'row')} but for {named}"
     facts.append(("duplicates", twice))
-    facts.append(("missing", f"{_count(found.missing_rows, 'row')} with some value missing"))
+    facts.append(("missing", f"{_count(overview.missing_rows, 'row')} with some value missing"))
     if table.target:
         facts.append(("target", table.target))
     return facts

@@ -253,15 +253,15 @@ def _fit(
         if not quiet:
             click.echo(f"{words} ...", err=True)
 
-    found = None
+    result = None
     if searched is not None:
         from descend.tables.choosing.search import search
 
         trials, method = searched
-        found = search(prepared, trials=trials, method=method, show=tell)
-        prepared = found.prepared
+        result = search(prepared, trials=trials, method=method, show=tell)
+        prepared = result.prepared
         if not quiet:
-            show.search(console, found)
+            show.search(console, result)
     without = None
     if ablate:
         from descend.tables.choosing.ablation import ablate as left_out
@@ -277,7 +277,7 @@ def _fit(
         model,
         verbose=0 if quiet else 1,
         command=again,
-        search=None if found is None else found.to_json(),
+        search=None if result is None else result.to_json(),
         ablation=None if without is None else without.to_json(),
         path=path,
     )

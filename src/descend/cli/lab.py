@@ -68,9 +68,9 @@ def find_labs() -> dict[str, Path]:
     """
     package = Path(descend.__file__).parent
     for folder in (package / "labs", package.parent.parent / "labs"):
-        found = sorted(p for p in folder.glob("*.py") if not p.name.startswith("_"))
-        if found:
-            return {path.stem: path for path in found}
+        paths = sorted(p for p in folder.glob("*.py") if not p.name.startswith("_"))
+        if paths:
+            return {path.stem: path for path in paths}
     raise DescendError(f"no labs were found in {package / 'labs'}; is the installation whole?")
 
 

@@ -79,16 +79,16 @@ def command(
     network, x, y = model_rows(model, table.frame, table.source, every, target)
     from descend.glass.landscapes import landscape
 
-    found = landscape(
+    surface = landscape(
         network, x, y, dimensions=1 if line else 2, points=points, span=span, seed=seed
     )
     if numbers:
-        content = found.to_frame().to_csv(index=False, float_format="%.7g", lineterminator="\n")
+        content = surface.to_frame().to_csv(index=False, float_format="%.7g", lineterminator="\n")
         write_atomically(path, content.encode())
     else:
-        save_figure(found.plot().figure, path)
+        save_figure(surface.plot().figure, path)
     if quiet:
         click.echo(str(path))
         return
     centre = float(network.evaluate(x, y, verbose=0, return_dict=True)["loss"])
-    click.echo(f"cost here {centre:.5g}; {found}\nwrote {path}")
+    click.echo(f"cost here {centre:.5g}; {surface}\nwrote {path}")

@@ -78,10 +78,10 @@ def command(
 
     predictor = TablePredictor.load(model)
     by_class = intervals_by == "class"
-    found, noted = predictor.predict(
+    predictions, noted = predictor.predict(
         table.frame, table.source, intervals=intervals, by_class=by_class
     )
-    marked, changed = frame_as_text(found)
+    marked, changed = frame_as_text(predictions)
     text = marked.to_csv(index=False, float_format="%.7g", lineterminator="\n")
     if not predictor.finished:
         click.echo(
@@ -100,7 +100,8 @@ def command(
     write_atomically(output, text.encode())
     if not quiet:
         click.echo(
-            f"wrote {len(found):,} predictions of {predictor.target.name} to {output}", err=True
+            f"wrote {len(predictions):,} predictions of {predictor.target.name} to {output}",
+            err=True,
         )
 
 

@@ -105,9 +105,9 @@ def command(
 
     model = untrained(prepared)
     train = prepared.part(prepared.split.train)
-    kept = prepared.part(prepared.split.validation)
+    validation = prepared.part(prepared.split.validation)
     compile_for(model, prepared.target.head, options, len(train.y))
-    found = race(
+    result = race(
         model,
         train.x.inputs(),
         train.y,
@@ -115,11 +115,11 @@ def command(
         rates=rates,
         epochs=epochs,
         batch_size=batch_size(len(train.y), options),
-        validation_data=(kept.x.inputs(), kept.y),
+        validation_data=(validation.x.inputs(), validation.y),
         seed=options.seed,
         verbose=0 if quiet else 1,
     )
-    click.echo(str(found))
-    save_figure(found.plot(), path)
+    click.echo(str(result))
+    save_figure(result.plot(), path)
     if not quiet:
         click.echo(f"wrote {path}", err=True)

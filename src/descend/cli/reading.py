@@ -65,9 +65,9 @@ def read_table(
         click.UsageError: neither or both of DATA and --sql, or --sql without --db.
         DataError: what `load` and `load_sql` raise.
     """
-    given = {name: value for name, value in how.items() if value not in (None, ())}
+    settings = {name: value for name, value in how.items() if value not in (None, ())}
     if sql is not None:
-        return _read_sql(data, sql, db, given)
+        return _read_sql(data, sql, db, settings)
     if data is None:
         raise click.UsageError("Missing argument 'DATA' (a file, a built-in name, or --sql).")
     from descend.data import sources
@@ -75,17 +75,17 @@ def read_table(
     path = Path(data)
     if not quiet and path.is_file() and path.stat().st_size > LARGE:
         click.echo(f"reading {path} ({path.stat().st_size / 1e6:,.0f} MB) ...", err=True)
-    return sources.load(data, **given)
+    return sources.load(data, **settings)
 
 
-def _read_sql(data: str | None, sql: str, db: str | None, given: dict[str, Any]) -> Table:
+def _read_sql(data: str | None, sql: str, db: str | None, settings: dict[str, Any]) -> Table:
     if data is not None:
         raise click.UsageError(f"give either a file ({data}) or --sql, not both")
     if db is None:
         raise click.UsageError("--sql needs --db URL, or the environment's DESCEND_DB")
-    if given:
+    if settings:
         raise click.UsageError(
-            f"--{next(iter(given)).replace('_', '-')} is for files, not for --sql"
+            f"--{next(iter(settings)).replace('_', '-')} is for files, not for --sql"
         )
     from descend.data.sql import load_sql
 

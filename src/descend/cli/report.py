@@ -77,7 +77,7 @@ def command(
     output: Path | None,
     test: str | None,
     quiet: bool,
-    **given: Any,
+    **settings: Any,
 ) -> None:
     """Open the test of MODEL, a file that `descend fit` saved, and write the report on it.
 
@@ -94,8 +94,8 @@ def command(
 
     path = output or model.with_suffix(".html")
     report_files(path, (model, data, test))
-    how = {name: given.pop(name) for name in READING}
-    options = _options(**given)
+    how = {name: settings.pop(name) for name in READING}
+    options = _options(**settings)
     table = read_table(data, quiet, **how)
     other = None
     if test is not None:
@@ -131,7 +131,7 @@ def _options(
     cost: tuple[float, float] | None,
     known_later: tuple[str, ...],
     limitation: tuple[str, ...],
-    **given: Any,
+    **settings: Any,
 ) -> ReportOptions:
     from descend.report.table.evidence import ReportOptions
     from descend.tables.judging.costs import Costs
@@ -141,7 +141,7 @@ def _options(
         costs=Costs(*cost) if cost else None,
         known_later=known_later,
         limitations=limitation,
-        **given,
+        **settings,
     )
 
 

@@ -42,10 +42,10 @@ class File:
         """The bytes that were meant, unpacked if they are compressed; DataError if others."""
         if content[:2] == GZIP:
             content = self._unpacked(content, where)
-        found = hashlib.sha256(content).hexdigest()
-        if found != self.sha256:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != self.sha256:
             raise DataError(
-                f"{where} is not the file that was expected: SHA-256 {found[:12]}... "
+                f"{where} is not the file that was expected: SHA-256 {digest[:12]}... "
                 f"({len(content)} bytes) in the place of {self.sha256[:12]}... ({self.size} bytes)"
             )
         return content

@@ -72,8 +72,8 @@ def read(path: Path, **how: Any) -> Read:
             + _instead(path.suffix.lower())
         )
     reader, takes = READERS[ending]
-    given = {name: value for name, value in how.items() if value not in (None, ())}
-    for name in given:
+    settings = {name: value for name, value in how.items() if value not in (None, ())}
+    for name in settings:
         if name not in takes:
             kinds = [e for e, (_, t) in READERS.items() if name in t]
             raise DataError(
@@ -84,7 +84,7 @@ def read(path: Path, **how: Any) -> Read:
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty (0 bytes)")
-        frame, note, labels = reader(path, **given)
+        frame, note, labels = reader(path, **settings)
     except _DAMAGED as error:
         raise DataError(f"{path} is damaged or not compressed by gzip ({error})") from None
     except MemoryError:

@@ -27,25 +27,27 @@ def load(name_or_path: str | Path, **how: Any) -> Table:
     Raises:
         DataError: neither; or a file that cannot be read (see `descend.data.files.read`).
     """
-    given = str(name_or_path)
-    if given in BUILT_IN:
-        if told := [name for name, value in how.items() if value not in (None, ())]:
-            raise DataError(f"{given} is a built-in table; {told[0]} is for files (./{given})")
-        note, make = BUILT_IN[given]
+    source = str(name_or_path)
+    if source in BUILT_IN:
+        if settings := [name for name, value in how.items() if value not in (None, ())]:
+            raise DataError(
+                f"{source} is a built-in table; {settings[0]} is for files (./{source})"
+            )
+        note, make = BUILT_IN[source]
         frame, target = make()
-        return Table(given, given, frame, target, note, frame_digest(frame))
+        return Table(source, source, frame, target, note, frame_digest(frame))
     path = Path(name_or_path)
     if not path.exists():
-        near = difflib.get_close_matches(given, BUILT_IN, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(source, BUILT_IN, n=1, cutoff=0.6)
         near += difflib.get_close_matches(path.name, _files_beside(path), n=1, cutoff=0.6)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(
-            f"there is no file {given!r}, and no built-in table of that name.{hint} "
+            f"there is no file {source!r}, and no built-in table of that name.{hint} "
             f"Built-in: {', '.join(BUILT_IN)}."
         )
     frame, note, labels = files.read(path, **how)
     name = path.name[: -len(files.ending_of(path) or "")]
-    return Table(name or path.name, given, frame, None, note, files.digest(path), labels)
+    return Table(name or path.name, source, frame, None, note, files.digest(path), labels)
 
 
 def _files_beside(path: Path) -> list[str]:

@@ -111,15 +111,18 @@ def _parsed(url: str) -> URL:
     except ImportError:
         raise MissingExtraError("sqlalchemy", "sql", "reading from a database") from None
     try:
-        found = make_url(url)
+        address = make_url(url)
     except (ArgumentError, ValueError):
         raise DataError(
             "the database's address cannot be read; expected one like sqlite:///shop.db or "
             "postgresql://me:password@host:5432/shop (signs such as @ in a password as %40)"
         ) from None
-    if found.drivername in ("postgresql", "postgres"):  # SQLAlchemy's own default is not permissive
-        found = found.set(drivername="postgresql+pg8000")
-    return found
+    if address.drivername in (
+        "postgresql",
+        "postgres",
+    ):  # SQLAlchemy's own default is not permissive
+        address = address.set(drivername="postgresql+pg8000")
+    return address
 
 
 def _shown(url: URL) -> str:
@@ -143,25 +146,25 @@ def _engine(url: URL, timeout: float) -> Engine:
 
 def _sqlite(url: URL, timeout: float) -> Callable[[], sqlite3.Connection]:
     """A connection that cannot write, nor make a new file where there is none."""
-    given = url.database or ""
-    if not given or given == ":memory:":
+    name = url.database or ""
+    if not name or name == ":memory:":
         raise DataError("sqlite:// names no file; expected sqlite:///shop.db")
-    path = Path(given)
+    path = Path(name)
     if not path.is_file():
-        raise DataError(f"there is no database file {given!r}")
+        raise DataError(f"there is no database file {name!r}")
     address = f"file:{quote(str(path.absolute()))}?mode=ro"
     return lambda: sqlite3.connect(address, uri=True, timeout=timeout, check_same_thread=False)
 
 
 def _postgresql(url: URL, timeout: float) -> Callable[[], Any]:
     """A connection that waits no longer than `timeout` for the server, then as long as it takes."""
-    asked = {
+    settings = {
         key: value if isinstance(value, str) else value[-1] for key, value in url.query.items()
     }
-    for key in asked:
+    for key in settings:
         if key not in _POSTGRESQL:
             raise unknown("option of a postgresql address", key, _POSTGRESQL)
-    context = _encryption(asked.get("sslmode", "prefer"), asked.get("sslrootcert"))
+    context = _encryption(settings.get("sslmode", "prefer"), settings.get("sslrootcert"))
     import pg8000.dbapi  # type: ignore[import-untyped]
 
     host, port = url.host or "localhost", url.port or 5432
@@ -170,11 +173,11 @@ def _postgresql(url: URL, timeout: float) -> Callable[[], Any]:
         line = socket.create_connection((host, port), timeout)
         line.settimeout(None)
         return pg8000.dbapi.connect(
-            asked.get("user") or url.username or getpass.getuser(),
+            settings.get("user") or url.username or getpass.getuser(),
             host=host,
             port=port,
             database=url.database,
-            password=asked.get("password") or url.password,
+            password=settings.get("password") or url.password,
             ssl_context=context,
             sock=line,
         )
@@ -224,12 +227,14 @@ def _faults(url: URL, shown: str) -> Iterator[None]:
         raise MissingExtraError(package, "sql", f"reading {shown}") from None
     except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError) as error:
         cause = getattr(error, "orig", None) or error
-        told = cause.args[0] if cause.args else ""
-        words = told["M"] if isinstance(told, dict) and "M" in told else str(cause)  # pg8000's
-        said = _without_secrets(" ".join(words.split()), url)
-        if "database is locked" in said:
-            said = "another program holds its lock; close it, or try again"
-        raise DataError(f"{shown}: {said}") from None
+        answer = cause.args[0] if cause.args else ""
+        words = (
+            answer["M"] if isinstance(answer, dict) and "M" in answer else str(cause)
+        )  # pg8000's
+        words_shown = _without_secrets(" ".join(words.split()), url)
+        if "database is locked" in words_shown:
+            words_shown = "another program holds its lock; close it, or try again"
+        raise DataError(f"{shown}: {words_shown}") from None
 
 
 def _without_secrets(text: str, url: URL) -> str:

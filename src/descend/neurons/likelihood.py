@@ -77,8 +77,8 @@ def derivatives(
         (n,), (n, m), (n, m, m).
     """
     with jax.enable_x64(True):
-        found = _derivatives(family, jnp.asarray(z, jnp.float64), jnp.asarray(y))
-        value, first, second = (np.asarray(part) for part in found)
+        values = _derivatives(family, jnp.asarray(z, jnp.float64), jnp.asarray(y))
+        value, first, second = (np.asarray(part) for part in values)
     return value, first, second
 
 
@@ -109,8 +109,8 @@ def response_derivatives(
         (n, r), (n, r, m), (n, r, m, m), with r one, or the number of classes.
     """
     with jax.enable_x64(True):
-        found = _response_derivatives(family, jnp.asarray(z, jnp.float64))
-        value, first, second = (np.asarray(part) for part in found)
+        values = _response_derivatives(family, jnp.asarray(z, jnp.float64))
+        value, first, second = (np.asarray(part) for part in values)
     return value, first, second
 
 

@@ -106,8 +106,8 @@ class Unit(BaseEstimator):
         self._offset = (np.zeros(rows) if offset is None else offset)[keep]
         self._y = numbers[keep]
         self._check_target()
-        seen = replace(inputs, matrix=inputs.matrix[keep])
-        self._design, self._added = make_design(seen, self.fit_intercept)
+        used = replace(inputs, matrix=inputs.matrix[keep])
+        self._design, self._added = make_design(used, self.fit_intercept)
         self._input_names = inputs.names
         self.n_features_in_ = len(inputs.names)
         if inputs.named:
@@ -204,13 +204,13 @@ class Unit(BaseEstimator):
             )
         read_groups(groups, len(self._rows_kept))  # a missing label is reported by its own row
         labels = groups if isinstance(groups, pd.Series) else pd.Series(np.asarray(groups).ravel())
-        kept = labels.reset_index(drop=True)[self._rows_kept]
-        return read_groups(kept, int(self._rows_kept.sum()))
+        rows = labels.reset_index(drop=True)[self._rows_kept]
+        return read_groups(rows, int(self._rows_kept.sum()))
 
     def _statistics(self, clusters: int | None) -> dict[str, Any]:
         n, p = len(self._y), self._params.size
         errors = LABELS[self.covariance] + ("" if clusters is None else f" ({clusters} groups)")
-        found = {
+        values = {
             "N": n,
             "parameters": p,
             "ll": self.log_likelihood_,
@@ -221,7 +221,7 @@ class Unit(BaseEstimator):
             "scaled_condition_number": self._conditions[1],
             "se_type": errors,
         }
-        return found if clusters is None else {**found, "clusters": clusters}
+        return values if clusters is None else {**values, "clusters": clusters}
 
     # what is shown
 

@@ -55,9 +55,9 @@ class Calibrated:
     @property
     def coverage(self) -> float:
         """The stated probability."""
-        found = self.sets or self.intervals
-        assert found is not None
-        return found.coverage
+        margins = self.sets or self.intervals
+        assert margins is not None
+        return margins.coverage
 
     def probabilities(self, p: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) at the fitted temperature."""
@@ -98,17 +98,17 @@ class Calibrated:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         parts = {name: getattr(self, name) for name in _PARTS}
-        found = {name: None if part is None else part.to_json() for name, part in parts.items()}
-        return {"rows": self.rows, **found}
+        described = {name: None if part is None else part.to_json() for name, part in parts.items()}
+        return {"rows": self.rows, **described}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Calibrated:
         """What `to_json` gave."""
-        found: dict[str, Any] = {
+        read: dict[str, Any] = {
             name: None if saved.get(name) is None else kind.from_json(saved[name])
             for name, kind in _PARTS.items()
         }
-        return cls(saved["rows"], **found)
+        return cls(saved["rows"], **read)
 
 
 _PARTS: dict[str, Any] = {

@@ -48,25 +48,25 @@ def judge(name: str, column: pd.Series, kind: str | None = None, *, row: str = "
     """
     if kind is not None:
         return _as_told(name, column, kind)
-    found = kind_of(column)
+    kind_found = kind_of(column)
     known = column.dropna()
-    if found == "empty":
+    if kind_found == "empty":
         return Judgement("empty", f"missing in all {len(column):,} {row}s")
-    if found == "other":
+    if kind_found == "other":
         return Judgement("other", f"holds {type(known.iloc[0]).__name__}, no numbers or text")
     distinct = _distinct(known)
     if distinct == 1 and len(known) == len(column) > 1:
         return Judgement("constant", f"{text(known[:1]).iloc[0]!r} in every {row}")
-    if found == "number":
+    if kind_found == "number":
         return _judged_number(name, column, distinct)
-    if found == "boolean":
+    if kind_found == "boolean":
         if pd.api.types.is_bool_dtype(column.dtype) or distinct == 2:
-            return Judgement(found, "holds true and false")
+            return Judgement(kind_found, "holds true and false")
         spelled = ", ".join(map(repr, sorted(text(known).unique())[:6]))
-        return Judgement(found, f"true and false in {distinct} spellings: {spelled}", True)
-    if found == "ordered":
-        return Judgement(found, f"{len(column.cat.categories)} levels that have an order")
-    if found == "date":
+        return Judgement(kind_found, f"true and false in {distinct} spellings: {spelled}", True)
+    if kind_found == "ordered":
+        return Judgement(kind_found, f"{len(column.cat.categories)} levels that have an order")
+    if kind_found == "date":
         return _judged_date(column)
     return _judged_words(name, known, distinct)
 
@@ -133,12 +133,12 @@ def _as_told(name: str, column: pd.Series, kind: str) -> Judgement:
     wrong = reader(column)[1] if reader else np.zeros(len(column), bool)
     if wrong.any():
         row = int(np.argmax(wrong))
-        held = str(column.iloc[row])
+        entry = str(column.iloc[row])
         more = f" (and {int(wrong.sum()) - 1:,} more such rows)" if wrong.sum() > 1 else ""
         wanted = {"number": "numbers", "boolean": "true or false", "date": "dates"}[kind]
         raise DataError(
             f"the column {name!r} should hold {wanted}, as asked for, and row {row + 1:,} holds "
-            f"{held!r}{more}. Correct it, leave it empty, or choose another kind"
+            f"{entry!r}{more}. Correct it, leave it empty, or choose another kind"
         )
     if kind == "ordered":
         return _as_ordered(column)

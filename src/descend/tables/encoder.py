@@ -103,12 +103,12 @@ class Encoder:
 
     def continuous(self) -> tuple[int, ...]:
         """Places among `names` of what may take any value, not 0 or 1 alone."""
-        found: list[int] = []
+        places: list[int] = []
         begin = 0
         for column in self.columns:
-            found += range(begin, begin + column.continuous())
+            places += range(begin, begin + column.continuous())
             begin += len(column.outputs())
-        return tuple(found)
+        return tuple(places)
 
     @property
     def embedded(self) -> dict[str, int]:
@@ -141,7 +141,7 @@ class Encoder:
         if not len(frame):
             raise DataError(f"{where} has no rows")
         frame = frame.set_axis(have, axis="columns")
-        found = np.empty((len(frame), len(self.names())), np.float32)
+        values = np.empty((len(frame), len(self.names())), np.float32)
         codes = np.empty((len(frame), len(self.embedded)), np.int32)
         notes, begin, code = {}, 0, 0
         for column in self.columns:
@@ -150,11 +150,11 @@ class Encoder:
             if column.embedded:
                 codes[:, code] = block[:, 0]
                 block, code = block[:, 1:], code + 1
-            found[:, begin : begin + block.shape[1]] = block
+            values[:, begin : begin + block.shape[1]] = block
             begin += block.shape[1]
             if noted != Noted():
                 notes[column.name] = noted
-        return Encoded(found, codes), notes
+        return Encoded(values, codes), notes
 
     def remarks(self, noted: Mapping[str, Noted]) -> list[str]:
         """What `transform` noted, in words; at most `MOST_REMARKS` lines."""

@@ -119,10 +119,10 @@ class Noted:
     example: str = ""
     row: int = 0
 
-    def show(self, given: pd.Series, unknown: np.ndarray) -> None:
+    def show(self, entries: pd.Series, unknown: np.ndarray) -> None:
         """Keep the first of the unknown entries, (n,) of them marked."""
         first = int(np.argmax(unknown))
-        self.example, self.row = str(given.iloc[first]), first + 1
+        self.example, self.row = str(entries.iloc[first]), first + 1
 
     def is_news(self, column: Column) -> bool:
         """Whether there was something that the training rows did not have."""
@@ -307,7 +307,7 @@ def require_finite(name: str, values: np.ndarray, where: str) -> None:
 # -- encoding -----------------------------------------------------------------------------------
 
 
-def encode(column: Column, given: pd.Series, where: str, noted: Noted) -> np.ndarray:
+def encode(column: Column, entries: pd.Series, where: str, noted: Noted) -> np.ndarray:
     """The numbers (n, outputs) of one column, behind its code where it is embedded.
 
     Args:
@@ -318,19 +318,21 @@ def encode(column: Column, given: pd.Series, where: str, noted: Noted) -> np.nda
         DataError: an infinite value, text for numbers.
     """
     if column.kind in ("category", "ordered"):
-        block, lost = _encode_levels(column, given, noted)
+        block, lost = _encode_levels(column, entries, noted)
     elif column.kind == "date":
-        block, lost = _encode_date(column, given, noted)
+        block, lost = _encode_date(column, entries, noted)
     else:
-        block, lost = _encode_number(column, given, where, noted)
+        block, lost = _encode_number(column, entries, where, noted)
     noted.missing = int(lost.sum()) - noted.unreadable
     if column.missing:
         block = np.concatenate([block, lost[:, None].astype(np.float32)], axis=1)
     return block
 
 
-def _encode_levels(column: Column, given: pd.Series, noted: Noted) -> tuple[np.ndarray, np.ndarray]:
-    words = text(given)
+def _encode_levels(
+    column: Column, entries: pd.Series, noted: Noted
+) -> tuple[np.ndarray, np.ndarray]:
+    words = text(entries)
     lost = words.isna().to_numpy(bool)
     place = words.map({level: i for i, level in enumerate(column.levels)})
     known = place.notna().to_numpy(bool)
@@ -354,21 +356,21 @@ def _encode_levels(column: Column, given: pd.Series, noted: Noted) -> tuple[np.n
 
 
 def _encode_number(
-    column: Column, given: pd.Series, where: str, noted: Noted
+    column: Column, entries: pd.Series, where: str, noted: Noted
 ) -> tuple[np.ndarray, np.ndarray]:
-    values, strangers = numbers(given) if column.kind == "number" else truths(given)
+    values, strangers = numbers(entries) if column.kind == "number" else truths(entries)
     require_finite(column.name, values, where)
     noted.unreadable = int(strangers.sum())
     if noted.unreadable:
-        noted.show(given, strangers)
-    if noted.unreadable > len(given) / 2:
+        noted.show(entries, strangers)
+    if noted.unreadable > len(entries) / 2:
         wanted = "numbers" if column.kind == "number" else "true or false"
         raise DataError(
             f"{where}: the column {column.name!r} should hold {wanted}, as in training, and "
             f"holds {noted.example!r} (and {noted.unreadable - 1} more like it)"
         )
     if column.kind == "number":
-        _note_outside(column, values, given, noted)
+        _note_outside(column, values, entries, noted)
     lost = np.isnan(values)
     scaled = (np.where(lost, column.fill[0], values) - column.centre) / column.scale
     if column.squash:
@@ -377,34 +379,34 @@ def _encode_number(
     return scaled[:, None].astype(np.float32), lost
 
 
-def _note_outside(column: Column, values: np.ndarray, given: pd.Series, noted: Noted) -> None:
+def _note_outside(column: Column, values: np.ndarray, entries: pd.Series, noted: Noted) -> None:
     room = FAR * (column.high - column.low)
     outside = (values < column.low - room) | (values > column.high + room)  # not where NaN
     noted.outside = int(outside.sum())
     if noted.outside and not noted.unreadable:
-        noted.show(given, outside)
+        noted.show(entries, outside)
 
 
-def _encode_date(column: Column, given: pd.Series, noted: Noted) -> tuple[np.ndarray, np.ndarray]:
-    when, unread = dates(given, column.day_first)
+def _encode_date(column: Column, entries: pd.Series, noted: Noted) -> tuple[np.ndarray, np.ndarray]:
+    when, unread = dates(entries, column.day_first)
     lost = when.isna().to_numpy(bool)
     noted.unreadable = int(unread.sum())
     if noted.unreadable:
-        noted.show(given, unread)
+        noted.show(entries, unread)
     block = np.empty((len(when), len(column.fill)), np.float32)
     block[lost] = column.fill
     if not lost.all():
         known = when[~lost]
-        _note_outside(column, _all(_seconds(known), ~lost), given, noted)
+        _note_outside(column, _all(_seconds(known), ~lost), entries, noted)
         block[~lost] = _date_inputs(column, known)
     return block, lost
 
 
 def _all(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The values at the places that are known, NaN at others."""
-    found = np.full(len(known), np.nan)
-    found[known] = values
-    return found
+    all_values = np.full(len(known), np.nan)
+    all_values[known] = values
+    return all_values
 
 
 def _date_inputs(column: Column, when: pd.Series) -> np.ndarray:

@@ -154,8 +154,8 @@ class Values(Head):
         low, high = columns.min(axis=0), columns.max(axis=0)
         if not clip:
             low, high = np.full_like(low, -np.inf), np.full_like(high, np.inf)
-        found = [tuple(map(float, part)) for part in (mean, sd, low, high)]
-        return cls(found[0], found[1], found[2], found[3], several=y.ndim == 2)
+        numbers = [tuple(map(float, part)) for part in (mean, sd, low, high)]
+        return cls(numbers[0], numbers[1], numbers[2], numbers[3], several=y.ndim == 2)
 
     def forward(self, y):
         """(y - mean) / sd, (n, targets)."""

@@ -39,7 +39,7 @@ class Remark(NamedTuple):
 
 def remarks(frame: pd.DataFrame) -> list[Remark]:
     """What a reader should look at, column by column."""
-    found = []
+    lines = []
     for name in map(str, frame.columns):
         column = frame[name]
         kind = kind_of(column)
@@ -51,8 +51,8 @@ def remarks(frame: pd.DataFrame) -> list[Remark]:
             words = [*_blanks(column)]
         else:
             words = []
-        found += [Remark(name, one) for one in words]
-    return found
+        lines += [Remark(name, one) for one in words]
+    return lines
 
 
 def panel(frame: pd.DataFrame) -> Remark | None:

@@ -126,7 +126,7 @@ def train_network(
     compile_for(model, head, options, len(train.y))
     size, epochs = batch_size(len(train.y), options), options.chosen("epochs")
     stop = _stopping(options, epochs)
-    asked = {"batch_size": size, "epochs": epochs, "patience": stop.patience}
+    arguments = {"batch_size": size, "epochs": epochs, "patience": stop.patience}
     checked = (validation.x.inputs(), validation.y)
     history = model.fit(
         train.x.inputs(),
@@ -142,7 +142,7 @@ def train_network(
     if not len(history):
         raise KeyboardInterrupt
     _fill_unused_vectors(model, train.x.codes)
-    return Trained(model, history, int(stop.best_epoch) + 1, asked)
+    return Trained(model, history, int(stop.best_epoch) + 1, arguments)
 
 
 def _fill_unused_vectors(model: Model, codes: np.ndarray) -> None:
@@ -158,9 +158,9 @@ def _fill_unused_vectors(model: Model, codes: np.ndarray) -> None:
         vectors = np.array(params[name]["embeddings"])
         first = 0
         for size, column in zip(layer.sizes, codes.T, strict=True):
-            own = vectors[first : first + size]
+            of_column = vectors[first : first + size]
             unused = np.setdiff1d(np.arange(size), column)
-            own[unused] = own[column].mean(axis=0)
+            of_column[unused] = of_column[column].mean(axis=0)
             first += size
         params[name]["embeddings"] = vectors
         model.params = params
@@ -177,8 +177,8 @@ def compile_for(model: Model, head: Head, options: NetworkOptions, rows: int) ->
 
 def outputs(model: Model, x: Encoded) -> np.ndarray:
     """What the network puts out, (n, members, ...); members 1 where it has none."""
-    found = np.asarray(model.predict(x.inputs()))
-    return found if found.ndim == 3 else found[:, None]
+    values = np.asarray(model.predict(x.inputs()))
+    return values if values.ndim == 3 else values[:, None]
 
 
 def _rule(options: NetworkOptions, head: Head, steps: int) -> optimizers.Optimizer:

@@ -101,10 +101,10 @@ class TablePredictor:
                 f"{path} holds a network without a table's encoder, so columns cannot be put into "
                 "it. Expected a file that `descend fit` saved; from Python use load_model(...)"
             )
-        found = described.get("format", 0)
-        if found != FORMAT:
+        version = described.get("format", 0)
+        if version != FORMAT:
             by = described.get("versions", {}).get("descend")
-            cure = "upgrade descend" if found > FORMAT else "fit the table again"
+            cure = "upgrade descend" if version > FORMAT else "fit the table again"
             raise CheckpointError(f"{path} was saved by another version of descend ({by}); {cure}")
         conforms(described, Described, "the recipe")
         encoder = Encoder.from_json(described["encoder"])
@@ -186,10 +186,10 @@ class TablePredictor:
 
     def values_of(self, output: np.ndarray) -> np.ndarray:
         """Predictions from the network's output; probabilities at the fitted temperature."""
-        found = self.target.head.predict(output)
+        values = self.target.head.predict(output)
         if not self.target.classifies or self.calibrated is None:
-            return found
-        return self.calibrated.probabilities(found)
+            return values
+        return self.calibrated.probabilities(values)
 
     def predict(
         self,
@@ -236,16 +236,20 @@ class TablePredictor:
         values = self.values_of(output)
         if target.classifies:
             names = [target.classes[i] for i in values.argmax(axis=1)]
-            found: dict[str, Any] = {f"predicted_{target.name}": names}
-            found |= {f"p_{c}": values[:, i] for i, c in enumerate(target.classes)}
+            columns: dict[str, Any] = {f"predicted_{target.name}": names}
+            columns |= {f"p_{c}": values[:, i] for i, c in enumerate(target.classes)}
         elif isinstance(target.head, Quantiles):
             levels = target.head.levels
-            found = {f"predicted_{target.name}_q{q:g}": values[:, i] for i, q in enumerate(levels)}
+            columns = {
+                f"predicted_{target.name}_q{q:g}": values[:, i] for i, q in enumerate(levels)
+            }
         elif values.ndim == 2:
-            found = {f"predicted_{n}": values[:, i] for i, n in enumerate(target.names)}
+            columns = {f"predicted_{n}": values[:, i] for i, n in enumerate(target.names)}
         else:
-            found = {f"predicted_{target.name}": values}
+            columns = {f"predicted_{target.name}": values}
         if (intervals or by_class) and self.calibrated is not None:
             members = target.head.backward(output)
-            found |= dict(self.calibrated.columns(target.head, members, target.classes, by_class))
-        return pd.DataFrame({k: np.asarray(v) for k, v in found.items()}, index=frame.index), noted
+            columns |= dict(self.calibrated.columns(target.head, members, target.classes, by_class))
+        return pd.DataFrame(
+            {k: np.asarray(v) for k, v in columns.items()}, index=frame.index
+        ), noted

@@ -213,23 +213,23 @@ def open_test(fitted: FittedTable) -> FittedTable:
     """With the test part opened, and that written into its seal."""
     prepared, target = fitted.prepared, fitted.prepared.target
     split = prepared.split
-    found = fitted.predictor.values(prepared.inputs.iloc[split.test])
+    predictions = fitted.predictor.values(prepared.inputs.iloc[split.test])
     scores = score(
         target.task,
         prepared.y[split.test],
-        found,
+        predictions,
         prepared.y[split.train],
         classes=target.classes,
         levels=getattr(target.head, "levels", ()),
         weight=prepared.weights(split.test),
         weight_train=prepared.weights(split.train),
     )
-    made = fitted.predictor.calibrated
-    if made is not None and made.sets is not None:
+    calibration = fitted.predictor.calibrated
+    if calibration is not None and calibration.sets is not None:
         truth, weight = prepared.y[split.test], prepared.weights(split.test)
-        kinds = {"sets": made.sets, "class_sets": made.class_sets}
+        kinds = {"sets": calibration.sets, "class_sets": calibration.class_sets}
         covered: dict[str, Any] = {
-            name: by_true_class(truth, sets.sets(found), target.classes, weights=weight)
+            name: by_true_class(truth, sets.sets(predictions), target.classes, weights=weight)
             for name, sets in kinds.items()
             if sets is not None
         }

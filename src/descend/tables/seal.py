@@ -88,12 +88,12 @@ class Seal:
             return None
         *before, last = self.openings
         same = any(o.digest == last.digest for o in before)
-        told = "; ".join(_told(o) for o in before[-3:])
+        earlier = "; ".join(_told(o) for o in before[-3:])
         if len(before) > 3:
-            told = f"{len(before) - 3} time(s), and then {told}"
+            earlier = f"{len(before) - 3} time(s), and then {earlier}"
         rows = "These are the same rows. " if same else "These rows are others. "
         return (
-            f"The test of this model was opened before: {told}. {rows}Figures of a test that is "
+            f"The test of this model was opened before: {earlier}. {rows}Figures of a test that is "
             "used to choose are no longer honest; judge by rows that nobody has looked at."
         )
 

@@ -91,12 +91,12 @@ class BumpNetwork:
         a = np.asarray(X, float)
         if a.ndim != 2 or a.shape[1] != len(self.kernels[0]):
             raise ShapeError(f"X must have the shape (n, {len(self.kernels[0])}), got {a.shape}")
-        found = []
+        layers = []
         for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
             h = a @ kernel + bias[None]
             a = h if i == len(self.kernels) - 1 else special.expit(h)
-            found.append(a)
-        return found
+            layers.append(a)
+        return layers
 
     def predict(self, X: Any) -> np.ndarray:
         """The sum of bumps at rows (n, d): (n,)."""

@@ -165,7 +165,7 @@ def _fit(name: str, job: _Job, columns: PlainColumns, test: pd.DataFrame) -> Bas
     words, fit = BASELINES[name]
     begun = time.perf_counter()
     threads = threadpool_limits(job.threads)  # of OpenMP and of BLAS
-    with threads, warnings.catch_warnings(record=True) as said:
+    with threads, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             predict, words, note = fit(job)
@@ -176,8 +176,8 @@ def _fit(name: str, job: _Job, columns: PlainColumns, test: pd.DataFrame) -> Bas
             seconds = time.perf_counter() - begun
             note = f"failed: {type(error).__name__}: {error}"
             return Baseline(name, words, None, seconds, None, note)
-    heard = sorted({str(w.message).splitlines()[0] for w in said})
-    note = "; ".join([note] * bool(note) + heard)
+    messages = sorted({str(w.message).splitlines()[0] for w in caught})
+    note = "; ".join([note] * bool(note) + messages)
     if not np.isfinite(predicted).all():
         return Baseline(name, words, None, seconds, None, "failed: predictions are not finite")
     return Baseline(

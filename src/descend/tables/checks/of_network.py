@@ -133,11 +133,11 @@ def weaker_than_boosting(
     if difference is None or interval is None or _nan(difference, *interval):
         return _BOOSTING.skip(f"there is no {name} on the same split, or no interval")
     low, high = interval
-    found = "better" if high < 0 else "worse" if low > 0 else "not told apart"
+    verdict = "better" if high < 0 else "worse" if low > 0 else "not told apart"
     return _BOOSTING.judge(
         low > 0,
         f"cost of the network minus that of {name}: {difference:.4g}, interval {low:.4g} to "
-        f"{high:.4g}: the network is {found}",
+        f"{high:.4g}: the network is {verdict}",
         f"Use {name}, or search over architectures; the table shows both.",
         difference=difference,
         low=low,

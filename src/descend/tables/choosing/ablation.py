@@ -58,8 +58,8 @@ class LeaveOut(Layer):
 
     def apply(self, params, state, x, *, key=None, training=False):
         """X with zeros."""
-        kept = np.asarray(self.columns, np.float32) != self.column
-        return x * jnp.asarray(kept, x.dtype)[None], state
+        mask = np.asarray(self.columns, np.float32) != self.column
+        return x * jnp.asarray(mask, x.dtype)[None], state
 
 
 @dataclass(frozen=True)
@@ -112,21 +112,21 @@ class Ablation:
         """One row a column."""
         import pandas as pd
 
-        told = [
+        rows = [
             {"column": c.column, self.figure: c.figure, "change": c.change}
             | {"low": c.low, "high": c.high, "missed": c.missed}
             for c in self.columns
         ]
-        return pd.DataFrame(told)
+        return pd.DataFrame(rows)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; an end of an interval that does not exist is null."""
-        found = asdict(self)
-        for column, said in zip(self.columns, found["columns"], strict=True):
+        described = asdict(self)
+        for column, entry in zip(self.columns, described["columns"], strict=True):
             ends = {"low": column.low, "high": column.high}
-            said |= {k: None if np.isnan(v) else v for k, v in ends.items()}
-            said["missed"] = column.missed
-        return found
+            entry |= {k: None if np.isnan(v) else v for k, v in ends.items()}
+            entry["missed"] = column.missed
+        return described
 
 
 def ablate(
@@ -156,41 +156,43 @@ def ablate(
             that diverged.
     """
     used = [c.name for c in prepared.encoder.columns]
-    asked = _first(prepared, used) if columns is None else list(dict.fromkeys(columns))
-    for name in asked:
+    names = _first(prepared, used) if columns is None else list(dict.fromkeys(columns))
+    for name in names:
         if name not in used:
             raise unknown("column of the network", name, used)
     if len(used) < 2:
         raise DescendError(f"the network has the column {used[0]!r} alone: nothing can be left out")
     first = prepared.options.seed
-    drawn = tuple(range(first, first + seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not drawn:
+    each_seed = tuple(range(first, first + seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not each_seed:
         raise DescendError("seeds must be at least one")
     if not 0 < level < 1:
         raise DescendError(f"level must lie between 0 and 1, got {level}")
     model = _with_masks(prepared)
-    left_out = [NONE, *(float(used.index(name)) for name in asked)]
-    found = np.empty((len(drawn), len(left_out)))
-    for row, seed in enumerate(drawn):
-        show(f"leaving out columns, seed {row + 1} of {len(drawn)}")
+    left_out = [NONE, *(float(used.index(name)) for name in names)]
+    costs = np.empty((len(each_seed), len(left_out)))
+    for row, seed in enumerate(each_seed):
+        show(f"leaving out columns, seed {row + 1} of {len(each_seed)}")
         settings = [{"seed": seed, "column": column} for column in left_out]
         rounds = rounds_of(prepared, prepared.options, settings, model)
         rounds.run(prepared.options.chosen("epochs"))
         if rounds.interrupted:
             raise KeyboardInterrupt
         figures = validation_figures(prepared, rounds)
-        found[row] = [figures[i] for i in range(len(left_out))]
-    if np.isnan(found).any():
+        costs[row] = [figures[i] for i in range(len(left_out))]
+    if np.isnan(costs).any():
         raise DescendError("a network diverged: choose a smaller learning rate")
-    changes = found[:, 1:] - found[:, :1]
-    told = [_left_out(name, found[:, i + 1], changes[:, i], level) for i, name in enumerate(asked)]
+    changes = costs[:, 1:] - costs[:, :1]
+    results = [
+        _left_out(name, costs[:, i + 1], changes[:, i], level) for i, name in enumerate(names)
+    ]
     return Ablation(
         figure=MAIN[prepared.target.task],
-        full=tuple(map(float, found[:, 0])),
-        columns=tuple(sorted(told, key=lambda c: -c.change)),
+        full=tuple(map(float, costs[:, 0])),
+        columns=tuple(sorted(results, key=lambda c: -c.change)),
         level=level,
-        seeds=drawn,
-        not_tried=len(used) - len(asked) if columns is None else 0,
+        seeds=each_seed,
+        not_tried=len(used) - len(names) if columns is None else 0,
     )
 
 

@@ -140,9 +140,11 @@ def refit(
         at = np.full(len(prepared.y), -1)
         at[split.validation] = np.arange(len(split.validation))
         for j, i in enumerate(good):
-            drawn = folds[i][1]
+            validation_rows = folds[i][1]
             temperatures[j] = temperature_of(
-                prepared.y[drawn], p[j][at[drawn]], prepared.weights(drawn)
+                prepared.y[validation_rows],
+                p[j][at[validation_rows]],
+                prepared.weights(validation_rows),
             )
     return Refits(prepared, networks, tuple(temperatures))
 

@@ -105,13 +105,13 @@ class Search:
         import pandas as pd
 
         names = dict.fromkeys(name for trial in self.trials for name in trial.settings)
-        told = [
+        rows = [
             {"trial": t.number, **{n: t.settings.get(n) for n in names}, self.figure: t.figure}
             | {"epochs": t.epochs, "best_epoch": t.best_epoch}
             | {"seconds": t.seconds, "status": t.status}
             for t in self.trials
         ]
-        return pd.DataFrame(told)
+        return pd.DataFrame(rows)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; a figure that does not exist is null."""
@@ -167,9 +167,9 @@ def search(
     else:
         prepared = prepare_table(source, options or FitOptions())
     began = time.perf_counter()
-    drawn = draw_trials(prepared.options, trials, space, seed)
-    asked = [replace(prepared.options, **settings) for settings in drawn]
-    groups = _groups(prepared, asked)
+    settings_of = draw_trials(prepared.options, trials, space, seed)
+    candidates = [replace(prepared.options, **settings) for settings in settings_of]
+    groups = _groups(prepared, candidates)
     shares = SHARES if method == "halving" else SHARES[-1:]
     going, figures = set(range(trials)), np.full(trials, np.nan)
     # few epochs: rounds that end at the same epochs are one
@@ -193,9 +193,11 @@ def search(
             going = _better_half(going, figures)
             for group in groups:
                 group.leave(going, group.end(1.0) - group.end(share))
-    found = {n: _trial(group, n, figures, going, drawn) for group in groups for n in group.numbers}
-    told = tuple(found[n] for n in range(trials))
-    ranked = [t for t in told if not math.isnan(t.figure) and t.number in going]
+    by_number = {
+        n: _trial(group, n, figures, going, settings_of) for group in groups for n in group.numbers
+    }
+    results = tuple(by_number[n] for n in range(trials))
+    ranked = [t for t in results if not math.isnan(t.figure) and t.number in going]
     if not ranked:
         if any(group.rounds.interrupted for group in groups):
             raise KeyboardInterrupt
@@ -203,14 +205,14 @@ def search(
     best = min(ranked, key=lambda t: (t.figure, t.number))
     group = next(g for g in groups if best.number in g.numbers)
     return Search(
-        trials=told,
+        trials=results,
         best=best,
         figure=MAIN[prepared.target.task],
         method=method,
         seed=seed,
         groups=len(groups),
         seconds=time.perf_counter() - began,
-        prepared=replace(group.prepared, options=asked[best.number]),
+        prepared=replace(group.prepared, options=candidates[best.number]),
         member=group.rounds.member(group.numbers.index(best.number)),
     )
 
@@ -242,10 +244,10 @@ class Group:
     def leave(self, going: set[int], epochs: int) -> None:
         """Leave the others behind; `epochs` are still to come."""
         others = [i for i, number in enumerate(self.numbers) if number not in going]
-        kept = len(set(self.rounds.training) - set(others))
+        remaining = len(set(self.rounds.training) - set(others))
         rows = len(self.prepared.split.train)
         weights = sum(self.rounds.model.parameter_counts().values())
-        saved = 3.0 * weights * rows * epochs * (self.rounds.packed - kept)
+        saved = 3.0 * weights * rows * epochs * (self.rounds.packed - remaining)
         self.rounds.leave(others, pack=saved > WORTH_PACKING)
 
     def figures(self) -> np.ndarray:
@@ -254,38 +256,38 @@ class Group:
         return np.array([self.known.get(i, np.nan) for i in range(len(self.numbers))])
 
 
-def _groups(prepared: Prepared, asked: Sequence[FitOptions]) -> list[Group]:
+def _groups(prepared: Prepared, candidates: Sequence[FitOptions]) -> list[Group]:
     places: dict[tuple, list[int]] = {}
-    for number, options in enumerate(asked):
+    for number, options in enumerate(candidates):
         plain = replace(options, learning_rate=None, l2=0.0, dropout=0.0)
         # dropout is a layer: without it a network draws its weights, and costs, as `fit` would
         shape = tuple(repr(plain.chosen(f.name)) for f in fields(NetworkOptions))
         places.setdefault((*shape, options.chosen("dropout") > 0), []).append(number)
     groups = []
     for numbers in places.values():
-        trials = [asked[n] for n in numbers]
+        trials = [candidates[n] for n in numbers]
         shared = replace(
             trials[0],
             learning_rate=None,
             dropout=max(t.chosen("dropout") for t in trials),
             l2=max(t.l2 for t in trials),
         )
-        seen = _encoded(prepared, shared)
-        rounds = rounds_of(seen, shared, [_numbers(t, shared) for t in trials])
-        groups.append(Group(seen, shared, numbers, rounds))
+        encoded = _encoded(prepared, shared)
+        rounds = rounds_of(encoded, shared, [_numbers(t, shared) for t in trials])
+        groups.append(Group(encoded, shared, numbers, rounds))
     return groups
 
 
 def _numbers(trial: FitOptions, shared: FitOptions) -> dict[str, Any]:
     """The numbers of a trial, in the names of the program."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if trial.learning_rate is not None:
-        found["learning_rate"] = trial.learning_rate
+        settings["learning_rate"] = trial.learning_rate
     if shared.dropout and trial.chosen("hidden"):
-        found["rate"] = trial.chosen("dropout")
+        settings["rate"] = trial.chosen("dropout")
     if shared.l2:
-        found["l2"] = trial.l2
-    return found
+        settings["l2"] = trial.l2
+    return settings
 
 
 def _encoded(prepared: Prepared, options: FitOptions) -> Prepared:
@@ -312,7 +314,7 @@ def _better_half(going: set[int], figures: np.ndarray) -> set[int]:
 
 
 def _trial(
-    group: Group, number: int, figures: np.ndarray, going: set[int], drawn: Sequence[Mapping]
+    group: Group, number: int, figures: np.ndarray, going: set[int], settings_of: Sequence[Mapping]
 ) -> Trial:
     i = group.numbers.index(number)
     member = group.rounds.member(i)
@@ -329,7 +331,7 @@ def _trial(
         status = "trained"
     return Trial(
         number=number,
-        settings=drawn[number],
+        settings=settings_of[number],
         figure=float(figures[number]),
         epochs=epochs,
         best_epoch=0 if member.best_epoch is None else member.best_epoch + 1,

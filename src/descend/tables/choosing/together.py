@@ -51,15 +51,15 @@ def validation_figures(prepared: Prepared, rounds: Rounds) -> dict[int, float]:
     target, rows = prepared.target, prepared.split.validation
     head = target.head
     weight = prepared.weights(rows)
-    found = {}
+    figures = {}
     for i, output in rounds.outputs(prepared.x.rows(rows).inputs()).items():
         member = rounds.member(i)
         if member.diverged_in is not None or member.best_epoch is None:
-            found[i] = float("nan")
+            figures[i] = float("nan")
             continue
-        said = head.predict(output if output.ndim == 3 else output[:, None])
+        prediction = head.predict(output if output.ndim == 3 else output[:, None])
         levels = getattr(head, "levels", ())
-        found[i] = figures_of(target.task, prepared.y[rows], said, levels, weight)[
+        figures[i] = figures_of(target.task, prepared.y[rows], prediction, levels, weight)[
             MAIN[target.task]
         ]
-    return found
+    return figures

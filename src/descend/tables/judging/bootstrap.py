@@ -249,7 +249,7 @@ def _bca(of: Counted, draws: Draws, level: float) -> np.ndarray:
 
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        found = stats.bootstrap(
+        result = stats.bootstrap(
             (np.arange(draws.units),),
             statistic,
             n_resamples=draws.resamples,
@@ -259,7 +259,7 @@ def _bca(of: Counted, draws: Draws, level: float) -> np.ndarray:
             method="BCa",
             rng=np.random.default_rng(draws.seed),
         )
-    return np.asarray([found.confidence_interval.low, found.confidence_interval.high])
+    return np.asarray([result.confidence_interval.low, result.confidence_interval.high])
 
 
 @aligned("y", "predicted", "weights", "clusters")

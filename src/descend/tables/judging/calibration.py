@@ -294,13 +294,13 @@ def fit_temperature(y: Any, probabilities: Any, *, weights: Any = None) -> Tempe
 
 def _log_odds(probabilities: Any) -> tuple[np.ndarray, bool]:
     """Logarithms of the probabilities (n, k), and whether they were those of one event."""
-    given = np.asarray(probabilities)
-    single = given.ndim == 1
+    values = np.asarray(probabilities)
+    single = values.ndim == 1
     if single:
-        p = chance("probabilities", given)
+        p = chance("probabilities", values)
         p = np.stack([1 - p, p], axis=1)
     else:
-        p = distributions("probabilities", given)
+        p = distributions("probabilities", values)
     # a probability that float32 rounded to zero was below this
     return np.log(np.maximum(p, np.finfo(np.float32).tiny)), single
 

@@ -80,13 +80,13 @@ class Answers:
 
 
 def _several(what: str, values: Any, rows: int) -> np.ndarray:
-    found = np.asarray(values, np.float64)
-    if found.ndim != 2 or found.shape[1] != rows or not np.isfinite(found).all():
+    array = np.asarray(values, np.float64)
+    if array.ndim != 2 or array.shape[1] != rows or not np.isfinite(array).all():
         raise DataError(
             f"what `{what}` gave: expected finite numbers of shape (members, {rows}), got "
-            f"{found.shape}"
+            f"{array.shape}"
         )
-    return found
+    return array
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:
@@ -144,10 +144,10 @@ def changes(
     """The changes that `average_marginal_effects` averages; arguments as there."""
     if is_number(frame[column], kind):
         return [_of_number(asked, frame, column, width, step, seen, weights)]
-    found = []
+    results = []
     if kind == "ordered" or (kind is None and _in_order(frame[column])):
-        found.append(_level_up(asked, frame, column))
-    return [*found, *_against_base(asked, frame, column, base, weights)]
+        results.append(_level_up(asked, frame, column))
+    return [*results, *_against_base(asked, frame, column, base, weights)]
 
 
 def _with(frame: pd.DataFrame, column: Any, values: Any) -> pd.DataFrame:
@@ -222,11 +222,11 @@ def _ordered_levels(column: pd.Series) -> list[Any]:
 def _level_up(asked: Asked, frame: pd.DataFrame, column: Any) -> Change:
     import pandas as pd
 
-    given = frame[column]
-    levels = _ordered_levels(given)
+    entries = frame[column]
+    levels = _ordered_levels(entries)
     after = dict(itertools.pairwise(levels))
-    rows = given.isin(list(after)).to_numpy(bool)
-    moved = pd.Series([after.get(v, v) for v in given], dtype=given.dtype)
+    rows = entries.isin(list(after)).to_numpy(bool)
+    moved = pd.Series([after.get(v, v) for v in entries], dtype=entries.dtype)
     change = asked(_with(frame, column, moved)).less(asked(frame))
     name = str(column)
     return Change(name, name, "level up", None, None, change.members, change.refits, rows)
@@ -238,26 +238,26 @@ def _against_base(
     """Each level but the base against it."""
     import pandas as pd
 
-    given = frame[column]
-    known = given.notna().to_numpy(bool)
-    levels = frequent_levels(given[known], weights[known])
+    entries = frame[column]
+    known = entries.notna().to_numpy(bool)
+    levels = frequent_levels(entries[known], weights[known])
     truth = set(levels) <= {0, 1}  # False and True as well
     if base is None:
         base = min(levels) if truth else levels[0]
     if base not in levels:
         raise unknown(f"level of {column!r}", base, map(str, levels))
-    if not truth and _in_order(given):
-        levels = _ordered_levels(given)
+    if not truth and _in_order(entries):
+        levels = _ordered_levels(entries)
 
     def at(level: Any) -> Answers:
-        return asked(_with(frame, column, pd.Series([level] * len(frame), dtype=given.dtype)))
+        return asked(_with(frame, column, pd.Series([level] * len(frame), dtype=entries.dtype)))
 
-    start, found = at(base), []
+    start, results = at(base), []
     for level in levels:
         if level != base:
             change = at(level).less(start)
             name = str(column) if truth else f"{column}[{level}]"
-            found.append(
+            results.append(
                 Change(
                     name,
                     str(column),
@@ -269,4 +269,4 @@ def _against_base(
                     known,
                 )
             )
-    return found
+    return results

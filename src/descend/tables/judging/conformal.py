@@ -349,15 +349,15 @@ def calibrate_sets(
         raise unknown("method of sets", method, SETS)
     p = distributions("probabilities", probabilities)
     y = class_numbers("y", y, p.shape[1], len(p))
-    kept = seed if randomised and method == "aps" else None
-    scores = _class_scores(method, p, _draws(kept, 0, len(p)))[np.arange(len(p)), y]
+    set_seed = seed if randomised and method == "aps" else None
+    scores = _class_scores(method, p, _draws(set_seed, 0, len(p)))[np.arange(len(p)), y]
     if not by_class:
         margins = _margins(scores, coverage, groups, weights)
-        return ConformalSets(method, coverage, margins, p.shape[1], kept)
+        return ConformalSets(method, coverage, margins, p.shape[1], set_seed)
     if groups is not None:
         raise DataError("sets are calibrated by groups or by class, not by both")
     margins = _margins(scores, coverage, y, weights, [str(k) for k in range(p.shape[1])])
-    return ConformalSets(method, coverage, margins, p.shape[1], kept, by_class=True)
+    return ConformalSets(method, coverage, margins, p.shape[1], set_seed, by_class=True)
 
 
 def _draws(seed: int | None, stream: int, rows: int) -> np.ndarray:
@@ -389,8 +389,8 @@ def _margins(
 
     def margin(name: str | None, rows: np.ndarray) -> Margin:
         n = effective_rows(w[rows])
-        found = conformal_quantile(scores[rows], coverage, w[rows]) if n else math.inf
-        return Margin(name, int(rows.sum()), found, n)
+        value = conformal_quantile(scores[rows], coverage, w[rows]) if n else math.inf
+        return Margin(name, int(rows.sum()), value, n)
 
     margins = [margin(None, np.ones(len(scores), bool))]
     if groups is not None:

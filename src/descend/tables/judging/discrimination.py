@@ -82,8 +82,8 @@ def _that_weigh(
     """Truth, probability and weight of the rows that have one, both classes among them."""
     p = chance("probability", probability)
     w = row_weights(weights, len(p))
-    kept = w > 0
-    return truth("y", truth("y", y, len(p))[kept], both=True), p[kept], w[kept]
+    counts = w > 0
+    return truth("y", truth("y", y, len(p))[counts], both=True), p[counts], w[counts]
 
 
 @dataclass(frozen=True)
@@ -156,9 +156,9 @@ def _curve(
     if len(a) > most:
         # evenly along the way, so that steep parts keep their points
         way = np.append(0.0, np.cumsum(np.hypot(np.diff(a), np.diff(b))))
-        kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], most)))
-        kept = np.unique(np.concatenate([[0], kept, [len(a) - 1]]))
-        a, b, thresholds = a[kept], b[kept], thresholds[kept]
+        places = np.unique(np.searchsorted(way, np.linspace(0, way[-1], most)))
+        places = np.unique(np.concatenate([[0], places, [len(a) - 1]]))
+        a, b, thresholds = a[places], b[places], thresholds[places]
     return Curve(x, y, tuple(zip(a.tolist(), b.tolist(), thresholds.tolist(), strict=True)))
 
 
@@ -219,7 +219,7 @@ def gains(y: Any, probability: Any, *, parts: int = 10, weights: Any = None) -> 
     rows = np.diff(ends)
     positives = np.diff(np.interp(ends, so_far, positives_so_far))
     last = np.searchsorted(so_far, ends[1:] * (1 - 1e-12)) - 1
-    found = np.cumsum(positives) / positives_so_far[-1]
+    shares = np.cumsum(positives) / positives_so_far[-1]
     rate = positives / rows
     negatives = so_far[-1] - positives_so_far[-1]
     table = (
@@ -228,7 +228,7 @@ def gains(y: Any, probability: Any, *, parts: int = 10, weights: Any = None) -> 
         p[last],
         rate,
         rate / np.average(y, weights=w),
-        found,
-        found - np.cumsum(rows - positives) / negatives,
+        shares,
+        shares - np.cumsum(rows - positives) / negatives,
     )
     return Gains(*(tuple(column.tolist()) for column in table))

@@ -283,7 +283,7 @@ def _effect(change: Change, draws: Draws, confidence: float) -> Effect:
         return by_member(weights).mean(axis=1)
 
     each = draws.values(by_member)
-    found = interval(
+    ends = interval(
         "effect",
         mean,
         draws,
@@ -299,7 +299,7 @@ def _effect(change: Change, draws: Draws, confidence: float) -> Effect:
         variance = np.var(anew, ddof=1) + np.var(over_rows[np.isfinite(over_rows)], ddof=1)
         error = float(np.sqrt(variance))
         half = float(t.ppf((1 + confidence) / 2, len(anew) - 1)) * error
-        low, high = found.estimate - half, found.estimate + half
+        low, high = ends.estimate - half, ends.estimate + half
     other = math.nan
     if change.other is not None:
         values, rows = change.other
@@ -310,11 +310,11 @@ def _effect(change: Change, draws: Draws, confidence: float) -> Effect:
         kind=change.kind,
         level=change.level,
         base=change.base,
-        estimate=found.estimate,
+        estimate=ends.estimate,
         other=other,
-        spread=found.error,
-        spread_low=found.low,
-        spread_high=found.high,
+        spread=ends.error,
+        spread_low=ends.low,
+        spread_high=ends.high,
         error=error,
         low=low,
         high=high,
@@ -339,5 +339,5 @@ def _member_shares(members: int, draws: Draws) -> np.ndarray:
     if members == 1:
         return np.ones((draws.resamples, 1))
     # its own seed: the draws of rows must not go with those of members
-    drawn = Draws(members, resamples=draws.resamples, seed=draws.seed + 1)
-    return np.concatenate(list(drawn)) / members
+    member_draws = Draws(members, resamples=draws.resamples, seed=draws.seed + 1)
+    return np.concatenate(list(member_draws)) / members

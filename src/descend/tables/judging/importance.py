@@ -122,17 +122,17 @@ def permutation_importance(
     rows = len(frame)
     same_rows("y", np.asarray(y), rows)
     rng = np.random.default_rng(seed)
-    kept = _some_rows(rows, most_rows, rng)
-    frame, y = frame.iloc[kept].reset_index(drop=True), np.asarray(y)[kept]
+    sample = _some_rows(rows, most_rows, rng)
+    frame, y = frame.iloc[sample].reset_index(drop=True), np.asarray(y)[sample]
     if clusters is not None:
-        clusters = np.asarray(clusters)[kept]
+        clusters = np.asarray(clusters)[sample]
     if weights is not None:
-        weights = row_weights(weights, rows)[kept]
+        weights = row_weights(weights, rows)[sample]
     draws = Draws(len(frame), clusters=clusters, weights=weights, resamples=resamples, seed=seed)
     base = chosen.prepare(y, _predicted(predict, frame))
     sign = -1.0 if chosen.better == "higher" else 1.0
 
-    found = []
+    results = []
     for name, block in blocks.items():
         permuted = []
         for _ in range(repeats):
@@ -148,15 +148,15 @@ def permutation_importance(
             return of(weights).mean(axis=0)
 
         apart = float(whole.std(ddof=1)) if repeats > 1 else float("nan")
-        found.append((interval(name, mean, draws, level=level), apart))
-    found.sort(key=lambda pair: -np.nan_to_num(pair[0].estimate, nan=-np.inf))
+        results.append((interval(name, mean, draws, level=level), apart))
+    results.sort(key=lambda pair: -np.nan_to_num(pair[0].estimate, nan=-np.inf))
     return Importance(
         measure=chosen.name,
         better=chosen.better,
         value=float(base(draws.all)[0]),
         blocks=blocks,
-        increase=tuple(i for i, _ in found),
-        spread=tuple(s for _, s in found),
+        increase=tuple(i for i, _ in results),
+        spread=tuple(s for _, s in results),
         repeats=repeats,
     )
 
@@ -175,9 +175,9 @@ def _increases(
 
 
 def _predicted(predict: Predict, frame: pd.DataFrame) -> np.ndarray:
-    found = np.asarray(predict(frame))
-    same_rows("what `predict` gave", found, len(frame))
-    return found
+    values = np.asarray(predict(frame))
+    same_rows("what `predict` gave", values, len(frame))
+    return values
 
 
 def _some_rows(rows: int, most: int | None, rng: np.random.Generator) -> np.ndarray:
@@ -270,29 +270,32 @@ def partial_dependence(
     """
     if column not in frame.columns:
         raise unknown("column", column, map(str, frame.columns))
-    given, w = frame[column], row_weights(weights, len(frame))
-    grid = _grid(given, points, w) if values is None else _asked_for(given, values)
+    entries, w = frame[column], row_weights(weights, len(frame))
+    grid = _grid(entries, points, w) if values is None else _asked_for(entries, values)
     rng = np.random.default_rng(seed)
-    kept = _some_rows(len(frame), most_rows, rng)
-    rows = frame.iloc[kept].reset_index(drop=True)
+    sample = _some_rows(len(frame), most_rows, rng)
+    rows = frame.iloc[sample].reset_index(drop=True)
     n, k = len(rows), len(grid)
     # all values in one table: one call of `predict`, whose program is compiled for one shape
     table = rows.take(np.tile(np.arange(n), k)).reset_index(drop=True)
     table[column] = grid.take(np.repeat(np.arange(k), n)).reset_index(drop=True)
-    found = vector("what `predict` gave", predict(table), n * k).reshape(k, n).T
-    own = row_weights(w[kept], n)
-    ends = [quantile(said, [0.05, 0.95], own) for said in found.T]
-    shown = rng.choice(n, min(curves, n), replace=False)
-    apart = [spread(said, own) / np.sqrt(effective_rows(own)) for said in found.T]
+    predicted = vector("what `predict` gave", predict(table), n * k).reshape(k, n).T
+    sample_weights = row_weights(w[sample], n)
+    ends = [quantile(at_value, [0.05, 0.95], sample_weights) for at_value in predicted.T]
+    curve_rows = rng.choice(n, min(curves, n), replace=False)
+    apart = [
+        spread(at_value, sample_weights) / np.sqrt(effective_rows(sample_weights))
+        for at_value in predicted.T
+    ]
     return PartialDependence(
         column=str(column),
         values=tuple(grid.tolist()),
-        share=tuple(_shares(given, grid, w).tolist()),
-        mean=tuple(np.average(found, axis=0, weights=own).tolist()),
+        share=tuple(_shares(entries, grid, w).tolist()),
+        mean=tuple(np.average(predicted, axis=0, weights=sample_weights).tolist()),
         spread=tuple(apart),
         low=tuple(float(low) for low, _ in ends),
         high=tuple(float(high) for _, high in ends),
-        curves=found[np.sort(shown)],
+        curves=predicted[np.sort(curve_rows)],
     )
 
 
