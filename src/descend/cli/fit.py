@@ -110,8 +110,8 @@ def units(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     type=click.Choice(["random", "halving"]),
     default="random",
     show_default=True,
-    help="Method of --search: train every network to the end, or stop the worse half early, again "
-    "and again.",
+    help="Method of --search: train every network to the end, or drop the worse half at three "
+    "points on the way.",
 )
 @click.option(
     "--ablate",

@@ -36,7 +36,7 @@ class Layout:
 
     Attributes:
         delimiter: one character; " " stands for any number of blanks.
-        names: of the columns.
+        names: names of the columns.
         rows: a sample of the entries, without the names.
         skipped: lines before the names: blank ones, and "sep=;" as Excel writes it.
         width: characters a row.
@@ -69,7 +69,7 @@ def read_delimited(
     that little more memory is used than the frame takes.
 
     Args:
-        encoding: as Python knows it, such as "cp1252".
+        encoding: name as Python knows it, such as "cp1252".
         delimiter: what divides columns; "blanks" or " " for any number of blanks.
         decimal: "." or ",".
         thousands: mark between thousands; "" for none.

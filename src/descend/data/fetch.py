@@ -31,7 +31,7 @@ class File:
     Attributes:
         name: without ".gz".
         size: bytes.
-        sha256: of these bytes, so that all mirrors, compressed or not, must agree.
+        sha256: digest of these bytes, so that all mirrors, compressed or not, must agree.
     """
 
     name: str

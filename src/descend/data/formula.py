@@ -64,8 +64,8 @@ class Design:
     left out: networks have their own.
 
     Attributes:
-        formula: as given.
-        columns: of the table it was fitted to, for `.`.
+        formula: the formula as it was written.
+        columns: columns of the table it was fitted to, for `.`.
         levels: {term: the levels of its categories} where a number is multiplied with them.
         targets: names of the columns left of the tilde.
     """

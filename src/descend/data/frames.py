@@ -25,8 +25,8 @@ def load_frame(
     """A table out of a pandas or polars frame, or of whatever gives its columns as Arrow.
 
     Args:
-        frame: is left as it is.
-        name: of the table, used for the files made of it.
+        frame: rows and columns; the frame is left as it is.
+        name: name of the table, used for the files made of it.
         target: the column that is usually predicted.
         note: one line on what the data are.
         labels: {column: what it holds}, as Stata's variable labels.

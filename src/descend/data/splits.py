@@ -24,7 +24,7 @@ class Split:
     """Row numbers of the three parts, each ascending; together every row at most once.
 
     Attributes:
-        train, validation, test: of the parts.
+        train, validation, test: row numbers of the parts.
         how: they were made, in words.
         left_out: rows that are in no part, because they lie in the gap between two.
     """
@@ -65,8 +65,8 @@ def split_rows(
             for dates a timedelta or text such as "30 days".
         own_test: rows of a test table of the user's own, that follow the n rows: they are the test
             part, n to n + own_test - 1, and `test_share` is not used.
-        validation_share, test_share: of the n rows; the rest is for training.
-        seed: of the draw; not used by time.
+        validation_share, test_share: shares of the n rows; the rest is for training.
+        seed: seed of the draw; not used by time.
 
     Raises:
         DataError: shares that leave a part empty; too few rows; a class that is too small; groups

@@ -26,7 +26,7 @@ def by_groups(
         values: (n,) groups, of anything.
         labels: (n,) classes; given, each part has about the same shares of them.
         sizes: rows for training, validation, test; no test rows make no test part.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Raises:
         DataError: a row without a group; too few groups, in all or of a class; a group so large

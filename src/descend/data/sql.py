@@ -48,8 +48,9 @@ def load_sql(query: str, url: str, *, name: str | None = None, timeout: float = 
 
     Args:
         query: SQL of the database.
-        url: as SQLAlchemy has it: "sqlite:///shop.db", "postgresql://me@host/shop".
-        name: of the table; the database's if not given.
+        url: address of the database, as SQLAlchemy writes it: "sqlite:///shop.db",
+            "postgresql://me@host/shop".
+        name: name of the table; by default that of the database.
         timeout: seconds for a connection, or for a lock of another program to go away.
 
     Raises:

@@ -20,7 +20,7 @@ class Table:
 
     Attributes:
         name: the built-in name, or the file's name without its ending.
-        source: what was given to `load`.
+        source: argument of `load`.
         frame: the data.
         target: the column that is usually predicted; None for a file.
         note: one line on what the data are.

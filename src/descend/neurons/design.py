@@ -33,7 +33,7 @@ class Inputs:
 
     Attributes:
         matrix: (n, k) float64, finite.
-        names: of the columns.
+        names: names of the columns.
         named: whether the names are the user's, not x1, x2, ...
         formula: whether a formula made them (formulaic or patsy), its constant among them if it has
             one.
@@ -134,7 +134,7 @@ class Design:
 
     Attributes:
         matrix: (n, k), the constant among them if there is one.
-        names: of the k columns.
+        names: names of the k columns.
         constant: place of the constant column; None without.
         spans_constant: whether the columns can add up to a constant (dummies of all groups do).
     """

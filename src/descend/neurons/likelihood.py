@@ -28,7 +28,7 @@ class Family:
 
     Attributes:
         name: the distribution.
-        log_likelihood: of one row: raw outputs z (m,), target y () -> ().
+        log_likelihood: log-likelihood of one row: raw outputs z (m,), target y () -> ().
         response: raw outputs z (m,) -> the expected target, or the probabilities of all classes.
     """
 

@@ -47,8 +47,8 @@ def side_by_side(
         stars: True for *** below 0.01, ** below 0.05, * below 0.1, or {p-value: mark}.
         below: "se", "t" or "p".
         statistics: keys of STATISTICS; one that no model has is left out.
-        digits: that count.
-        title: of the table.
+        digits: number of significant digits.
+        title: title of the table.
 
     Returns:
         The RegressionTable; its frame has columns (model, b), (model, se), (model, p), and the

@@ -38,18 +38,19 @@ class Unit(BaseEstimator):
     """One layer with an output activation, fitted by maximum likelihood.
 
     Args:
-        fit_intercept: put a column of ones in front, unless the data hold a constant already, or a
-            formula has made them, which says itself whether there is one (not in `y ~ 0 + a`).
-        covariance: of the coefficients: "classical", "HC0", "HC1", "cluster"; for the linear unit
-            also "HC2" and "HC3". Each is statsmodels' of that name; see
+        fit_intercept: whether to put a column of ones in front, unless the data hold a constant
+            already, or a formula has made them, which says itself whether there is one (not in `y ~
+            0 + a`).
+        covariance: estimator for the coefficients: "classical", "HC0", "HC1", "cluster"; for the
+            linear unit also "HC2" and "HC3". Each is statsmodels' of that name; see
             `descend.neurons.covariance`.
-        level: of the confidence intervals.
+        level: level of the confidence intervals.
         max_iter: Newton steps at most.
 
     After `fit`:
         coef_, intercept_: as scikit-learn names and shapes them.
         estimates_: coefficients with standard errors, tests, intervals.
-        covariance_: of all coefficients, (p, p), in the order of `estimates_`.
+        covariance_: covariance matrix of all coefficients, (p, p), in the order of `estimates_`.
         statistics_: {name: value}: rows, log-likelihood, AIC, BIC, R2, condition number, ...
     """
 

@@ -41,9 +41,10 @@ class Calibrated:
         rows: validation rows that it was learned from.
         temperature: what logits are divided by; None unless classes are predicted, and where
             fewer than 10 rows are wrong.
-        sets: of classes, that hold the true one with the stated probability; likewise.
+        sets: rule for sets of classes that hold the true one with the stated probability; likewise.
         class_sets: sets that do so among the rows of each true class; likewise.
-        intervals: that hold the target with the stated probability; None for classes.
+        intervals: rule for intervals that hold the target with the stated probability; None for
+            classes.
     """
 
     rows: int

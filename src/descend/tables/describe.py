@@ -27,7 +27,7 @@ class Judgement:
     Attributes:
         kind: one of `columns.KINDS`, or "identifier", "text", "constant" for one that says nothing
             about rows to come.
-        why: in words.
+        why: the reason in words.
         doubt: whether a reader should look whether it is right.
     """
 

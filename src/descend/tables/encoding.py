@@ -44,18 +44,18 @@ class Column:
     """How one column is encoded.
 
     Attributes:
-        name: of the column.
+        name: name of the column.
         kind: "number", "boolean", "category", "ordered" or "date".
         missing: whether some training row had none, so that a 0/1 number says so.
         rare: whether some training row was of a level that is not kept.
-        centre, scale: of a number (its units), and of a date's years.
+        centre, scale: centre and scale of a number (in its units) or of a date's years.
         squash: whether the scaled number is kept below 3 in size.
-        fill: in the place of what is missing: a number in the column's units; of other kinds what
-            the training rows' inputs are on average. () of an embedded category.
+        fill: numbers in the place of what is missing: a number in the column's units; of other
+            kinds what the training rows' inputs are on average. () of an embedded category.
         low, high: least and largest of the training rows' numbers, or seconds since 1970.
-        levels: of a category or an ordered column.
+        levels: levels of a category or an ordered column.
         embedded: whether a category becomes a whole number for an embedding.
-        parts: of a date; day_first: whether 3/4/2020 is in April.
+        parts: parts of a date; day_first: whether 3/4/2020 is in April.
     """
 
     name: str
@@ -108,8 +108,8 @@ class Noted:
     Attributes:
         missing, unreadable, unseen, outside: counts of rows; outside: of numbers and dates further
             from the training rows' range than `FAR` of its width.
-        example: of what was unreadable, unseen or outside.
-        row: of the example, counted from 1.
+        example: example of what was unreadable, unseen or outside.
+        row: row of the example, counted from 1.
     """
 
     missing: int = 0
@@ -312,7 +312,7 @@ def encode(column: Column, entries: pd.Series, where: str, noted: Noted) -> np.n
 
     Args:
         where: names the table in an error.
-        noted: is told what was met.
+        noted: record of what is met; it is changed.
 
     Raises:
         DataError: an infinite value, text for numbers.

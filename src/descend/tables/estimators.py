@@ -136,17 +136,19 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
     Args:
         task: "regression" (one target or several), "count", "share", "quantile" or "censored": see
             `descend.tables.heads`.
-        levels: of quantiles.
+        levels: levels of quantiles.
         kinds: {column: kind} in place of what its values suggest (`descend.tables.columns`).
-        validation_share: of the rows, to choose the best epoch by.
-        random_state: of split, weights, batches and dropout.
+        validation_share: share of the rows to choose the best epoch by.
+        random_state: seed of split, weights, batches and dropout.
         verbose: as in `Model.fit`.
         The rest as in `descend.tables.options.NetworkOptions`.
 
     Attributes:
         encoder_, head_, model_: columns to inputs, outputs to predictions, and the network between.
-        history_, n_iter_, best_epoch_: of the training, its epochs, the best counted from 1.
-        columns_, n_features_in_, feature_names_in_: of X, the last if X had names.
+        history_, n_iter_, best_epoch_: history of the training, number of its epochs, the best
+            counted from 1.
+        columns_, n_features_in_, feature_names_in_: columns of X, their number, and their names if
+            X had names.
 
     Pickled, copied or sent to another process, the network travels as the bytes of its file.
     """

@@ -46,10 +46,10 @@ class Trained:
     """A trained network.
 
     Attributes:
-        model: with the weights of the best epoch.
-        history: of the training.
-        best_epoch: counted from 1, by the validation cost.
-        asked: what `fit` was given: rows of a batch (None for all), epochs at most, patience;
+        model: network with the weights of the best epoch.
+        history: history of the training.
+        best_epoch: epoch of the lowest validation cost, counted from 1.
+        asked: arguments of the training: rows of a batch (None for all), epochs at most, patience;
             empty where a file does not say.
     """
 

@@ -69,7 +69,7 @@ class TablePredictor:
 
     Attributes:
         model, encoder, target: trained and fitted on the same rows.
-        design: of a formula, or None.
+        design: design of the formula; None without one.
         calibrated: temperature, intervals and sets, or None where there are none.
         described: what a file says of the training; empty before it is saved.
         na: {column: values} that count as missing.

@@ -25,17 +25,17 @@ class Prepared:
     """A table ready for a network.
 
     Attributes:
-        table, options: as given.
+        table, options: what `prepare_table` was given.
         target: fitted on the training part.
         target_note: how the target column was found, where nobody named it.
-        design: of the formula, fitted on the training part; None without one.
+        design: design of the formula, fitted on the training part; None without one.
         encoder: fitted on the training part.
         split: row numbers into x, y and inputs.
         inputs: the raw columns of the rows with a target, without target and roles: what the
             predictor takes.
         columns: what the encoder takes: the same, or the columns that the formula makes of them.
         groups: (n,) of the group column, or None.
-        seal: of the test rows, unopened.
+        seal: seal of the test rows, unopened.
         x: the same encoded; y: (n,) class numbers or values, (n, targets) of several.
         weight: (n,) or None.
         without_target: rows left out because their target is missing.

@@ -36,12 +36,12 @@ class FittedTable:
 
     Attributes:
         prepared: the table as it was trained on.
-        predictor: with the weights of the best epoch.
+        predictor: network, encoder and target, with the weights of the best epoch.
         trained: the training.
-        scores: on the test part; None while it is sealed.
-        seal: of the test part, with each opening.
-        seconds: that the training took, compilation included.
-        command: that it was asked for by; None from Python.
+        scores: figures on the test part; None while it is sealed.
+        seal: seal of the test part, with each opening.
+        seconds: time that the training took, compilation included.
+        command: the command line that asked for it; None from Python.
         search: every trial of the search that chose the options, in JSON; None without one.
         ablation: what the network loses without each column, in JSON; None if it was not asked.
         finished: False between the end of training and calibration: then there are no intervals,
@@ -139,11 +139,11 @@ def fit_prepared(
     Args:
         prepared: what `prepare_table` gave.
         model: what `untrained` gave; made here if left out.
-        callbacks: besides early stopping.
+        callbacks: callbacks besides early stopping.
         verbose: as in `Model.fit`.
-        command, search, ablation: to be kept in the file; see FittedTable.
-        path: of a file to save to as soon as the network is trained, and again with its calibration
-            and its test: whatever ends the call in between loses no training.
+        command, search, ablation: what the file keeps of them; see FittedTable.
+        path: file to save to as soon as the network is trained, and again with its calibration and
+            its test: whatever ends the call in between loses no training.
 
     Raises:
         DescendError: an option the optimizer or a layer refuses.

@@ -32,8 +32,8 @@ def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedT
     seal knows by their hash. Nothing is scored: `scores` is None, `open_test` opens the test.
 
     Args:
-        path: of the model file.
-        table: that it was fitted on.
+        path: the model file.
+        table: the table that it was fitted on.
         test: the table it was tested on, where that was one of its own.
 
     Returns:

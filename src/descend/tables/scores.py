@@ -84,8 +84,8 @@ def figures_of(
 
     Args:
         y: (n,) class numbers or values; (n, targets) of several, whose figures are averaged.
-        prediction: as `Head.predict` gives it.
-        levels: of quantiles; coverage is the share of rows between the outer two.
+        prediction: predictions as `Head.predict` gives them.
+        levels: levels of quantiles; coverage is the share of rows between the outer two.
         weight: (n,).
     """
     if task == "classification":
@@ -138,7 +138,7 @@ def simplest(
     """(prediction, what it is): of `rows` rows, what is best without looking at their inputs.
 
     Args:
-        y_train: of the training rows; weight: of them.
+        y_train: targets of the training rows; weight: their weights.
         rows: how many predictions.
     """
     w = row_weights(weight, len(y_train))

@@ -70,8 +70,8 @@ class BumpNetwork:
     """A network of sigmoidal neurons whose weights are written down, not learned.
 
     Attributes:
-        kernels, biases: of its layers, as `Dense` holds them: hidden layers with a sigmoid, the
-            last one linear. One hidden layer for one input, two for several.
+        kernels, biases: arrays of its layers, as `Dense` holds them: hidden layers with a sigmoid,
+            the last one linear. One hidden layer for one input, two for several.
     """
 
     kernels: tuple[np.ndarray, ...]
@@ -121,7 +121,7 @@ def bump_network(
     for several inputs the steepness grows with the square of the cells.
 
     Args:
-        function: of rows (n, d), giving (n,).
+        function: function of rows (n, d), giving (n,).
         low, high: (d,) the box.
         cells: along each axis.
         steepness: k in units of one over a cell's width; by default 8 for one input, which makes

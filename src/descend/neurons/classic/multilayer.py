@@ -191,20 +191,20 @@ class ScratchClassifier(Scored, ClassifierMixin, _Scratch):
         hidden: neurons of each hidden layer, () for none.
         outtype: "softmax" (an output a class, cross-entropy), "logistic" (one output of two
             classes, otherwise one a class; half the squared error) or "linear" (likewise).
-        beta: of the logistic function 1 / (1 + exp(-beta h)), in hidden and logistic outputs.
+        beta: slope of the logistic function 1 / (1 + exp(-beta h)), in hidden and logistic outputs.
         learning_rate: eta.
         momentum: the share of the last update that is made once more, in [0, 1).
         updating: "batch" makes one update an iteration from all rows; "sequential" one a row.
-        reduction: of a batch update: "sum" over rows as the slide's code has it, or "mean", by
+        reduction: form of a batch update: "sum" over rows as the slide's code has it, or "mean", by
             which eta need not fall with the count of rows.
         max_iter: iterations over all rows at most.
         shuffle: a new order of rows in every sequential iteration ("randomise the order of the
             input vectors"); drawn from (seed, iteration) as `Model.fit` draws it.
-        check_every, patience, min_delta: with validation rows, the error on them is looked at
-            after every so many iterations; training ends when it has not fallen by more than
-            `min_delta` so often in a row, and the weights with the least error are kept.
+        check_every, patience, min_delta: rule for stopping: with validation rows, the error on them
+            is looked at after every so many iterations; training ends when it has not fallen by
+            more than `min_delta` so often in a row, and the weights with the least error are kept.
         dtype: "float64", or "float32" as the trainer computes.
-        random_state: of the first weights and the order.
+        random_state: seed of the first weights and the order.
         verbose: 1 shows a bar.
 
     After `fit`:

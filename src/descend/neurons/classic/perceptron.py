@@ -48,7 +48,7 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
         prove: work out after training whether a plane exists, its margin and the bound on
             mistakes, or the certificate that none does. The cost is a linear programme and a
             least-distance problem a neuron: for many thousands of rows turn it off.
-        random_state: of the first weights.
+        random_state: seed of the first weights.
         verbose: 1 shows a bar on a terminal.
 
     After `fit`:
@@ -59,7 +59,7 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
         mistakes_: (N,) corrections of each neuron in all (in batch mode wrong outputs).
         updates_: (corrections, 4): iteration, row, neuron, +1 or -1 (what was added).
         history_: {"mistakes": per iteration, "wrong_rows": rows wrong at its end}.
-        separability_: for each neuron a `Separability`, where `prove` is on.
+        separability_: `Separability` of each neuron, where `prove` is on.
         bound_: (N,) the corrections that cannot be passed, see `mistake_bound`; infinite where
             no plane exists. Absent where `prove` is off.
         classes_: the labels; the neurons' numbers where targets were 0/1 columns.

@@ -38,7 +38,8 @@ class Certificate:
 
     Attributes:
         rows: places of the rows it needs, at most k + 2 (k + 1 without bias).
-        multipliers: of these rows, above zero; those of the rows that should fire add up to one.
+        multipliers: multipliers of these rows, above zero; those of the rows that should fire add
+            up to one.
         fires: whether each of them should fire.
         point: (k,) what both mixtures come to, without the bias input.
         exact: checked in rational arithmetic: the two mixtures are equal, not nearly equal.

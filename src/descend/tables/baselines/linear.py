@@ -85,9 +85,9 @@ def fit_linear(
         y, y_validation: class numbers, or values.
         task: as in `fit_baselines`.
         classes: how many, of a classification.
-        quantiles: for the task "quantiles".
-        weights, weights_validation: of the rows.
-        strengths: of the ridge, to choose among.
+        quantiles: levels, for the task "quantiles".
+        weights, weights_validation: weights of the rows.
+        strengths: ridge penalties to choose among.
     """
     transform = design(train)
     x, x_validation = transform(train), transform(validation)

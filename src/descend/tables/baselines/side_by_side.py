@@ -39,7 +39,7 @@ class Baseline:
         name: "mean", "linear", "boosting" or "lightgbm".
         words: what it is.
         predict: raw rows to predictions; None if it failed.
-        seconds: of fitting.
+        seconds: seconds of fitting.
         test: predictions for the test rows: (n, k) probabilities, (n, q) quantiles, or (n,) values;
             None if it failed.
         note: what a reader must know: a ridge that was needed, or why it failed.
@@ -109,9 +109,9 @@ def fit_baselines(
             (at zero from below) or "quantiles".
         classes: how many; left out, those of `y_train`.
         quantiles: ascending, in (0, 1), for the task "quantiles".
-        weights, weights_validation: of the rows.
-        names: of `BASELINES`; None takes all, LightGBM if it is installed.
-        seed: of boosting.
+        weights, weights_validation: weights of the rows.
+        names: names in `BASELINES`; None takes all, LightGBM if it is installed.
+        seed: seed of boosting.
 
     Raises:
         DescendError: a task or name that is not known; quantiles out of range.

@@ -63,7 +63,7 @@ def calibration(
         p: (n,) its probability.
         rates: {part: share of the event}, to be named.
         groups: (n,) labels of rows that were drawn together.
-        seed: of the draws in small samples.
+        seed: seed of the draws in small samples.
     """
     if y is None or len(y) < 2:
         return _CALIBRATION.skip("the task has no probabilities")

@@ -110,7 +110,7 @@ def nearly_alone(
         y_train, y_validation: class numbers or values.
         classifies: whether the target is a class.
         most: columns that are looked at, those that go with the target most; None for all.
-        seed: of the trees, and of the rows they are fitted on where these are many.
+        seed: seed of the trees, and of the rows they are fitted on where these are many.
     """
     if len(validation) < LEAST_ALONE:
         return _ALONE.skip(f"the validation part has {len(validation)} rows, too few to tell")

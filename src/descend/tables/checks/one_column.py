@@ -39,7 +39,7 @@ def strengths(
         train, validation: inputs as they came.
         y_train, y_validation: class numbers or values.
         classifies: whether the target is a class.
-        seed: of the trees, and of the rows they are fitted on where these are many.
+        seed: seed of the trees, and of the rows they are fitted on where these are many.
         least: validation rows that a class must have to be judged, and the rest as well.
         most: columns that are looked at, those that go with the target most; None for all.
     """
@@ -115,7 +115,7 @@ def most_related(
         y: class numbers or values, (n,); of several targets (n, targets).
         most: names to be given; all of them where there are no more columns.
         classifies: whether the target is a class.
-        seed: of the rows that are looked at where these are many.
+        seed: seed of the rows that are looked at where these are many.
     """
     names = [str(c) for c in frame.columns]
     if len(names) <= most:
@@ -151,9 +151,9 @@ def classify_parts(
         train, test: inputs as they came.
         units: labels of the training and of the test rows that belong together, such as groups or
             stretches of time; None where each row stands alone.
-        trees: of a forest.
+        trees: number of trees of a forest.
         most: rows of a part.
-        seed: of the forest, of the rows taken where these are many, and of the dealing.
+        seed: seed of the forest, of the rows taken where these are many, and of the dealing.
 
     Returns:
         The mean AUC of the halves, p, and the column that the trees use most; None if no column

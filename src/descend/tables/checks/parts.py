@@ -85,7 +85,7 @@ def groups_in_parts(
         train: row numbers of the training part; later: of validation and test.
         classifies: whether the target is a class.
         inputs: (n, columns) to look for such a key in.
-        seed: of the deals.
+        seed: seed of the deals.
     """
     if groups is None:
         return _unnamed_groups(inputs)
@@ -153,9 +153,9 @@ def told_apart(
         at_random: whether the parts were drawn at random: then this is an issue; by time or from
             another file it is a tip, to be expected in part.
         groups: labels of training and test rows, where whole groups were drawn.
-        times: of training and test rows, where they were drawn by time.
-        trees, most: of the forest, and rows of each part that it is given.
-        seed: of the forest, and of the rows taken where these are many.
+        times: times of training and test rows, where they were drawn by time.
+        trees, most: number of trees of the forest, and of rows of each part that it is given.
+        seed: seed of the forest, and of the rows taken where these are many.
     """
     m, n = len(train), len(test)
     if min(m, n) < LEAST_ROWS:
@@ -212,7 +212,7 @@ def target_differs(
         classes: names; () of values.
         groups: labels of the training rows, {part: labels}, where whole groups were drawn.
         at_random: whether the parts were drawn at random: then this is an issue, else a tip.
-        seed: of the deals.
+        seed: seed of the deals.
     """
     sentences, failed, least = [], False, 1.0
     for name, y in later.items():

@@ -45,8 +45,8 @@ def too_good(
 
     Args:
         test: cost on the test part; trivial: of the simplest prediction there.
-        auc: of two classes; events: test rows of the rarer class.
-        rows: of the test part.
+        auc: AUC of two classes; events: test rows of the rarer class.
+        rows: number of rows of the test part.
         explain: gives what explains it in words; called where the check failed.
     """
     if test is None or not trivial or np.isnan(test) or rows < 50:
@@ -96,7 +96,7 @@ def explanation(
         train, validation: the columns that the network sees.
         y_train, y_validation: class numbers or values.
         classifies: whether the target is a class.
-        seed: of trees and rows.
+        seed: seed of trees and rows.
 
     Returns:
         In words; "" where neither explains it.

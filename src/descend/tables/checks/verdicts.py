@@ -22,7 +22,7 @@ class Check:
 
     Attributes:
         code: such as "D001": D of the fitted network, L of leakage.
-        name: in a few words.
+        name: what is checked, in a few words.
         level: "issue" or "tip".
         status: "passed", "failed" or "not run".
         words: what was found, or why it was not run.

@@ -41,7 +41,7 @@ class LeaveOut(Layer):
     """Sets what was made of one column to zero: y_j = x_j where columns_j is not `column`.
 
     Args:
-        columns: for each feature the number of the column it was made of.
+        columns: number of the column that each feature was made of.
         column: the one left out; may be swept. -1 leaves out none.
 
     Input and output (d,).
@@ -57,7 +57,7 @@ class LeaveOut(Layer):
         return input_shape
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """X with zeros."""
+        """Put zeros in place of the inputs of one column."""
         mask = np.asarray(self.columns, np.float32) != self.column
         return x * jnp.asarray(mask, x.dtype)[None], state
 
@@ -68,10 +68,10 @@ class LeftOut:
 
     Attributes:
         column: its name.
-        figure: of the networks without it, the mean over seeds.
+        figure: figure of the networks without it, the mean over seeds.
         change: against the networks with all columns, the mean over seeds: above 0, they do worse.
         low, high: the interval of the change, NaN for a single seed.
-        changes: of each seed.
+        changes: change of the figure for each seed.
     """
 
     column: str
@@ -93,11 +93,11 @@ class Ablation:
 
     Attributes:
         figure: name of the figure, on the validation rows; smaller is better.
-        full: of the networks with all columns, a number a seed.
+        full: figures of the networks with all columns, one per seed.
         columns: what leaving out each of them did.
-        level: of the intervals, which hold over seeds for these validation rows: they say how much
-            of a change is the chance of a training, not how it would be on other rows.
-        seeds: as used.
+        level: level of the intervals, which hold over seeds for these validation rows: they say how
+            much of a change is the chance of a training, not how it would be on other rows.
+        seeds: seeds of the networks.
         not_tried: columns that were not left out, because there are too many.
     """
 
@@ -142,11 +142,11 @@ def ablate(
     Args:
         prepared: what `prepare_table` gave; its options say what is trained, its test rows are
             not looked at.
-        columns: to leave out, one at a time; by default all that the encoder uses, or where these
-            are many the 60 that go with the target most on the training rows.
+        columns: columns to leave out, one at a time; by default all that the encoder uses, or where
+            these are many the 60 that go with the target most on the training rows.
         seeds: how many, from the options' seed on, or which; of weights and order of rows.
-        level: of the intervals, Student's t over the seeds' changes.
-        show: is given a word on what comes next.
+        level: level of the intervals, Student's t over the seeds' changes.
+        show: function that is called with a line on what comes next.
 
     Returns:
         The Ablation.

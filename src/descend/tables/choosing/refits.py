@@ -39,7 +39,7 @@ class Refits:
     Attributes:
         prepared: the table that they were trained on.
         networks: those that did not diverge.
-        temperatures: of each, None where it has none.
+        temperatures: temperature of each refit; None where it has none.
     """
 
     prepared: Prepared
@@ -84,12 +84,12 @@ def refit(
     Args:
         prepared: what `prepare_table` or `reopen` gave; its options say what is trained, its test
             rows are not looked at.
-        count: of refits, at least 2; an error from few is itself uncertain, by about
-            1 / sqrt(2 (count - 1)) of its size (a fifth for 13, a tenth for 50).
+        count: number of refits, at least 2; an error from few is itself uncertain, by about 1 /
+            sqrt(2 (count - 1)) of its size (a fifth for 13, a tenth for 50).
         tempered: whether probabilities are put to a temperature, as the first network's are.
-        seed: of what is drawn, and of the first refit; none has the first network's own.
-        model: in place of the recipe's; given again, it is not compiled again.
-        show: is given a word on what comes next.
+        seed: seed of the draws, and of the first refit; none has the first network's own.
+        model: network in place of the recipe's; one that is compiled is not compiled again.
+        show: function that is called with a line on what comes next.
 
     Raises:
         DescendError: fewer than two refits, asked for or left after divergence.

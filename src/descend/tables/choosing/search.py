@@ -49,11 +49,12 @@ class Trial:
     """One network of a search.
 
     Attributes:
-        number: from 0; the first is the options as given.
+        number: number of the trial, from 0; the first has the options as given.
         settings: what was drawn for it; {} for the first.
         figure: the main figure of the task on the validation rows (`descend.tables.scores.MAIN`),
             smaller is better; NaN where there is none.
-        epochs: that it was trained; best_epoch: whose weights it has, from 1, 0 for none.
+        epochs: number of epochs it was trained; best_epoch: the epoch whose weights it has, from 1;
+            0: none.
         seconds: its share of the time of the program it was in.
         status: "trained", "stopped early", "left behind", "diverged" or "not run".
     """
@@ -72,11 +73,12 @@ class Search:
     """All trials of a search, and the network of the best.
 
     Attributes:
-        trials: in the order in which they were drawn.
+        trials: all trials, in the order in which they were drawn.
         best: the trial with the smallest figure, of those that were not left behind.
         figure: name of the figure.
-        method, seed: as given; groups: programs, one for each shape of network.
-        seconds: of the whole search.
+        method, seed: arguments of `search`; groups: number of programs, one for each shape of
+            network.
+        seconds: time of the whole search.
         prepared: the table as the best network saw it, its options those of the best.
         member: the best network as the search left it, with its history.
     """
@@ -145,12 +147,13 @@ def search(
 
     Args:
         source: a table, or what `prepare_table` made of it; its test rows are not looked at.
-        options: of the first trial, and of what the others do not draw; a Prepared has its own.
+        options: options of the first trial, and of the others where they draw none; a Prepared has
+            its own.
         space: {option: values to choose among, or Between}; that of the recipe if left out. Values
             of learning_rate, dropout and l2 share a program, others make groups.
         method: "random" or "halving".
-        seed: of what is drawn; weights and order of rows come from the options' own.
-        show: is told in a line what has been done.
+        seed: seed of the draws of options; weights and order of rows come from the options' own.
+        show: function that is called with a line on what has been done.
 
     Returns:
         The Search. After Ctrl-C it holds what had been trained; other trials are "not run".

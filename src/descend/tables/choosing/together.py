@@ -23,8 +23,8 @@ def rounds_of(
 
     Args:
         options: what all of them share.
-        settings: of each, in the names of `descend.train.many.sweep`.
-        model: in place of the recipe's; given again, it is not compiled again.
+        settings: settings of each, in the names of `descend.train.many.sweep`.
+        model: network in place of the recipe's; one that is compiled is not compiled again.
     """
     head, split = prepared.target.head, prepared.split
     train, validation = prepared.part(split.train), prepared.part(split.validation)

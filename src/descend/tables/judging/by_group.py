@@ -30,8 +30,8 @@ class Rate(Figures):
     """A share of rows with its 95% interval (Wilson); NaN where there is no row to count.
 
     Attributes:
-        share: of them; low, high: of the interval.
-        rows: that it is a share of; the share itself is weighted.
+        share: share of the rows; low, high: ends of its interval.
+        rows: number of rows that it is a share of; the share itself is weighted.
     """
 
     share: float
@@ -47,7 +47,7 @@ class GroupFigures(Figures):
     Attributes:
         group: its name; None for all rows.
         rows: how many.
-        figures: by name, weighted; rates are Rate, the rest numbers.
+        figures: figures by name, weighted; rates are Rate, the rest numbers.
     """
 
     group: str | None

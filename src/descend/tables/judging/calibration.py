@@ -84,7 +84,7 @@ def reliability(
     Args:
         y: (n,) whether the event happened, 0 or 1.
         probability: (n,) predicted.
-        bins: at most so many; equal probabilities are never parted.
+        bins: number of bins, at most; equal probabilities are never parted.
         how: "quantile" for bins of about equally many rows, "uniform" for bins of equal width.
         weights: (n,) of the rows.
 

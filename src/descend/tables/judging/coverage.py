@@ -25,7 +25,7 @@ class Covered(Figures):
     Attributes:
         group: name; None for all rows.
         rows: how many; the rest is weighted.
-        share: of the rows that are covered; low, high: its 95% interval (Wilson).
+        share: share of the rows that are covered; low, high: its 95% interval (Wilson).
         size: mean width of the intervals, or mean number of classes in the sets.
         empty: share of sets without a class; NaN for intervals.
         single: share of sets with one class; NaN for intervals.

@@ -167,7 +167,8 @@ class Gains(Figures):
     """Rows ranked by probability and cut into parts, the most probable first.
 
     Attributes:
-        rows: in each part, or their weight; positives: of them.
+        rows: number of rows in each part, or their weight; positives: those of them that are
+            positive.
         least: the smallest probability in it.
         rate: share of positives.
         lift: rate over that of all rows.

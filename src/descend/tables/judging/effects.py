@@ -46,16 +46,16 @@ class Effect(Figures):
         column: its name.
         kind: "unit" (one more of a whole number), "slope" (the mean derivative, a unit of the
             column), "level up" (the next level of an ordered column), "level" (against the base).
-        level, base: of a category; None of the others.
+        level, base: level and base of a category; None of other kinds.
         estimate: the mean change of the prediction.
-        other: of a number, the other view of it, also a unit of the column: beside "unit" the
-            slope, beside "slope" the mean change of a standard deviation more; else NaN.
+        other: the other view of a number, also for a unit of the column: beside "unit" the slope,
+            beside "slope" the mean change of a standard deviation more; else NaN.
         spread: standard deviation over draws of rows (and members) of this one network;
             spread_low, spread_high: the percentile interval of these draws.
-        error: of estimation, over networks trained anew; low, high: its interval. NaN where none
-            were trained.
-        rows: that the average is taken over: with "unit" and "level up" those where the step stays
-            inside what was seen.
+        error: standard error of estimation, over networks trained anew; low, high: its interval.
+            NaN where none were trained.
+        rows: number of rows that the average is taken over: with "unit" and "level up" those where
+            the step stays inside what was seen.
     """
 
     name: str
@@ -89,10 +89,10 @@ class MarginalEffects(Figures):
     """A table of average marginal effects; maketables' ETable shows it beside regressions.
 
     Attributes:
-        effects: in the order of the columns.
+        effects: an effect each, in the order of the columns.
         target: what is predicted, in words.
-        confidence: of the intervals.
-        rows, members: that were drawn from; members is 1 without an ensemble.
+        confidence: level of the intervals.
+        rows, members: numbers that were drawn from; members is 1 without an ensemble.
         clusters: drawn as one; None where rows were.
         resamples: how often.
         refits: networks trained anew that the errors stand on; 0 without.
@@ -205,7 +205,7 @@ def average_marginal_effects(
             prediction; they are drawn as well for the spread.
         predict_refits: frame -> (refits, n): networks that were each trained anew on rows drawn
             anew; without them there is no error of estimation.
-        columns: to judge; None for all.
+        columns: columns to judge; None for all.
         kinds: {column: "number", "ordered" or "category"} where the guess is wrong: numbers are
             numbers, unless they are only 0 and 1; truth values, text and categories are categories.
             Levels of an ordered column go by its categorical type, or by the alphabet.
@@ -218,8 +218,8 @@ def average_marginal_effects(
         clusters: (n,) labels; rows of one label are drawn together.
         target: what is predicted, for a table's head.
         statistics: figures for below a table.
-        confidence: of the intervals.
-        resamples, seed: of the draws of rows.
+        confidence: level of the intervals.
+        resamples, seed: number and seed of the draws of rows.
 
     Raises:
         DataError: a column without values or with one, asked for by name; a prediction of another

@@ -40,12 +40,12 @@ class Importance(Figures):
     """How much worse predictions get without what a column says.
 
     Attributes:
-        measure: that predictions are judged by; better: "higher" or "lower" values.
-        value: of the measure on the untouched rows.
+        measure: measure that predictions are judged by; better: "higher" or "lower" values.
+        value: value of the measure on the untouched rows.
         blocks: the columns that were permuted together, by name.
-        increase: of each block, the most important first: how much worse the measure became, with
+        increase: for each block, the most important first, how much worse the measure became, with
             its bootstrap interval over rows of this one network.
-        spread: of each, the standard deviation over the repeats.
+        spread: for each block the standard deviation over the repeats.
         repeats: permutations of each block.
     """
 
@@ -101,16 +101,16 @@ def permutation_importance(
         frame: rows the network was not trained on.
         y: (n,) their truth.
         what: a name of MEASURES, a Measure, or a function of (y, predicted).
-        better: of a function, whether "higher" or "lower" values are.
-        columns: to be permuted; a mapping gives names to blocks that are permuted as one, such as
-            the columns of one category or date. None takes each column.
+        better: whether "higher" or "lower" values of a function are better.
+        columns: columns to permute; a mapping gives names to blocks that are permuted as one, such
+            as the columns of one category or date. None takes each column.
         repeats: permutations of each.
         most_rows: no more are used, drawn without replacement; None for all.
         clusters: (n,) labels; the intervals draw rows of one label together.
         weights: (n,) of the rows. What a column is shuffled to is then drawn by them, with
             replacement: the rows stand for a population in which its values are that common.
-        level, resamples: of the intervals.
-        seed: of rows, permutations and intervals.
+        level, resamples: level and draws of the intervals.
+        seed: seed of rows, permutations and intervals.
 
     Raises:
         DataError: shapes that do not fit, a column that is not there.
@@ -210,7 +210,7 @@ class PartialDependence(Figures):
     Attributes:
         column: its name.
         values: set; observed ones, in their order.
-        share: of the rows up to this value (numbers, dates), or with it (categories).
+        share: share of the rows up to this value (numbers, dates), or with it (categories).
         mean: prediction at each, over rows; spread: its standard deviation over draws of the rows
             (sd / sqrt(n)), which says nothing of another training of the network.
         low, high: the rows' 5% and 95% quantile of it.
@@ -256,13 +256,13 @@ def partial_dependence(
         predict: frame -> one number a row.
         frame: rows the network was not trained on.
         column: its name.
-        points: at most so many values: quantiles from 5% to 95% of numbers and dates, the most
+        points: number of values, at most: quantiles from 5% to 95% of numbers and dates, the most
             frequent of categories.
         values: instead of them.
         most_rows: no more are used; None for all.
-        curves: of single rows that are kept.
+        curves: number of rows whose own curves are kept.
         weights: (n,) of the rows.
-        seed: of the rows.
+        seed: seed of the rows.
 
     Raises:
         DataError: a column without values; a prediction of more than one number a row.

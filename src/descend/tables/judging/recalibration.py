@@ -27,8 +27,8 @@ class Recalibration(Figures):
     """Intercept and slope with their errors; NaN where the test cannot tell them.
 
     Attributes:
-        intercept, intercept_error: with the slope at 1.
-        slope, slope_error: with an intercept of its own.
+        intercept, intercept_error: estimate and standard error with the slope at 1.
+        slope, slope_error: estimate and standard error with a free intercept.
         predicted, observed: mean probability and share of the event.
         rows: how many.
     """

@@ -40,12 +40,12 @@ class Shift(Figures):
         index = sum over parts of (b - a) log(b / a)
 
     Attributes:
-        name: of the column or score.
+        name: name of the column or score.
         index: the population stability index.
         noise: its 95% quantile if both samples came from one distribution, by dealing.
         chance: how often the dealing makes so large an index, of any column looked at with it.
-        parts: in words; reference, current: shares a and b of the rows in each.
-        rows: of both samples.
+        parts: the parts in words; reference, current: shares a and b of the rows in each.
+        rows: number of rows of both samples.
     """
 
     name: str
@@ -121,11 +121,11 @@ def shift(
     Args:
         reference: (n,) training rows' values.
         current: (m,) later rows' values.
-        name: of the column.
-        bins: at most so many parts of numbers.
+        name: name of the column.
+        bins: number of parts of numbers, at most.
         kind: "number" or "category" where the guess by type is wrong.
         units: labels of the rows of both, dealt together; None where each row stands alone.
-        seed: of the dealing.
+        seed: seed of the dealing.
 
     Raises:
         DataError: no rows. DescendError: a kind that is not known.
@@ -354,11 +354,11 @@ def stability(
     Args:
         reference: training rows.
         current: later rows, or the test part.
-        columns: to judge; None for all of the reference.
-        bins: at most so many parts of numbers.
+        columns: columns to judge; None for all of the reference.
+        bins: number of parts of numbers, at most.
         kinds: {column: "number" or "category"} where the guess by type is wrong.
         units: labels of the rows of both tables, dealt together; None where each row stands alone.
-        seed: of the dealing.
+        seed: seed of the dealing.
 
     Raises:
         DataError: no rows. DescendError: a column that one of the tables does not have.
