@@ -5,19 +5,32 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.setdefault("DESCEND_CACHE", "off")  # thousands of tiny programs, each compiled once
+os.environ.setdefault("DESCEND_CACHE", "off")  # of processes that tests start; see `compiled_once`
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import jax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from descend.train.runtime import prepare
 
 # Devices and the compilation cache are settled before the first array, whichever test comes first.
 prepare()
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory):
+    """A program that several tests of a worker need is compiled once.
+
+    The folder is this run's own, and each worker has one: JAX writes entries without a lock.
+    """
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    compilation_cache.reset_cache()  # a module may have compiled when it was imported
 
 
 @pytest.fixture

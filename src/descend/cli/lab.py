@@ -27,7 +27,7 @@ def command() -> None:
 
 @command.command("list")
 def list_labs() -> None:
-    """Each lab's name and title."""
+    """List each lab's name and title."""
     labs = find_labs()
     wide = max(map(len, labs))
     for name, path in labs.items():

@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
         return importlib.import_module(VERBS[cmd_name][0]).command
 
     def resolve_command(self, ctx, args):
-        """As click's, with the nearest verb suggested."""
+        """Resolve a verb as click does, and suggest the nearest."""
         if args[0] not in VERBS and not args[0].startswith("-"):
             raise unknown("command", args[0], VERBS)
         return super().resolve_command(ctx, args)

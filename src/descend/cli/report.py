@@ -146,7 +146,7 @@ def _options(
 
 
 def _opened(fitted: FittedTable, model: Path, source: str) -> FittedTable:
-    """With the test scored, and that written into the model file."""
+    """Score the test, and write that into the model file."""
     from dataclasses import replace
 
     from descend.tables.recipe import open_test

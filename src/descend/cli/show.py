@@ -190,7 +190,7 @@ def _cell(value: Any) -> str:
 
 
 def network(console: Console, model: Any) -> None:
-    """The table of the network."""
+    """Print the table of the network."""
     from descend.train.summary import summary
 
     console.print()
@@ -199,7 +199,7 @@ def network(console: Console, model: Any) -> None:
 
 
 def training(console: Console, fitted: FittedTable) -> None:
-    """The learning curve."""
+    """Print the learning curve."""
     history = fitted.trained.history.history
     head = fitted.prepared.target.head
     unit = head.unit

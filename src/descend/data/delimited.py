@@ -49,7 +49,7 @@ class Layout:
     width: int
 
     def column(self, place: int) -> list[str]:
-        """The sample of one column."""
+        """Take the sample of one column."""
         return [row[place] for row in self.rows if len(row) > place]
 
 

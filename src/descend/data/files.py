@@ -114,6 +114,6 @@ def _instead(suffix: str) -> str:
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file."""
+    """Compute the sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

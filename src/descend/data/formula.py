@@ -120,7 +120,7 @@ class Design:
         return pd.DataFrame(targets_made, index=frame.index)
 
     def to_json(self) -> dict[str, Any]:
-        """The design as plain JSON."""
+        """Write the design as plain JSON."""
         levels = {term: list(names) for term, names in self.levels.items()}
         return {"formula": self.formula, "columns": list(self.columns), "levels": levels}
 

@@ -60,7 +60,7 @@ class Numerals:
         return self.decimal == "." and not self.thousands
 
     def describe(self) -> str:
-        """In words; "" for the plain way."""
+        """Say it in words; "" for the plain way."""
         parts = []
         if self.decimal == ",":
             parts.append("decimal commas")

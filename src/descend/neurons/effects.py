@@ -54,7 +54,7 @@ class MarginalEffects:
         return self.estimates.to_frame(level).rename(columns={"coefficient": "effect"})
 
     def summary(self) -> RegressionTable:
-        """The effects as a table."""
+        """Show the effects as a table."""
         notes = [f"Standard errors: delta method on {self.errors} errors."]
         if self.differences:
             shown = ", ".join(self.differences)

@@ -45,7 +45,7 @@ class RegressionTable:
         return self.html()
 
     def to_frame(self) -> pd.DataFrame:
-        """The numbers, unrounded."""
+        """Make a frame of the numbers, unrounded."""
         return self.frame.copy()
 
     def text(self) -> str:

@@ -371,7 +371,7 @@ class Unit(BaseEstimator):
 
 
 def _condition_numbers(matrix: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Of the weighted columns, and of the same at equal length; those of the small factor R."""
+    """Condition numbers of the weighted columns, and of the same at equal length; those of R."""
     triangle = np.linalg.qr(matrix * np.sqrt(weight)[:, None], mode="r")
     equal = triangle / np.linalg.norm(triangle, axis=0)
     return float(np.linalg.cond(triangle)), float(np.linalg.cond(equal))

@@ -97,14 +97,14 @@ class Calibrated:
         return pd.DataFrame({"lower": lower, "upper": upper})
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Write it as plain JSON."""
         parts = {name: getattr(self, name) for name in _PARTS}
         described = {name: None if part is None else part.to_json() for name, part in parts.items()}
         return {"rows": self.rows, **described}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Calibrated:
-        """What `to_json` gave."""
+        """Read what `to_json` gave."""
         read: dict[str, Any] = {
             name: None if saved.get(name) is None else kind.from_json(saved[name])
             for name, kind in _PARTS.items()

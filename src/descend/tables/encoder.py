@@ -28,7 +28,7 @@ class Encoded(NamedTuple):
     codes: np.ndarray
 
     def rows(self, which: Any) -> Encoded:
-        """Some of the rows."""
+        """Take some of the rows."""
         return Encoded(self.numbers[which], self.codes[which])
 
     def inputs(self) -> Any:
@@ -168,12 +168,12 @@ class Encoder:
         return lines[:MOST_REMARKS] + ([f"and {more} more such"] if more > 0 else [])
 
     def to_json(self) -> dict[str, Any]:
-        """The encoder as plain JSON."""
+        """Write the encoder as plain JSON."""
         return {"columns": [asdict(c) for c in self.columns], "dropped": dict(self.dropped)}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Encoder:
-        """What `to_json` gave."""
+        """Read what `to_json` gave."""
         tuples = ("fill", "levels", "parts")
         columns = [Column(**{**c, **{k: tuple(c[k]) for k in tuples}}) for c in saved["columns"]]
         return cls(tuple(columns), dict(saved["dropped"]))

@@ -170,7 +170,7 @@ class TabularEstimator(BaseEstimator):
         return outputs if outputs.ndim == 3 else outputs[:, None]
 
     def predict_members(self, X: Any) -> np.ndarray:
-        """Every member's predictions, (members, n, ...): of a class its probability."""
+        """Predict with every member, (members, n, ...): of a class its probability."""
         return np.moveaxis(self.head_.backward(self._outputs(X)), 1, 0)
 
     def spread(self, X: Any) -> np.ndarray:

@@ -109,7 +109,7 @@ class NetworkOptions:
         return {"scaling": "standard", "one_hot": None}
 
     def to_json(self) -> dict[str, Any]:
-        """The options as plain JSON."""
+        """Write the options as plain JSON."""
         return asdict(self)
 
 

@@ -177,7 +177,7 @@ class TablePredictor:
         return x.inputs(), self.target.head.forward(self.target.read(frame, where))
 
     def members(self, frame: pd.DataFrame) -> np.ndarray:
-        """Every member's predictions, (n, members, ...); see `Head.backward`."""
+        """Predict with every member, (n, members, ...); see `Head.backward`."""
         return self.target.head.backward(self.outputs(frame)[0])
 
     def values(self, frame: pd.DataFrame) -> np.ndarray:

@@ -60,11 +60,11 @@ class Prepared:
     noted: dict[str, Noted]
 
     def part(self, rows: np.ndarray) -> Part:
-        """Some of the rows, for the network."""
+        """Take some of the rows, for the network."""
         return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), self.weights(rows))
 
     def weights(self, rows: np.ndarray) -> np.ndarray | None:
-        """Of some of the rows; None where all weigh the same."""
+        """Give the weights of some of the rows; None where all weigh the same."""
         return None if self.weight is None else self.weight[rows]
 
     @property

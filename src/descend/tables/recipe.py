@@ -186,7 +186,7 @@ def fit_prepared(
 
 
 def calibrated(fitted: FittedTable) -> FittedTable:
-    """With what the validation rows teach: temperature, intervals, sets of classes."""
+    """Learn from the validation rows: temperature, intervals, sets of classes."""
     prepared, target, split = fitted.prepared, fitted.prepared.target, fitted.prepared.split
     began = time.perf_counter()
     members = {
@@ -210,7 +210,7 @@ def calibrated(fitted: FittedTable) -> FittedTable:
 
 
 def open_test(fitted: FittedTable) -> FittedTable:
-    """With the test part opened, and that written into its seal."""
+    """Open the test part: score it, and write the opening into its seal."""
     prepared, target = fitted.prepared, fitted.prepared.target
     split = prepared.split
     predictions = fitted.predictor.values(prepared.inputs.iloc[split.test])

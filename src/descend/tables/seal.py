@@ -128,7 +128,7 @@ class Seal:
         return replace(self, openings=(*self.openings, opening))
 
     def to_json(self) -> dict[str, Any]:
-        """The seal as plain JSON."""
+        """Write the seal as plain JSON."""
         return {**asdict(self), "openings": [asdict(o) for o in self.openings]}
 
     @classmethod

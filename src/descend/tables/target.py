@@ -111,7 +111,7 @@ class FittedTarget(Target):
     head: Head = field(kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The target as plain JSON."""
+        """Write the target as plain JSON."""
         return {**asdict(self), "head": self.head.to_json()}
 
     @classmethod

@@ -79,7 +79,7 @@ class BumpNetwork:
 
     @property
     def units(self) -> int:
-        """Hidden neurons."""
+        """Number of hidden neurons."""
         return sum(kernel.shape[1] for kernel in self.kernels[:-1])
 
     def layers(self, X: Any) -> list[np.ndarray]:

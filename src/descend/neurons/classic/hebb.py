@@ -111,7 +111,7 @@ class HebbUnit(TransformerMixin, BaseEstimator):
 
     @property
     def components_(self) -> np.ndarray:
-        """(1, k)."""
+        """The weights as one component, (1, k)."""
         check_is_fitted(self)
         return self.weights_[None]
 

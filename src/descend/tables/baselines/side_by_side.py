@@ -80,7 +80,7 @@ class _Job:
 
     @property
     def threads(self) -> int | None:
-        """Of boosting; None for as many as there are cores."""
+        """Threads of boosting; None for as many as there are cores."""
         return 1 if len(self.train) < FEW_ROWS else None
 
 

@@ -52,7 +52,7 @@ class LeaveOut(Layer):
     swept: ClassVar[tuple[str, ...]] = ("column",)
 
     def build(self, input_shape):
-        """(d,) as it is."""
+        """Give the input's shape (d,)."""
         self.require_rank(input_shape, 1, f"({len(self.columns)},)")
         return input_shape
 
@@ -109,7 +109,7 @@ class Ablation:
     not_tried: int = 0
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a column."""
+        """Make a frame of one row a column."""
         import pandas as pd
 
         rows = [

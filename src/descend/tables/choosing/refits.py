@@ -60,7 +60,7 @@ class Refits:
         return self.predict_encoded(self.prepared.encoder.transform(frame, "the table")[0])
 
     def predict_encoded(self, x: Encoded) -> np.ndarray:
-        """The same for encoded rows."""
+        """Predict encoded rows, as `predict` does raw ones."""
         predictions = _predictions(self.prepared, self.networks, x)
         return np.stack(
             [

@@ -254,7 +254,7 @@ class Group:
         self.rounds.leave(others, pack=saved > WORTH_PACKING)
 
     def figures(self) -> np.ndarray:
-        """Of each trial on the validation rows; NaN where it has none."""
+        """Compute the figure of each trial on the validation rows; NaN where it has none."""
         self.known |= validation_figures(self.prepared, self.rounds)
         return np.array([self.known.get(i, np.nan) for i in range(len(self.numbers))])
 

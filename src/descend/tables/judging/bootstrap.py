@@ -60,7 +60,7 @@ class Interval(Figures):
     undefined: int
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])

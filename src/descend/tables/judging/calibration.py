@@ -61,7 +61,7 @@ class Reliability(Figures):
         return float(np.abs(np.subtract(self.observed, self.predicted)).max())
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a bin."""
+        """Make a frame of one row a bin."""
         import pandas as pd
 
         return pd.DataFrame({k: v for k, v in vars(self).items() if k != "how"})
@@ -170,7 +170,7 @@ class Brier(Figures):
     skill: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])
@@ -236,7 +236,7 @@ class Temperature(Figures):
         return p[:, 1] if single else p
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])

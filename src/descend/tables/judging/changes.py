@@ -54,7 +54,7 @@ class Asked:
     predict_refits: Callable[[pd.DataFrame], Any] | None
 
     def __call__(self, frame: pd.DataFrame) -> Answers:
-        """Of rows of raw columns."""
+        """Predict rows of raw columns."""
         if self.predict_members is None:
             members = vector("what `predict` gave", self.predict(frame), len(frame))[None]
         else:

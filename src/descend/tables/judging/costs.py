@@ -99,7 +99,7 @@ class Decisions(Figures):
     cost: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])

@@ -49,7 +49,7 @@ class Coverage(Figures):
 
     @property
     def share(self) -> float:
-        """Of all rows that are covered."""
+        """Share of all rows that are covered."""
         return self.parts[0].share
 
     def to_frame(self) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class Discrimination(Figures):
     average_precision: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])
@@ -100,7 +100,7 @@ class Curve(Figures):
     points: tuple[tuple[float, float, float], ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a point."""
+        """Make a frame of one row a point."""
         import pandas as pd
 
         return pd.DataFrame(list(self.points), columns=[self.x, self.y, "threshold"])
@@ -185,7 +185,7 @@ class Gains(Figures):
     gap: tuple[float, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a part."""
+        """Make a frame of one row a part."""
         import pandas as pd
 
         return pd.DataFrame(vars(self))

@@ -112,7 +112,7 @@ class MarginalEffects(Figures):
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row an effect."""
+        """Make a frame of one row an effect."""
         import pandas as pd
 
         return pd.DataFrame([vars(e) for e in self.effects])

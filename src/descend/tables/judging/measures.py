@@ -36,7 +36,7 @@ class Measure:
     prepare: Callable[[Any, Any], Counted]
 
     def __call__(self, y: Any, predicted: Any, weights: Any = None) -> float:
-        """Its value on all rows."""
+        """Compute its value on all rows."""
         rows = len(np.asarray(y))
         counts = np.ones(rows) if weights is None else vector("weights", weights, rows)
         return float(self.prepare(y, predicted)(counts[None])[0])

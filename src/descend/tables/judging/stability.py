@@ -70,7 +70,7 @@ class Shift(Figures):
         return "some shift" if self.index < LARGE else "large shift"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a part."""
+        """Make a frame of one row a part."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -89,7 +89,7 @@ class Stability(Figures):
     shifts: tuple[Shift, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a column."""
+        """Make a frame of one row a column."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -267,7 +267,7 @@ def _relevel(codes: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _judged(shifts: list[Shift], dealt: list[np.ndarray]) -> list[Shift]:
-    """With the chance of each: how often the largest standardised index of a deal is as large."""
+    """Add the chance of each: how often the largest standardised index of a deal is as large."""
     indices = np.stack(dealt)
     mean = indices.mean(axis=1, keepdims=True)
     sd = np.maximum(indices.std(axis=1, keepdims=True), 1e-12)
