@@ -112,5 +112,5 @@ def _unused(frame: pd.DataFrame, predictor: TablePredictor) -> list[str]:
     if not extra:
         return []
     more = f" and {len(extra) - MOST_LISTED} more" if len(extra) > MOST_LISTED else ""
-    shown = ", ".join(extra[:MOST_LISTED])
-    return [f"not used, as training had no such column: {shown}{more}"]
+    listed = ", ".join(extra[:MOST_LISTED])
+    return [f"not used, as training had no such column: {listed}{more}"]

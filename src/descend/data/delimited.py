@@ -134,9 +134,9 @@ def _layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         )
     names = [name.strip() for name in header]
     if names and all(_is_number(name) for name in names):
-        shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
         raise DataError(
-            f"{path}: the first line should hold the columns' names, and holds numbers ({shown}). "
+            f"{path}: the first line should hold the columns' names, and holds numbers ({listed}). "
             "Put a line of names first."
         )
     require_names(str(path), [name for name in names if name])

@@ -60,8 +60,8 @@ def load_sql(query: str, url: str, *, name: str | None = None, timeout: float = 
     """
     one = require_reading(query)
     target = _parsed(url)
-    shown = _shown(target)
-    with _faults(target, shown):
+    address = _shown(target)
+    with _faults(target, address):
         engine = _engine(target, timeout)
         try:
             with engine.connect() as connection:
@@ -70,7 +70,7 @@ def load_sql(query: str, url: str, *, name: str | None = None, timeout: float = 
         finally:
             engine.dispose()
     name = name or Path(target.database or "").stem or "query"
-    note = f"the answer of {shown} to: {' '.join(one.split())}"
+    note = f"the answer of {address} to: {' '.join(one.split())}"
     return Table(name, note, frame, None, note, frame_digest(frame))
 
 
@@ -82,7 +82,7 @@ def require_reading(query: str) -> str:
     """
     if "\\'" in query:  # whether it ends the text differs from one database to another
         raise DataError("the SQL holds \\'; write a quote within a text twice: 'it''s'")
-    bare = _QUOTED.sub(lambda found: " " if found["comment"] else " '' ", query)
+    bare = _QUOTED.sub(lambda match: " " if match["comment"] else " '' ", query)
     bare, _, rest = bare.strip().partition(";")
     first = re.match(r"[\s(]*(\w+)", bare)
     if first is None:
@@ -210,7 +210,7 @@ def _reading(connection: Connection, url: URL) -> Connection:
 
 
 @contextmanager
-def _faults(url: URL, shown: str) -> Iterator[None]:
+def _faults(url: URL, address: str) -> Iterator[None]:
     """Whatever the database says, as one DataError without a password."""
     from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
@@ -220,12 +220,12 @@ def _faults(url: URL, shown: str) -> Iterator[None]:
         raise
     except NoSuchModuleError:
         raise DataError(
-            f"{shown}: there is no database called {url.drivername!r}; well-known ones are sqlite, "
+            f"{address}: there is no database called {url.drivername!r}; well-known ones are sqlite, "
             "postgresql and mysql+pymysql"
         ) from None
     except ImportError as error:
         package = error.name or "the database's driver"
-        raise MissingExtraError(package, "sql", f"reading {shown}") from None
+        raise MissingExtraError(package, "sql", f"reading {address}") from None
     except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError) as error:
         cause = getattr(error, "orig", None) or error
         answer = cause.args[0] if cause.args else ""
@@ -235,7 +235,7 @@ def _faults(url: URL, shown: str) -> Iterator[None]:
         words_shown = _without_secrets(" ".join(words.split()), url)
         if "database is locked" in words_shown:
             words_shown = "another program holds its lock; close it, or try again"
-        raise DataError(f"{shown}: {words_shown}") from None
+        raise DataError(f"{address}: {words_shown}") from None
 
 
 def _without_secrets(text: str, url: URL) -> str:

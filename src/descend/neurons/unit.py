@@ -235,8 +235,20 @@ class Unit(BaseEstimator):
         """Header, table and notes; print it, or take .text(), .csv(), .latex(), .html()."""
         self._require_fitted()
         stats = self.statistics_
-        shown = ("N", "r2", "adj_r2", "pseudo_r2", "rmse", "ll", "aic", "bic", "condition_number")
-        facts = [(STATISTICS[key], number(float(stats[key]), 5)) for key in shown if key in stats]
+        statistics = (
+            "N",
+            "r2",
+            "adj_r2",
+            "pseudo_r2",
+            "rmse",
+            "ll",
+            "aic",
+            "bic",
+            "condition_number",
+        )
+        facts = [
+            (STATISTICS[key], number(float(stats[key]), 5)) for key in statistics if key in stats
+        ]
         facts.insert(1, (STATISTICS["se_type"], stats["se_type"]))
         notes = list(self._notes())
         if stats["scaled_condition_number"] > COLLINEAR:

@@ -208,10 +208,10 @@ class LogisticUnit(_Classes):
 
     def _check_target(self) -> None:
         if len(self.classes_) > 2:
-            shown = ", ".join(repr(c) for c in self.classes_[:5].tolist())
+            listed = ", ".join(repr(c) for c in self.classes_[:5].tolist())
             raise DataError(
                 f"a logistic unit needs two classes; the target {self.target_name_!r} has "
-                f"{len(self.classes_)} ({shown}, ...); take SoftmaxUnit"
+                f"{len(self.classes_)} ({listed}, ...); take SoftmaxUnit"
             )
         super()._check_target()
 

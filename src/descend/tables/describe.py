@@ -147,12 +147,12 @@ def _as_told(name: str, column: pd.Series, kind: str) -> Judgement:
 
 def _as_ordered(column: pd.Series) -> Judgement:
     levels = order_of(column)
-    shown = (
+    listed = (
         levels if len(levels) <= LEVELS_SHOWN else [*levels[: LEVELS_SHOWN - 1], "...", levels[-1]]
     )
     own = isinstance(column.dtype, pd.CategoricalDtype)
     by_name = not own and bool(numbers(pd.Series(levels, dtype="string"))[1].any())
-    why = f"as asked for: {' < '.join(shown)}" + (", the order of the alphabet" if by_name else "")
+    why = f"as asked for: {' < '.join(listed)}" + (", the order of the alphabet" if by_name else "")
     return Judgement("ordered", why, by_name)
 
 
@@ -231,8 +231,8 @@ def _range(column: pd.Series, kind: str) -> dict[str, str]:
         moments = dates(column)[0].dropna().sort_values()
         if moments.empty:
             return nothing
-        shown = [str(moments.iloc[i]) for i in (0, (len(moments) - 1) // 2, -1)]
-        return dict(zip(nothing, (s.removesuffix(" 00:00:00") for s in shown), strict=True))
+        ends = [str(moments.iloc[i]) for i in (0, (len(moments) - 1) // 2, -1)]
+        return dict(zip(nothing, (s.removesuffix(" 00:00:00") for s in ends), strict=True))
     return nothing
 
 
@@ -243,9 +243,9 @@ def _levels(known: pd.Series, kind: str) -> str:
     counts = words.value_counts()
     # by frequency, ties by name: the order of the rows must not matter
     ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
-    shown = [f"{level} {count / len(words):.0%}" for level, count in ranked[:LEVELS_SHOWN]]
+    frequent = [f"{level} {count / len(words):.0%}" for level, count in ranked[:LEVELS_SHOWN]]
     more = len(ranked) - LEVELS_SHOWN
-    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(frequent) + (f" and {more:,} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
@@ -297,14 +297,14 @@ def _duplicates(frame: pd.DataFrame) -> int:
         return int(frame.astype("str").duplicated().sum())
 
 
-def parse_kinds(given: Sequence[str]) -> dict[str, Kind]:
+def parse_kinds(pairs: Sequence[str]) -> dict[str, Kind]:
     """["zip=category"] -> {"zip": "category"}; also for `FitOptions.kinds`.
 
     Raises:
         DataError: no "=", a column named twice. DescendError: a kind that there is not.
     """
     kinds: dict[str, Kind] = {}
-    for one in given:
+    for one in pairs:
         name, mark, kind = one.rpartition("=")
         if not mark or not name:
             raise DataError(f"expected COLUMN=KIND, such as zip=category; got {one!r}")
@@ -316,16 +316,16 @@ def parse_kinds(given: Sequence[str]) -> dict[str, Kind]:
     return kinds
 
 
-def parse_na(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def parse_na(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """["income=-9999", "income=999999"] -> {"income": ("-9999", "999999")}.
 
     Raises:
         DataError: no "=".
     """
-    found: dict[str, tuple[str, ...]] = {}
-    for one in given:
+    values: dict[str, tuple[str, ...]] = {}
+    for one in pairs:
         name, mark, value = one.rpartition("=")
         if not mark or not name or not value:
             raise DataError(f"expected COLUMN=VALUE, such as income=-9999; got {one!r}")
-        found[name] = (*found.get(name, ()), value)
-    return found
+        values[name] = (*values.get(name, ()), value)
+    return values

@@ -143,10 +143,10 @@ class Noted:
                 f"row {self.row:,}; as if missing{neutral}"
             )
         if self.unseen:
-            told = "a rare level" if column.rare else _neutral(column)
+            stand_in = "a rare level" if column.rare else _neutral(column)
             lines.append(
                 f"{column.name}: {self.unseen:,} of a level that training did not see or keep, "
-                f"such as {self.example!r} in row {self.row:,}; told as {told}"
+                f"such as {self.example!r} in row {self.row:,}; told as {stand_in}"
             )
         if self.outside:
             low, high = _shown(column, column.low), _shown(column, column.high)
@@ -192,8 +192,8 @@ def learn(
     lost = np.isnan(values)
     known = values[~lost]
     if not len(known):
-        shown = f", such as {column[strangers].iloc[0]!r}" if strangers.any() else ""
-        return f"no training row holds a {'number' if kind == 'number' else 'truth value'}{shown}"
+        example = f", such as {column[strangers].iloc[0]!r}" if strangers.any() else ""
+        return f"no training row holds a {'number' if kind == 'number' else 'truth value'}{example}"
     low, high = float(known.min()), float(known.max())
     with np.errstate(over="ignore"):  # `_scale` says so
         constant = high - low <= 1e-12 * abs(low)

@@ -180,10 +180,10 @@ def _require_known(target: Target, y: np.ndarray, y_test: np.ndarray, where: str
     """A class of a test table that no other row has could only be missed."""
     strange = np.setdiff1d(y_test, y)
     if strange.size:
-        shown = ", ".join(repr(target.classes[i]) for i in strange[:4])
+        listed = ", ".join(repr(target.classes[i]) for i in strange[:4])
         raise DataError(
             f"{where}: {int(np.isin(y_test, strange).sum()):,} of {len(y_test):,} rows are of "
-            f"classes that no row to train on has ({shown}), so they cannot be predicted. "
+            f"classes that no row to train on has ({listed}), so they cannot be predicted. "
             "Leave them out, or give rows of them to train on"
         )
 

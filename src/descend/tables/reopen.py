@@ -137,9 +137,9 @@ def _require_tables(
 
 
 def _listed(names: set[str]) -> str:
-    shown = sorted(names)
-    more = f" and {len(shown) - LISTED} more" if len(shown) > LISTED else ""
-    return ", ".join(map(repr, shown[:LISTED])) + more
+    ordered = sorted(names)
+    more = f" and {len(ordered) - LISTED} more" if len(ordered) > LISTED else ""
+    return ", ".join(map(repr, ordered[:LISTED])) + more
 
 
 def _require_same_rows(

@@ -305,9 +305,9 @@ def _boosted(models: list[Any], job: _Job) -> Predict:
 
     def predict(frame: pd.DataFrame) -> np.ndarray:
         if job.classifies:
-            found = np.zeros((len(frame), job.classes))
-            found[:, first.classes_.astype(int)] = first.predict_proba(frame)
-            return found
+            shares = np.zeros((len(frame), job.classes))
+            shares[:, first.classes_.astype(int)] = first.predict_proba(frame)
+            return shares
         if job.task == "quantiles":
             return np.sort(np.stack([m.predict(frame) for m in models], axis=1), axis=1)
         values = np.asarray(first.predict(frame), np.float64)

@@ -26,7 +26,7 @@ import numpy as np
 from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.bootstrap import Draws, interval
-from descend.tables.judging.changes import KINDS, Asked, Change, changes, unfit
+from descend.tables.judging.changes import KINDS, Change, Networks, changes, unfit
 from descend.tables.judging.plain import Figures, share
 from descend.tables.judging.weighted import row_weights
 
@@ -235,7 +235,7 @@ def average_marginal_effects(
         if kind not in KINDS:
             raise unknown("kind", kind, KINDS)
     frame = frame.reset_index(drop=True)
-    asked = Asked(predict, predict_members, predict_refits)
+    networks = Networks(predict, predict_members, predict_refits)
     draws = Draws(len(frame), clusters=clusters, weights=weights, resamples=resamples, seed=seed)
     w = row_weights(weights, len(frame))
     effects: list[Effect] = []
@@ -249,7 +249,7 @@ def average_marginal_effects(
             left_out[str(column)] = why
             continue
         for change in changes(
-            asked,
+            networks,
             frame,
             column,
             kind=kinds.get(column),
