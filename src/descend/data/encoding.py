@@ -135,11 +135,9 @@ def _require_valid(path: Path, encoding: str) -> None:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             line += error.object[: error.start].decode(encoding, "ignore").count("\n")
-            bytes_there = " ".join(
-                f"0x{byte:02x}" for byte in error.object[error.start : error.end][:4]
-            )
+            wrong = " ".join(f"0x{byte:02x}" for byte in error.object[error.start : error.end][:4])
             raise DataError(
-                f"{path}, line {line}: {bytes_there} is not {encoding.removesuffix('-sig').upper()}. "
+                f"{path}, line {line}: {wrong} is not {encoding.removesuffix('-sig').upper()}. "
                 "Leave the encoding out to have it found, or give another, such as cp1252."
             ) from None
 

@@ -220,8 +220,8 @@ def _faults(url: URL, address: str) -> Iterator[None]:
         raise
     except NoSuchModuleError:
         raise DataError(
-            f"{address}: there is no database called {url.drivername!r}; well-known ones are sqlite, "
-            "postgresql and mysql+pymysql"
+            f"{address}: there is no database called {url.drivername!r}; well-known ones are "
+            "sqlite, postgresql and mysql+pymysql"
         ) from None
     except ImportError as error:
         package = error.name or "the database's driver"
@@ -232,10 +232,10 @@ def _faults(url: URL, address: str) -> Iterator[None]:
         words = (
             answer["M"] if isinstance(answer, dict) and "M" in answer else str(cause)
         )  # pg8000's
-        words_shown = _without_secrets(" ".join(words.split()), url)
-        if "database is locked" in words_shown:
-            words_shown = "another program holds its lock; close it, or try again"
-        raise DataError(f"{address}: {words_shown}") from None
+        reason = _without_secrets(" ".join(words.split()), url)
+        if "database is locked" in reason:
+            reason = "another program holds its lock; close it, or try again"
+        raise DataError(f"{address}: {reason}") from None
 
 
 def _without_secrets(text: str, url: URL) -> str:
