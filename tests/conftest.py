@@ -21,16 +21,38 @@ prepare()
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compiled_once(tmp_path_factory):
-    """A program that several tests of a worker need is compiled once.
+# folders whose tests train the same network again and again; in others, where programs are many
+# and small, looking each up costs more than it saves (measured: 12 % more of tests/nn)
+TRAINING = {"tables", "cli", "report"}
 
-    The folder is this run's own, and each worker has one: JAX writes entries without a lock.
-    """
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    compilation_cache.reset_cache()  # a module may have compiled when it was imported
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory):
+    """A folder for compiled programs; each worker has its own, for JAX writes without a lock."""
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(request, programs):
+    """A program that several tests of a worker train is compiled once."""
+    if request.path.parent.name not in TRAINING:
+        yield
+        return
+    cached = {
+        "jax_compilation_cache_dir": str(programs),
+        "jax_persistent_cache_min_compile_time_secs": 0.1,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    usual = {name: jax.config.values[name] for name in cached}
+    configure(cached)
+    yield
+    configure(usual)
+
+
+def configure(values):
+    for name, value in values.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()  # else JAX decides once whether there is a cache
 
 
 @pytest.fixture
