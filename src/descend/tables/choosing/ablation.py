@@ -24,7 +24,7 @@ from descend.nn.layers.base import Layer
 from descend.nn.symbols import Input
 from descend.tables.checks.one_column import most_related
 from descend.tables.choosing.together import rounds_of, validation_figures
-from descend.tables.network import network
+from descend.tables.network import compile_for, network
 from descend.tables.prepare import Prepared
 from descend.tables.scores import MAIN
 from descend.train.model import Model
@@ -219,7 +219,7 @@ def _left_out(name: str, figures: np.ndarray, changes: np.ndarray, level: float)
 
 
 def _with_masks(prepared: Prepared) -> Model:
-    """The recipe's network behind a mask for each of its inputs."""
+    """The recipe's network, compiled, behind a mask for each of its inputs."""
     encoder, head = prepared.encoder, prepared.target.head
     inner = network(encoder, head, prepared.options)
     numbers = [i for i, c in enumerate(encoder.columns) for _ in c.outputs()]
@@ -228,9 +228,11 @@ def _with_masks(prepared: Prepared) -> Model:
     inputs = [Input((len(p),)) for p in places]
     masked = [LeaveOut(p)(symbol) for p, symbol in zip(places, inputs, strict=True)]
     single = len(inputs) == 1
-    return Model(
+    model = Model(
         inputs[0] if single else inputs,
         inner(masked[0] if single else masked),
         name=inner.name,
         seed=prepared.options.seed,
     )
+    compile_for(model, head, prepared.options, len(prepared.split.train))
+    return model

@@ -88,7 +88,7 @@ def refit(
             sqrt(2 (count - 1)) of its size (a fifth for 13, a tenth for 50).
         tempered: whether probabilities are put to a temperature, as the first network's are.
         seed: seed of the draws, and of the first refit; none has the first network's own.
-        model: network in place of the recipe's; one that is compiled is not compiled again.
+        model: compiled network in place of the recipe's, so that its program serves again.
         show: function that is called with a line on what comes next.
 
     Raises:
@@ -113,8 +113,8 @@ def refit(
     ]
     place = np.full(len(prepared.y), -1)
     place[rows] = np.arange(len(rows))
-    model = model or network(prepared.encoder, head, options)
-    if model._task is None:  # compiled once, so that its program serves again
+    if model is None:
+        model = network(prepared.encoder, head, options)
         compile_for(model, head, options, len(split.train))
     part = prepared.part(rows)
     many = cross_validate(

@@ -24,13 +24,13 @@ def rounds_of(
     Args:
         options: what all of them share.
         settings: settings of each, in the names of `descend.train.many.sweep`.
-        model: network in place of the recipe's; one that is compiled is not compiled again.
+        model: compiled network in place of the recipe's, so that its programs serve again.
     """
     head, split = prepared.target.head, prepared.split
     train, validation = prepared.part(split.train), prepared.part(split.validation)
     size = batch_size(len(train.y), options)
-    model = model or network(prepared.encoder, head, options)
-    if model._task is None:  # compiled once, so that its programs serve again
+    if model is None:
+        model = network(prepared.encoder, head, options)
         compile_for(model, head, options, len(train.y))
     checked = (validation.x.inputs(), validation.y)
     return Rounds(
