@@ -45,22 +45,22 @@ def _with_base(z: jax.Array) -> jax.Array:
 GAUSSIAN = Family(  # up to the variance, which does not move the maximum
     "Gaussian",
     lambda z, y: -0.5 * jnp.square(y - z[0]),
-    lambda z: activations.FORMULAS["linear"](z),
+    activations.linear,
 )
 BERNOULLI = Family(
     "Bernoulli",
-    lambda z, y: y * z[0] - activations.FORMULAS["softplus"](z[0]),
-    lambda z: activations.FORMULAS["sigmoid"](z),
+    lambda z, y: y * z[0] - activations.softplus(z[0]),
+    activations.sigmoid,
 )
 MULTINOMIAL = Family(
     "multinomial",
     lambda z, y: _with_base(z)[y] - jax.scipy.special.logsumexp(_with_base(z)),
-    lambda z: activations.FORMULAS["softmax"](_with_base(z)),
+    lambda z: activations.softmax(_with_base(z)),
 )
 POISSON = Family(
     "Poisson",
     lambda z, y: y * z[0] - jnp.exp(z[0]) - jax.scipy.special.gammaln(y + 1),
-    lambda z: activations.FORMULAS["exponential"](z),
+    activations.exponential,
 )
 
 
