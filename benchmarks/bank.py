@@ -76,7 +76,7 @@ def measure(frame: pd.DataFrame, seed: int) -> dict[str, float]:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import log_loss, roc_auc_score
 
-    from descend.data.sources import Table, frame_digest
+    from descend.data.table import Table, frame_digest
     from descend.tables.options import FitOptions
     from descend.tables.recipe import fit_table
 

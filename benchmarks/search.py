@@ -38,7 +38,7 @@ def table(rows: int):
     import pandas as pd
     from sklearn.datasets import make_classification
 
-    from descend.data.sources import Table
+    from descend.data.table import Table
 
     x, y = make_classification(rows, 20, n_informative=10, flip_y=0.05, random_state=0)
     frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(20)])

@@ -26,7 +26,8 @@ import numpy as np
 from _lab import Check, axes, run, save
 from sklearn.metrics import confusion_matrix
 
-from descend.data.sources import Table, frame_digest, load
+from descend.data.sources import load
+from descend.data.table import Table, frame_digest
 from descend.errors import DataError
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
 from descend.tables.baselines.side_by_side import fit_baselines

@@ -23,7 +23,7 @@ from _lab import Check, axes, run, save
 from scipy.special import expit
 
 from descend import Dense, Input, Model
-from descend.data.sources import Table, frame_digest
+from descend.data.table import Table, frame_digest
 from descend.neurons import LinearUnit
 from descend.nn.losses import BinaryCrossentropy
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION

@@ -19,7 +19,7 @@ import pytest
 from safetensors import numpy as safetensors
 
 from descend import Dense, EarlyStopping, Input, ModelCheckpoint, Sequential
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.economies.accuracy import Accuracy
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.network import Shape

@@ -17,13 +17,13 @@ from descend.errors import DataError
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def require_aligned(**given: Any) -> None:
+def require_aligned(**arguments: Any) -> None:
     """Raise DataError unless all pandas objects among the arguments have equal indexes.
 
     Args:
-        given: {name: anything}; of a dict, list or tuple, what it holds; a pandas Index is one.
+        arguments: {name: anything}; of a dict, list or tuple, what it holds; a pandas Index is one.
     """
-    pairs = [pair for name, value in given.items() for pair in _indexes(name, value)]
+    pairs = [pair for name, value in arguments.items() for pair in _indexes(name, value)]
     for name, index in pairs[1:]:
         first, wanted = pairs[0]
         if len(index) != len(wanted) or index.equals(wanted):
@@ -52,10 +52,10 @@ def aligned(*names: str) -> Callable[[F], F]:
         @functools.wraps(function)
         def checked(*args: Any, **kwargs: Any) -> Any:
             try:
-                given = signature.bind_partial(*args, **kwargs).arguments
+                bound = signature.bind_partial(*args, **kwargs).arguments
             except TypeError:
-                given = {}  # the call itself says what is wrong with it
-            require_aligned(**{n: given[n] for n in names if n in given})
+                bound = {}  # the call itself says what is wrong with it
+            require_aligned(**{n: bound[n] for n in names if n in bound})
             return function(*args, **kwargs)
 
         return checked  # type: ignore[return-value]

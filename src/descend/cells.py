@@ -42,17 +42,17 @@ def rows_as_text(rows: Iterable[Iterable[Any]]) -> tuple[list[list[Any]], int]:
 
 def frame_as_text(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """A table whose texts and names of columns are `as_text`; and how many were changed."""
-    found, changed = frame.copy(deep=False), 0
+    text, changed = frame.copy(deep=False), 0
     for name in frame.columns:
         if frame[name].dtype.kind in "biufcmM":
             continue
         old = list(frame[name])
         new = [as_text(cell) for cell in old]
         changed += sum(a is not b for a, b in zip(old, new, strict=True))
-        found[name] = new
-    found.columns = [as_text(name) for name in frame.columns]
-    changed += sum(old != new for old, new in zip(frame.columns, found.columns, strict=True))
-    return found, changed
+        text[name] = new
+    text.columns = [as_text(name) for name in frame.columns]
+    changed += sum(old != new for old, new in zip(frame.columns, text.columns, strict=True))
+    return text, changed
 
 
 def remark(changed: int) -> str:

@@ -26,7 +26,7 @@ def writable(
     """The path, after making sure that a file can be written there; raises DescendError.
 
     Args:
-        path: of the file to write.
+        path: the file to write.
         inputs: files that are read and must not be written over; None and what is no file are
             passed by.
         regular: whether a device or a pipe is refused (but for the null device), as for a model,

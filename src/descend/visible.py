@@ -18,7 +18,7 @@ def visible(text: str) -> str:
         >>> visible("red \\x1b[31m")
         'red \\\\x1b[31m'
     """
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def on_one_line(text: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from descend.cli.main import run
-from descend.data.text import read_text
+from descend.data.delimited import read_delimited
 
 N = 60
 
@@ -173,8 +173,8 @@ def test_what_can_be_done_is_done_and_said(folder, monkeypatch, capsys):
 def test_rows_with_fewer_entries_are_counted(tmp_path):
     file = tmp_path / "short.csv"
     file.write_text('a,b,c\n1,2,"x\ny"\n4,5\n\n6,7,8\n9\n1,2,\n')
-    frame, note = read_text(file)
+    frame, note = read_delimited(file)
     assert len(frame) == 5
     assert "2 rows have fewer than 3 entries (the first in line 4)" in note
     file.write_text("a,b,c\n1,2,\n4,5,6\n")
-    assert "fewer" not in read_text(file)[1]
+    assert "fewer" not in read_delimited(file)[1]

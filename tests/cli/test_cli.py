@@ -120,7 +120,7 @@ def test_fit_of_a_file_with_everything_in_it(capsys):
 
 
 def test_quiet_says_the_result_only(capsys):
-    assert run(["fit", "wine", "--quiet", "--epochs", "3"]) == 0
+    assert run(["fit", "wine", "--quiet", "--recipe", "mlp", "--epochs", "3"]) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
     assert len(shown.out.splitlines()) == 4
@@ -130,14 +130,14 @@ def test_quiet_says_the_result_only(capsys):
 def test_a_large_file_is_announced(capsys, monkeypatch):
     monkeypatch.setattr("descend.cli.reading.LARGE", 100)
     write("houses.csv", HOUSES)
-    assert run(["fit", "houses.csv", "--epochs", "1"]) == 0
+    assert run(["fit", "houses.csv", "--recipe", "mlp", "--epochs", "1"]) == 0
     assert capsys.readouterr().err == "reading houses.csv (0 MB) ...\n"
 
 
 def test_the_same_command_prints_the_same(capsys):
     shown = []
     for _ in range(2):
-        run(["fit", "diabetes", "--epochs", "5", "--seed", "7"])
+        run(["fit", "diabetes", "--hidden", "8", "--epochs", "5", "--seed", "7"])
         shown.append(capsys.readouterr().out)
     assert shown[0] == shown[1]
 
@@ -173,7 +173,7 @@ def test_predict_says_what_it_did_not_know(capsys):
     write(
         "a.csv", "town,x,y\n" + "".join(f"{'ABC'[i % 3]},{i * i % 19},{i / 7}\n" for i in range(30))
     )
-    assert run(["fit", "a.csv", "-q", "--epochs", "2"]) == 0
+    assert run(["fit", "a.csv", "-q", "--recipe", "mlp", "--epochs", "2"]) == 0
     write("b.csv", "town,x\nA,1\nZ,\nB,?\nC,2\n")
     capsys.readouterr()
     assert run(["predict", "a.descend", "b.csv"]) == 0
@@ -293,7 +293,7 @@ MISTAKES = [
     ("fit iris --dropout 1", "dropout must be"),
     ("fit iris --test-share .6 --validation-share .4", "nothing to train on"),
     ("fit iris --seed -1", "seed must be"),
-    ("fit diabetes --optimizer sgd --learning-rate 1e20", "diverged in epoch 1"),
+    ("fit diabetes --recipe mlp --optimizer sgd --learning-rate 1e20", "diverged in epoch 1"),
     ("predict none.descend iris", "there is no such file"),
     ("predict fake.descend iris", "is not a file that descend wrote"),
     ("predict cut.descend iris", "truncated"),

@@ -18,7 +18,10 @@ NAMES = [p.stem for p in PATHS]
 # lab -> the fixture that skips where its data are not at hand
 NEEDS = {"loan_default": "lending_club", "mnist": "mnist", "mlp_from_scratch": "mnist"}
 # half a minute each even in their quick form: what they stand on is in tests/economies, tests/train
-SLOW = {"box_only", "overlapping_generations", "transfer"}
+SLOW = {
+    *("adding_problem", "bellman_to_network", "box_only", "dynamic_programming", "estimation"),
+    *("overlapping_generations", "transfer"),
+}
 EXPECTED = {
     "activations",
     "adding_problem",

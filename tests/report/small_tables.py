@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.tables.options import FitOptions
 
 BOLD = "<b>size</b>"

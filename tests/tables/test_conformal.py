@@ -152,7 +152,7 @@ def visits():
     """Doctor visits of the RAND experiment, 20,190 persons: skewed, heteroscedastic."""
     from statsmodels.datasets import randhie
 
-    data = randhie.load_pandas().data.sample(6000, random_state=0)
+    data = randhie.load_pandas().data.sample(4500, random_state=0)
     y = np.log1p(data.pop("mdvis").to_numpy(float))
     return StandardScaler().fit_transform(data), y, (data["lpi"] > 0).to_numpy()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import pickle
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,22 +29,6 @@ FAILING = {
         "mini-batches, another held-out part and another scaling of the columns"
     )
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled(tmp_path_factory):
-    """Programs are compiled once for this file: the checks fit hundreds of times."""
-    names = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: jax.config.values[name] for name in names}
-    for name, value in names.items():
-        jax.config.update(name, value)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
 
 
 @parametrize_with_checks(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.errors import DataError
 from descend.tables.columns import kind_of, truths, with_missing
 from descend.tables.describe import judge, parse_na

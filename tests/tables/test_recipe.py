@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from descend.data.sources import Table, load
+from descend.data.sources import load
+from descend.data.table import Table
 from descend.errors import CheckpointError, DataError, DescendError
 from descend.nn.layers import Dense
 from descend.nn.symbols import Input
-from descend.tables.network import batch_size
+from descend.tables.network import batch_size, compile_for
 from descend.tables.options import FitOptions
 from descend.tables.predictor import TablePredictor
 from descend.tables.prepare import prepare_table
@@ -206,8 +207,9 @@ def test_the_recipe_of_realmlp():
     town = rng.choice([f"t{i}" for i in range(12)], 200)
     frame = pd.DataFrame({"x": rng.normal(size=200), "town": town, "y": rng.normal(size=200)})
     table = Table("t", "t", frame, "y", "", "")
-    fitted = fit_table(table, FitOptions(epochs=2))
-    model = fitted.model
+    prepared = prepare_table(table, FitOptions())
+    model = untrained(prepared)
+    compile_for(model, prepared.target.head, prepared.options, len(prepared.split.train))
     assert layers_of(model) == [
         "PeriodicFeatures",
         "CategoryEmbedding",
@@ -217,7 +219,7 @@ def test_the_recipe_of_realmlp():
         *["NTKDense", "Dropout"] * 3,
         "MemberDense",
     ]
-    assert not untrained(fitted.prepared).get_weights()[-1].any()
+    assert not model.get_weights()[-1].any()
     assert (model.optimizer.beta_2, model.optimizer.weight_decay) == (0.95, 0.02)
     one = FitOptions(members=1, periodic=False, dropout=0.0, hidden=(8,))
     found = layers_of(untrained(prepare_table(table, one)))

@@ -6,7 +6,7 @@ import pytest
 import statsmodels.api as sm
 from scipy.special import expit
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.errors import DescendError
 from descend.tables.choosing.refits import _drawn, refit
 from descend.tables.judging.effects import average_marginal_effects

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.errors import DescendError
 from descend.tables.choosing.search import _groups, search
 from descend.tables.choosing.space import SPACES, Between, draw_trials

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from descend.errors import DataError
-from descend.tables.target import Target, read_target
+from descend.tables.target import FittedTarget, read_target
 
 
 def column(values, name="y"):
@@ -54,7 +54,7 @@ def test_tasks_of_numbers_can_be_asked_for(task):
     assert (target.task, target.reason, target.classes) == (task, "as asked for", ())
     assert y.dtype == np.float64
     fitted = target.fit(y)
-    assert Target.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
+    assert FittedTarget.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
 
 
 def test_several_targets_make_a_regression():
@@ -69,7 +69,7 @@ def test_several_targets_make_a_regression():
 def test_classes_there_and_back():
     target, y = read_target(column(["b", "a"] * 20))
     fitted = target.fit(y)
-    assert Target.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
+    assert FittedTarget.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,15 @@ from descend.cli.rendering import FORMATS, as_html, as_latex, echo_csv
 @click.option(
     "--data",
     metavar="DATA",
-    help="The table both were fitted on: opens both tests and compares them row by row.",
+    help="Table that both were fitted on: both tests are opened and compared row by row.",
 )
-@click.option("--test", metavar="FILE", help="The test table, where the test was one of its own.")
+@click.option("--test", metavar="FILE", help="Table of the test rows, where `fit` had --test.")
 @click.option(
-    "--resamples", type=int, default=2000, show_default=True, help="Of bootstrap intervals."
+    "--resamples",
+    type=int,
+    default=2000,
+    show_default=True,
+    help="Draws of the bootstrap intervals.",
 )
 @click.option(
     "--format",
@@ -28,10 +32,10 @@ from descend.cli.rendering import FORMATS, as_html, as_latex, echo_csv
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="Of the table.",
+    help="Format of the tables.",
 )
 @reading_options
-@click.option("--quiet", "-q", is_flag=True, help="No remarks on standard error but warnings.")
+@click.option("--quiet", "-q", is_flag=True, help="Write nothing but warnings to standard error.")
 def command(
     a: Path,
     b: Path,
@@ -66,17 +70,17 @@ def command(
 
     from descend.report.table.compare import HEAD, side_by_side  # JAX starts here
 
-    found = side_by_side(a, b, table, other, resamples=resamples)
-    for warning in found.warnings:
+    comparison = side_by_side(a, b, table, other, resamples=resamples)
+    for warning in comparison.warnings:
         click.echo(f"warning: {warning}", err=True)
     caption = f"{a.name} (A) and {b.name} (B)"
     if form == "csv":
-        echo_csv(HEAD, found.rows, quiet)
+        echo_csv(HEAD, comparison.rows, quiet)
     elif form == "latex":
-        click.echo(as_latex(HEAD, found.rows, caption), nl=False)
+        click.echo(as_latex(HEAD, comparison.rows, caption), nl=False)
     elif form == "html":
-        click.echo(as_html(HEAD, found.rows, caption), nl=False)
+        click.echo(as_html(HEAD, comparison.rows, caption), nl=False)
     else:
         from descend.report.terminal import make_console, text_table
 
-        make_console().print(text_table([HEAD, *found.rows], left=4), soft_wrap=True)
+        make_console().print(text_table([HEAD, *comparison.rows], left=4), soft_wrap=True)

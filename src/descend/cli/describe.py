@@ -12,7 +12,7 @@ from descend.cli.rendering import FORMATS, as_html, as_latex, echo_csv
 if TYPE_CHECKING:
     import pandas as pd
 
-    from descend.data.sources import Table
+    from descend.data.table import Table
     from descend.tables.describe import Overview
 
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     "--kind",
     metavar="COLUMN=KIND",
     multiple=True,
-    help="Take a column as number, boolean, category, ordered or date; repeatable.",
+    help="Kind of a column, where its values suggest another: number, boolean, category, ordered "
+    "or date; repeatable.",
 )
 @click.option(
     "--na",
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="Of the table of columns.",
+    help="Format of the table of columns.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="The table of columns only.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only the table of columns.")
 def command(
     data: str | None, kind: tuple[str, ...], na: tuple[str, ...], form: str, quiet: bool, **how
 ) -> None:
@@ -56,7 +57,7 @@ def command(
     from dataclasses import replace
 
     from descend.cli.reading import read_table
-    from descend.data.sources import require_columns
+    from descend.data.table import require_columns
     from descend.tables.columns import with_missing
     from descend.tables.describe import describe, judge_all, overview, parse_kinds, parse_na
     from descend.tables.messy import panel, remarks
@@ -66,16 +67,16 @@ def command(
     require_columns(missing, [str(c) for c in table.frame], table.source)
     table = replace(table, frame=with_missing(table.frame, missing))
     judged = judge_all(table.frame, kinds)
-    found = describe(table.frame, kinds, table.labels, judged)
+    description = describe(table.frame, kinds, table.labels, judged)
     if form == "text":
         doubts = [(name, one.why) for name, one in judged.items() if one.doubt]
         doubts += [] if quiet else remarks(table.frame)
         units = None if quiet else panel(table.frame)
         doubts += [units] if units else []
-        _text(table, found, doubts, overview(table.frame, judged), quiet)
+        _text(table, description, doubts, overview(table.frame, judged), quiet)
         return
-    head, rows = list(found.columns), found.astype(object).to_numpy().tolist()
-    caption = f"{table.name}: {len(table.frame):,} rows x {len(found)} columns"
+    head, rows = list(description.columns), description.astype(object).to_numpy().tolist()
+    caption = f"{table.name}: {len(table.frame):,} rows x {len(description)} columns"
     if form == "csv":
         echo_csv(head, rows, quiet)
     elif form == "latex":
@@ -86,7 +87,7 @@ def command(
 
 def _text(
     table: Table,
-    found: pd.DataFrame,
+    overview: pd.DataFrame,
     doubts: list[tuple[str, str]],
     whole: Overview,
     quiet: bool,
@@ -100,7 +101,7 @@ def _text(
         console.print()
     wide = max(20, console.width)
     rows = [["column", "kind", "values", "missing", "distinct"]]
-    for row in found.to_dict("records"):
+    for row in overview.to_dict("records"):
         rows.append(
             [
                 row["column"],
@@ -123,16 +124,18 @@ def _text(
             facts_table(console, [(f"  {name}", words) for name, words in pairs])
 
 
-def _facts(table: Table, found: Overview) -> list[tuple[str, str]]:
+def _facts(table: Table, overview: Overview) -> list[tuple[str, str]]:
     facts = [("data", f"{table.name}: {table.note}")]
-    facts.append(("size", f"{_count(found.rows, 'row')} x {_count(found.columns, 'column')}"))
-    facts.append(("memory", f"{found.memory / 1e6:,.1f} MB"))
-    twice = f"{_count(found.duplicates, 'row')} equal to an earlier one"
-    if found.hidden > found.duplicates:
-        named = ", ".join(found.identifiers[:3]) + (", ..." if len(found.identifiers) > 3 else "")
-        twice += f"; {_count(found.hidden, 'row')} but for {named}"
+    facts.append(("size", f"{_count(overview.rows, 'row')} x {_count(overview.columns, 'column')}"))
+    facts.append(("memory", f"{overview.memory / 1e6:,.1f} MB"))
+    twice = f"{_count(overview.duplicates, 'row')} equal to an earlier one"
+    if overview.hidden > overview.duplicates:
+        named = ", ".join(overview.identifiers[:3]) + (
+            ", ..." if len(overview.identifiers) > 3 else ""
+        )
+        twice += f"; {_count(overview.hidden, 'row')} but for {named}"
     facts.append(("duplicates", twice))
-    facts.append(("missing", f"{_count(found.missing_rows, 'row')} with some value missing"))
+    facts.append(("missing", f"{_count(overview.missing_rows, 'row')} with some value missing"))
     if table.target:
         facts.append(("target", table.target))
     return facts

@@ -32,107 +32,143 @@ def units(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
 @click.command("fit")
 @click.argument("data", required=False)
 @reading_options
-@click.option("--test", metavar="FILE", help="Rows to test on, in place of a share of DATA.")
+@click.option("--test", metavar="FILE", help="Table of the test rows, in place of a share of DATA.")
 @click.option(
     "--target",
     metavar="COLUMN",
     multiple=True,
-    help="Column to predict; repeated, several numbers.  [default: the last one]",
+    help="Column to predict; repeatable, if all are numbers.  [default: the last one]",
 )
-@click.option(
-    "--formula", help="Target and inputs in one: 'default ~ income + C(region) + income:age'."
-)
+@click.option("--formula", help="Target and inputs as 'default ~ income + C(region) + income:age'.")
 @click.option(
     "--task",
     type=click.Choice(["classification", "regression", "count", "share", "quantile", "censored"]),
-    help="In place of what the target suggests.",
+    help="Kind of prediction.  [default: what the target suggests]",
 )
 @click.option(
     "--level",
     "levels",
     type=float,
     multiple=True,
-    help="Of --task quantile; repeatable.  [default: .05, .5, .95]",
+    help="Quantile to predict, with --task quantile; repeatable.  [default: .05, .5, .95]",
 )
-@click.option("--drop", metavar="COLUMN", multiple=True, help="Leave a column out; repeatable.")
+@click.option("--drop", metavar="COLUMN", multiple=True, help="Column to leave out; repeatable.")
 @click.option(
     "--kind",
     "kinds",
     metavar="COLUMN=KIND",
     multiple=True,
-    help="Take a column as number, boolean, category, ordered or date; repeatable.",
+    help="Kind of a column, where its values suggest another: number, boolean, category, ordered "
+    "or date; repeatable.",
 )
 @click.option(
     "--na",
     metavar="COLUMN=VALUE",
     multiple=True,
-    help="Value that counts as missing, such as income=-9999; repeatable, kept for `predict`.",
+    help="Value that counts as missing, such as income=-9999, in `predict` too; repeatable.",
 )
-@click.option("--weight", metavar="COLUMN", help="Weights of the rows.")
-@click.option("--group", metavar="COLUMN", help="Groups that no two parts of the split share.")
-@click.option("--time", metavar="COLUMN", help="Test on the latest rows, by this column.")
-@click.option("--gap", help="With --time: leave out so much before a later part, as '30 days'.")
+@click.option("--weight", metavar="COLUMN", help="Column of row weights.")
+@click.option(
+    "--group",
+    metavar="COLUMN",
+    help="Column of groups, each of which stays in one part of the split.",
+)
+@click.option(
+    "--time", metavar="COLUMN", help="Column of times: validation and test take the latest rows."
+)
+@click.option("--gap", help="Time to leave out before each later part, with --time, as '30 days'.")
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to save the network.  [default: NAME.descend]",
+    help="File for the network.  [default: NAME.descend]",
 )
 @click.option(
     "--recipe",
     type=click.Choice(["realmlp", "mlp"]),
     default="realmlp",
     show_default=True,
-    help="Of the network: today's for tables, or the lectures' perceptron.",
+    help="Network: a recent one for tables, or the multilayer perceptron of the lectures.",
 )
 @click.option(
     "--hidden",
     callback=units,
     metavar="UNITS",
-    help="Units of the hidden layers, such as 64,64; none for a linear model.  [default: recipe's]",
+    help="Units of hidden layers, such as 64,64; none: a linear model.  [default: the recipe's]",
 )
 @click.option(
     "--search",
     "trials",
     type=int,
     metavar="N",
-    help="Train N networks with other options first; the best by validation is fitted and tested.",
+    help="Number of networks with other options to train first; the options that do best on the "
+    "validation rows are used.",
 )
 @click.option(
     "--search-method",
     type=click.Choice(["random", "halving"]),
     default="random",
     show_default=True,
-    help="Of --search: train all to the end, or leave the worse ones behind.",
+    help="Method of --search: train every network to the end, or drop the worse half at three "
+    "points on the way.",
 )
 @click.option(
-    "--ablate", is_flag=True, help="Also train without each column, to see what it is worth."
+    "--ablate",
+    is_flag=True,
+    help="Also train without each column in turn, to see what it is worth.",
 )
-@click.option("--activation", help="Of the hidden layers.  [default: the recipe's]")
-@click.option("--members", type=int, help="Networks that share weights.  [default: the recipe's]")
-@click.option("--epochs", type=int, help="At most so many.  [default: the recipe's]")
+@click.option("--activation", help="Activation of the hidden layers.  [default: the recipe's]")
+@click.option(
+    "--members",
+    type=int,
+    help="Number of networks to average, which share weights.  [default: the recipe's]",
+)
+@click.option(
+    "--epochs", type=int, help="Passes over the training rows, at most.  [default: the recipe's]"
+)
 @click.option(
     "--patience",
     type=int,
     help="Epochs without a better validation cost before training stops.  [default: the recipe's]",
 )
-@click.option("--batch-size", type=int, help="Rows an update.  [default: by the number of rows]")
+@click.option("--batch-size", type=int, help="Rows per update.  [default: by the number of rows]")
 @click.option("--optimizer", help="Update rule.  [default: the recipe's]")
 @click.option("--learning-rate", type=float, help="Step size.  [default: the recipe's]")
-@click.option("--dropout", type=float, help="Share of hidden units dropped.  [default: recipe's]")
-@click.option("--l2", type=float, default=0.0, help="Penalty on the squared weights.")
 @click.option(
-    "--validation-share", type=float, default=0.2, show_default=True, help="Rows to stop by."
+    "--dropout",
+    type=float,
+    help="Share of hidden units left out of each update.  [default: the recipe's]",
 )
-@click.option("--test-share", type=float, default=0.2, show_default=True, help="Rows to test on.")
-@click.option("--sealed", is_flag=True, help="Leave the test rows unopened.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn.")
+@click.option(
+    "--l2",
+    type=float,
+    default=0.0,
+    help="Strength of the penalty on squared weights.  [default: 0]",
+)
+@click.option(
+    "--validation-share",
+    type=float,
+    default=0.2,
+    show_default=True,
+    help="Share of rows that choose the best epoch.",
+)
+@click.option(
+    "--test-share", type=float, default=0.2, show_default=True, help="Share of rows for the test."
+)
+@click.option("--sealed", is_flag=True, help="Leave the test rows unopened, for `descend report`.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Seed of split, weights, batches and dropout.",
+)
 @click.option(
     "--report",
     type=click.Path(path_type=Path),
     metavar="FILE.html",
-    help="Write the report on the test, and the same numbers as FILE.json.",
+    help="File for the report on the test; its numbers go to FILE.json.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print only the test result and the files.")
 @click.pass_context
@@ -217,15 +253,15 @@ def _fit(
         if not quiet:
             click.echo(f"{words} ...", err=True)
 
-    found = None
+    result = None
     if searched is not None:
         from descend.tables.choosing.search import search
 
         trials, method = searched
-        found = search(prepared, trials=trials, method=method, show=tell)
-        prepared = found.prepared
+        result = search(prepared, trials=trials, method=method, show=tell)
+        prepared = result.prepared
         if not quiet:
-            show.search(console, found)
+            show.search(console, result)
     without = None
     if ablate:
         from descend.tables.choosing.ablation import ablate as left_out
@@ -241,7 +277,7 @@ def _fit(
         model,
         verbose=0 if quiet else 1,
         command=again,
-        search=None if found is None else found.to_json(),
+        search=None if result is None else result.to_json(),
         ablation=None if without is None else without.to_json(),
         path=path,
     )

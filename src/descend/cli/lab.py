@@ -27,7 +27,7 @@ def command() -> None:
 
 @command.command("list")
 def list_labs() -> None:
-    """Each lab's name and title."""
+    """List each lab's name and title."""
     labs = find_labs()
     wide = max(map(len, labs))
     for name, path in labs.items():
@@ -39,9 +39,9 @@ def list_labs() -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for its pictures.  [default: lab-output/NAME]",
+    help="Folder for the pictures.  [default: lab-output/NAME]",
 )
-@click.option("--quick", is_flag=True, help="A smaller budget, the same checks.")
+@click.option("--quick", is_flag=True, help="Use a smaller budget; the checks are the same.")
 def run_lab(name: str, out: Path | None, quick: bool) -> int:
     """Run a lab; each number of the lecture is shown beside ours. Status 1 if one disagrees."""
     labs = find_labs()
@@ -68,9 +68,9 @@ def find_labs() -> dict[str, Path]:
     """
     package = Path(descend.__file__).parent
     for folder in (package / "labs", package.parent.parent / "labs"):
-        found = sorted(p for p in folder.glob("*.py") if not p.name.startswith("_"))
-        if found:
-            return {path.stem: path for path in found}
+        paths = sorted(p for p in folder.glob("*.py") if not p.name.startswith("_"))
+        if paths:
+            return {path.stem: path for path in paths}
     raise DescendError(f"no labs were found in {package / 'labs'}; is the installation whole?")
 
 

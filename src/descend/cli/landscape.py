@@ -18,24 +18,28 @@ from descend.cli.reading import reading_options
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to draw it: .png, .svg or .pdf; .csv writes the numbers.  "
+    help="File for the picture, .png, .svg or .pdf; or for its numbers, .csv.  "
     "[default: MODEL-landscape.png]",
 )
-@click.option("--line", is_flag=True, help="Along one direction, in place of a plane.")
-@click.option("--points", type=int, default=41, show_default=True, help="Along each direction.")
+@click.option(
+    "--line", is_flag=True, help="Draw the cost along one direction, not over a plane of two."
+)
+@click.option(
+    "--points", type=int, default=41, show_default=True, help="Points along each direction."
+)
 @click.option(
     "--span",
     type=float,
     default=1.0,
     show_default=True,
-    help="How far to go; at 1 the change of a unit's weights is as long as they are.",
+    help="Distance to go each way; at 1 the change of a unit's weights is as long as they are.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the directions.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the directions.")
 @click.option(
     "--target",
     metavar="COLUMN",
     multiple=True,
-    help="Of a network saved from Python: what it is trained for.  [default: the last column]",
+    help="Column to predict, for a network saved from Python; repeatable.  [default: the last one]",
 )
 @reading_options
 @click.option("--quiet", "-q", is_flag=True, help="Print only the name of the file.")
@@ -75,16 +79,16 @@ def command(
     network, x, y = model_rows(model, table.frame, table.source, every, target)
     from descend.glass.landscapes import landscape
 
-    found = landscape(
+    surface = landscape(
         network, x, y, dimensions=1 if line else 2, points=points, span=span, seed=seed
     )
     if numbers:
-        content = found.to_frame().to_csv(index=False, float_format="%.7g", lineterminator="\n")
+        content = surface.to_frame().to_csv(index=False, float_format="%.7g", lineterminator="\n")
         write_atomically(path, content.encode())
     else:
-        save_figure(found.plot().figure, path)
+        save_figure(surface.plot().figure, path)
     if quiet:
         click.echo(str(path))
         return
     centre = float(network.evaluate(x, y, verbose=0, return_dict=True)["loss"])
-    click.echo(f"cost here {centre:.5g}; {found}\nwrote {path}")
+    click.echo(f"cost here {centre:.5g}; {surface}\nwrote {path}")

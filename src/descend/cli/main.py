@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
         return importlib.import_module(VERBS[cmd_name][0]).command
 
     def resolve_command(self, ctx, args):
-        """As click's, with the nearest verb suggested."""
+        """Resolve a verb as click does, and suggest the nearest."""
         if args[0] not in VERBS and not args[0].startswith("-"):
             raise unknown("command", args[0], VERBS)
         return super().resolve_command(ctx, args)
@@ -76,10 +76,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         tool that SIGPIPE ended), without a word; 1 if the device is full or closed, with one.
     """
     args = list(sys.argv[1:] if arguments is None else arguments)
-    own = args[: args.index("--")] if "--" in args else args
-    debug = "--debug" in own
+    before_dashes = args[: args.index("--")] if "--" in args else args
+    debug = "--debug" in before_dashes
     if debug:  # accepted anywhere
-        args = [a for i, a in enumerate(args) if a != "--debug" or i >= len(own)]
+        args = [a for i, a in enumerate(args) if a != "--debug" or i >= len(before_dashes)]
     if os.environ.get("COLUMNS", "").isdigit() and int(os.environ["COLUMNS"]) < LEAST_COLUMNS:
         del os.environ["COLUMNS"]  # rich would take 0 at its word and print nothing
     with standard() as lost:

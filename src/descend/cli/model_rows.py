@@ -19,7 +19,7 @@ def model_rows(
     """(network, inputs, targets) of some rows.
 
     Args:
-        path: of the network's file.
+        path: the network's file.
         frame, source: the table and how it is called.
         rows: which, from 0.
         target: columns that a network saved from Python is trained for; the last one by default.

@@ -26,22 +26,23 @@ MOST_LISTED = 12
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="Where to write; - is standard output.  [default: -]",
+    help="File for the predictions; - is standard output.  [default: -]",
 )
 @click.option(
     "--intervals",
     is_flag=True,
-    help="Also the ends between which the target lies, or the set of classes, with 90 %.",
+    help="Also write the 90 % interval of each prediction, or the 90 % set of classes.",
 )
 @click.option(
     "--intervals-by",
     type=click.Choice(["row", "class"]),
     default="row",
     show_default=True,
-    help="Sets of classes that hold with 90 % on average over rows, or for each true class.",
+    help="Whether the 90 % of a set of classes holds on average over all rows, or for each true "
+    "class.",
 )
 @reading_options
-@click.option("--quiet", "-q", is_flag=True, help="No remarks on standard error.")
+@click.option("--quiet", "-q", is_flag=True, help="Write no remarks to standard error.")
 def command(
     model: Path,
     data: str | None,
@@ -77,10 +78,10 @@ def command(
 
     predictor = TablePredictor.load(model)
     by_class = intervals_by == "class"
-    found, noted = predictor.predict(
+    predictions, noted = predictor.predict(
         table.frame, table.source, intervals=intervals, by_class=by_class
     )
-    marked, changed = frame_as_text(found)
+    marked, changed = frame_as_text(predictions)
     text = marked.to_csv(index=False, float_format="%.7g", lineterminator="\n")
     if not predictor.finished:
         click.echo(
@@ -99,7 +100,8 @@ def command(
     write_atomically(output, text.encode())
     if not quiet:
         click.echo(
-            f"wrote {len(found):,} predictions of {predictor.target.name} to {output}", err=True
+            f"wrote {len(predictions):,} predictions of {predictor.target.name} to {output}",
+            err=True,
         )
 
 
@@ -110,5 +112,5 @@ def _unused(frame: pd.DataFrame, predictor: TablePredictor) -> list[str]:
     if not extra:
         return []
     more = f" and {len(extra) - MOST_LISTED} more" if len(extra) > MOST_LISTED else ""
-    shown = ", ".join(extra[:MOST_LISTED])
-    return [f"not used, as training had no such column: {shown}{more}"]
+    listed = ", ".join(extra[:MOST_LISTED])
+    return [f"not used, as training had no such column: {listed}{more}"]

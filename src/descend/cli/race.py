@@ -26,32 +26,44 @@ def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> An
 @click.command("race")
 @click.argument("data", required=False)
 @click.option("--target", metavar="COLUMN", help="Column to predict.  [default: the last one]")
-@click.option("--drop", metavar="COLUMN", multiple=True, help="Leave a column out; repeatable.")
+@click.option("--drop", metavar="COLUMN", multiple=True, help="Column to leave out; repeatable.")
 @click.option(
     "--optimizer",
     "rules",
     metavar="NAME",
     multiple=True,
-    help="An update rule; repeatable.  [default: sgd, momentum, nesterov, adagrad, rmsprop, adam]",
+    help="Update rule; repeatable.  [default: sgd, momentum, nesterov, adagrad, rmsprop, adam]",
 )
 @click.option(
     "--rates",
     callback=numbers,
     default="0.001,0.003,0.01,0.03,0.1,0.3,1",
     show_default=True,
-    help="Learning rates; every rule tries each. own: each at its own rate.",
+    help="Learning rates that every rule tries; 'own': each rule at its own default.",
 )
-@click.option("--hidden", callback=units, default="64,64", show_default=True, help="Hidden units.")
-@click.option("--activation", default="relu", show_default=True, help="Of the hidden layers.")
-@click.option("--epochs", type=int, default=30, show_default=True, help="Passes over the rows.")
-@click.option("--batch-size", type=int, help="Rows an update.  [default: by the number of rows]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn.")
+@click.option(
+    "--hidden",
+    callback=units,
+    default="64,64",
+    show_default=True,
+    help="Units of the hidden layers.",
+)
+@click.option(
+    "--activation", default="relu", show_default=True, help="Activation of the hidden layers."
+)
+@click.option(
+    "--epochs", type=int, default=30, show_default=True, help="Passes over the training rows."
+)
+@click.option("--batch-size", type=int, help="Rows per update.  [default: by the number of rows]")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of split, weights and batches."
+)
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE.png",
-    help="Where to draw it: .png, .svg or .pdf.  [default: NAME-race.png]",
+    help="File for the curves: .png, .svg or .pdf.  [default: NAME-race.png]",
 )
 @reading_options
 @click.option("--quiet", "-q", is_flag=True, help="Print only the table.")
@@ -92,11 +104,10 @@ def command(
     from descend.tables.recipe import untrained
 
     model = untrained(prepared)
-    assert prepared.target.head is not None
     train = prepared.part(prepared.split.train)
-    kept = prepared.part(prepared.split.validation)
+    validation = prepared.part(prepared.split.validation)
     compile_for(model, prepared.target.head, options, len(train.y))
-    found = race(
+    result = race(
         model,
         train.x.inputs(),
         train.y,
@@ -104,11 +115,11 @@ def command(
         rates=rates,
         epochs=epochs,
         batch_size=batch_size(len(train.y), options),
-        validation_data=(kept.x.inputs(), kept.y),
+        validation_data=(validation.x.inputs(), validation.y),
         seed=options.seed,
         verbose=0 if quiet else 1,
     )
-    click.echo(str(found))
-    save_figure(found.plot(), path)
+    click.echo(str(result))
+    save_figure(result.plot(), path)
     if not quiet:
         click.echo(f"wrote {path}", err=True)

@@ -22,35 +22,52 @@ if TYPE_CHECKING:
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE.html",
-    help="Where to write; a .json of the same numbers goes beside it.  [default: MODEL.html]",
+    help="File for the report; its numbers go to a .json beside it.  [default: MODEL.html]",
 )
-@click.option("--test", metavar="FILE", help="The test table, where the test was one of its own.")
-@click.option("--group", metavar="COLUMN", help="Show figures of each group; any column of DATA.")
+@click.option("--test", metavar="FILE", help="Table of the test rows, where `fit` had --test.")
 @click.option(
-    "--threshold", type=float, help="Of two classes: the second from here on.  [default: 0.5]"
+    "--group",
+    metavar="COLUMN",
+    help="Column of DATA; figures are also shown for each of its groups.",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    help="Probability from which the second of two classes is predicted.  [default: 0.5]",
 )
 @click.option(
     "--cost",
     type=float,
     nargs=2,
     metavar="FP FN",
-    help="Of calling the first class the second, and the other way round: chooses the threshold "
-    "on the validation rows.",
+    help="Costs of a false positive and a false negative, the second class being the positive one; "
+    "they choose the threshold on the validation rows.",
 )
 @click.option(
-    "--known-later", metavar="COLUMN", multiple=True, help="Not known when predicting; repeatable."
+    "--known-later",
+    metavar="COLUMN",
+    multiple=True,
+    help="Column that is not known yet when predicting; repeatable.",
 )
-@click.option("--purpose", default="", help="What the network is for.")
-@click.option("--limitation", multiple=True, help="Known to you; repeatable.")
+@click.option("--purpose", default="", help="Purpose of the network, for the report.")
 @click.option(
-    "--resamples", type=int, default=1000, show_default=True, help="Of bootstrap intervals."
+    "--limitation",
+    multiple=True,
+    help="Limitation of the network that you know of, for the report; repeatable.",
+)
+@click.option(
+    "--resamples",
+    type=int,
+    default=1000,
+    show_default=True,
+    help="Draws of the bootstrap intervals.",
 )
 @click.option(
     "--refits",
     type=int,
     default=0,
     metavar="N",
-    help="Train N networks anew on rows drawn anew, for errors of estimation.  [default: none]",
+    help="Number of networks to train on resampled rows, for standard errors.  [default: 0]",
 )
 @reading_options
 @click.option("--quiet", "-q", is_flag=True, help="Print only the names of the files.")
@@ -60,7 +77,7 @@ def command(
     output: Path | None,
     test: str | None,
     quiet: bool,
-    **given: Any,
+    **settings: Any,
 ) -> None:
     """Open the test of MODEL, a file that `descend fit` saved, and write the report on it.
 
@@ -77,8 +94,8 @@ def command(
 
     path = output or model.with_suffix(".html")
     report_files(path, (model, data, test))
-    how = {name: given.pop(name) for name in READING}
-    options = _options(**given)
+    how = {name: settings.pop(name) for name in READING}
+    options = _options(**settings)
     table = read_table(data, quiet, **how)
     other = None
     if test is not None:
@@ -114,7 +131,7 @@ def _options(
     cost: tuple[float, float] | None,
     known_later: tuple[str, ...],
     limitation: tuple[str, ...],
-    **given: Any,
+    **settings: Any,
 ) -> ReportOptions:
     from descend.report.table.evidence import ReportOptions
     from descend.tables.judging.costs import Costs
@@ -124,12 +141,12 @@ def _options(
         costs=Costs(*cost) if cost else None,
         known_later=known_later,
         limitations=limitation,
-        **given,
+        **settings,
     )
 
 
 def _opened(fitted: FittedTable, model: Path, source: str) -> FittedTable:
-    """With the test scored, and that written into the model file."""
+    """Score the test, and write that into the model file."""
     from dataclasses import replace
 
     from descend.tables.recipe import open_test

@@ -25,21 +25,21 @@ MOST_LISTED = 8  # columns of one kind of remark before the rest is only counted
 PLOT_WIDTH = 76
 
 
-def prepared(console: Console, found: Prepared) -> None:
+def prepared(console: Console, ready: Prepared) -> None:
     """The data, the target and the task, what was dropped, the split."""
-    table, target, split = found.table, found.target, found.split
+    table, target, split = ready.table, ready.target, ready.split
     rows, columns = table.frame.shape
     facts = [("data", f"{table.name}, {rows:,} rows x {columns} columns; {table.note}")]
-    note = f" ({found.target_note})" if found.target_note else ""
+    note = f" ({ready.target_note})" if ready.target_note else ""
     facts.append(("target", f"{target.name}{note}"))
     kind = f" of {len(target.classes)} classes" if target.classifies else ""
     why = f": {target.reason} (--task overrides)"
-    if found.options.task is not None:
+    if ready.options.task is not None:
         why = ", as asked for"
     facts.append(("task", f"{target.task}{kind}{why}"))
-    if found.without_target:
-        facts.append(("left out", f"{found.without_target:,} rows without a target"))
-    encoder = found.encoder
+    if ready.without_target:
+        facts.append(("left out", f"{ready.without_target:,} rows without a target"))
+    encoder = ready.encoder
     facts.append(
         (
             "inputs",
@@ -52,33 +52,33 @@ def prepared(console: Console, found: Prepared) -> None:
         facts.append(
             ("", f"--kind {shlex.quote(named[0])}=category (or =number) uses it all the same")
         )
-    facts += [("missing", line) for line in _missing(found)]
-    facts += [("look at", f"{name}: {words}") for name, words in _to_look_at(found)]
-    facts += [("hint", words) for words in hints(target, found.y)]
+    facts += [("missing", line) for line in _missing(ready)]
+    facts += [("look at", f"{name}: {words}") for name, words in _to_look_at(ready)]
+    facts += [("hint", words) for words in hints(target, ready.y)]
     parts = (split.train, split.validation, split.test)
     sizes = "{:,} training, {:,} validation, {:,} test rows".format(*map(len, parts))
     facts.append(("split", f"{sizes}; {split.how}"))
     facts_table(console, facts)
 
 
-def _to_look_at(found: Prepared) -> list[tuple[str, str]]:
+def _to_look_at(table: Prepared) -> list[tuple[str, str]]:
     """What `messy` remarks on in the inputs that are used and in the target."""
-    used = [c for c in found.inputs.columns if str(c) not in found.encoder.dropped]
-    rows = found.table.frame
-    targets = [n for n in found.target.names if n in rows]
-    told: list[tuple[str, str]] = [*remarks(found.inputs[used]), *remarks(rows[targets])]
-    more = len(told) - MOST_LISTED
-    told = told[:MOST_LISTED] + ([("...", f"and {more} more remarks")] if more > 0 else [])
-    if found.options.group is None and found.options.time is None and not found.split.own_test:
-        units = panel(found.inputs)
-        told += [units] if units else []
-    return told
+    used = [c for c in table.inputs.columns if str(c) not in table.encoder.dropped]
+    rows = table.table.frame
+    targets = [n for n in table.target.names if n in rows]
+    lines: list[tuple[str, str]] = [*remarks(table.inputs[used]), *remarks(rows[targets])]
+    more = len(lines) - MOST_LISTED
+    lines = lines[:MOST_LISTED] + ([("...", f"and {more} more remarks")] if more > 0 else [])
+    if table.options.group is None and table.options.time is None and not table.split.own_test:
+        units = panel(table.inputs)
+        lines += [units] if units else []
+    return lines
 
 
 def _inputs(encoder: Encoder) -> str:
-    said = f"{_count(len(encoder.columns), 'column')} as {_count(len(encoder.names()), 'number')}"
+    size = f"{_count(len(encoder.columns), 'column')} as {_count(len(encoder.names()), 'number')}"
     embedded = encoder.embedded
-    return said + (f" and {_count(len(embedded), 'embedding')}" if embedded else "")
+    return size + (f" and {_count(len(embedded), 'embedding')}" if embedded else "")
 
 
 def facts_table(console: Console, facts: list[tuple[str, str]]) -> None:
@@ -124,11 +124,11 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _missing(found: Prepared) -> list[str]:
+def _missing(table: Prepared) -> list[str]:
     lines = []
     lost = [
         f"{name} {n.missing + n.unreadable:,}"
-        for name, n in found.noted.items()
+        for name, n in table.noted.items()
         if n.missing + n.unreadable
     ]
     if lost:
@@ -136,7 +136,7 @@ def _missing(found: Prepared) -> list[str]:
             f"rows of {_listed(lost)}; told as the training median (or average), and a 0/1 input "
             "says so where training rows had any"
         )
-    for name, noted in list(found.noted.items())[:MOST_LISTED]:
+    for name, noted in list(table.noted.items())[:MOST_LISTED]:
         if noted.unreadable:
             lines.append(
                 f"{name}: {noted.unreadable:,} not readable, the first {noted.example!r} in row "
@@ -147,33 +147,33 @@ def _missing(found: Prepared) -> list[str]:
     return lines
 
 
-def search(console: Console, found: Search) -> None:
+def search(console: Console, result: Search) -> None:
     """The best trials of a search, the first one being the options as they were given."""
-    best = found.to_frame().sort_values(found.figure).head(MOST_LISTED)
+    best = result.to_frame().sort_values(result.figure).head(MOST_LISTED)
     settings = [c for c in best.columns if c not in ("epochs", "best_epoch", "seconds", "status")]
     rows = [[*settings, "epochs"]]
     for row in best.to_dict("records"):
         rows.append([_cell(row[name]) for name in [*settings, "epochs"]])
-    count = f"{len(found.trials):,} trials in {found.seconds:.0f} s"
+    count = f"{len(result.trials):,} trials in {result.seconds:.0f} s"
     console.print()
-    console.print(f"{count}, the best by {found.figure} on the validation rows", soft_wrap=True)
+    console.print(f"{count}, the best by {result.figure} on the validation rows", soft_wrap=True)
     console.print(text_table(rows), soft_wrap=True)
 
 
-def ablation(console: Console, found: Ablation) -> None:
+def ablation(console: Console, result: Ablation) -> None:
     """What the network loses without each column, the most missed first."""
-    told = found.to_frame().head(MOST_LISTED)
-    rows = [["left out", found.figure, "change", f"{found.level:.0%} interval"]]
-    for c in told.to_dict("records"):
+    lines = result.to_frame().head(MOST_LISTED)
+    rows = [["left out", result.figure, "change", f"{result.level:.0%} interval"]]
+    for c in lines.to_dict("records"):
         ends = f"{c['low']:+.4g} to {c['high']:+.4g}"
-        rows.append([c["column"], f"{c[found.figure]:.4g}", f"{c['change']:+.4g}", ends])
+        rows.append([c["column"], f"{c[result.figure]:.4g}", f"{c['change']:+.4g}", ends])
     console.print()
     console.print(
-        f"Trained again without each column: {found.figure} on the validation rows, mean of "
-        f"{len(found.seeds)} seeds; above 0 the network misses the column"
+        f"Trained again without each column: {result.figure} on the validation rows, mean of "
+        f"{len(result.seeds)} seeds; above 0 the network misses the column"
         + (
-            f"; {found.not_tried:,} columns that go with the target less were not left out"
-            if found.not_tried
+            f"; {result.not_tried:,} columns that go with the target less were not left out"
+            if result.not_tried
             else ""
         ),
         soft_wrap=True,
@@ -190,7 +190,7 @@ def _cell(value: Any) -> str:
 
 
 def network(console: Console, model: Any) -> None:
-    """The table of the network."""
+    """Print the table of the network."""
     from descend.train.summary import summary
 
     console.print()
@@ -199,10 +199,9 @@ def network(console: Console, model: Any) -> None:
 
 
 def training(console: Console, fitted: FittedTable) -> None:
-    """The learning curve."""
+    """Print the learning curve."""
     history = fitted.trained.history.history
     head = fitted.prepared.target.head
-    assert head is not None
     unit = head.unit
     if fitted.prepared.options.l2:
         unit += " + penalty"
@@ -287,8 +286,8 @@ def test(console: Console, fitted: FittedTable, quiet: bool) -> None:
 
 def sets(console: Console, fitted: FittedTable) -> None:
     """How often the sets of classes hold the true one, by true class; nothing without sets."""
-    scores, made = fitted.scores, fitted.predictor.calibrated
-    if scores is None or scores.sets is None or made is None:
+    scores, calibration = fitted.scores, fitted.predictor.calibrated
+    if scores is None or scores.sets is None or calibration is None:
         return
     both = [c for c in (scores.sets, scores.class_sets) if c is not None]
     rows = [["true class", "rows", "covered", "mean size", "by class: covered", "mean size"]]
@@ -299,14 +298,14 @@ def sets(console: Console, fitted: FittedTable) -> None:
     more = len(both[0].parts) - len(rows) + 1
     console.print()
     console.print(
-        f"Sets that should hold the true class in {made.coverage:.0%} of all rows (--intervals)\n"
-        "or of the rows of each class (predict --intervals-by class)",
+        f"Sets that should hold the true class in {calibration.coverage:.0%} of all rows "
+        "(--intervals)\nor of the rows of each class (predict --intervals-by class)",
         soft_wrap=True,
     )
     console.print(text_table(rows), soft_wrap=True)
     if more > 0:
         console.print(f"  and {more} more classes", soft_wrap=True)
-    for line in made.too_few(fitted.prepared.target.classes)[:MOST_LISTED]:
+    for line in calibration.too_few(fitted.prepared.target.classes)[:MOST_LISTED]:
         console.print(textwrap.fill(line, PLOT_WIDTH, subsequent_indent="  "), soft_wrap=True)
 
 
@@ -314,13 +313,13 @@ def checks(console: Console, fitted: FittedTable, report: bool) -> None:
     """The failed checks that matter, in at most three lines; `report` if one is written anyway."""
     from descend.tables.checks.at_fit import checks_at_fit, that_matter
 
-    shown, more = that_matter(checks_at_fit(fitted))
-    if not shown:
+    failed, more = that_matter(checks_at_fit(fitted))
+    if not failed:
         return
     console.print()
     where = "" if report else "; --report FILE.html writes all"
-    for place, check in enumerate(shown):
-        last = place + 1 == len(shown)
+    for place, check in enumerate(failed):
+        last = place + 1 == len(failed)
         rest = f" ({_count(more, 'more check')} failed{where})" if last and more else ""
         line = f"{check.level:7}  {check.code} {check.name}: {check.words}{rest}"
         console.print(line, soft_wrap=True, markup=False, highlight=False)

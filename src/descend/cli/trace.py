@@ -28,26 +28,26 @@ if TYPE_CHECKING:
     "--unit",
     multiple=True,
     metavar="LAYER:N",
-    help="Write out the arithmetic of a unit, such as dense:3; repeatable.",
+    help="Unit whose arithmetic is written out, such as dense:3; repeatable.",
 )
 @click.option(
     "--weight",
     multiple=True,
     metavar="LAYER/ARRAY:N,N",
-    help="Write out the chain rule of a weight, such as dense/kernel:0,3; repeatable.",
+    help="Weight whose chain rule is written out, such as dense/kernel:0,3; repeatable.",
 )
 @click.option(
     "--html",
     type=click.Path(path_type=Path),
     metavar="FILE.html",
-    help="Write a page with all of it.",
+    help="File for a page with all of it.",
 )
 @click.option(
     "--target",
     metavar="COLUMN",
     multiple=True,
-    help="Of a network saved from Python: what it is trained for; all other columns are its "
-    "inputs.  [default: the last column]",
+    help="Column to predict, for a network saved from Python; all others are its inputs; "
+    "repeatable.  [default: the last one]",
 )
 @reading_options
 @click.option("--quiet", "-q", is_flag=True, help="Print only what was asked for.")
@@ -74,8 +74,8 @@ def command(
     descend trace iris.descend iris --row 7 --unit dense:3 --weight dense/kernel:0,3
     descend trace iris.descend iris --row 7 --html step.html
     """
-    units = [_place(given, "--unit", "dense:3") for given in unit]
-    weights = [_place(given, "--weight", "dense/kernel:0,3") for given in weight]
+    units = [_place(place, "--unit", "dense:3") for place in unit]
+    weights = [_place(place, "--weight", "dense/kernel:0,3") for place in weight]
     if html is not None:
         from descend.report.page import report_files
 
@@ -90,20 +90,20 @@ def command(
 
     from descend.glass import trace
 
-    found = trace(network, x, y)
-    shown = [str(found.unit(name, index)) for name, index in units]
-    shown += [str(found.weight(name, index)) for name, index in weights]
+    step = trace(network, x, y)
+    parts = [str(step.unit(name, index)) for name, index in units]
+    parts += [str(step.weight(name, index)) for name, index in weights]
     if html is not None:
         from descend.report.trace import trace_report
 
-        file = trace_report(found, html, units=units, weights=weights)
-        shown.append(str(file) if quiet else f"wrote {file}")
-    click.echo("\n\n".join(shown or [str(found)]))
+        file = trace_report(step, html, units=units, weights=weights)
+        parts.append(str(file) if quiet else f"wrote {file}")
+    click.echo("\n\n".join(parts or [str(step)]))
 
 
-def _place(given: str, option: str, example: str) -> tuple[str, tuple[int, ...]]:
+def _place(text: str, option: str, example: str) -> tuple[str, tuple[int, ...]]:
     """("dense", (3,)) of "dense:3"."""
-    name, _, index = given.rpartition(":")
+    name, _, index = text.rpartition(":")
     if not name or not re.fullmatch(r"\d+(,\d+)*", index):
         raise click.UsageError(f"{option} is a name, a colon, and whole numbers: {example}")
     return name, tuple(map(int, index.split(",")))

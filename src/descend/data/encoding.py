@@ -66,14 +66,14 @@ def characters(path: Path, encoding: str) -> TextIO:
     return io.TextIOWrapper(binary(path), encoding=encoding, newline="")
 
 
-def find_encoding(path: Path, given: str | None = None) -> Encoding:
+def find_encoding(path: Path, encoding: str | None = None) -> Encoding:
     """The encoding of a text file.
 
     A byte-order mark decides; else all bytes are looked at: UTF-8 if they are valid UTF-8, UTF-16
     if every other one is zero, else Windows-1252 (Latin-1 where a byte has no meaning there).
 
     Args:
-        given: the user's word; it is checked on all bytes.
+        encoding: the user's own choice; it is checked on all bytes.
 
     Raises:
         DataError: no such encoding, bytes that do not fit it, no text at all.
@@ -81,8 +81,8 @@ def find_encoding(path: Path, given: str | None = None) -> Encoding:
     with binary(path) as file:
         head = file.read(CHUNK)
     mark = next((name for mark, name in MARKS if head.startswith(mark)), None)
-    if given is not None:
-        return _as_given(path, given, head, mark)
+    if encoding is not None:
+        return _as_given(path, encoding, head, mark)
     if mark is not None:
         _require_valid(path, mark)
         return Encoding(mark, f"{mark.removesuffix('-sig').upper()} by its byte-order mark")
@@ -93,13 +93,13 @@ def find_encoding(path: Path, given: str | None = None) -> Encoding:
     return _judged(path)
 
 
-def _as_given(path: Path, given: str, head: bytes, mark: str | None) -> Encoding:
+def _as_given(path: Path, name: str, head: bytes, mark: str | None) -> Encoding:
     try:
-        codec = codecs.lookup(given).name
+        codec = codecs.lookup(name).name
         "a".encode(codec)  # base64 and the like are codecs, but not of text
     except LookupError:
         raise DataError(
-            f"{path}: there is no encoding {given!r}; well-known ones are utf-8, cp1252, latin-1, "
+            f"{path}: there is no encoding {name!r}; well-known ones are utf-8, cp1252, latin-1, "
             "utf-16 and mac-roman"
         ) from None
     if codec.startswith(("utf-16", "utf-32")) and b"\0" not in head:
@@ -135,9 +135,9 @@ def _require_valid(path: Path, encoding: str) -> None:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             line += error.object[: error.start].decode(encoding, "ignore").count("\n")
-            shown = " ".join(f"0x{byte:02x}" for byte in error.object[error.start : error.end][:4])
+            wrong = " ".join(f"0x{byte:02x}" for byte in error.object[error.start : error.end][:4])
             raise DataError(
-                f"{path}, line {line}: {shown} is not {encoding.removesuffix('-sig').upper()}. "
+                f"{path}, line {line}: {wrong} is not {encoding.removesuffix('-sig').upper()}. "
                 "Leave the encoding out to have it found, or give another, such as cp1252."
             ) from None
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from descend.data.frames import as_text
-from descend.data.sources import unknown_column
+from descend.data.table import unknown_column
 from descend.errors import DataError, unknown
 
 _FEWEST_NUMBERS = 0.9  # share of a text column's entries that must be numbers to reckon with it
@@ -64,8 +64,8 @@ def evaluate(text: str, frame: pd.DataFrame) -> pd.Series:
     """
     quoted: dict[str, str] = {}
 
-    def stand_in(found: re.Match[str]) -> str:
-        quoted[f"_quoted_{len(quoted)}_"] = found[1]
+    def stand_in(match: re.Match[str]) -> str:
+        quoted[f"_quoted_{len(quoted)}_"] = match[1]
         return f"_quoted_{len(quoted) - 1}_"
 
     plain = re.sub(r"`([^`]+)`", stand_in, text)
@@ -175,8 +175,8 @@ class _Expression:
             if not isinstance(left, ast.Name) or not isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
                 raise DataError(f"the formula's term {self.text!r}: texts are compared by == or !=")
             words = as_text(self._named(left))
-            found = compare(words, right.value)
-            return found.to_numpy(dtype=np.float64, na_value=np.nan)
+            result = compare(words, right.value)
+            return result.to_numpy(dtype=np.float64, na_value=np.nan)
         a, b = self.number(left), self.number(right)
         return np.where(np.isnan(a) | np.isnan(b), np.nan, compare(a, b).astype(np.float64))
 
@@ -213,10 +213,10 @@ class _Expression:
         wrong = known & ~np.isfinite(column.to_numpy(dtype=np.float64))
         if wrong.any():
             row = int(np.argmax(wrong))
-            held = ", ".join(f"{self._name(n)} = {self._named(n).iloc[row]}" for n in used)
+            entries = ", ".join(f"{self._name(n)} = {self._named(n).iloc[row]}" for n in used)
             raise DataError(
                 f"{self.text} is no finite number in {int(wrong.sum()):,} rows, the first row "
-                f"{row + 1}, where {held}"
+                f"{row + 1}, where {entries}"
             )
 
     def _is_column(self, node: ast.Name) -> bool:

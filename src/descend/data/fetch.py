@@ -31,7 +31,7 @@ class File:
     Attributes:
         name: without ".gz".
         size: bytes.
-        sha256: of these bytes, so that all mirrors, compressed or not, must agree.
+        sha256: digest of these bytes, so that all mirrors, compressed or not, must agree.
     """
 
     name: str
@@ -42,10 +42,10 @@ class File:
         """The bytes that were meant, unpacked if they are compressed; DataError if others."""
         if content[:2] == GZIP:
             content = self._unpacked(content, where)
-        found = hashlib.sha256(content).hexdigest()
-        if found != self.sha256:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != self.sha256:
             raise DataError(
-                f"{where} is not the file that was expected: SHA-256 {found[:12]}... "
+                f"{where} is not the file that was expected: SHA-256 {digest[:12]}... "
                 f"({len(content)} bytes) in the place of {self.sha256[:12]}... ({self.size} bytes)"
             )
         return content

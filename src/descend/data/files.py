@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from descend.data.delimited import read_delimited
 from descend.data.formats import Read, read_excel, read_json_lines, read_parquet, read_stata
 from descend.data.frames import require_names
-from descend.data.text import read_text
 from descend.errors import DataError
 
 _TEXT = ("encoding", "delimiter", "decimal", "thousands", "keep_na")
@@ -21,14 +21,14 @@ _EXCEL = ("sheet", "decimal", "thousands", "keep_na")
 _DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)
 
 
-def _read_text(path: Path, **how: Any) -> Read:
-    return Read(*read_text(path, **how), {})
+def _read_delimited(path: Path, **how: Any) -> Read:
+    return Read(*read_delimited(path, **how), {})
 
 
 # ending -> its reader, and the settings that it takes
 READERS: dict[str, tuple[Callable[..., Read], tuple[str, ...]]] = {
     **{
-        ending + packed: (_read_text, _TEXT)
+        ending + packed: (_read_delimited, _TEXT)
         for ending in (".csv", ".tsv", ".tab", ".txt", ".dat")
         for packed in ("", ".gz")
     },
@@ -55,8 +55,8 @@ def read(path: Path, **how: Any) -> Read:
     Args:
         path: a file whose name ends in one of `ENDINGS`; text needs names in its first line.
         how: encoding, delimiter, decimal, thousands, keep_na of a text file (see
-            `text.read_text`); sheet, decimal, thousands, keep_na of a workbook. None is as if not
-            given.
+            `delimited.read_delimited`); sheet, decimal, thousands, keep_na of a workbook. None is
+            as if not given.
 
     Raises:
         DataError: a folder, another ending, a setting that does not go with the file, an empty or
@@ -72,8 +72,8 @@ def read(path: Path, **how: Any) -> Read:
             + _instead(path.suffix.lower())
         )
     reader, takes = READERS[ending]
-    given = {name: value for name, value in how.items() if value not in (None, ())}
-    for name in given:
+    settings = {name: value for name, value in how.items() if value not in (None, ())}
+    for name in settings:
         if name not in takes:
             kinds = [e for e, (_, t) in READERS.items() if name in t]
             raise DataError(
@@ -84,7 +84,7 @@ def read(path: Path, **how: Any) -> Read:
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty (0 bytes)")
-        frame, note, labels = reader(path, **given)
+        frame, note, labels = reader(path, **settings)
     except _DAMAGED as error:
         raise DataError(f"{path} is damaged or not compressed by gzip ({error})") from None
     except MemoryError:
@@ -114,6 +114,6 @@ def _instead(suffix: str) -> str:
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file."""
+    """Compute the sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -28,7 +28,7 @@ from descend.data.encoding import binary
 from descend.data.frames import Pieces, is_text, require_names
 from descend.data.missing import NAMES, note_of_words, words_for
 from descend.data.numerals import find_numerals, is_code, plain_frame
-from descend.data.sources import require_columns
+from descend.data.table import require_columns
 from descend.errors import DataError, DescendError, MissingExtraError
 
 SAMPLE_ROWS = 1_000  # from which the way of writing numbers is found
@@ -57,8 +57,8 @@ def _whole(path: Path, kind: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's fault, not the file's
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path} is not a whole {kind} ({said})") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path} is not a whole {kind} ({reason})") from error
 
 
 def read_parquet(path: Path) -> Read:
@@ -146,25 +146,25 @@ def _stata_pieces(path: Path, names: list[str], plain: set[str]) -> pd.DataFrame
     """
     labels: dict[str, dict[Any, str]] = {}
     pieces = Pieces()
-    kept = [name for name in names if name not in plain]
+    others = [name for name in names if name not in plain]
     how: dict[str, Any] = {"chunksize": STATA_ROWS}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.CategoricalConversionWarning)
         with (
             pd.read_stata(path, convert_categoricals=False, **how) as coded,
-            pd.read_stata(path, columns=kept or names[:1], **how) as labelled,
+            pd.read_stata(path, columns=others or names[:1], **how) as labelled,
         ):
             for codes, words in zip(coded, labelled, strict=True):
                 pieces.add(codes)
-                for name in kept:
+                for name in others:
                     if isinstance(words[name].dtype, pd.CategoricalDtype):
                         first = codes[name].dropna().drop_duplicates()
                         known = words[name].loc[first.index].tolist()
                         labels.setdefault(name, {}).update(zip(first, known, strict=True))
     frame = pieces.frame()
-    for name, found in labels.items():
-        order = sorted(found)
-        levels = [found[code] for code in order]
+    for name, texts in labels.items():
+        order = sorted(texts)
+        levels = [texts[code] for code in order]
         if len(set(levels)) < len(levels) or not all(isinstance(v, str) for v in levels):
             plain.add(name)
             continue
@@ -189,7 +189,7 @@ def read_excel(
 
     Args:
         sheet: its name, or its number from 1; the first that holds anything if not given.
-        decimal, thousands, keep_na: as in `text.read_text`.
+        decimal, thousands, keep_na: as in `delimited.read_delimited`.
 
     Raises:
         DataError: no workbook, one with a password, no such sheet, an empty sheet, no names, a row
@@ -213,10 +213,10 @@ def read_excel(
         require_sane_size(str(path), path.stat().st_size, unpacked)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         try:
-            found = _sheet(path, book, sheet, keep_na)
+            name = _sheet(path, book, sheet, keep_na)
         finally:
             book.close()
-    words = [found.frame[n] for n in found.frame if is_text(found.frame[n])]
+    words = [name.frame[n] for n in name.frame if is_text(name.frame[n])]
     samples = [column.dropna().iloc[:SAMPLE_ROWS].tolist() for column in words]
     codes = {str(c.name) for c, s in zip(words, samples, strict=True) if is_code(s)}
     numerals = find_numerals(
@@ -225,8 +225,8 @@ def read_excel(
         decimal,
         thousands,
     )
-    frame, dressed = plain_frame(found.frame, numerals, codes)
-    note = "; ".join(filter(None, (found.note, numerals.describe(), dressed)))
+    frame, dressed = plain_frame(name.frame, numerals, codes)
+    note = "; ".join(filter(None, (name.note, numerals.describe(), dressed)))
     return Read(frame, note, {})
 
 
@@ -274,8 +274,8 @@ def _sheet(path: Path, book: Any, wanted: str | None, keep: Collection[str]) -> 
     note = f"Excel workbook, sheet {name!r}" + (f" (others: {', '.join(others)})" if others else "")
     frame = frame.drop(columns=ghosts)
     # among numbers, a word for nothing is no name
-    told = note_of_words({n: words[n] for n in words if n in frame and is_text(frame[n])})
-    return Read(frame, note + (f"; {told}" if told else ""), {})
+    remark = note_of_words({n: words[n] for n in words if n in frame and is_text(frame[n])})
+    return Read(frame, note + (f"; {remark}" if remark else ""), {})
 
 
 def _filled_rows(path: Path, sheet: Any) -> Iterator[list[Any]]:
@@ -368,7 +368,7 @@ def _record(text: str, where: str) -> dict[str, Any]:
         return dict(pairs)
 
     try:
-        found = json.loads(text, object_pairs_hook=once)
+        record = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise DataError(f"{where} is not JSON: {error.msg}, character {error.colno}") from None
     except RecursionError:
@@ -377,28 +377,28 @@ def _record(text: str, where: str) -> dict[str, Any]:
         raise
     except ValueError as error:  # a whole number of thousands of digits
         raise DataError(f"{where} is not JSON: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(record, dict):
         raise DataError(
-            f'{where}: expected an object, such as {{"age": 41}}, got {type(found).__name__}. '
+            f'{where}: expected an object, such as {{"age": 41}}, got {type(record).__name__}. '
             "A file of one long list is no JSON lines; write one object a line."
         )
-    return found
+    return record
 
 
 def _flat(record: dict[str, Any], where: str) -> dict[str, Any]:
     """Without objects within: {"a": {"b": 1}} is {"a.b": 1}."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     waiting: list[tuple[str, Any, int]] = [(name, value, 1) for name, value in record.items()]
     for name, value, depth in waiting:
         if isinstance(value, dict) and value:
             if depth == MOST_NESTED:
                 raise DataError(f"{where}: objects within objects too deep to be a table")
             waiting += [(f"{name}.{inner}", v, depth + 1) for inner, v in value.items()]
-        elif name in found:
+        elif name in flat:
             raise DataError(
                 f"{where}: {name!r} is there twice, as a name and as an object within an object; "
                 "rename one of them"
             )
         else:
-            found[name] = value
-    return found
+            flat[name] = value
+    return flat

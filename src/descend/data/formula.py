@@ -64,8 +64,8 @@ class Design:
     left out: networks have their own.
 
     Attributes:
-        formula: as given.
-        columns: of the table it was fitted to, for `.`.
+        formula: the formula as it was written.
+        columns: columns of the table it was fitted to, for `.`.
         levels: {term: the levels of its categories} where a number is multiplied with them.
         targets: names of the columns left of the tilde.
     """
@@ -92,13 +92,13 @@ class Design:
                 continue
             groups, values = _parted(term, frame)
             if groups and values:
-                found = tuple(sorted(_crossed(list(groups.values())).dropna().unique()))
-                if len(found) > MOST_LEVELS:
+                level_names = tuple(sorted(_crossed(list(groups.values())).dropna().unique()))
+                if len(level_names) > MOST_LEVELS:
                     raise DataError(
-                        f"the term {name_of(term)} would make {len(found)} columns, a level one; "
-                        f"at most {MOST_LEVELS} are made. Merge levels first."
+                        f"the term {name_of(term)} would make {len(level_names)} columns, a level "
+                        f"one; at most {MOST_LEVELS} are made. Merge levels first."
                     )
-                levels[name_of(term)] = found
+                levels[name_of(term)] = level_names
         return cls(formula, columns, levels, tuple(name_of(term) for term in left))
 
     def apply(self, frame: pd.DataFrame, *, targets: bool = True) -> pd.DataFrame:
@@ -112,23 +112,23 @@ class Design:
                 is no finite number in some row (named).
         """
         left, right = parse(self.formula, self.columns)
-        made: dict[str, pd.Series] = {}
+        targets_made: dict[str, pd.Series] = {}
         for term in right:
-            made |= _columns(term, frame, self.levels)
+            targets_made |= _columns(term, frame, self.levels)
         for term in left if targets else ():
-            made |= _columns(term, frame, self.levels)
-        return pd.DataFrame(made, index=frame.index)
+            targets_made |= _columns(term, frame, self.levels)
+        return pd.DataFrame(targets_made, index=frame.index)
 
     def to_json(self) -> dict[str, Any]:
-        """The design as plain JSON."""
-        levels = {term: list(found) for term, found in self.levels.items()}
+        """Write the design as plain JSON."""
+        levels = {term: list(names) for term, names in self.levels.items()}
         return {"formula": self.formula, "columns": list(self.columns), "levels": levels}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Design:
         """What `to_json` gave; the formula is read anew, by the same rules."""
         left, _ = parse(saved["formula"], saved["columns"])
-        levels = {term: tuple(found) for term, found in saved["levels"].items()}
+        levels = {term: tuple(names) for term, names in saved["levels"].items()}
         targets = tuple(name_of(term) for term in left)
         return cls(saved["formula"], tuple(saved["columns"]), levels, targets)
 
@@ -154,14 +154,14 @@ def parse(formula: str, columns: Iterable[str]) -> tuple[list[Term], list[Term]]
         context: dict[str, Any] = {"__formulaic_variables_available__": list(columns)}
         tree = parser.get_ast(formula, context=context)
         _require_few_products(formula, tree, len(context["__formulaic_variables_available__"]))
-        found = parser.get_terms(formula, context=context)
+        terms = parser.get_terms(formula, context=context)
     except DataError:
         raise
     except (FormulaicError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise DataError(f"the formula {_short(formula)} cannot be read: {_said(error)}") from None
-    one_side = getattr(found, "root", found)
-    right = [t for t in map(_term, getattr(found, "rhs", one_side)) if t]
-    left = [t for t in map(_term, getattr(found, "lhs", ())) if t]
+    one_side = getattr(terms, "root", terms)
+    right = [t for t in map(_term, getattr(terms, "rhs", one_side)) if t]
+    left = [t for t in map(_term, getattr(terms, "lhs", ())) if t]
     if not right:
         raise DataError(
             f"the formula {_short(formula)} has no inputs; expected one like y ~ income + C(town)"
@@ -266,9 +266,9 @@ def _columns(
 
 def _parted(term: Term, frame: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, pd.Series]]:
     """The term's categories, and its numbers, by what they are called."""
-    found = {factor.text: _value(factor, frame) for factor in term}
-    groups = {text: column for text, column in found.items() if is_group(column)}
-    values = {t: as_numbers(column, t) for t, column in found.items() if t not in groups}
+    by_factor = {factor.text: _value(factor, frame) for factor in term}
+    groups = {text: column for text, column in by_factor.items() if is_group(column)}
+    values = {t: as_numbers(column, t) for t, column in by_factor.items() if t not in groups}
     return groups, values
 
 

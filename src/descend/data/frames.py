@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from descend.data.bounds import require_few_columns, require_room
+from descend.data.table import Table, frame_digest, unknown_column
 from descend.errors import DataError, MissingExtraError
-
-if TYPE_CHECKING:
-    from descend.data.sources import Table
 
 
 def load_frame(
@@ -27,8 +25,8 @@ def load_frame(
     """A table out of a pandas or polars frame, or of whatever gives its columns as Arrow.
 
     Args:
-        frame: is left as it is.
-        name: of the table, used for the files made of it.
+        frame: rows and columns; the frame is left as it is.
+        name: name of the table, used for the files made of it.
         target: the column that is usually predicted.
         note: one line on what the data are.
         labels: {column: what it holds}, as Stata's variable labels.
@@ -41,26 +39,24 @@ def load_frame(
             columns that are not there.
         MissingExtraError: a polars or Arrow frame, and no pyarrow.
     """
-    from descend.data.sources import Table, frame_digest, unknown_column
-
     where = f"the frame {name!r}"
-    found, kind = _as_pandas(frame, where)
-    if isinstance(found.columns, pd.MultiIndex):
-        raise DataError(f"{where} has column names of {found.columns.nlevels} levels; give it one")
-    found = found.set_axis([str(c) for c in found.columns], axis="columns")
-    require_names(where, list(found.columns))
-    if found.shape[1] == 0:
+    rows, kind = _as_pandas(frame, where)
+    if isinstance(rows.columns, pd.MultiIndex):
+        raise DataError(f"{where} has column names of {rows.columns.nlevels} levels; give it one")
+    rows = rows.set_axis([str(c) for c in rows.columns], axis="columns")
+    require_names(where, list(rows.columns))
+    if rows.shape[1] == 0:
         raise DataError(f"{where} has no columns")
-    if found.shape[0] == 0:
-        raise DataError(f"{where} has {found.shape[1]} columns and no rows")
+    if rows.shape[0] == 0:
+        raise DataError(f"{where} has {rows.shape[1]} columns and no rows")
     for column in [*([] if target is None else [target]), *(labels or {})]:
-        if column not in found.columns:
-            raise unknown_column(column, found.columns, where)
+        if column not in rows.columns:
+            raise unknown_column(column, rows.columns, where)
     if note is None:
-        index = [str(n) for n in found.index.names if n is not None]
+        index = [str(n) for n in rows.index.names if n is not None]
         note = kind + (f"; its index {', '.join(index)} is not used" if index else "")
-    found = found.reset_index(drop=True)
-    return Table(name, name, found, target, note, frame_digest(found), dict(labels or {}))
+    rows = rows.reset_index(drop=True)
+    return Table(name, name, rows, target, note, frame_digest(rows), dict(labels or {}))
 
 
 def _as_pandas(frame: Any, where: str) -> tuple[pd.DataFrame, str]:
@@ -75,13 +71,13 @@ def _as_pandas(frame: Any, where: str) -> tuple[pd.DataFrame, str]:
         import pyarrow  # type: ignore[import-untyped]
     except ImportError:
         raise MissingExtraError("pyarrow", "parquet", f"reading a frame of {kind}") from None
-    found = pyarrow.table(frame).to_pandas()
+    rows = pyarrow.table(frame).to_pandas()
     if kind == "polars":
         for column, dtype in frame.schema.items():
             if type(dtype).__name__ == "Enum":
                 levels = pd.CategoricalDtype(dtype.categories.to_list(), ordered=True)
-                found[column] = found[column].astype(levels)
-    return found, f"{kind} frame"
+                rows[column] = rows[column].astype(levels)
+    return rows, f"{kind} frame"
 
 
 def require_names(where: str, names: Collection[str]) -> None:

@@ -23,16 +23,16 @@ def words_for(column: str, keep: Collection[str]) -> frozenset[str]:
 
 def note_of_words(counts: dict[str, Counter[str]]) -> str:
     """One remark on the words that were read as missing among text, {column: {word: rows}}."""
-    told = [
+    phrases = [
         f"{name} " + ", ".join(f"{n:,} x {word!r}" for word, n in words.most_common())
         for name, words in counts.items()
         if words
     ]
-    if not told:
+    if not phrases:
         return ""
-    more = f" and in {len(told) - SHOWN} more columns" if len(told) > SHOWN else ""
+    more = f" and in {len(phrases) - SHOWN} more columns" if len(phrases) > SHOWN else ""
     first = next(name for name, words in counts.items() if words)
     return (
-        f"read as missing: {'; '.join(told[:SHOWN])}{more} (--keep-na {first} keeps such words as "
-        "text)"
+        f"read as missing: {'; '.join(phrases[:SHOWN])}{more} (--keep-na {first} keeps such words "
+        "as text)"
     )

@@ -60,7 +60,7 @@ class Numerals:
         return self.decimal == "." and not self.thousands
 
     def describe(self) -> str:
-        """In words; "" for the plain way."""
+        """Say it in words; "" for the plain way."""
         parts = []
         if self.decimal == ",":
             parts.append("decimal commas")
@@ -190,8 +190,8 @@ def plain_numbers(column: pd.Series, numerals: Numerals) -> tuple[pd.Series, str
     units = unit.dropna().unique()
     share = percent.fillna(False).sum() / known
     if not len(units) and not share and not brackets.any():
-        found = words if numerals.plain else _undivided(words, words, numerals)
-        return (column if found is words else found), ""
+        values = words if numerals.plain else _undivided(words, words, numerals)
+        return (column if values is words else values), ""
     if len(units) > 1 or 0 < share < NUMERIC_SHARE or (len(units) and share):
         return column, ""  # of two currencies or measures
     if brackets.any() and brackets.sum() == known:
@@ -202,22 +202,22 @@ def plain_numbers(column: pd.Series, numerals: Numerals) -> tuple[pd.Series, str
     inner = inner.where(parts["open"].notna() == parts["close"].notna())
     if share:
         inner = inner.where(percent)
-    found = _undivided(inner, words, numerals)
-    if found is words:
+    values = _undivided(inner, words, numerals)
+    if values is words:
         return column, ""
     if share:
-        found = _hundredth(found)
+        values = _hundredth(values)
     remarks = [f"{units[0]} is left out"] if len(units) else []
     remarks += ["9% is read as 0.09"] if share else []
     remarks += ["brackets are a minus"] if brackets.any() else []
-    return found, ", ".join(remarks)
+    return values, ", ".join(remarks)
 
 
-def _hundredth(found: pd.Series) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(found.dtype):
-        return found / 100
-    values = pd.to_numeric(found, errors="coerce")
-    return found.where(values.isna(), (values / 100).astype("str"))
+def _hundredth(numbers: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(numbers.dtype):
+        return numbers / 100
+    values = pd.to_numeric(numbers, errors="coerce")
+    return numbers.where(values.isna(), (values / 100).astype("str"))
 
 
 def _undivided(inner: pd.Series, words: pd.Series, numerals: Numerals) -> pd.Series:

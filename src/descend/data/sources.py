@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from descend.data import files
+from descend.data.table import Table, frame_digest
 from descend.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-SHOWN = 10  # names listed in an error about a column
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows and columns, and where they come from.
-
-    Attributes:
-        name: the built-in name, or the file's name without its ending.
-        source: what was given to `load`.
-        frame: the data.
-        target: the column that is usually predicted; None for a file.
-        note: one line on what the data are.
-        digest: sha256 of the file, or of the values where there is none.
-        labels: {column: what it holds}, as a Stata file says it.
-    """
-
-    name: str
-    source: str
-    frame: pd.DataFrame
-    target: str | None
-    note: str
-    digest: str
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(name_or_path: str | Path, **how: Any) -> Table:
@@ -53,51 +27,27 @@ def load(name_or_path: str | Path, **how: Any) -> Table:
     Raises:
         DataError: neither; or a file that cannot be read (see `descend.data.files.read`).
     """
-    given = str(name_or_path)
-    if given in BUILT_IN:
-        if told := [name for name, value in how.items() if value not in (None, ())]:
-            raise DataError(f"{given} is a built-in table; {told[0]} is for files (./{given})")
-        note, make = BUILT_IN[given]
+    source = str(name_or_path)
+    if source in BUILT_IN:
+        if settings := [name for name, value in how.items() if value not in (None, ())]:
+            raise DataError(
+                f"{source} is a built-in table; {settings[0]} is for files (./{source})"
+            )
+        note, make = BUILT_IN[source]
         frame, target = make()
-        return Table(given, given, frame, target, note, frame_digest(frame))
+        return Table(source, source, frame, target, note, frame_digest(frame))
     path = Path(name_or_path)
     if not path.exists():
-        near = difflib.get_close_matches(given, BUILT_IN, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(source, BUILT_IN, n=1, cutoff=0.6)
         near += difflib.get_close_matches(path.name, _files_beside(path), n=1, cutoff=0.6)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(
-            f"there is no file {given!r}, and no built-in table of that name.{hint} "
+            f"there is no file {source!r}, and no built-in table of that name.{hint} "
             f"Built-in: {', '.join(BUILT_IN)}."
         )
-    from descend.data import files
-
     frame, note, labels = files.read(path, **how)
     name = path.name[: -len(files.ending_of(path) or "")]
-    return Table(name or path.name, given, frame, None, note, files.digest(path), labels)
-
-
-def unknown_column(name: str, columns: Iterable[str], where: str) -> DataError:
-    """The error for a column that is not there; wide tables are not listed whole."""
-    known = [str(c) for c in columns]
-    near = nearest(name, known)
-    hint = f" Did you mean {near!r}?" if near else ""
-    more = f", ... ({len(known)} in all)" if len(known) > SHOWN else ""
-    return DataError(
-        f"{where} has no column {name!r}.{hint} Its columns: {', '.join(known[:SHOWN])}{more}."
-    )
-
-
-def require_columns(names: Iterable[str], columns: list[str], where: str) -> None:
-    """Raises DataError for the first column that is not there."""
-    for name in names:
-        if name not in columns:
-            raise unknown_column(name, columns, where)
-
-
-def nearest(name: str, known: Sequence[str]) -> str | None:
-    """The name that is most like another, case aside; None where none is."""
-    near = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.5)
-    return next(k for k in known if k.lower() == near[0]) if near else None
+    return Table(name or path.name, source, frame, None, note, files.digest(path), labels)
 
 
 def _files_beside(path: Path) -> list[str]:
@@ -107,20 +57,9 @@ def _files_beside(path: Path) -> list[str]:
         return []
 
 
-def frame_digest(frame: pd.DataFrame) -> str:
-    """The sha256 of a frame's values, by which the same data are known again."""
-    import pandas as pd
-
-    try:
-        hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    except TypeError:  # lists and the like
-        hashes = pd.util.hash_pandas_object(frame.astype("str"), index=False).to_numpy()
-    return hashlib.sha256(hashes.tobytes()).hexdigest()
-
-
 # -- built-in tables ----------------------------------------------------------------------------
 
-Made = tuple["pd.DataFrame", str]
+Made = tuple[pd.DataFrame, str]
 
 
 def _classes(bunch, target: str) -> Made:

@@ -24,7 +24,7 @@ class Split:
     """Row numbers of the three parts, each ascending; together every row at most once.
 
     Attributes:
-        train, validation, test: of the parts.
+        train, validation, test: row numbers of the parts.
         how: they were made, in words.
         left_out: rows that are in no part, because they lie in the gap between two.
     """
@@ -65,16 +65,16 @@ def split_rows(
             for dates a timedelta or text such as "30 days".
         own_test: rows of a test table of the user's own, that follow the n rows: they are the test
             part, n to n + own_test - 1, and `test_share` is not used.
-        validation_share, test_share: of the n rows; the rest is for training.
-        seed: of the draw; not used by time.
+        validation_share, test_share: shares of the n rows; the rest is for training.
+        seed: seed of the draw; not used by time.
 
     Raises:
         DataError: shares that leave a part empty; too few rows; a class that is too small; groups
             or times too few or too large to be divided so; both groups and time.
     """
-    for name, given in (("labels", labels), ("groups", groups), ("time", time)):
-        if given is not None and len(given) != n:
-            raise DataError(f"there are {len(given)} {name} for {n} rows; one a row is needed")
+    for name, values in (("labels", labels), ("groups", groups), ("time", time)):
+        if values is not None and len(values) != n:
+            raise DataError(f"there are {len(values)} {name} for {n} rows; one a row is needed")
     labels = None if labels is None else np.asarray(labels)
     if groups is not None and time is not None:
         raise DataError(
@@ -85,15 +85,15 @@ def split_rows(
         raise DataError(f"a gap of {gap} needs a time column; name it, or leave the gap out")
     if own_test is not None and own_test < 1:
         raise DataError("the test table has no rows")
-    asked = _rows_asked_for(n, validation_share, None if own_test is not None else test_share)
+    sizes = _rows_asked_for(n, validation_share, None if own_test is not None else test_share)
     if time is not None:
-        parts, left_out, how = by_time(time, gap, asked)
+        parts, left_out, how = by_time(time, gap, sizes)
         split = Split(*parts, how, left_out)
     elif groups is not None:
-        parts, how = by_groups(groups, labels, asked, seed)
+        parts, how = by_groups(groups, labels, sizes, seed)
         split = Split(*parts, how)
     else:
-        split = _at_random(n, labels, asked, seed)
+        split = _at_random(n, labels, sizes, seed)
     _require_classes(split, labels, tested=own_test is None)
     if own_test is None:
         return split
@@ -163,10 +163,10 @@ def _require_classes(split: Split, labels: np.ndarray | None, tested: bool) -> N
             )
 
 
-def _at_random(n: int, labels: np.ndarray | None, asked: tuple[int, int, int], seed: int) -> Split:
+def _at_random(n: int, labels: np.ndarray | None, sizes: tuple[int, int, int], seed: int) -> Split:
     from sklearn.model_selection import train_test_split
 
-    _, checks, tests = asked
+    _, checks, tests = sizes
 
     if labels is not None:
         _require_members(labels, checks, tests)

@@ -18,27 +18,27 @@ Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def by_groups(
-    given: Any, labels: np.ndarray | None, asked: tuple[int, int, int], seed: int
+    values: Any, labels: np.ndarray | None, sizes: tuple[int, int, int], seed: int
 ) -> tuple[Parts, str]:
     """Training, validation and test rows of whole groups, and in words how they were drawn.
 
     Args:
-        given: (n,) groups, of anything.
+        values: (n,) groups, of anything.
         labels: (n,) classes; given, each part has about the same shares of them.
-        asked: rows for training, validation, test; no test rows make no test part.
-        seed: of the draw.
+        sizes: rows for training, validation, test; no test rows make no test part.
+        seed: seed of the draw.
 
     Raises:
         DataError: a row without a group; too few groups, in all or of a class; a group so large
             that a part would have less than half of the rows asked for.
     """
-    groups = _numbered(given)
-    least = 3 if asked[2] else 2
+    groups = _numbered(values)
+    least = 3 if sizes[2] else 2
     count = int(groups.max()) + 1
     if count < least:
-        held = "one group" if count == 1 else f"only {count} groups"
+        why = "one group" if count == 1 else f"only {count} groups"
         raise DataError(
-            f"there is {held} in {len(groups)} rows; at least {least} are needed, one a part"
+            f"there is {why} in {len(groups)} rows; at least {least} are needed, one a part"
         )
     classes = np.zeros(len(groups), np.int64)
     if labels is not None:
@@ -57,27 +57,27 @@ def by_groups(
     else:
         lots = groups
     rest, test = np.arange(len(groups)), np.zeros(0, np.int64)
-    if asked[2]:
-        rest, test = _deal(rest, lots, classes, asked[2], seed)
-    train, validation = _deal(rest, lots, classes, asked[1], seed)
+    if sizes[2]:
+        rest, test = _deal(rest, lots, classes, sizes[2], seed)
+    train, validation = _deal(rest, lots, classes, sizes[1], seed)
     parts = (train, validation, test)
     if any(
         len(part) < max(2, LEAST_OF_SHARE * wanted)
-        for part, wanted in zip(parts, asked, strict=True)
+        for part, wanted in zip(parts, sizes, strict=True)
         if wanted
     ):
         largest = int(np.bincount(groups).max())
         raise DataError(
             f"whole groups give parts of {len(train)}, {len(validation)} and {len(test)} rows, "
-            f"where {asked[0]}, {asked[1]} and {asked[2]} were asked for: the largest "
+            f"where {sizes[0]}, {sizes[1]} and {sizes[2]} were asked for: the largest "
             f"group has {largest} of {len(groups)} rows. Choose other shares, or a finer grouping"
         )
     numbers = [len(np.unique(groups[part])) for part in parts]
-    tested = f" and {numbers[2]:,}" if asked[2] else ""
+    tested = f" and {numbers[2]:,}" if sizes[2] else ""
     within = ", about equal shares of the classes" if labels is not None else ""
     how = (
         f"whole groups drawn at random{within}, seed {seed}: {numbers[0]:,} groups to train, "
-        f"{numbers[1]:,}{tested} to validate{' and test' if asked[2] else ''}"
+        f"{numbers[1]:,}{tested} to validate{' and test' if sizes[2] else ''}"
     )
     return (train, validation, test), how
 

@@ -20,70 +20,70 @@ Gap = float | str | datetime.timedelta
 
 
 def by_time(
-    given: Any, gap: Gap | None, asked: tuple[int, int, int]
+    times: Any, gap: Gap | None, sizes: tuple[int, int, int]
 ) -> tuple[Parts, np.ndarray, str]:
     """Training, validation and test rows by time, the rows left out, and in words the spans.
 
     Args:
-        given: (n,) numbers, dates or ISO text. Rows of the same time stay in one part.
+        times: (n,) numbers, dates or ISO text. Rows of the same time stay in one part.
         gap: rows less than this before a later part are left out of the earlier one.
-        asked: rows for training, validation, test; no test rows make no test part.
+        sizes: rows for training, validation, test; no test rows make no test part.
 
     Raises:
         DataError: a row without a time, or with text that is none; all times equal; one time with
             so many rows that a part would have less than half of those asked for; a gap that leaves
             nothing, is negative, or does not suit the times.
     """
-    values = _moments(given).to_numpy()
+    values = _moments(times).to_numpy()
     moments, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    parts = 3 if asked[2] else 2
+    parts = 3 if sizes[2] else 2
     if len(moments) < parts:
-        found = "all times are equal" if len(moments) == 1 else "there are only two times"
+        why = "all times are equal" if len(moments) == 1 else "there are only two times"
         raise DataError(
-            f"{found} ({_named(moments[0])}); at least {parts} are needed, because rows of the "
+            f"{why} ({_named(moments[0])}); at least {parts} are needed, because rows of the "
             "same time stay in one part"
         )
     # rows from each moment on: a part begins at the moment where this is nearest to what it asks
     later = np.concatenate([[len(values)], len(values) - np.cumsum(counts)])
     tested = len(moments)
-    if asked[2]:
-        tested = 2 + int(np.abs(later[2:-1] - asked[2]).argmin())
-    checked = 1 + int(np.abs(later[1:tested] - later[tested] - asked[1]).argmin())
+    if sizes[2]:
+        tested = 2 + int(np.abs(later[2:-1] - sizes[2]).argmin())
+    checked = 1 + int(np.abs(later[1:tested] - later[tested] - sizes[1]).argmin())
     begins = (0, checked, tested, len(moments))
     rows = [
         np.flatnonzero((places >= low) & (places < high))
         for low, high in itertools.pairwise(begins)
     ]
-    for part, wanted in zip(rows, asked, strict=True):
+    for part, wanted in zip(rows, sizes, strict=True):
         if wanted and len(part) < max(2, LEAST_OF_SHARE * wanted):
             common = int(counts.argmax())
             raise DataError(
                 f"times that stay whole give parts of {', '.join(str(len(r)) for r in rows)} rows, "
-                f"where {', '.join(map(str, asked))} were asked for: "
+                f"where {', '.join(map(str, sizes))} were asked for: "
                 f"{counts[common]} of {len(values)} rows are of {_named(moments[common])}. Choose "
                 "other shares, or a finer time"
             )
     left_out = np.zeros(0, np.int64)
-    said = ""
+    gap_words = ""
     if gap is not None:
         width = _width(gap, moments[0])
-        kept = [
+        earlier = [
             rows[i][values[rows[i]] <= moments[begins[i + 1]] - width] for i in range(parts - 1)
         ]
-        for name, part, before in zip(("training", "validation"), kept, rows, strict=False):
+        for name, part, before in zip(("training", "validation"), earlier, rows, strict=False):
             if len(part) < 2:
                 raise DataError(
                     f"a gap of {gap} leaves {len(part)} of {len(before)} {name} rows; choose a "
                     "smaller one"
                 )
-        rows[: parts - 1] = kept
+        rows[: parts - 1] = earlier
         left_out = np.setdiff1d(np.arange(len(values)), np.concatenate(rows))
-        said = f"; {len(left_out):,} rows within the gap of {gap} are left out"
+        gap_words = f"; {len(left_out):,} rows within the gap of {gap} are left out"
     train, validation, test = rows
     spans = [f"{_named(values[r].min())} to {_named(values[r].max())}" for r in rows if len(r)]
     how = f"by time: training {spans[0]}, validation {spans[1]}"
-    how += f", test {spans[2]}" if asked[2] else ""
-    return (train, validation, test), left_out, how + said
+    how += f", test {spans[2]}" if sizes[2] else ""
+    return (train, validation, test), left_out, how + gap_words
 
 
 def _moments(time: Any) -> pd.Series:

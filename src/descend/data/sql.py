@@ -17,12 +17,11 @@ from urllib.parse import quote, quote_plus
 import pandas as pd
 
 from descend.data.frames import Pieces, require_names
+from descend.data.table import Table, frame_digest
 from descend.errors import DataError, MissingExtraError, unknown
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
-
-    from descend.data.sources import Table
 
 ROWS = 50_000  # fetched at a time
 TIMEOUT = 15.0  # seconds for a connection, or for another program's lock to go away
@@ -49,8 +48,9 @@ def load_sql(query: str, url: str, *, name: str | None = None, timeout: float = 
 
     Args:
         query: SQL of the database.
-        url: as SQLAlchemy has it: "sqlite:///shop.db", "postgresql://me@host/shop".
-        name: of the table; the database's if not given.
+        url: address of the database, as SQLAlchemy writes it: "sqlite:///shop.db",
+            "postgresql://me@host/shop".
+        name: name of the table; by default that of the database.
         timeout: seconds for a connection, or for a lock of another program to go away.
 
     Raises:
@@ -58,12 +58,10 @@ def load_sql(query: str, url: str, *, name: str | None = None, timeout: float = 
             database refuses, no rows, two columns of one name.
         MissingExtraError: without SQLAlchemy or the database's driver.
     """
-    from descend.data.sources import Table, frame_digest
-
     one = require_reading(query)
     target = _parsed(url)
-    shown = _shown(target)
-    with _faults(target, shown):
+    address = _shown(target)
+    with _faults(target, address):
         engine = _engine(target, timeout)
         try:
             with engine.connect() as connection:
@@ -72,7 +70,7 @@ def load_sql(query: str, url: str, *, name: str | None = None, timeout: float = 
         finally:
             engine.dispose()
     name = name or Path(target.database or "").stem or "query"
-    note = f"the answer of {shown} to: {' '.join(one.split())}"
+    note = f"the answer of {address} to: {' '.join(one.split())}"
     return Table(name, note, frame, None, note, frame_digest(frame))
 
 
@@ -84,7 +82,7 @@ def require_reading(query: str) -> str:
     """
     if "\\'" in query:  # whether it ends the text differs from one database to another
         raise DataError("the SQL holds \\'; write a quote within a text twice: 'it''s'")
-    bare = _QUOTED.sub(lambda found: " " if found["comment"] else " '' ", query)
+    bare = _QUOTED.sub(lambda match: " " if match["comment"] else " '' ", query)
     bare, _, rest = bare.strip().partition(";")
     first = re.match(r"[\s(]*(\w+)", bare)
     if first is None:
@@ -114,15 +112,18 @@ def _parsed(url: str) -> URL:
     except ImportError:
         raise MissingExtraError("sqlalchemy", "sql", "reading from a database") from None
     try:
-        found = make_url(url)
+        address = make_url(url)
     except (ArgumentError, ValueError):
         raise DataError(
             "the database's address cannot be read; expected one like sqlite:///shop.db or "
             "postgresql://me:password@host:5432/shop (signs such as @ in a password as %40)"
         ) from None
-    if found.drivername in ("postgresql", "postgres"):  # SQLAlchemy's own default is not permissive
-        found = found.set(drivername="postgresql+pg8000")
-    return found
+    if address.drivername in (
+        "postgresql",
+        "postgres",
+    ):  # SQLAlchemy's own default is not permissive
+        address = address.set(drivername="postgresql+pg8000")
+    return address
 
 
 def _shown(url: URL) -> str:
@@ -146,25 +147,25 @@ def _engine(url: URL, timeout: float) -> Engine:
 
 def _sqlite(url: URL, timeout: float) -> Callable[[], sqlite3.Connection]:
     """A connection that cannot write, nor make a new file where there is none."""
-    given = url.database or ""
-    if not given or given == ":memory:":
+    name = url.database or ""
+    if not name or name == ":memory:":
         raise DataError("sqlite:// names no file; expected sqlite:///shop.db")
-    path = Path(given)
+    path = Path(name)
     if not path.is_file():
-        raise DataError(f"there is no database file {given!r}")
+        raise DataError(f"there is no database file {name!r}")
     address = f"file:{quote(str(path.absolute()))}?mode=ro"
     return lambda: sqlite3.connect(address, uri=True, timeout=timeout, check_same_thread=False)
 
 
 def _postgresql(url: URL, timeout: float) -> Callable[[], Any]:
     """A connection that waits no longer than `timeout` for the server, then as long as it takes."""
-    asked = {
+    settings = {
         key: value if isinstance(value, str) else value[-1] for key, value in url.query.items()
     }
-    for key in asked:
+    for key in settings:
         if key not in _POSTGRESQL:
             raise unknown("option of a postgresql address", key, _POSTGRESQL)
-    context = _encryption(asked.get("sslmode", "prefer"), asked.get("sslrootcert"))
+    context = _encryption(settings.get("sslmode", "prefer"), settings.get("sslrootcert"))
     import pg8000.dbapi  # type: ignore[import-untyped]
 
     host, port = url.host or "localhost", url.port or 5432
@@ -173,11 +174,11 @@ def _postgresql(url: URL, timeout: float) -> Callable[[], Any]:
         line = socket.create_connection((host, port), timeout)
         line.settimeout(None)
         return pg8000.dbapi.connect(
-            asked.get("user") or url.username or getpass.getuser(),
+            settings.get("user") or url.username or getpass.getuser(),
             host=host,
             port=port,
             database=url.database,
-            password=asked.get("password") or url.password,
+            password=settings.get("password") or url.password,
             ssl_context=context,
             sock=line,
         )
@@ -209,7 +210,7 @@ def _reading(connection: Connection, url: URL) -> Connection:
 
 
 @contextmanager
-def _faults(url: URL, shown: str) -> Iterator[None]:
+def _faults(url: URL, address: str) -> Iterator[None]:
     """Whatever the database says, as one DataError without a password."""
     from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
@@ -219,20 +220,22 @@ def _faults(url: URL, shown: str) -> Iterator[None]:
         raise
     except NoSuchModuleError:
         raise DataError(
-            f"{shown}: there is no database called {url.drivername!r}; well-known ones are sqlite, "
-            "postgresql and mysql+pymysql"
+            f"{address}: there is no database called {url.drivername!r}; well-known ones are "
+            "sqlite, postgresql and mysql+pymysql"
         ) from None
     except ImportError as error:
         package = error.name or "the database's driver"
-        raise MissingExtraError(package, "sql", f"reading {shown}") from None
+        raise MissingExtraError(package, "sql", f"reading {address}") from None
     except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError) as error:
         cause = getattr(error, "orig", None) or error
-        told = cause.args[0] if cause.args else ""
-        words = told["M"] if isinstance(told, dict) and "M" in told else str(cause)  # pg8000's
-        said = _without_secrets(" ".join(words.split()), url)
-        if "database is locked" in said:
-            said = "another program holds its lock; close it, or try again"
-        raise DataError(f"{shown}: {said}") from None
+        answer = cause.args[0] if cause.args else ""
+        words = (
+            answer["M"] if isinstance(answer, dict) and "M" in answer else str(cause)
+        )  # pg8000's
+        reason = _without_secrets(" ".join(words.split()), url)
+        if "database is locked" in reason:
+            reason = "another program holds its lock; close it, or try again"
+        raise DataError(f"{address}: {reason}") from None
 
 
 def _without_secrets(text: str, url: URL) -> str:

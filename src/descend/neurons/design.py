@@ -33,7 +33,7 @@ class Inputs:
 
     Attributes:
         matrix: (n, k) float64, finite.
-        names: of the columns.
+        names: names of the columns.
         named: whether the names are the user's, not x1, x2, ...
         formula: whether a formula made them (formulaic or patsy), its constant among them if it has
             one.
@@ -70,8 +70,8 @@ def read_inputs(x: Any, where: str = "X") -> Inputs:
         _numbers(x[c], f"{where}: the column {name!r}", MAKE_DUMMIES)
         for c, name in zip(x.columns, names, strict=True)
     ]
-    made = info is not None or hasattr(x, "model_spec")
-    return Inputs(np.column_stack(columns), names, True, formula=made)
+    from_formula = info is not None or hasattr(x, "model_spec")
+    return Inputs(np.column_stack(columns), names, True, formula=from_formula)
 
 
 def _plain(x: Any, where: str) -> np.ndarray:
@@ -101,8 +101,8 @@ def _numbers(column: Any, what: str, advice: str) -> np.ndarray:
     elif pd.api.types.is_numeric_dtype(series.dtype) and series.dtype.kind != "c":
         values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
-        held = f"{series.dtype}, not numbers{_first_stranger(series)}"
-        raise DataError(f"{what} holds {held}; {advice}")
+        problem = f"{series.dtype}, not numbers{_first_stranger(series)}"
+        raise DataError(f"{what} holds {problem}; {advice}")
     if not np.isfinite(values).all():
         _refuse(values, what)
     return values
@@ -134,7 +134,7 @@ class Design:
 
     Attributes:
         matrix: (n, k), the constant among them if there is one.
-        names: of the k columns.
+        names: names of the k columns.
         constant: place of the constant column; None without.
         spans_constant: whether the columns can add up to a constant (dummies of all groups do).
     """
@@ -186,35 +186,35 @@ def require_independent(matrix: np.ndarray, names: tuple[str, ...]) -> None:
     if (np.abs(np.diag(np.linalg.qr(unit, mode="r"))) > DEPENDENT).all():
         return
     basis = np.empty((n, 0))
-    kept: list[int] = []
-    found: list[str] = []
+    independent: list[int] = []
+    combinations: list[str] = []
     for j in range(k):
         rest = unit[:, j]
         for _ in range(2):  # once more, against the rounding of the first
             rest = rest - basis @ (basis.T @ rest)
         if np.linalg.norm(rest) > DEPENDENT:
             basis = np.column_stack([basis, rest / np.linalg.norm(rest)])
-            kept.append(j)
+            independent.append(j)
         else:
-            found.append(_combination(matrix, lengths, kept, j, names))
-    if found:
-        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            combinations.append(_combination(matrix, lengths, independent, j, names))
+    if combinations:
+        more = f"; and {len(combinations) - SHOWN} more" if len(combinations) > SHOWN else ""
         raise DataError(
-            f"collinear columns: {'; '.join(found[:SHOWN])}{more}. Their coefficients cannot be "
-            "told apart; leave out one of each combination"
+            f"collinear columns: {'; '.join(combinations[:SHOWN])}{more}. Their coefficients "
+            "cannot be told apart; leave out one of each combination"
         )
 
 
 def _combination(
-    matrix: np.ndarray, lengths: np.ndarray, kept: list[int], j: int, names: tuple[str, ...]
+    matrix: np.ndarray, lengths: np.ndarray, independent: list[int], j: int, names: tuple[str, ...]
 ) -> str:
     """In words, what a dependent column is made of."""
-    unit = matrix[:, kept] / lengths[kept]
+    unit = matrix[:, independent] / lengths[independent]
     scaled = np.linalg.lstsq(unit, matrix[:, j] / lengths[j], rcond=None)[0]
-    weights = scaled * lengths[j] / lengths[kept]
+    weights = scaled * lengths[j] / lengths[independent]
     parts = [
         f"{weight:+.4g} {names[i]!r}"
-        for i, weight, size in zip(kept, weights, np.abs(scaled), strict=True)
+        for i, weight, size in zip(independent, weights, np.abs(scaled), strict=True)
         if size > 1e-7
     ]
     more = f" and {len(parts) - SHOWN} more" if len(parts) > SHOWN else ""

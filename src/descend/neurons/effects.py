@@ -54,11 +54,11 @@ class MarginalEffects:
         return self.estimates.to_frame(level).rename(columns={"coefficient": "effect"})
 
     def summary(self) -> RegressionTable:
-        """The effects as a table."""
+        """Show the effects as a table."""
         notes = [f"Standard errors: delta method on {self.errors} errors."]
         if self.differences:
-            shown = ", ".join(self.differences)
-            notes.append(f"Difference between one and zero, not derivative: {shown}.")
+            listed = ", ".join(self.differences)
+            notes.append(f"Difference between one and zero, not derivative: {listed}.")
         where = "averaged over rows" if self.at == "overall" else "at the means of the columns"
         return self.estimates.table(
             f"Marginal effects on {self.target}, {where}",

@@ -23,7 +23,7 @@ class Estimates:
         names: (p,); values: (p,).
         covariance: (p, p).
         freedom: degrees of freedom of Student's t; None for the normal distribution.
-        level: of the intervals in tables.
+        level: level of the intervals in tables.
         outcomes: the class that each is about; None where there is one outcome.
     """
 

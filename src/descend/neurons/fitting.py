@@ -39,27 +39,27 @@ def fit_by_newton(
         DescendError: no convergence.
     """
     x = design.matrix
-    found = maximise(family, x, y, weight, offset, start, max_iter)
+    maximum = maximise(family, x, y, weight, offset, start, max_iter)
     m = start.shape[1]
     length = np.tile(np.sqrt(np.mean(np.square(x), axis=0)), m)
-    curvature = found.information / np.outer(length, length) / len(y)
+    curvature = maximum.information / np.outer(length, length) / len(y)
     flat = bool(np.linalg.eigvalsh(curvature)[0] < FLAT)
-    if (flat or not found.converged) and 2 * (x.size * m * m) <= LARGEST:
+    if (flat or not maximum.converged) and 2 * (x.size * m * m) <= LARGEST:
         separated = find_separation(family, x, y, design.constant, m)
         if separated is not None:
             columns = [design.names[j] for j in separated.columns]
             classes = None if outcomes is None else [outcomes[a] for a in separated.outputs]
             raise _no_maximum(family, columns, classes, separated.rows, len(y), target)
-    if found.converged:
+    if maximum.converged:
         try:
-            return found, inverse(found.information)
+            return maximum, inverse(maximum.information)
         except np.linalg.LinAlgError:
             pass
-    size = np.abs(found.params).max(axis=1) * length[: len(found.params)]
+    size = np.abs(maximum.params).max(axis=1) * length[: len(maximum.params)]
     largest = [design.names[j] for j in np.argsort(-size)[:3]]
     raise DescendError(
-        f"Newton's method did not converge on {target!r} in {found.iterations} steps (at most "
-        f"{max_iter}); the log-likelihood stands at {found.log_likelihood:.6g}. The largest "
+        f"Newton's method did not converge on {target!r} in {maximum.iterations} steps (at most "
+        f"{max_iter}); the log-likelihood stands at {maximum.log_likelihood:.6g}. The largest "
         f"coefficients are those of {', '.join(map(repr, largest))}: look there for near "
         "collinearity or extreme values, or raise max_iter"
     )

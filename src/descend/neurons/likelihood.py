@@ -28,7 +28,7 @@ class Family:
 
     Attributes:
         name: the distribution.
-        log_likelihood: of one row: raw outputs z (m,), target y () -> ().
+        log_likelihood: log-likelihood of one row: raw outputs z (m,), target y () -> ().
         response: raw outputs z (m,) -> the expected target, or the probabilities of all classes.
     """
 
@@ -45,22 +45,22 @@ def _with_base(z: jax.Array) -> jax.Array:
 GAUSSIAN = Family(  # up to the variance, which does not move the maximum
     "Gaussian",
     lambda z, y: -0.5 * jnp.square(y - z[0]),
-    lambda z: activations.FORMULAS["linear"](z),
+    activations.linear,
 )
 BERNOULLI = Family(
     "Bernoulli",
-    lambda z, y: y * z[0] - activations.FORMULAS["softplus"](z[0]),
-    lambda z: activations.FORMULAS["sigmoid"](z),
+    lambda z, y: y * z[0] - activations.softplus(z[0]),
+    activations.sigmoid,
 )
 MULTINOMIAL = Family(
     "multinomial",
     lambda z, y: _with_base(z)[y] - jax.scipy.special.logsumexp(_with_base(z)),
-    lambda z: activations.FORMULAS["softmax"](_with_base(z)),
+    lambda z: activations.softmax(_with_base(z)),
 )
 POISSON = Family(
     "Poisson",
     lambda z, y: y * z[0] - jnp.exp(z[0]) - jax.scipy.special.gammaln(y + 1),
-    lambda z: activations.FORMULAS["exponential"](z),
+    activations.exponential,
 )
 
 
@@ -77,8 +77,8 @@ def derivatives(
         (n,), (n, m), (n, m, m).
     """
     with jax.enable_x64(True):
-        found = _derivatives(family, jnp.asarray(z, jnp.float64), jnp.asarray(y))
-        value, first, second = (np.asarray(part) for part in found)
+        values = _derivatives(family, jnp.asarray(z, jnp.float64), jnp.asarray(y))
+        value, first, second = (np.asarray(part) for part in values)
     return value, first, second
 
 
@@ -109,8 +109,8 @@ def response_derivatives(
         (n, r), (n, r, m), (n, r, m, m), with r one, or the number of classes.
     """
     with jax.enable_x64(True):
-        found = _response_derivatives(family, jnp.asarray(z, jnp.float64))
-        value, first, second = (np.asarray(part) for part in found)
+        values = _response_derivatives(family, jnp.asarray(z, jnp.float64))
+        value, first, second = (np.asarray(part) for part in values)
     return value, first, second
 
 

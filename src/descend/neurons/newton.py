@@ -92,8 +92,8 @@ def maximise(
     m = params.shape[1]
     unscale = np.tile(length, m)
     scores = np.concatenate([(weight * first[:, a])[:, None] * x for a in range(m)], axis=1)
-    found = information(scaled, weight, second) * np.outer(unscale, unscale)
-    return Optimum(params / length[:, None], total, found, scores, steps, converged)
+    hessian = information(scaled, weight, second) * np.outer(unscale, unscale)
+    return Optimum(params / length[:, None], total, hessian, scores, steps, converged)
 
 
 def _at(

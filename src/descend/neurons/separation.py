@@ -61,7 +61,7 @@ def find_separation(
     equal = np.vstack([level, rising.sum(axis=0, keepdims=True)])
     right = np.zeros(len(equal))
     right[-1] = len(rising)
-    found = optimize.linprog(
+    solution = optimize.linprog(
         np.tile(cost, 2 * outputs),
         A_ub=np.hstack([-rising, rising]),
         b_ub=np.zeros(len(rising)),
@@ -69,9 +69,9 @@ def find_separation(
         b_eq=right,
         method="highs",
     )
-    if found.status != 0:
+    if solution.status != 0:
         return None
-    b = found.x[: k * outputs] - found.x[k * outputs :]
+    b = solution.x[: k * outputs] - solution.x[k * outputs :]
     size = np.abs(b).reshape(outputs, k)
     used = size > 1e-7 * size.max()
     columns = tuple(int(j) for j in np.flatnonzero(used.any(axis=0)) if j != constant)

@@ -47,8 +47,8 @@ def side_by_side(
         stars: True for *** below 0.01, ** below 0.05, * below 0.1, or {p-value: mark}.
         below: "se", "t" or "p".
         statistics: keys of STATISTICS; one that no model has is left out.
-        digits: that count.
-        title: of the table.
+        digits: number of significant digits.
+        title: title of the table.
 
     Returns:
         The RegressionTable; its frame has columns (model, b), (model, se), (model, p), and the
@@ -73,9 +73,9 @@ def side_by_side(
         rows.append((str(label), *(_cell(row, marks, digits) for row in there)))
         under = ("" if row is None else f"({number(float(row[below]), digits)})" for row in there)
         rows.append(("", *under))
-    kept, frame = _statistics(named, statistics)
+    statistics_shown, frame = _statistics(named, statistics)
     rule = len(rows)
-    for key in kept:
+    for key in statistics_shown:
         cells = (_shown(frame[key, name], digits) for name in named)
         rows.append((STATISTICS[key], *cells))
     depends = [str(getattr(model, "__maketables_depvar__", "")) for model in named.values()]
@@ -88,12 +88,12 @@ def side_by_side(
     numbers = {
         (name, column): {
             **{label: table.loc[label, column] for label in table.index},
-            **({key: frame[key, name] for key in kept} if column == "b" else {}),
+            **({key: frame[key, name] for key in statistics_shown} if column == "b" else {}),
         }
         for name, table in tables.items()
         for column in ("b", "se", "p")
     }
-    whole = pd.DataFrame(numbers, index=[*labels, *kept])
+    whole = pd.DataFrame(numbers, index=[*labels, *statistics_shown])
     rules = (*((1,) if any(depends) else ()), rule)
     return RegressionTable(title, (), ("", *named), tuple(rows), rules, tuple(notes), whole)
 
@@ -134,12 +134,12 @@ def _cell(row: Any, marks: list[tuple[float, str]], digits: int) -> str:
 def _statistics(
     named: Mapping[str, Any], keys: Sequence[str]
 ) -> tuple[list[str], dict[tuple[str, str], Any]]:
-    found: dict[tuple[str, str], Any] = {}
+    values: dict[tuple[str, str], Any] = {}
     for name, model in named.items():
         ask = getattr(model, "__maketables_stat__", lambda key: None)
-        found |= {(key, name): ask(key) for key in keys}
-    kept = [key for key in keys if any(found[key, name] is not None for name in named)]
-    return kept, found
+        values |= {(key, name): ask(key) for key in keys}
+    shown_keys = [key for key in keys if any(values[key, name] is not None for name in named)]
+    return shown_keys, values
 
 
 def _shown(value: Any, digits: int) -> str:

@@ -23,7 +23,7 @@ class RegressionTable:
     Attributes:
         title: one line.
         facts: pairs of a name and a value in words, above the table.
-        head: of the columns; the first is that of the row labels.
+        head: headings of the columns; the first is that of the row labels.
         rows: cells as shown, a label first.
         rules: the rows before which a line is drawn.
         notes: below the table.
@@ -45,7 +45,7 @@ class RegressionTable:
         return self.html()
 
     def to_frame(self) -> pd.DataFrame:
-        """The numbers, unrounded."""
+        """Make a frame of the numbers, unrounded."""
         return self.frame.copy()
 
     def text(self) -> str:

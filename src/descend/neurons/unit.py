@@ -38,18 +38,19 @@ class Unit(BaseEstimator):
     """One layer with an output activation, fitted by maximum likelihood.
 
     Args:
-        fit_intercept: put a column of ones in front, unless the data hold a constant already, or a
-            formula has made them, which says itself whether there is one (not in `y ~ 0 + a`).
-        covariance: of the coefficients: "classical", "HC0", "HC1", "cluster"; for the linear unit
-            also "HC2" and "HC3". Each is statsmodels' of that name; see
+        fit_intercept: whether to put a column of ones in front, unless the data hold a constant
+            already, or a formula has made them, which says itself whether there is one (not in `y ~
+            0 + a`).
+        covariance: estimator for the coefficients: "classical", "HC0", "HC1", "cluster"; for the
+            linear unit also "HC2" and "HC3". Each is statsmodels' of that name; see
             `descend.neurons.covariance`.
-        level: of the confidence intervals.
+        level: level of the confidence intervals.
         max_iter: Newton steps at most.
 
     After `fit`:
         coef_, intercept_: as scikit-learn names and shapes them.
         estimates_: coefficients with standard errors, tests, intervals.
-        covariance_: of all coefficients, (p, p), in the order of `estimates_`.
+        covariance_: covariance matrix of all coefficients, (p, p), in the order of `estimates_`.
         statistics_: {name: value}: rows, log-likelihood, AIC, BIC, R2, condition number, ...
     """
 
@@ -106,8 +107,8 @@ class Unit(BaseEstimator):
         self._offset = (np.zeros(rows) if offset is None else offset)[keep]
         self._y = numbers[keep]
         self._check_target()
-        seen = replace(inputs, matrix=inputs.matrix[keep])
-        self._design, self._added = make_design(seen, self.fit_intercept)
+        used = replace(inputs, matrix=inputs.matrix[keep])
+        self._design, self._added = make_design(used, self.fit_intercept)
         self._input_names = inputs.names
         self.n_features_in_ = len(inputs.names)
         if inputs.named:
@@ -204,13 +205,13 @@ class Unit(BaseEstimator):
             )
         read_groups(groups, len(self._rows_kept))  # a missing label is reported by its own row
         labels = groups if isinstance(groups, pd.Series) else pd.Series(np.asarray(groups).ravel())
-        kept = labels.reset_index(drop=True)[self._rows_kept]
-        return read_groups(kept, int(self._rows_kept.sum()))
+        rows = labels.reset_index(drop=True)[self._rows_kept]
+        return read_groups(rows, int(self._rows_kept.sum()))
 
     def _statistics(self, clusters: int | None) -> dict[str, Any]:
         n, p = len(self._y), self._params.size
         errors = LABELS[self.covariance] + ("" if clusters is None else f" ({clusters} groups)")
-        found = {
+        values = {
             "N": n,
             "parameters": p,
             "ll": self.log_likelihood_,
@@ -221,7 +222,7 @@ class Unit(BaseEstimator):
             "scaled_condition_number": self._conditions[1],
             "se_type": errors,
         }
-        return found if clusters is None else {**found, "clusters": clusters}
+        return values if clusters is None else {**values, "clusters": clusters}
 
     # what is shown
 
@@ -234,8 +235,20 @@ class Unit(BaseEstimator):
         """Header, table and notes; print it, or take .text(), .csv(), .latex(), .html()."""
         self._require_fitted()
         stats = self.statistics_
-        shown = ("N", "r2", "adj_r2", "pseudo_r2", "rmse", "ll", "aic", "bic", "condition_number")
-        facts = [(STATISTICS[key], number(float(stats[key]), 5)) for key in shown if key in stats]
+        statistics = (
+            "N",
+            "r2",
+            "adj_r2",
+            "pseudo_r2",
+            "rmse",
+            "ll",
+            "aic",
+            "bic",
+            "condition_number",
+        )
+        facts = [
+            (STATISTICS[key], number(float(stats[key]), 5)) for key in statistics if key in stats
+        ]
         facts.insert(1, (STATISTICS["se_type"], stats["se_type"]))
         notes = list(self._notes())
         if stats["scaled_condition_number"] > COLLINEAR:
@@ -370,7 +383,7 @@ class Unit(BaseEstimator):
 
 
 def _condition_numbers(matrix: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Of the weighted columns, and of the same at equal length; those of the small factor R."""
+    """Condition numbers of the weighted columns, and of the same at equal length; those of R."""
     triangle = np.linalg.qr(matrix * np.sqrt(weight)[:, None], mode="r")
     equal = triangle / np.linalg.norm(triangle, axis=0)
     return float(np.linalg.cond(triangle)), float(np.linalg.cond(equal))

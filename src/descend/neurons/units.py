@@ -103,7 +103,7 @@ class _Likelihood(Unit):
     """A unit whose coefficients are found by Newton's method."""
 
     def _estimate(self) -> None:
-        found, self._bread = fit_by_newton(
+        maximum, self._bread = fit_by_newton(
             self.family,
             self._design,
             self._y,
@@ -114,9 +114,9 @@ class _Likelihood(Unit):
             self.target_name_,
             self._outcomes(),
         )
-        self._params, self._scores = found.params, found.scores
+        self._params, self._scores = maximum.params, maximum.scores
         self._classical = self._bread
-        self.log_likelihood_, self.n_iter_ = found.log_likelihood, found.iterations
+        self.log_likelihood_, self.n_iter_ = maximum.log_likelihood, maximum.iterations
 
     def _start(self) -> np.ndarray:
         return np.zeros((self._design.matrix.shape[1], 1))
@@ -208,10 +208,10 @@ class LogisticUnit(_Classes):
 
     def _check_target(self) -> None:
         if len(self.classes_) > 2:
-            shown = ", ".join(repr(c) for c in self.classes_[:5].tolist())
+            listed = ", ".join(repr(c) for c in self.classes_[:5].tolist())
             raise DataError(
                 f"a logistic unit needs two classes; the target {self.target_name_!r} has "
-                f"{len(self.classes_)} ({shown}, ...); take SoftmaxUnit"
+                f"{len(self.classes_)} ({listed}, ...); take SoftmaxUnit"
             )
         super()._check_target()
 

@@ -41,9 +41,10 @@ class Calibrated:
         rows: validation rows that it was learned from.
         temperature: what logits are divided by; None unless classes are predicted, and where
             fewer than 10 rows are wrong.
-        sets: of classes, that hold the true one with the stated probability; likewise.
+        sets: rule for sets of classes that hold the true one with the stated probability; likewise.
         class_sets: sets that do so among the rows of each true class; likewise.
-        intervals: that hold the target with the stated probability; None for classes.
+        intervals: rule for intervals that hold the target with the stated probability; None for
+            classes.
     """
 
     rows: int
@@ -55,9 +56,9 @@ class Calibrated:
     @property
     def coverage(self) -> float:
         """The stated probability."""
-        found = self.sets or self.intervals
-        assert found is not None
-        return found.coverage
+        margins = self.sets or self.intervals
+        assert margins is not None
+        return margins.coverage
 
     def probabilities(self, p: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) at the fitted temperature."""
@@ -96,19 +97,19 @@ class Calibrated:
         return pd.DataFrame({"lower": lower, "upper": upper})
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Write it as plain JSON."""
         parts = {name: getattr(self, name) for name in _PARTS}
-        found = {name: None if part is None else part.to_json() for name, part in parts.items()}
-        return {"rows": self.rows, **found}
+        described = {name: None if part is None else part.to_json() for name, part in parts.items()}
+        return {"rows": self.rows, **described}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Calibrated:
-        """What `to_json` gave."""
-        found: dict[str, Any] = {
+        """Read what `to_json` gave."""
+        read: dict[str, Any] = {
             name: None if saved.get(name) is None else kind.from_json(saved[name])
             for name, kind in _PARTS.items()
         }
-        return cls(saved["rows"], **found)
+        return cls(saved["rows"], **read)
 
 
 _PARTS: dict[str, Any] = {

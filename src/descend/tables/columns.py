@@ -149,23 +149,23 @@ def _moments(column: pd.Series, first: bool | None) -> pd.Series:
     if column.dtype == object and isinstance(column.dropna().iloc[:1].squeeze(), datetime.time):
         words = "1970-01-01 " + words
     places, levels = pd.factorize(words)
-    found = _parsed(pd.Series(levels, dtype="string"), first)
-    return found.reindex(places).set_axis(column.index)
+    times = _parsed(pd.Series(levels, dtype="string"), first)
+    return times.reindex(places).set_axis(column.index)
 
 
 def _parsed(words: pd.Series, first: bool | None) -> pd.Series:
-    found = _to_datetime(words)
+    times = _to_datetime(words)
     if (
         day_first(words) if first is None else first
     ):  # pandas would turn the year-month-day of others round as well
         turned = words.str.match(_PARTS).fillna(False).astype(bool)
-        found = found.where(~turned, _to_datetime(words[turned], day_first=True))
-    return found
+        times = times.where(~turned, _to_datetime(words[turned], day_first=True))
+    return times
 
 
 def _to_datetime(words: pd.Series, day_first: bool = False) -> pd.Series:
-    found = pd.to_datetime(words, errors="coerce", format="mixed", utc=True, dayfirst=day_first)
-    return found.dt.tz_localize(None)
+    times = pd.to_datetime(words, errors="coerce", format="mixed", utc=True, dayfirst=day_first)
+    return times.dt.tz_localize(None)
 
 
 def day_first(column: pd.Series) -> bool:

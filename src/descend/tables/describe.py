@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import unknown_column
+from descend.data.table import unknown_column
 from descend.errors import DataError, unknown
 from descend.tables.columns import KINDS, Kind, dates, is_code, kind_of, numbers, text, truths
 from descend.tables.encoding import order_of
@@ -27,7 +27,7 @@ class Judgement:
     Attributes:
         kind: one of `columns.KINDS`, or "identifier", "text", "constant" for one that says nothing
             about rows to come.
-        why: in words.
+        why: the reason in words.
         doubt: whether a reader should look whether it is right.
     """
 
@@ -48,25 +48,25 @@ def judge(name: str, column: pd.Series, kind: str | None = None, *, row: str = "
     """
     if kind is not None:
         return _as_told(name, column, kind)
-    found = kind_of(column)
+    kind_found = kind_of(column)
     known = column.dropna()
-    if found == "empty":
+    if kind_found == "empty":
         return Judgement("empty", f"missing in all {len(column):,} {row}s")
-    if found == "other":
+    if kind_found == "other":
         return Judgement("other", f"holds {type(known.iloc[0]).__name__}, no numbers or text")
     distinct = _distinct(known)
     if distinct == 1 and len(known) == len(column) > 1:
         return Judgement("constant", f"{text(known[:1]).iloc[0]!r} in every {row}")
-    if found == "number":
+    if kind_found == "number":
         return _judged_number(name, column, distinct)
-    if found == "boolean":
+    if kind_found == "boolean":
         if pd.api.types.is_bool_dtype(column.dtype) or distinct == 2:
-            return Judgement(found, "holds true and false")
+            return Judgement(kind_found, "holds true and false")
         spelled = ", ".join(map(repr, sorted(text(known).unique())[:6]))
-        return Judgement(found, f"true and false in {distinct} spellings: {spelled}", True)
-    if found == "ordered":
-        return Judgement(found, f"{len(column.cat.categories)} levels that have an order")
-    if found == "date":
+        return Judgement(kind_found, f"true and false in {distinct} spellings: {spelled}", True)
+    if kind_found == "ordered":
+        return Judgement(kind_found, f"{len(column.cat.categories)} levels that have an order")
+    if kind_found == "date":
         return _judged_date(column)
     return _judged_words(name, known, distinct)
 
@@ -133,12 +133,12 @@ def _as_told(name: str, column: pd.Series, kind: str) -> Judgement:
     wrong = reader(column)[1] if reader else np.zeros(len(column), bool)
     if wrong.any():
         row = int(np.argmax(wrong))
-        held = str(column.iloc[row])
+        entry = str(column.iloc[row])
         more = f" (and {int(wrong.sum()) - 1:,} more such rows)" if wrong.sum() > 1 else ""
         wanted = {"number": "numbers", "boolean": "true or false", "date": "dates"}[kind]
         raise DataError(
             f"the column {name!r} should hold {wanted}, as asked for, and row {row + 1:,} holds "
-            f"{held!r}{more}. Correct it, leave it empty, or choose another kind"
+            f"{entry!r}{more}. Correct it, leave it empty, or choose another kind"
         )
     if kind == "ordered":
         return _as_ordered(column)
@@ -147,12 +147,12 @@ def _as_told(name: str, column: pd.Series, kind: str) -> Judgement:
 
 def _as_ordered(column: pd.Series) -> Judgement:
     levels = order_of(column)
-    shown = (
+    listed = (
         levels if len(levels) <= LEVELS_SHOWN else [*levels[: LEVELS_SHOWN - 1], "...", levels[-1]]
     )
     own = isinstance(column.dtype, pd.CategoricalDtype)
     by_name = not own and bool(numbers(pd.Series(levels, dtype="string"))[1].any())
-    why = f"as asked for: {' < '.join(shown)}" + (", the order of the alphabet" if by_name else "")
+    why = f"as asked for: {' < '.join(listed)}" + (", the order of the alphabet" if by_name else "")
     return Judgement("ordered", why, by_name)
 
 
@@ -231,8 +231,8 @@ def _range(column: pd.Series, kind: str) -> dict[str, str]:
         moments = dates(column)[0].dropna().sort_values()
         if moments.empty:
             return nothing
-        shown = [str(moments.iloc[i]) for i in (0, (len(moments) - 1) // 2, -1)]
-        return dict(zip(nothing, (s.removesuffix(" 00:00:00") for s in shown), strict=True))
+        ends = [str(moments.iloc[i]) for i in (0, (len(moments) - 1) // 2, -1)]
+        return dict(zip(nothing, (s.removesuffix(" 00:00:00") for s in ends), strict=True))
     return nothing
 
 
@@ -243,9 +243,9 @@ def _levels(known: pd.Series, kind: str) -> str:
     counts = words.value_counts()
     # by frequency, ties by name: the order of the rows must not matter
     ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
-    shown = [f"{level} {count / len(words):.0%}" for level, count in ranked[:LEVELS_SHOWN]]
+    frequent = [f"{level} {count / len(words):.0%}" for level, count in ranked[:LEVELS_SHOWN]]
     more = len(ranked) - LEVELS_SHOWN
-    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(frequent) + (f" and {more:,} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
@@ -297,14 +297,14 @@ def _duplicates(frame: pd.DataFrame) -> int:
         return int(frame.astype("str").duplicated().sum())
 
 
-def parse_kinds(given: Sequence[str]) -> dict[str, Kind]:
+def parse_kinds(pairs: Sequence[str]) -> dict[str, Kind]:
     """["zip=category"] -> {"zip": "category"}; also for `FitOptions.kinds`.
 
     Raises:
         DataError: no "=", a column named twice. DescendError: a kind that there is not.
     """
     kinds: dict[str, Kind] = {}
-    for one in given:
+    for one in pairs:
         name, mark, kind = one.rpartition("=")
         if not mark or not name:
             raise DataError(f"expected COLUMN=KIND, such as zip=category; got {one!r}")
@@ -316,16 +316,16 @@ def parse_kinds(given: Sequence[str]) -> dict[str, Kind]:
     return kinds
 
 
-def parse_na(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def parse_na(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """["income=-9999", "income=999999"] -> {"income": ("-9999", "999999")}.
 
     Raises:
         DataError: no "=".
     """
-    found: dict[str, tuple[str, ...]] = {}
-    for one in given:
+    values: dict[str, tuple[str, ...]] = {}
+    for one in pairs:
         name, mark, value = one.rpartition("=")
         if not mark or not name or not value:
             raise DataError(f"expected COLUMN=VALUE, such as income=-9999; got {one!r}")
-        found[name] = (*found.get(name, ()), value)
-    return found
+        values[name] = (*values.get(name, ()), value)
+    return values

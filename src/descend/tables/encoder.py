@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import nearest, unknown_column
+from descend.data.table import nearest, unknown_column
 from descend.errors import DataError
 from descend.tables.columns import numbers
 from descend.tables.describe import NOTHING, judge
@@ -28,7 +28,7 @@ class Encoded(NamedTuple):
     codes: np.ndarray
 
     def rows(self, which: Any) -> Encoded:
-        """Some of the rows."""
+        """Take some of the rows."""
         return Encoded(self.numbers[which], self.codes[which])
 
     def inputs(self) -> Any:
@@ -103,12 +103,12 @@ class Encoder:
 
     def continuous(self) -> tuple[int, ...]:
         """Places among `names` of what may take any value, not 0 or 1 alone."""
-        found: list[int] = []
+        places: list[int] = []
         begin = 0
         for column in self.columns:
-            found += range(begin, begin + column.continuous())
+            places += range(begin, begin + column.continuous())
             begin += len(column.outputs())
-        return tuple(found)
+        return tuple(places)
 
     @property
     def embedded(self) -> dict[str, int]:
@@ -141,7 +141,7 @@ class Encoder:
         if not len(frame):
             raise DataError(f"{where} has no rows")
         frame = frame.set_axis(have, axis="columns")
-        found = np.empty((len(frame), len(self.names())), np.float32)
+        values = np.empty((len(frame), len(self.names())), np.float32)
         codes = np.empty((len(frame), len(self.embedded)), np.int32)
         notes, begin, code = {}, 0, 0
         for column in self.columns:
@@ -150,11 +150,11 @@ class Encoder:
             if column.embedded:
                 codes[:, code] = block[:, 0]
                 block, code = block[:, 1:], code + 1
-            found[:, begin : begin + block.shape[1]] = block
+            values[:, begin : begin + block.shape[1]] = block
             begin += block.shape[1]
             if noted != Noted():
                 notes[column.name] = noted
-        return Encoded(found, codes), notes
+        return Encoded(values, codes), notes
 
     def remarks(self, noted: Mapping[str, Noted]) -> list[str]:
         """What `transform` noted, in words; at most `MOST_REMARKS` lines."""
@@ -168,12 +168,12 @@ class Encoder:
         return lines[:MOST_REMARKS] + ([f"and {more} more such"] if more > 0 else [])
 
     def to_json(self) -> dict[str, Any]:
-        """The encoder as plain JSON."""
+        """Write the encoder as plain JSON."""
         return {"columns": [asdict(c) for c in self.columns], "dropped": dict(self.dropped)}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Encoder:
-        """What `to_json` gave."""
+        """Read what `to_json` gave."""
         tuples = ("fill", "levels", "parts")
         columns = [Column(**{**c, **{k: tuple(c[k]) for k in tuples}}) for c in saved["columns"]]
         return cls(tuple(columns), dict(saved["dropped"]))

@@ -44,18 +44,18 @@ class Column:
     """How one column is encoded.
 
     Attributes:
-        name: of the column.
+        name: name of the column.
         kind: "number", "boolean", "category", "ordered" or "date".
         missing: whether some training row had none, so that a 0/1 number says so.
         rare: whether some training row was of a level that is not kept.
-        centre, scale: of a number (its units), and of a date's years.
+        centre, scale: centre and scale of a number (in its units) or of a date's years.
         squash: whether the scaled number is kept below 3 in size.
-        fill: in the place of what is missing: a number in the column's units; of other kinds what
-            the training rows' inputs are on average. () of an embedded category.
+        fill: numbers in the place of what is missing: a number in the column's units; of other
+            kinds what the training rows' inputs are on average. () of an embedded category.
         low, high: least and largest of the training rows' numbers, or seconds since 1970.
-        levels: of a category or an ordered column.
+        levels: levels of a category or an ordered column.
         embedded: whether a category becomes a whole number for an embedding.
-        parts: of a date; day_first: whether 3/4/2020 is in April.
+        parts: parts of a date; day_first: whether 3/4/2020 is in April.
     """
 
     name: str
@@ -108,8 +108,8 @@ class Noted:
     Attributes:
         missing, unreadable, unseen, outside: counts of rows; outside: of numbers and dates further
             from the training rows' range than `FAR` of its width.
-        example: of what was unreadable, unseen or outside.
-        row: of the example, counted from 1.
+        example: example of what was unreadable, unseen or outside.
+        row: row of the example, counted from 1.
     """
 
     missing: int = 0
@@ -119,10 +119,10 @@ class Noted:
     example: str = ""
     row: int = 0
 
-    def show(self, given: pd.Series, unknown: np.ndarray) -> None:
+    def show(self, entries: pd.Series, unknown: np.ndarray) -> None:
         """Keep the first of the unknown entries, (n,) of them marked."""
         first = int(np.argmax(unknown))
-        self.example, self.row = str(given.iloc[first]), first + 1
+        self.example, self.row = str(entries.iloc[first]), first + 1
 
     def is_news(self, column: Column) -> bool:
         """Whether there was something that the training rows did not have."""
@@ -143,10 +143,10 @@ class Noted:
                 f"row {self.row:,}; as if missing{neutral}"
             )
         if self.unseen:
-            told = "a rare level" if column.rare else _neutral(column)
+            stand_in = "a rare level" if column.rare else _neutral(column)
             lines.append(
                 f"{column.name}: {self.unseen:,} of a level that training did not see or keep, "
-                f"such as {self.example!r} in row {self.row:,}; told as {told}"
+                f"such as {self.example!r} in row {self.row:,}; told as {stand_in}"
             )
         if self.outside:
             low, high = _shown(column, column.low), _shown(column, column.high)
@@ -192,8 +192,8 @@ def learn(
     lost = np.isnan(values)
     known = values[~lost]
     if not len(known):
-        shown = f", such as {column[strangers].iloc[0]!r}" if strangers.any() else ""
-        return f"no training row holds a {'number' if kind == 'number' else 'truth value'}{shown}"
+        example = f", such as {column[strangers].iloc[0]!r}" if strangers.any() else ""
+        return f"no training row holds a {'number' if kind == 'number' else 'truth value'}{example}"
     low, high = float(known.min()), float(known.max())
     with np.errstate(over="ignore"):  # `_scale` says so
         constant = high - low <= 1e-12 * abs(low)
@@ -307,30 +307,32 @@ def require_finite(name: str, values: np.ndarray, where: str) -> None:
 # -- encoding -----------------------------------------------------------------------------------
 
 
-def encode(column: Column, given: pd.Series, where: str, noted: Noted) -> np.ndarray:
+def encode(column: Column, entries: pd.Series, where: str, noted: Noted) -> np.ndarray:
     """The numbers (n, outputs) of one column, behind its code where it is embedded.
 
     Args:
         where: names the table in an error.
-        noted: is told what was met.
+        noted: record of what is met; it is changed.
 
     Raises:
         DataError: an infinite value, text for numbers.
     """
     if column.kind in ("category", "ordered"):
-        block, lost = _encode_levels(column, given, noted)
+        block, lost = _encode_levels(column, entries, noted)
     elif column.kind == "date":
-        block, lost = _encode_date(column, given, noted)
+        block, lost = _encode_date(column, entries, noted)
     else:
-        block, lost = _encode_number(column, given, where, noted)
+        block, lost = _encode_number(column, entries, where, noted)
     noted.missing = int(lost.sum()) - noted.unreadable
     if column.missing:
         block = np.concatenate([block, lost[:, None].astype(np.float32)], axis=1)
     return block
 
 
-def _encode_levels(column: Column, given: pd.Series, noted: Noted) -> tuple[np.ndarray, np.ndarray]:
-    words = text(given)
+def _encode_levels(
+    column: Column, entries: pd.Series, noted: Noted
+) -> tuple[np.ndarray, np.ndarray]:
+    words = text(entries)
     lost = words.isna().to_numpy(bool)
     place = words.map({level: i for i, level in enumerate(column.levels)})
     known = place.notna().to_numpy(bool)
@@ -354,21 +356,21 @@ def _encode_levels(column: Column, given: pd.Series, noted: Noted) -> tuple[np.n
 
 
 def _encode_number(
-    column: Column, given: pd.Series, where: str, noted: Noted
+    column: Column, entries: pd.Series, where: str, noted: Noted
 ) -> tuple[np.ndarray, np.ndarray]:
-    values, strangers = numbers(given) if column.kind == "number" else truths(given)
+    values, strangers = numbers(entries) if column.kind == "number" else truths(entries)
     require_finite(column.name, values, where)
     noted.unreadable = int(strangers.sum())
     if noted.unreadable:
-        noted.show(given, strangers)
-    if noted.unreadable > len(given) / 2:
+        noted.show(entries, strangers)
+    if noted.unreadable > len(entries) / 2:
         wanted = "numbers" if column.kind == "number" else "true or false"
         raise DataError(
             f"{where}: the column {column.name!r} should hold {wanted}, as in training, and "
             f"holds {noted.example!r} (and {noted.unreadable - 1} more like it)"
         )
     if column.kind == "number":
-        _note_outside(column, values, given, noted)
+        _note_outside(column, values, entries, noted)
     lost = np.isnan(values)
     scaled = (np.where(lost, column.fill[0], values) - column.centre) / column.scale
     if column.squash:
@@ -377,34 +379,34 @@ def _encode_number(
     return scaled[:, None].astype(np.float32), lost
 
 
-def _note_outside(column: Column, values: np.ndarray, given: pd.Series, noted: Noted) -> None:
+def _note_outside(column: Column, values: np.ndarray, entries: pd.Series, noted: Noted) -> None:
     room = FAR * (column.high - column.low)
     outside = (values < column.low - room) | (values > column.high + room)  # not where NaN
     noted.outside = int(outside.sum())
     if noted.outside and not noted.unreadable:
-        noted.show(given, outside)
+        noted.show(entries, outside)
 
 
-def _encode_date(column: Column, given: pd.Series, noted: Noted) -> tuple[np.ndarray, np.ndarray]:
-    when, unread = dates(given, column.day_first)
+def _encode_date(column: Column, entries: pd.Series, noted: Noted) -> tuple[np.ndarray, np.ndarray]:
+    when, unread = dates(entries, column.day_first)
     lost = when.isna().to_numpy(bool)
     noted.unreadable = int(unread.sum())
     if noted.unreadable:
-        noted.show(given, unread)
+        noted.show(entries, unread)
     block = np.empty((len(when), len(column.fill)), np.float32)
     block[lost] = column.fill
     if not lost.all():
         known = when[~lost]
-        _note_outside(column, _all(_seconds(known), ~lost), given, noted)
+        _note_outside(column, _all(_seconds(known), ~lost), entries, noted)
         block[~lost] = _date_inputs(column, known)
     return block, lost
 
 
 def _all(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The values at the places that are known, NaN at others."""
-    found = np.full(len(known), np.nan)
-    found[known] = values
-    return found
+    all_values = np.full(len(known), np.nan)
+    all_values[known] = values
+    return all_values
 
 
 def _date_inputs(column: Column, when: pd.Series) -> np.ndarray:

@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from descend.data.frames import load_frame, require_names
-from descend.data.sources import unknown_column
+from descend.data.table import unknown_column
 from descend.errors import DataError, DataWarning, unknown
 from descend.tables.columns import KINDS
 from descend.tables.encoder import Encoder, Part
@@ -73,10 +73,10 @@ class TabularEstimator(BaseEstimator):
 
     def _options(self) -> NetworkOptions:
         names = NetworkOptions.__dataclass_fields__
-        given = {n: getattr(self, n) for n in names if n != "seed"}
-        if isinstance(given["hidden"], list):
-            given["hidden"] = tuple(given["hidden"])
-        return NetworkOptions(**given, seed=self._seed())
+        arguments = {n: getattr(self, n) for n in names if n != "seed"}
+        if isinstance(arguments["hidden"], list):
+            arguments["hidden"] = tuple(arguments["hidden"])
+        return NetworkOptions(**arguments, seed=self._seed())
 
     def _seed(self) -> int:
         state = self.random_state
@@ -133,9 +133,9 @@ class TabularEstimator(BaseEstimator):
                 raise unknown_column(name, self.columns_, "X")
             if kind not in KINDS:
                 raise unknown("kind of column", kind, KINDS)
-        train = held = np.arange(len(frame))
+        train = held_out = np.arange(len(frame))
         if validation is None and len(frame) * share >= LEAST_HELD_OUT:
-            train, held = _divide(len(frame), share, labels, options.seed)
+            train, held_out = _divide(len(frame), share, labels, options.seed)
         self.encoder_ = Encoder.fit(frame.iloc[train], kinds=self.kinds, **options.encoding)
         self.head_ = head
         x = self.encoder_.transform(frame, "X")[0]
@@ -146,11 +146,11 @@ class TabularEstimator(BaseEstimator):
 
         if options.batch_size is not None:  # a fold may hold fewer rows than the table it is of
             options = replace(options, batch_size=min(options.batch_size, len(train)))
-        checks = part(held)
+        checks = part(held_out)
         if validation is not None:
             checked, y_checked, w_checked = validation
-            seen = self.encoder_.transform(checked, "the validation rows")[0]
-            checks = Part(seen, head.forward(y_checked), w_checked)
+            x_checked = self.encoder_.transform(checked, "the validation rows")[0]
+            checks = Part(x_checked, head.forward(y_checked), w_checked)
         trained = train_network(
             self.encoder_, head, options, part(train), checks, verbose=self.verbose
         )
@@ -166,11 +166,11 @@ class TabularEstimator(BaseEstimator):
             lines = "\n  ".join(self.encoder_.remarks(noted))
             warnings.warn(f"rows unlike those of training:\n  {lines}", DataWarning, stacklevel=3)
         # pieces of one size: a row's last digits do not depend on how many others are asked about
-        found = np.asarray(self.model_.predict(x.inputs(), batch_size=PIECE))
-        return found if found.ndim == 3 else found[:, None]
+        outputs = np.asarray(self.model_.predict(x.inputs(), batch_size=PIECE))
+        return outputs if outputs.ndim == 3 else outputs[:, None]
 
     def predict_members(self, X: Any) -> np.ndarray:
-        """Every member's predictions, (members, n, ...): of a class its probability."""
+        """Predict with every member, (members, n, ...): of a class its probability."""
         return np.moveaxis(self.head_.backward(self._outputs(X)), 1, 0)
 
     def spread(self, X: Any) -> np.ndarray:
@@ -219,10 +219,10 @@ def _divide(
     n: int, share: float, labels: np.ndarray | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(training, held-out) rows, of the classes alike where each has enough rows."""
-    held = max(int(np.ceil(n * share)), 1)
+    size = max(int(np.ceil(n * share)), 1)
     if labels is not None:
         counts = np.unique(labels, return_counts=True)[1]
-        if counts.min() < 2 or len(counts) > min(held, n - held):
+        if counts.min() < 2 or len(counts) > min(size, n - size):
             labels = None
-    train, test = train_test_split(np.arange(n), test_size=held, random_state=seed, stratify=labels)
+    train, test = train_test_split(np.arange(n), test_size=size, random_state=seed, stratify=labels)
     return np.sort(train), np.sort(test)

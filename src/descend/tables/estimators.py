@@ -108,12 +108,14 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
         checks = None
         if validation is not None:
             labels = _column(validation[1], len(validation[0]))
-            held = _codes(labels, self.classes_)
+            checked_codes = _codes(labels, self.classes_)
             rows = self._frame(validation[0], False)
-            own = _weight(validation[2] if len(validation) > 2 else None, rows)
+            checked_weight = _weight(validation[2] if len(validation) > 2 else None, rows)
             if self.class_weight is not None:
-                own = each[held] * (1.0 if own is None else own)
-            checks = rows, held, own
+                checked_weight = each[checked_codes] * (
+                    1.0 if checked_weight is None else checked_weight
+                )
+            checks = rows, checked_codes, checked_weight
         self._train(frame, codes, Classes(len(self.classes_)), weight, codes, checks)
         return self
 
@@ -134,17 +136,19 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
     Args:
         task: "regression" (one target or several), "count", "share", "quantile" or "censored": see
             `descend.tables.heads`.
-        levels: of quantiles.
+        levels: levels of quantiles.
         kinds: {column: kind} in place of what its values suggest (`descend.tables.columns`).
-        validation_share: of the rows, to choose the best epoch by.
-        random_state: of split, weights, batches and dropout.
+        validation_share: share of the rows to choose the best epoch by.
+        random_state: seed of split, weights, batches and dropout.
         verbose: as in `Model.fit`.
         The rest as in `descend.tables.options.NetworkOptions`.
 
     Attributes:
         encoder_, head_, model_: columns to inputs, outputs to predictions, and the network between.
-        history_, n_iter_, best_epoch_: of the training, its epochs, the best counted from 1.
-        columns_, n_features_in_, feature_names_in_: of X, the last if X had names.
+        history_, n_iter_, best_epoch_: history of the training, number of its epochs, the best
+            counted from 1.
+        columns_, n_features_in_, feature_names_in_: columns of X, their number, and their names if
+            X had names.
 
     Pickled, copied or sent to another process, the network travels as the bytes of its file.
     """
@@ -214,9 +218,9 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         head = HEADS[self.task].fit(y, weight=weight, levels=self.levels)
         checks = None
         if validation is not None:
-            held = _numbers(validation[1], len(validation[0]))
+            checked_y = _numbers(validation[1], len(validation[0]))
             rows = self._frame(validation[0], False)
-            checks = rows, held, _weight(validation[2] if len(validation) > 2 else None, rows)
+            checks = rows, checked_y, _weight(validation[2] if len(validation) > 2 else None, rows)
         self._train(frame, y, head, weight, None, checks)
         return self
 
@@ -233,14 +237,14 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         """
         if self.task != "quantile":
             return super().score(X, y, sample_weight)
-        said = self.predict(X)
+        predictions = self.predict(X)
         assert isinstance(self.head_, Quantiles)
         weighted = {"sample_weight": sample_weight}
-        found = [
-            d2_pinball_score(y, said[:, i], alpha=level, **weighted)
+        each = [
+            d2_pinball_score(y, predictions[:, i], alpha=level, **weighted)
             for i, level in enumerate(self.head_.levels)
         ]
-        return float(np.mean(found))
+        return float(np.mean(each))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -303,5 +307,5 @@ def _that_weigh(
         return frame, y, weight
     if not weight.any():
         raise ValueError("the weights of all rows are zero")
-    kept = weight > 0
-    return frame[kept].reset_index(drop=True), y[kept], weight[kept]
+    counts = weight > 0
+    return frame[counts].reset_index(drop=True), y[counts], weight[counts]

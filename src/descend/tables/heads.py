@@ -41,13 +41,18 @@ class Head:
     unit: ClassVar[str] = ""  # of the cost, in words
 
     @property
+    def classifies(self) -> bool:
+        """Whether the outputs are probabilities of classes."""
+        return self.task == "classification"
+
+    @property
     def outputs(self) -> int:
         """Numbers that a member puts out."""
         return 1
 
     @property
     def loss(self) -> Loss:
-        """Of one member."""
+        """The cost of one member."""
         raise NotImplementedError
 
     @classmethod
@@ -56,19 +61,19 @@ class Head:
         raise NotImplementedError
 
     def forward(self, y: np.ndarray) -> np.ndarray:
-        """Targets for the network."""
+        """Turn targets into what the network is trained on."""
         return _columns(y)
 
     def backward(self, output: np.ndarray) -> np.ndarray:
-        """Predictions of every member."""
+        """Turn outputs into the predictions of every member."""
         return np.asarray(output, np.float64)[:, :, 0]
 
     def predict(self, output: np.ndarray) -> np.ndarray:
-        """The mean over members."""
+        """Average the predictions over members."""
         return self.backward(output).mean(axis=1)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON; `head_from` reads it."""
+        """Write it as plain JSON; `head_from` reads it."""
         return {"task": self.task, **asdict(self)}
 
 
@@ -93,18 +98,18 @@ class Classes(Head):
 
     @property
     def loss(self) -> Loss:
-        """-log p_y."""
+        """Cross-entropy, -log p_y."""
         from descend.nn.losses import SparseCategoricalCrossentropy
 
         return SparseCategoricalCrossentropy()
 
     @classmethod
     def fit(cls, y, *, classes=None, **_):
-        """Class numbers 0 .. classes - 1."""
+        """Learn how many classes there are, 0 .. classes - 1."""
         return cls(int(classes if classes is not None else y.max() + 1))
 
     def forward(self, y):
-        """The class numbers."""
+        """Take the class numbers as they are."""
         return np.asarray(y, np.int64)
 
     def backward(self, output):
@@ -139,7 +144,7 @@ class Values(Head):
 
     @classmethod
     def fit(cls, y, *, weight=None, clip=True, **_):
-        """Mean and standard deviation of each target."""
+        """Learn mean and standard deviation of each target."""
         columns = _columns(y)
         mean = np.average(columns, axis=0, weights=weight)
         sd = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weight))
@@ -149,15 +154,15 @@ class Values(Head):
         low, high = columns.min(axis=0), columns.max(axis=0)
         if not clip:
             low, high = np.full_like(low, -np.inf), np.full_like(high, np.inf)
-        found = [tuple(map(float, part)) for part in (mean, sd, low, high)]
-        return cls(found[0], found[1], found[2], found[3], several=y.ndim == 2)
+        numbers = [tuple(map(float, part)) for part in (mean, sd, low, high)]
+        return cls(numbers[0], numbers[1], numbers[2], numbers[3], several=y.ndim == 2)
 
     def forward(self, y):
-        """(y - mean) / sd, (n, targets)."""
+        """Standardise: (y - mean) / sd, (n, targets)."""
         return (_columns(y) - self.mean) / self.sd
 
     def backward(self, output):
-        """In the targets' units, within the training range: (n, members) or (n, members, m)."""
+        """Return to the targets' units, within the training range: (n, members[, targets])."""
         values = np.asarray(output, np.float64) * self.sd + self.mean
         values = np.clip(values, self.low, self.high)
         return values if self.several else values[:, :, 0]
@@ -174,14 +179,14 @@ class Counts(Head):
 
     @property
     def loss(self) -> Loss:
-        """Minus the log likelihood."""
+        """Poisson, minus the log-likelihood."""
         from descend.nn.losses import Poisson
 
         return Poisson()
 
     @classmethod
     def fit(cls, y, *, weight=None, **_):
-        """The mean."""
+        """Learn the mean."""
         if (y < 0).any():
             raise DataError(f"counts must not be negative, got {y.min():g}")
         mean = float(np.average(y, weights=weight))
@@ -190,11 +195,11 @@ class Counts(Head):
         return cls(mean)
 
     def forward(self, y):
-        """Y / mean."""
+        """Divide by the mean: y / mean."""
         return _columns(y) / self.mean
 
     def backward(self, output):
-        """Expected counts."""
+        """Multiply by the mean: expected counts."""
         return super().backward(output) * self.mean
 
 
@@ -215,7 +220,7 @@ class Shares(Head):
 
     @classmethod
     def fit(cls, y, **_):
-        """Nothing to learn."""
+        """Learn nothing: shares need no scale."""
         if ((y < 0) | (y > 1)).any():
             wrong = y[(y < 0) | (y > 1)][0]
             raise DataError(f"shares must lie in [0, 1], got {wrong:g}; divide percentages by 100")
@@ -246,12 +251,12 @@ class Quantiles(Head):
 
     @classmethod
     def fit(cls, y, *, levels=(0.05, 0.5, 0.95), weight=None, **_):
-        """Mean and standard deviation."""
+        """Learn mean and standard deviation."""
         values = Values.fit(y, weight=weight)
         return cls(tuple(sorted(map(float, levels))), values.mean[0], values.sd[0])
 
     def forward(self, y):
-        """(y - mean) / sd."""
+        """Standardise: (y - mean) / sd."""
         return (_columns(y) - self.mean) / self.sd
 
     def backward(self, output):
@@ -259,7 +264,7 @@ class Quantiles(Head):
         return np.sort(np.asarray(output, np.float64) * self.sd + self.mean, axis=-1)
 
     def predict(self, output):
-        """(n, levels)."""
+        """Average over members and sort: (n, levels)."""
         return np.sort(super().predict(output), axis=-1)
 
 
@@ -273,19 +278,19 @@ class Censored(Head):
 
     @property
     def outputs(self) -> int:
-        """Mu and log sigma."""
+        """Two numbers: mu and log sigma."""
         return 2
 
     @property
     def loss(self) -> Loss:
-        """Tobit."""
+        """The likelihood of a censored normal (Tobit)."""
         from descend.nn.losses import Tobit
 
         return Tobit()
 
     @classmethod
     def fit(cls, y, *, weight=None, **_):
-        """The root of the mean square."""
+        """Learn the scale, the root of the mean square."""
         if (y < 0).any():
             raise DataError(f"a target censored at zero must not be negative, got {y.min():g}")
         scale = float(np.sqrt(np.average(np.square(y), weights=weight)))
@@ -294,7 +299,7 @@ class Censored(Head):
         return cls(scale)
 
     def forward(self, y):
-        """Y / scale."""
+        """Divide by the scale: y / scale."""
         return _columns(y) / self.scale
 
     def backward(self, output):

@@ -53,7 +53,7 @@ def numbers_rows(name: str, values: np.ndarray) -> str:
     """Why a column of numbers is an identifier; "" where it is none.
 
     Args:
-        name: of the column.
+        name: name of the column.
         values: (n,) in the order of the file, NaN where missing.
     """
     known = values[~np.isnan(values)]
@@ -78,7 +78,7 @@ def names_rows(name: str, known: pd.Series) -> str:
     """Why a column of text is an identifier; "" where it is none.
 
     Args:
-        name: of the column.
+        name: name of the column.
         known: its text, without what is missing.
     """
     n, distinct = len(known), int(known.nunique())

@@ -39,7 +39,7 @@ class Remark(NamedTuple):
 
 def remarks(frame: pd.DataFrame) -> list[Remark]:
     """What a reader should look at, column by column."""
-    found = []
+    lines = []
     for name in map(str, frame.columns):
         column = frame[name]
         kind = kind_of(column)
@@ -51,8 +51,8 @@ def remarks(frame: pd.DataFrame) -> list[Remark]:
             words = [*_blanks(column)]
         else:
             words = []
-        found += [Remark(name, one) for one in words]
-    return found
+        lines += [Remark(name, one) for one in words]
+    return lines
 
 
 def panel(frame: pd.DataFrame) -> Remark | None:
@@ -107,11 +107,11 @@ def _codes(name: str, column: pd.Series) -> Iterator[str]:
     if not codes:
         return
     left = np.delete(levels, sorted(codes))
-    shown = ", ".join(f"{levels[i]:g} in {counts[i]:,} rows" for i in sorted(codes))
+    listed = ", ".join(f"{levels[i]:g} in {counts[i]:,} rows" for i in sorted(codes))
     advice = " ".join(f"--na {name}={levels[i]:.15g}" for i in sorted(codes))
     one = len(codes) == 1
     yield (
-        f"{shown}, apart from the others ({left[0]:g} to {left[-1]:g}): "
+        f"{listed}, apart from the others ({left[0]:g} to {left[-1]:g}): "
         f"{'a code' if one else 'codes'} for missing? {advice} takes {'it' if one else 'them'} so"
     )
 
@@ -128,10 +128,10 @@ def _case(column: pd.Series) -> Iterator[str]:
     groups = names.groupby(names.str.casefold().to_numpy(object)).agg(list)
     alike = [group for group in groups if len(group) > 1]
     if alike:
-        shown = "; ".join(", ".join(f"{w!r} ({counts[w]:,})" for w in g) for g in alike[:SHOWN])
+        listed = "; ".join(", ".join(f"{w!r} ({counts[w]:,})" for w in g) for g in alike[:SHOWN])
         more = f" and {len(alike) - SHOWN} more" if len(alike) > SHOWN else ""
         yield (
-            f"levels that differ in upper and lower case alone: {shown}{more}; if they mean the "
+            f"levels that differ in upper and lower case alone: {listed}{more}; if they mean the "
             "same, write them alike"
         )
 

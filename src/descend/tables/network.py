@@ -46,10 +46,10 @@ class Trained:
     """A trained network.
 
     Attributes:
-        model: with the weights of the best epoch.
-        history: of the training.
-        best_epoch: counted from 1, by the validation cost.
-        asked: what `fit` was given: rows of a batch (None for all), epochs at most, patience;
+        model: network with the weights of the best epoch.
+        history: history of the training.
+        best_epoch: epoch of the lowest validation cost, counted from 1.
+        asked: arguments of the training: rows of a batch (None for all), epochs at most, patience;
             empty where a file does not say.
     """
 
@@ -79,7 +79,7 @@ def network(encoder: Encoder, head: Head, options: NetworkOptions, name: str = "
     penalty = L2(options.l2) if options.l2 else None
     ours = options.recipe == "realmlp"
     layer = NTKDense if ours else Dense
-    usual = ACTIVATIONS[head.task == "classification"] if ours else "swish"
+    usual = ACTIVATIONS[head.classifies] if ours else "swish"
     if ours:
         h = FeatureScale()(h)
     several = options.chosen("members") > 1
@@ -126,7 +126,7 @@ def train_network(
     compile_for(model, head, options, len(train.y))
     size, epochs = batch_size(len(train.y), options), options.chosen("epochs")
     stop = _stopping(options, epochs)
-    asked = {"batch_size": size, "epochs": epochs, "patience": stop.patience}
+    arguments = {"batch_size": size, "epochs": epochs, "patience": stop.patience}
     checked = (validation.x.inputs(), validation.y)
     history = model.fit(
         train.x.inputs(),
@@ -142,7 +142,7 @@ def train_network(
     if not len(history):
         raise KeyboardInterrupt
     _fill_unused_vectors(model, train.x.codes)
-    return Trained(model, history, int(stop.best_epoch) + 1, asked)
+    return Trained(model, history, int(stop.best_epoch) + 1, arguments)
 
 
 def _fill_unused_vectors(model: Model, codes: np.ndarray) -> None:
@@ -158,9 +158,9 @@ def _fill_unused_vectors(model: Model, codes: np.ndarray) -> None:
         vectors = np.array(params[name]["embeddings"])
         first = 0
         for size, column in zip(layer.sizes, codes.T, strict=True):
-            own = vectors[first : first + size]
+            of_column = vectors[first : first + size]
             unused = np.setdiff1d(np.arange(size), column)
-            own[unused] = own[column].mean(axis=0)
+            of_column[unused] = of_column[column].mean(axis=0)
             first += size
         params[name]["embeddings"] = vectors
         model.params = params
@@ -177,8 +177,8 @@ def compile_for(model: Model, head: Head, options: NetworkOptions, rows: int) ->
 
 def outputs(model: Model, x: Encoded) -> np.ndarray:
     """What the network puts out, (n, members, ...); members 1 where it has none."""
-    found = np.asarray(model.predict(x.inputs()))
-    return found if found.ndim == 3 else found[:, None]
+    values = np.asarray(model.predict(x.inputs()))
+    return values if values.ndim == 3 else values[:, None]
 
 
 def _rule(options: NetworkOptions, head: Head, steps: int) -> optimizers.Optimizer:
@@ -187,7 +187,7 @@ def _rule(options: NetworkOptions, head: Head, steps: int) -> optimizers.Optimiz
     rate = options.learning_rate
     if not scheduled(options):
         return rule if rate is None else optimizers.get({"name": rule.name, "learning_rate": rate})
-    rate = rate or RATES[head.task == "classification"]
+    rate = rate or RATES[head.classifies]
     return optimizers.AdamW(CosineLog(rate, steps), beta_2=0.95, weight_decay=DECAY)
 
 

@@ -42,10 +42,10 @@ class NetworkOptions:
         recipe: "realmlp", the recipe RealMLP with members that share weights as in TabM; or "mlp",
             the multilayer perceptron of the lectures.
         hidden: units of each hidden layer; () for a linear model.
-        activation: of the hidden layers.
+        activation: activation of the hidden layers.
         members: networks that share all but a factor of their inputs and their last layer.
         periodic: whether numbers also enter as learned waves of themselves.
-        epochs: at most so many passes over the training rows.
+        epochs: number of passes over the training rows, at most.
         patience: epochs without a better validation cost that are waited out; None: 20 (mlp), or
             as the waves of rates have it (realmlp, see descend/tables/stopping.py). Kept are the
             weights of the best epoch in any case.
@@ -54,7 +54,7 @@ class NetworkOptions:
         learning_rate: None for the recipe's or the optimizer's own.
         dropout: share of the hidden units dropped in training, in [0, 1).
         l2: strength of the penalty on the squared weights.
-        seed: of split, weights, batches and dropout.
+        seed: seed of split, weights, batches and dropout.
 
     Raises:
         DescendError: a value out of range.
@@ -109,7 +109,7 @@ class NetworkOptions:
         return {"scaling": "standard", "one_hot": None}
 
     def to_json(self) -> dict[str, Any]:
-        """The options as plain JSON."""
+        """Write the options as plain JSON."""
         return asdict(self)
 
 
@@ -120,7 +120,7 @@ class FitOptions(NetworkOptions):
     Args:
         target: column to predict, or several of numbers; None takes the table's own, or the last.
         task: see `descend.tables.heads`; None decides from the target.
-        levels: of quantile regression.
+        levels: levels of quantile regression.
         formula: target and inputs in one, "default ~ income + C(region) + income:age"; see
             `descend.data.formula.Design`.
         drop: columns to leave out.
@@ -130,7 +130,7 @@ class FitOptions(NetworkOptions):
         weight, group, time: columns of row weights; of groups that no two parts share; of the time
             that test rows come last in. None of them is an input, but the time.
         gap: time before a later part that the earlier one leaves out, such as "30 days".
-        validation_share, test_share: of the rows.
+        validation_share, test_share: shares of the rows.
         sealed: whether the test part is left unopened at the end of training.
         The rest as in NetworkOptions.
     """

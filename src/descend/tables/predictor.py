@@ -19,7 +19,7 @@ from descend.tables.encoder import Encoder
 from descend.tables.encoding import PARTS, Noted
 from descend.tables.heads import Quantiles, Values
 from descend.tables.network import outputs
-from descend.tables.target import Target
+from descend.tables.target import FittedTarget
 from descend.train.checkpoint import understood
 from descend.train.loading import load_with_extra
 from descend.train.model import Model
@@ -69,7 +69,7 @@ class TablePredictor:
 
     Attributes:
         model, encoder, target: trained and fitted on the same rows.
-        design: of a formula, or None.
+        design: design of the formula; None without one.
         calibrated: temperature, intervals and sets, or None where there are none.
         described: what a file says of the training; empty before it is saved.
         na: {column: values} that count as missing.
@@ -77,7 +77,7 @@ class TablePredictor:
 
     model: Model
     encoder: Encoder
-    target: Target
+    target: FittedTarget
     calibrated: Calibrated | None
     design: Design | None
     described: dict[str, Any]
@@ -101,17 +101,17 @@ class TablePredictor:
                 f"{path} holds a network without a table's encoder, so columns cannot be put into "
                 "it. Expected a file that `descend fit` saved; from Python use load_model(...)"
             )
-        found = described.get("format", 0)
-        if found != FORMAT:
+        version = described.get("format", 0)
+        if version != FORMAT:
             by = described.get("versions", {}).get("descend")
-            cure = "upgrade descend" if found > FORMAT else "fit the table again"
+            cure = "upgrade descend" if version > FORMAT else "fit the table again"
             raise CheckpointError(f"{path} was saved by another version of descend ({by}); {cure}")
         conforms(described, Described, "the recipe")
         encoder = Encoder.from_json(described["encoder"])
         saved = described["calibrated"]
         calibrated = None if saved is None else Calibrated.from_json(saved)
         design = None if described["design"] is None else Design.from_json(described["design"])
-        target = Target.from_json(described["target"])
+        target = FittedTarget.from_json(described["target"])
         na = described["options"].get("na", {})
         predictor = cls(model, encoder, target, calibrated, design, described, na)
         conforms(predictor, cls, "the recipe")
@@ -121,7 +121,6 @@ class TablePredictor:
     def _require_fit(self) -> None:
         """Raise DataError unless the parts belong to one network."""
         target, head = self.target, self.target.head
-        assert head is not None
         for column in self.encoder.columns:
             if column.kind not in KINDS or not set(column.parts) <= {"years", *PARTS}:
                 raise DataError(f"its column {column.name!r} is encoded in an unknown way")
@@ -171,7 +170,6 @@ class TablePredictor:
             DataError: columns that are not there; a target that is missing, not a number, or of a
                 class that training did not see.
         """
-        assert self.target.head is not None
         frame = with_missing(frame, self.na)
         if self.design is not None:
             frame = self.design.apply(frame)
@@ -179,8 +177,7 @@ class TablePredictor:
         return x.inputs(), self.target.head.forward(self.target.read(frame, where))
 
     def members(self, frame: pd.DataFrame) -> np.ndarray:
-        """Every member's predictions, (n, members, ...); see `Head.backward`."""
-        assert self.target.head is not None
+        """Predict with every member, (n, members, ...); see `Head.backward`."""
         return self.target.head.backward(self.outputs(frame)[0])
 
     def values(self, frame: pd.DataFrame) -> np.ndarray:
@@ -189,11 +186,10 @@ class TablePredictor:
 
     def values_of(self, output: np.ndarray) -> np.ndarray:
         """Predictions from the network's output; probabilities at the fitted temperature."""
-        assert self.target.head is not None
-        found = self.target.head.predict(output)
+        values = self.target.head.predict(output)
         if not self.target.classifies or self.calibrated is None:
-            return found
-        return self.calibrated.probabilities(found)
+            return values
+        return self.calibrated.probabilities(values)
 
     def predict(
         self,
@@ -236,21 +232,24 @@ class TablePredictor:
                 "than 20 rows, or was saved before there were any (fit it again)"
             )
         target = self.target
-        assert target.head is not None
         output, noted = self.outputs(frame, where)
         values = self.values_of(output)
         if target.classifies:
             names = [target.classes[i] for i in values.argmax(axis=1)]
-            found: dict[str, Any] = {f"predicted_{target.name}": names}
-            found |= {f"p_{c}": values[:, i] for i, c in enumerate(target.classes)}
+            columns: dict[str, Any] = {f"predicted_{target.name}": names}
+            columns |= {f"p_{c}": values[:, i] for i, c in enumerate(target.classes)}
         elif isinstance(target.head, Quantiles):
             levels = target.head.levels
-            found = {f"predicted_{target.name}_q{q:g}": values[:, i] for i, q in enumerate(levels)}
+            columns = {
+                f"predicted_{target.name}_q{q:g}": values[:, i] for i, q in enumerate(levels)
+            }
         elif values.ndim == 2:
-            found = {f"predicted_{n}": values[:, i] for i, n in enumerate(target.names)}
+            columns = {f"predicted_{n}": values[:, i] for i, n in enumerate(target.names)}
         else:
-            found = {f"predicted_{target.name}": values}
+            columns = {f"predicted_{target.name}": values}
         if (intervals or by_class) and self.calibrated is not None:
             members = target.head.backward(output)
-            found |= dict(self.calibrated.columns(target.head, members, target.classes, by_class))
-        return pd.DataFrame({k: np.asarray(v) for k, v in found.items()}, index=frame.index), noted
+            columns |= dict(self.calibrated.columns(target.head, members, target.classes, by_class))
+        return pd.DataFrame(
+            {k: np.asarray(v) for k, v in columns.items()}, index=frame.index
+        ), noted

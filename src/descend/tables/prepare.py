@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from descend.data.formula import Design
-from descend.data.sources import Table, require_columns
 from descend.data.splits import Split, require_rows, split_rows
+from descend.data.table import Table, require_columns
 from descend.errors import DataError, DescendError
 from descend.tables.columns import holds, kind_of, numbers, with_missing
 from descend.tables.describe import judge
@@ -17,7 +17,7 @@ from descend.tables.encoder import Encoded, Encoder, Part
 from descend.tables.encoding import Noted
 from descend.tables.options import FitOptions
 from descend.tables.seal import Seal
-from descend.tables.target import Target, read_target
+from descend.tables.target import FittedTarget, Target, read_target
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,17 @@ class Prepared:
     """A table ready for a network.
 
     Attributes:
-        table, options: as given.
+        table, options: what `prepare_table` was given.
         target: fitted on the training part.
         target_note: how the target column was found, where nobody named it.
-        design: of the formula, fitted on the training part; None without one.
+        design: design of the formula, fitted on the training part; None without one.
         encoder: fitted on the training part.
         split: row numbers into x, y and inputs.
         inputs: the raw columns of the rows with a target, without target and roles: what the
             predictor takes.
         columns: what the encoder takes: the same, or the columns that the formula makes of them.
         groups: (n,) of the group column, or None.
-        seal: of the test rows, unopened.
+        seal: seal of the test rows, unopened.
         x: the same encoded; y: (n,) class numbers or values, (n, targets) of several.
         weight: (n,) or None.
         without_target: rows left out because their target is missing.
@@ -44,7 +44,7 @@ class Prepared:
 
     table: Table
     options: FitOptions
-    target: Target
+    target: FittedTarget
     target_note: str
     design: Design | None
     encoder: Encoder
@@ -60,12 +60,11 @@ class Prepared:
     noted: dict[str, Noted]
 
     def part(self, rows: np.ndarray) -> Part:
-        """Some of the rows, for the network."""
-        assert self.target.head is not None
+        """Take some of the rows, for the network."""
         return Part(self.x.rows(rows), self.target.head.forward(self.y[rows]), self.weights(rows))
 
     def weights(self, rows: np.ndarray) -> np.ndarray | None:
-        """Of some of the rows; None where all weigh the same."""
+        """Give the weights of some of the rows; None where all weigh the same."""
         return None if self.weight is None else self.weight[rows]
 
     @property
@@ -73,15 +72,15 @@ class Prepared:
         """{raw column that the network sees: its kind}; of a formula those it cannot do without."""
         if self.design is None:
             return {c.name: c.kind for c in self.encoder.columns}
-        few, found = self.inputs.iloc[self.split.train[:5]], {}
+        few, kinds = self.inputs.iloc[self.split.train[:5]], {}
         terms = {c.name for c in self.encoder.columns}
         for name in few.columns:
             try:
                 self.design.apply(few.drop(columns=name), targets=False)
             except DescendError:
-                own = "category" if f"C({name})" in terms else kind_of(self.inputs[name])
-                found[str(name)] = str(own)
-        return found
+                kind = "category" if f"C({name})" in terms else kind_of(self.inputs[name])
+                kinds[str(name)] = str(kind)
+        return kinds
 
 
 def prepare_table(table: Table, options: FitOptions, test: Table | None = None) -> Prepared:
@@ -102,33 +101,33 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
     table = _with_made_targets(table, formula)
     names, note = _targets(table, options, formula)
     roles = _roles(table, options, names)
-    kept, lost = _with_target(table, names)
+    usable, lost = _with_target(table, names)
     own_test = None
     if test is not None:
-        made = _with_made_targets(test, formula)
-        others, more = _with_target(made, names, list(kept.columns))
-        kept, lost, own_test = pd.concat([kept, others]), lost + more, len(others)
-    require_rows(len(kept) - (own_test or 0))
-    target, y = read_target(kept[names], options.task, options.kinds)
-    weight = _weights(kept, options.weight)
-    own = slice(len(kept) - (own_test or 0))
+        test_table = _with_made_targets(test, formula)
+        others, more = _with_target(test_table, names, list(usable.columns))
+        usable, lost, own_test = pd.concat([usable, others]), lost + more, len(others)
+    require_rows(len(usable) - (own_test or 0))
+    target, y = read_target(usable[names], options.task, options.kinds)
+    weight = _weights(usable, options.weight)
+    to_train = slice(len(usable) - (own_test or 0))
     if test is not None and target.classifies:
-        _require_known(target, y[own], y[own.stop :], test.source)
-    groups = None if options.group is None else kept[options.group]
+        _require_known(target, y[to_train], y[to_train.stop :], test.source)
+    groups = None if options.group is None else usable[options.group]
     split = split_rows(
-        own.stop,
-        labels=np.asarray(target.classes)[y[own]] if target.classifies else None,  # for errors
-        groups=None if groups is None else groups.iloc[own],
-        time=None if options.time is None else kept[options.time].iloc[own],
+        to_train.stop,
+        labels=np.asarray(target.classes)[y[to_train]] if target.classifies else None,  # for errors
+        groups=None if groups is None else groups.iloc[to_train],
+        time=None if options.time is None else usable[options.time].iloc[to_train],
         gap=options.gap,
         own_test=own_test,
         validation_share=options.validation_share,
         test_share=options.test_share,
         seed=options.seed,
     )
-    tested = kept.iloc[split.test]
+    tested = usable.iloc[split.test]
     seal = Seal.of(tested.drop(columns=names[:1]), tested[names[0]])
-    inputs = kept.drop(columns=[*names, *options.drop, *roles])
+    inputs = usable.drop(columns=[*names, *options.drop, *roles])
     design, columns = None, inputs
     if options.formula:
         design = Design.fit(options.formula, inputs.iloc[split.train])
@@ -181,10 +180,10 @@ def _require_known(target: Target, y: np.ndarray, y_test: np.ndarray, where: str
     """A class of a test table that no other row has could only be missed."""
     strange = np.setdiff1d(y_test, y)
     if strange.size:
-        shown = ", ".join(repr(target.classes[i]) for i in strange[:4])
+        listed = ", ".join(repr(target.classes[i]) for i in strange[:4])
         raise DataError(
             f"{where}: {int(np.isin(y_test, strange).sum()):,} of {len(y_test):,} rows are of "
-            f"classes that no row to train on has ({shown}), so they cannot be predicted. "
+            f"classes that no row to train on has ({listed}), so they cannot be predicted. "
             "Leave them out, or give rows of them to train on"
         )
 
@@ -193,8 +192,10 @@ def _with_made_targets(table: Table, formula: Design | None) -> Table:
     """With the columns left of a formula's tilde, such as log(price)."""
     if not formula:
         return table
-    made = formula.apply(table.frame)[list(formula.targets)]
-    return replace(table, frame=table.frame.assign(**{str(name): made[name] for name in made}))
+    targets = formula.apply(table.frame)[list(formula.targets)]
+    return replace(
+        table, frame=table.frame.assign(**{str(name): targets[name] for name in targets})
+    )
 
 
 def _targets(table: Table, options: FitOptions, formula: Design | None) -> tuple[list[str], str]:
@@ -204,10 +205,10 @@ def _targets(table: Table, options: FitOptions, formula: Design | None) -> tuple
         if not formula.targets:
             raise DataError(f"the formula {formula.formula!r} names no target: TARGET ~ INPUTS")
         return list(formula.targets), ""
-    given = options.target or table.target
-    if given is None:
+    target = options.target or table.target
+    if target is None:
         return [columns[-1]], "the last column; --target chooses another"
-    names = [given] if isinstance(given, str) else list(given)
+    names = [target] if isinstance(target, str) else list(target)
     require_columns(names, columns, table.source)
     if len(set(names)) < len(names):
         raise DataError(f"a target is given twice: {', '.join(names)}")
@@ -260,14 +261,14 @@ def _without_target(targets: pd.DataFrame) -> np.ndarray:
 def _weights(frame: pd.DataFrame, name: str | None) -> np.ndarray | None:
     if name is None:
         return None
-    found, strangers = numbers(frame[name])
-    bad = strangers | ~(found >= 0) | np.isinf(found)
+    weights, strangers = numbers(frame[name])
+    bad = strangers | ~(weights >= 0) | np.isinf(weights)
     if bad.any():
         first = int(np.argmax(bad))
         raise DataError(
             f"the weights {name!r} must be numbers >= 0, got '{frame[name].iloc[first]}' in row "
             f"{first + 1} of those with a target"
         )
-    if not found.any():
+    if not weights.any():
         raise DataError(f"the weights {name!r} are all zero")
-    return found
+    return weights

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.tables.calibrated import calibrate
 from descend.tables.judging.coverage import by_true_class
 from descend.tables.network import Trained, network, outputs, train_network
@@ -36,12 +36,12 @@ class FittedTable:
 
     Attributes:
         prepared: the table as it was trained on.
-        predictor: with the weights of the best epoch.
+        predictor: network, encoder and target, with the weights of the best epoch.
         trained: the training.
-        scores: on the test part; None while it is sealed.
-        seal: of the test part, with each opening.
-        seconds: that the training took, compilation included.
-        command: that it was asked for by; None from Python.
+        scores: figures on the test part; None while it is sealed.
+        seal: seal of the test part, with each opening.
+        seconds: time that the training took, compilation included.
+        command: the command line that asked for it; None from Python.
         search: every trial of the search that chose the options, in JSON; None without one.
         ablation: what the network loses without each column, in JSON; None if it was not asked.
         finished: False between the end of training and calibration: then there are no intervals,
@@ -119,7 +119,6 @@ class FittedTable:
 
 def untrained(prepared: Prepared) -> Model:
     """The network that the options ask for."""
-    assert prepared.target.head is not None
     name = _name(prepared.table.name)
     return network(prepared.encoder, prepared.target.head, prepared.options, name)
 
@@ -140,11 +139,11 @@ def fit_prepared(
     Args:
         prepared: what `prepare_table` gave.
         model: what `untrained` gave; made here if left out.
-        callbacks: besides early stopping.
+        callbacks: callbacks besides early stopping.
         verbose: as in `Model.fit`.
-        command, search, ablation: to be kept in the file; see FittedTable.
-        path: of a file to save to as soon as the network is trained, and again with its calibration
-            and its test: whatever ends the call in between loses no training.
+        command, search, ablation: what the file keeps of them; see FittedTable.
+        path: file to save to as soon as the network is trained, and again with its calibration and
+            its test: whatever ends the call in between loses no training.
 
     Raises:
         DescendError: an option the optimizer or a layer refuses.
@@ -152,7 +151,6 @@ def fit_prepared(
         KeyboardInterrupt: before the end of the first epoch; later ones keep what was reached.
     """
     target, split = prepared.target, prepared.split
-    assert target.head is not None
     began = time.perf_counter()
     trained = train_network(
         prepared.encoder,
@@ -188,9 +186,8 @@ def fit_prepared(
 
 
 def calibrated(fitted: FittedTable) -> FittedTable:
-    """With what the validation rows teach: temperature, intervals, sets of classes."""
+    """Learn from the validation rows: temperature, intervals, sets of classes."""
     prepared, target, split = fitted.prepared, fitted.prepared.target, fitted.prepared.split
-    assert target.head is not None
     began = time.perf_counter()
     members = {
         name: target.head.backward(outputs(fitted.model, prepared.x.rows(rows)))
@@ -213,27 +210,26 @@ def calibrated(fitted: FittedTable) -> FittedTable:
 
 
 def open_test(fitted: FittedTable) -> FittedTable:
-    """With the test part opened, and that written into its seal."""
+    """Open the test part: score it, and write the opening into its seal."""
     prepared, target = fitted.prepared, fitted.prepared.target
     split = prepared.split
-    assert target.head is not None
-    found = fitted.predictor.values(prepared.inputs.iloc[split.test])
+    predictions = fitted.predictor.values(prepared.inputs.iloc[split.test])
     scores = score(
         target.task,
         prepared.y[split.test],
-        found,
+        predictions,
         prepared.y[split.train],
         classes=target.classes,
         levels=getattr(target.head, "levels", ()),
         weight=prepared.weights(split.test),
         weight_train=prepared.weights(split.train),
     )
-    made = fitted.predictor.calibrated
-    if made is not None and made.sets is not None:
+    calibration = fitted.predictor.calibrated
+    if calibration is not None and calibration.sets is not None:
         truth, weight = prepared.y[split.test], prepared.weights(split.test)
-        kinds = {"sets": made.sets, "class_sets": made.class_sets}
+        kinds = {"sets": calibration.sets, "class_sets": calibration.class_sets}
         covered: dict[str, Any] = {
-            name: by_true_class(truth, sets.sets(found), target.classes, weights=weight)
+            name: by_true_class(truth, sets.sets(predictions), target.classes, weights=weight)
             for name, sets in kinds.items()
             if sets is not None
         }

@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from descend.data.sources import Table
 from descend.data.splits import OWN_TEST
+from descend.data.table import Table
 from descend.described import conforms
 from descend.errors import CheckpointError, DataError
 from descend.tables.network import Trained
@@ -17,7 +17,7 @@ from descend.tables.predictor import TablePredictor
 from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.recipe import FittedTable
 from descend.tables.seal import Seal, read_seal
-from descend.tables.target import Target
+from descend.tables.target import FittedTarget
 from descend.train.checkpoint import understood
 from descend.train.history import History
 
@@ -32,8 +32,8 @@ def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedT
     seal knows by their hash. Nothing is scored: `scores` is None, `open_test` opens the test.
 
     Args:
-        path: of the model file.
-        table: that it was fitted on.
+        path: the model file.
+        table: the table that it was fitted on.
         test: the table it was tested on, where that was one of its own.
 
     Returns:
@@ -45,25 +45,25 @@ def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedT
     """
     path = Path(path)
     predictor, seal = TablePredictor.load(path), read_seal(path)
-    said = predictor.described
-    _require_tables(path, said, table, test)
-    options = _options(path, said["options"], predictor.target)
+    described = predictor.described
+    _require_tables(path, described, table, test)
+    options = _options(path, described["options"], predictor.target)
     prepared = prepare_table(table, options, test)
-    _require_same_rows(path, said, seal, prepared)
+    _require_same_rows(path, described, seal, prepared)
     learned = prepared.encoder, prepared.design, prepared.target.classes
     same = learned == (predictor.encoder, predictor.design, predictor.target.classes)
-    if not same and table.digest != said["data"]["sha256"]:
+    if not same and table.digest != described["data"]["sha256"]:
         raise DataError(
             f"the test rows of {path} are in {table.source}, but its training rows are others now; "
             "give the table as it was when the network was fitted"
         )
     prepared = _with_learned(prepared, predictor)
-    asked = said.get("asked", {})
-    trained = Trained(predictor.model, _history(predictor), int(said["best_epoch"]), asked)
+    arguments = described.get("asked", {})
+    trained = Trained(predictor.model, _history(predictor), int(described["best_epoch"]), arguments)
     return FittedTable(
-        *(prepared, predictor, trained, None, seal, said["seconds"], said["command"]),
-        search=said["search"],
-        ablation=said["ablation"],
+        *(prepared, predictor, trained, None, seal, described["seconds"], described["command"]),
+        search=described["search"],
+        ablation=described["ablation"],
         finished=predictor.finished,
     )
 
@@ -85,7 +85,7 @@ def _with_learned(prepared: Prepared, predictor: TablePredictor) -> Prepared:
     )
 
 
-def _options(path: Path, saved: Mapping[str, Any], target: Target) -> FitOptions:
+def _options(path: Path, saved: Mapping[str, Any], target: FittedTarget) -> FitOptions:
     """The options of the fit, with what it had found out of the target."""
     strangers = set(saved) - {f.name for f in fields(FitOptions)}
     if strangers:
@@ -93,57 +93,61 @@ def _options(path: Path, saved: Mapping[str, Any], target: Target) -> FitOptions
             f"{path} was fitted with options that this version of descend does not know: "
             f"{', '.join(sorted(strangers))}. Upgrade descend"
         )
-    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
-    given["task"] = target.task
-    if not given.get("formula"):
-        given["target"] = target.names[0] if len(target.names) == 1 else target.names
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
+    values["task"] = target.task
+    if not values.get("formula"):
+        values["target"] = target.names[0] if len(target.names) == 1 else target.names
     with understood(path, "options"):
-        options = FitOptions(**given)
+        options = FitOptions(**values)
         conforms(options, FitOptions, "the options")
     return options
 
 
 def _history(predictor: TablePredictor) -> History:
-    found = predictor.model.history or History()
-    found.stopped = predictor.described.get("stopped")
-    return found
+    history = predictor.model.history or History()
+    history.stopped = predictor.described.get("stopped")
+    return history
 
 
-def _require_tables(path: Path, said: Mapping[str, Any], table: Table, test: Table | None) -> None:
+def _require_tables(
+    path: Path, described: Mapping[str, Any], table: Table, test: Table | None
+) -> None:
     """Raises DataError where columns differ, or a test table is missing or not asked for."""
-    own = str(said["split"]).endswith(OWN_TEST)
-    if own and test is None:
+    own_test = str(described["split"]).endswith(OWN_TEST)
+    if own_test and test is None:
         raise DataError(
-            f"{path} was tested on a table of its own ({said['rows']['test']:,} rows); give that "
-            "table as well (--test FILE)"
+            f"{path} was tested on a table of its own ({described['rows']['test']:,} rows); give "
+            "that table as well (--test FILE)"
         )
-    if test is not None and not own:
+    if test is not None and not own_test:
         raise DataError(
-            f"{path} was tested on {said['rows']['test']:,} rows of {said['data']['source']}, not "
-            "on a table of its own; leave the test table out"
+            f"{path} was tested on {described['rows']['test']:,} rows of "
+            f"{described['data']['source']}, not on a table of its own; leave the test table out"
         )
-    have, had = {str(c) for c in table.frame.columns}, set(said["data"]["columns"])
-    if said["options"].get("formula"):  # a target that it made, such as log(price)
-        had -= set(said["target"]["names"]) - have
+    have, had = {str(c) for c in table.frame.columns}, set(described["data"]["columns"])
+    if described["options"].get("formula"):  # a target that it made, such as log(price)
+        had -= set(described["target"]["names"]) - have
     if have != had:
         lacks, more = _listed(had - have), _listed(have - had)
-        found = [f"it lacks {lacks}"] * bool(lacks) + [f"it also has {more}"] * bool(more)
+        differences = [f"it lacks {lacks}"] * bool(lacks) + [f"it also has {more}"] * bool(more)
         raise DataError(
             f"{table.source} is not the table that {path} was fitted on "
-            f"({said['data']['source']}): {'; '.join(found)}"
+            f"({described['data']['source']}): {'; '.join(differences)}"
         )
 
 
 def _listed(names: set[str]) -> str:
-    shown = sorted(names)
-    more = f" and {len(shown) - LISTED} more" if len(shown) > LISTED else ""
-    return ", ".join(map(repr, shown[:LISTED])) + more
+    ordered = sorted(names)
+    more = f" and {len(ordered) - LISTED} more" if len(ordered) > LISTED else ""
+    return ", ".join(map(repr, ordered[:LISTED])) + more
 
 
-def _require_same_rows(path: Path, said: Mapping[str, Any], seal: Seal, prepared: Prepared) -> None:
+def _require_same_rows(
+    path: Path, described: Mapping[str, Any], seal: Seal, prepared: Prepared
+) -> None:
     if prepared.seal.digest == seal.digest:
         return
-    table, data = prepared.table, said["data"]
+    table, data = prepared.table, described["data"]
     rows = len(table.frame)
     reasons = []
     if prepared.seal.rows != seal.rows:
@@ -155,7 +159,7 @@ def _require_same_rows(path: Path, said: Mapping[str, Any], seal: Seal, prepared
             f"its content has changed (sha256 {table.digest[:12]}, it was {data['sha256'][:12]})"
         )
     if not reasons:
-        reasons += _other_versions(said["versions"]) or ["the test table is another one"]
+        reasons += _other_versions(described["versions"]) or ["the test table is another one"]
     raise DataError(
         f"the test rows found in {table.source} are not those that {path} was tested on: "
         f"{'; '.join(reasons)}. Give the table as it was when the network was fitted"

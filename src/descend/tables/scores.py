@@ -84,8 +84,8 @@ def figures_of(
 
     Args:
         y: (n,) class numbers or values; (n, targets) of several, whose figures are averaged.
-        prediction: as `Head.predict` gives it.
-        levels: of quantiles; coverage is the share of rows between the outer two.
+        prediction: predictions as `Head.predict` gives them.
+        levels: levels of quantiles; coverage is the share of rows between the outer two.
         weight: (n,).
     """
     if task == "classification":
@@ -101,30 +101,30 @@ def figures_of(
             "pinball": float(np.mean(losses)),
             "coverage": float(np.average(inside, weights=weight)),
         }
-    found = {
+    figures = {
         "RMSE": float(metrics.root_mean_squared_error(y, prediction, **w)),
         "MAE": float(metrics.mean_absolute_error(y, prediction, **w)),
         "R2": float(metrics.r2_score(y, prediction, **w)) if len(y) > 1 else float("nan"),
     }
     if task == "count":
         positive = np.maximum(prediction, 1e-12)
-        return {"deviance": float(metrics.mean_poisson_deviance(y, positive, **w)), **found}
+        return {"deviance": float(metrics.mean_poisson_deviance(y, positive, **w)), **figures}
     if task == "share":
         p = np.clip(prediction, 1e-15, 1 - 1e-15)
         rows = -(y * np.log(p) + (1 - y) * np.log1p(-p))
-        return {"cross-entropy": float(np.average(rows, weights=weight)), **found}
-    return found
+        return {"cross-entropy": float(np.average(rows, weights=weight)), **figures}
+    return figures
 
 
 def _of_classes(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> dict[str, float]:
     classes, w = np.arange(p.shape[1]), {"sample_weight": weight}
-    found = {
+    figures = {
         "accuracy": float(metrics.accuracy_score(y, p.argmax(axis=1), **w)),
         "log-loss": float(metrics.log_loss(y, p, labels=classes, **w)),
     }
     if p.shape[1] == 2 and len(np.unique(y)) == 2:
-        found["AUC"] = float(metrics.roc_auc_score(y, p[:, 1], **w))
-    return found
+        figures["AUC"] = float(metrics.roc_auc_score(y, p[:, 1], **w))
+    return figures
 
 
 def simplest(
@@ -138,7 +138,7 @@ def simplest(
     """(prediction, what it is): of `rows` rows, what is best without looking at their inputs.
 
     Args:
-        y_train: of the training rows; weight: of them.
+        y_train: targets of the training rows; weight: their weights.
         rows: how many predictions.
     """
     w = row_weights(weight, len(y_train))
@@ -147,8 +147,10 @@ def simplest(
         name = f"predicting the most frequent class ({classes[int(shares.argmax())]})"
         return np.broadcast_to(shares, (rows, len(shares))), name
     if task == "quantile":
-        found = quantile(y_train, levels, w)
-        return np.broadcast_to(found, (rows, len(found))), "predicting the training quantiles"
+        quantiles = quantile(y_train, levels, w)
+        return np.broadcast_to(
+            quantiles, (rows, len(quantiles))
+        ), "predicting the training quantiles"
     mean = np.average(y_train, axis=0, weights=w)
     return np.broadcast_to(mean, (rows, *mean.shape)), "predicting the mean"
 
@@ -175,13 +177,13 @@ def score(
     confusion: tuple[tuple[float, ...], ...] = ()
     recall: tuple[float, ...] = ()
     if task == "classification":
-        counted = metrics.confusion_matrix(
+        counts = metrics.confusion_matrix(
             y, prediction.argmax(axis=1), labels=np.arange(len(classes)), sample_weight=weight
         )
-        members = counted.sum(axis=1)
+        members = counts.sum(axis=1)
         none = np.full(len(classes), np.nan)
-        shares = np.divide(counted.diagonal(), members, out=none, where=members > 0)
-        confusion = tuple(map(tuple, counted.tolist()))
+        shares = np.divide(counts.diagonal(), members, out=none, where=members > 0)
+        confusion = tuple(map(tuple, counts.tolist()))
         recall = tuple(float(r) for r in shares)
     return Scores(
         task,

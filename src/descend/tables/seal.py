@@ -37,7 +37,7 @@ class Opening:
 
     Attributes:
         when: UTC, ISO 8601.
-        digest: of the rows that were looked at (`digest_rows`).
+        digest: digest of the rows that were looked at (`digest_rows`).
         rows: how many.
         source: where they came from, as the user named it.
         figures: {name: value} that were computed; None where there is none.
@@ -57,9 +57,9 @@ class Seal:
     """The rows that were put aside for the test, and each look at a test so far.
 
     Attributes:
-        digest: of the test rows (`digest_rows`).
+        digest: digest of the test rows (`digest_rows`).
         rows: how many.
-        openings: in their order.
+        openings: all openings, in their order.
     """
 
     digest: str
@@ -88,12 +88,12 @@ class Seal:
             return None
         *before, last = self.openings
         same = any(o.digest == last.digest for o in before)
-        told = "; ".join(_told(o) for o in before[-3:])
+        earlier = "; ".join(_told(o) for o in before[-3:])
         if len(before) > 3:
-            told = f"{len(before) - 3} time(s), and then {told}"
+            earlier = f"{len(before) - 3} time(s), and then {earlier}"
         rows = "These are the same rows. " if same else "These rows are others. "
         return (
-            f"The test of this model was opened before: {told}. {rows}Figures of a test that is "
+            f"The test of this model was opened before: {earlier}. {rows}Figures of a test that is "
             "used to choose are no longer honest; judge by rows that nobody has looked at."
         )
 
@@ -110,7 +110,8 @@ class Seal:
         Args:
             figures: {name: value} computed on the rows; a value that is not finite is kept as None.
             source: where the rows came from.
-            digest, rows: of the rows looked at; left out, they are those that were put aside.
+            digest, rows: digest and number of the rows looked at; by default those that were put
+                aside.
         """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         opening = Opening(
@@ -127,7 +128,7 @@ class Seal:
         return replace(self, openings=(*self.openings, opening))
 
     def to_json(self) -> dict[str, Any]:
-        """The seal as plain JSON."""
+        """Write the seal as plain JSON."""
         return {**asdict(self), "openings": [asdict(o) for o in self.openings]}
 
     @classmethod
@@ -169,7 +170,7 @@ def record_opening(
     says stay as they are. Of two processes that open at the same time, both are recorded.
 
     Args:
-        path: of a file saved with `extra={"seal": seal.to_json(), ...}`.
+        path: file saved with `extra={"seal": seal.to_json(), ...}`.
         figures, source, digest, rows: as in `Seal.open`.
 
     Returns:

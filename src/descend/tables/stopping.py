@@ -34,7 +34,7 @@ class StopAfterThirdWave(EarlyStopping):
     """Stop at the end of the third wave where the best epoch lies before its fall.
 
     Args:
-        epochs: of the whole training.
+        epochs: number of epochs of the whole training.
     """
 
     def __init__(self, epochs: int):

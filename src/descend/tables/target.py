@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import unknown_column
+from descend.data.table import unknown_column
 from descend.errors import DataError
 from descend.tables.columns import kind_of, numbers, text, truths
 from descend.tables.heads import HEADS, Head, head_from
@@ -22,21 +22,19 @@ LEAST_PER_VALUE = 20  # rows a value of such a target must have on average
 
 @dataclass(frozen=True)
 class Target:
-    """The target of a table.
+    """The target of a table, before anything is learned from its rows.
 
     Attributes:
         names: the column, or the columns of a regression of several.
         task: see `descend.tables.heads`.
         reason: why, in words.
         classes: names of the classes, in the order of the network's outputs; () for numbers.
-        head: what the network is trained on and the way back; None before `fit`.
     """
 
     names: tuple[str, ...]
     task: str
     reason: str
     classes: tuple[str, ...] = ()
-    head: Head | None = None
 
     @property
     def name(self) -> str:
@@ -48,8 +46,8 @@ class Target:
         """Whether the task is classification."""
         return self.task == "classification"
 
-    def fit(self, y: np.ndarray, **options: Any) -> Target:
-        """With a head that has learned from training rows.
+    def fit(self, y: np.ndarray, **options: Any) -> FittedTarget:
+        """Learn the network's head from training rows.
 
         Args:
             y: class numbers (n,), or values (n,) or (n, targets).
@@ -65,7 +63,7 @@ class Target:
             head = HEADS[self.task].fit(y, classes=len(self.classes), **options)
         except DataError as error:
             raise DataError(f"the target {self.name!r}, task {self.task}: {error}") from None
-        return replace(self, head=head)
+        return FittedTarget(self.names, self.task, self.reason, self.classes, head=head)
 
     def read(self, frame: pd.DataFrame, where: str = "the table") -> np.ndarray:
         """Other rows' values, as `read_target` gives them: class numbers, or values.
@@ -73,55 +71,65 @@ class Target:
         Raises:
             DataError: no such column; a value that is missing, no number, or a class not known.
         """
-        held = {str(name): frame[name] for name in frame.columns}
+        columns = {str(name): frame[name] for name in frame.columns}
         for name in self.names:
-            if name not in held:
-                raise unknown_column(name, list(held), where)
-            if held[name].isna().any():
-                row = int(np.argmax(held[name].isna().to_numpy()))
+            if name not in columns:
+                raise unknown_column(name, list(columns), where)
+            if columns[name].isna().any():
+                row = int(np.argmax(columns[name].isna().to_numpy()))
                 raise DataError(f"{where}: the target {name!r} is missing in row {row}")
         if self.classifies:
-            column = held[self.names[0]]
+            column = columns[self.names[0]]
             number = kind_of(column) == "number"
-            said = _names(numbers(column)[0]) if number else list(text(column))
-            said = _as_classes(said, self.classes)
-            strangers = [s for s in said if s not in self.classes]
+            labels = _names(numbers(column)[0]) if number else list(text(column))
+            labels = _as_classes(labels, self.classes)
+            strangers = [s for s in labels if s not in self.classes]
             if strangers:
                 raise DataError(
                     f"{where}: {strangers[0]!r} is no class of {self.name!r} that the network "
                     f"knows: {', '.join(self.classes[:10])}"
                 )
-            return np.array([self.classes.index(s) for s in said])
-        found = [
+            return np.array([self.classes.index(s) for s in labels])
+        read = [
             truths(c) if kind_of(c) == "boolean" else numbers(c)
-            for c in (held[name] for name in self.names)
+            for c in (columns[name] for name in self.names)
         ]
-        for name, (values, strangers_at) in zip(self.names, found, strict=True):
+        for name, (values, strangers_at) in zip(self.names, read, strict=True):
             if strangers_at.any() or not np.isfinite(values).all():
                 raise DataError(f"{where}: the target {name!r} holds what is no finite number")
-        return found[0][0] if len(found) == 1 else np.stack([v for v, _ in found], axis=1)
+        return read[0][0] if len(read) == 1 else np.stack([v for v, _ in read], axis=1)
+
+
+@dataclass(frozen=True)
+class FittedTarget(Target):
+    """A target with a head that has learned from training rows.
+
+    Attributes:
+        head: what the network is trained on, and the way back to the target's units.
+    """
+
+    head: Head = field(kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The target as plain JSON."""
-        assert self.head is not None
+        """Write the target as plain JSON."""
         return {**asdict(self), "head": self.head.to_json()}
 
     @classmethod
-    def from_json(cls, saved: Mapping[str, Any]) -> Target:
-        """What `to_json` gave."""
+    def from_json(cls, saved: Mapping[str, Any]) -> FittedTarget:
+        """Read what `to_json` gave."""
         head = head_from(saved["head"])
         names, classes = tuple(saved["names"]), tuple(saved["classes"])
-        return cls(names, saved["task"], saved["reason"], classes, head)
+        return cls(names, saved["task"], saved["reason"], classes, head=head)
 
 
-def _as_classes(said: list[str], classes: tuple[str, ...]) -> list[str]:
+def _as_classes(labels: list[str], classes: tuple[str, ...]) -> list[str]:
     """Other spellings of true and false by the class that means the same."""
     values = truths(pd.Series(classes, dtype="string"))[0]
     if np.isnan(values).any() or len(classes) != 2:
-        return said
+        return labels
     of = dict(zip(values, classes, strict=True))
-    meant = truths(pd.Series(said, dtype="string"))[0]
-    return [s if s in classes else of.get(m, s) for s, m in zip(said, meant, strict=True)]
+    meanings = truths(pd.Series(labels, dtype="string"))[0]
+    return [s if s in classes else of.get(m, s) for s, m in zip(labels, meanings, strict=True)]
 
 
 def read_target(
@@ -150,16 +158,16 @@ def read_target(
         return _read_one(column, task, kinds.get(str(column.name)))
     if task not in (None, "regression"):
         raise DataError(f"several targets make a regression; the task {task!r} takes one")
-    found = [_read_one(columns[name], "regression", kinds.get(str(name))) for name in columns]
+    read = [_read_one(columns[name], "regression", kinds.get(str(name))) for name in columns]
     names = tuple(str(name) for name in columns)
     reason = "as asked for" if task else f"there are {len(names)} targets"
-    return Target(names, "regression", reason), np.stack([y for _, y in found], axis=1)
+    return Target(names, "regression", reason), np.stack([y for _, y in read], axis=1)
 
 
 def _read_one(
-    column: pd.Series, task: str | None, told: str | None = None
+    column: pd.Series, task: str | None, wanted_kind: str | None = None
 ) -> tuple[Target, np.ndarray]:
-    name, kind = str(column.name), told or kind_of(column)
+    name, kind = str(column.name), wanted_kind or kind_of(column)
     if kind in ("date", "other"):
         what = "dates" if kind == "date" else "lists or other objects"
         raise DataError(

@@ -70,8 +70,8 @@ class BumpNetwork:
     """A network of sigmoidal neurons whose weights are written down, not learned.
 
     Attributes:
-        kernels, biases: of its layers, as `Dense` holds them: hidden layers with a sigmoid, the
-            last one linear. One hidden layer for one input, two for several.
+        kernels, biases: arrays of its layers, as `Dense` holds them: hidden layers with a sigmoid,
+            the last one linear. One hidden layer for one input, two for several.
     """
 
     kernels: tuple[np.ndarray, ...]
@@ -79,7 +79,7 @@ class BumpNetwork:
 
     @property
     def units(self) -> int:
-        """Hidden neurons."""
+        """Number of hidden neurons."""
         return sum(kernel.shape[1] for kernel in self.kernels[:-1])
 
     def layers(self, X: Any) -> list[np.ndarray]:
@@ -91,12 +91,12 @@ class BumpNetwork:
         a = np.asarray(X, float)
         if a.ndim != 2 or a.shape[1] != len(self.kernels[0]):
             raise ShapeError(f"X must have the shape (n, {len(self.kernels[0])}), got {a.shape}")
-        found = []
+        layers = []
         for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
             h = a @ kernel + bias[None]
             a = h if i == len(self.kernels) - 1 else special.expit(h)
-            found.append(a)
-        return found
+            layers.append(a)
+        return layers
 
     def predict(self, X: Any) -> np.ndarray:
         """The sum of bumps at rows (n, d): (n,)."""
@@ -121,7 +121,7 @@ def bump_network(
     for several inputs the steepness grows with the square of the cells.
 
     Args:
-        function: of rows (n, d), giving (n,).
+        function: function of rows (n, d), giving (n,).
         low, high: (d,) the box.
         cells: along each axis.
         steepness: k in units of one over a cell's width; by default 8 for one input, which makes

@@ -34,8 +34,8 @@ class HebbUnit(TransformerMixin, BaseEstimator):
         learning_rate: eta, > 0. Oja's rule is stable while eta |x|^2 is well below one.
         max_iter: passes over the rows.
         centre: take the columns' means off first; without it the neuron turns to the mean.
-        random_state: of the first weights, a direction at random of length one, and of the order
-            of the rows in each pass.
+        random_state: seed of the first weights, a direction at random of length one, and of the
+            order of the rows in each pass.
         verbose: 1 shows a bar on a terminal.
 
     After `fit`:
@@ -111,7 +111,7 @@ class HebbUnit(TransformerMixin, BaseEstimator):
 
     @property
     def components_(self) -> np.ndarray:
-        """(1, k)."""
+        """The weights as one component, (1, k)."""
         check_is_fitted(self)
         return self.weights_[None]
 
@@ -134,7 +134,7 @@ class HebbAssociator(BaseEstimator):
     Args:
         learning_rate: eta, > 0.
         decay: the share of every connection that dies away in a moment, in [0, 1).
-        threshold: of the recalled neurons.
+        threshold: threshold of the recalled neurons.
 
     After `fit`:
         weights_: (k, m), from the k driving neurons to the m driven ones.

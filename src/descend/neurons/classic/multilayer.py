@@ -94,7 +94,7 @@ class _Scratch(BaseEstimator):
         x: np.ndarray,
         t: np.ndarray,
         start: Sequence[np.ndarray] | None,
-        held: tuple[np.ndarray, np.ndarray] | None,
+        held_out: tuple[np.ndarray, np.ndarray] | None,
     ) -> None:
         x, t = x.astype(self.dtype), t.astype(self.dtype)
         seed = self._seed()
@@ -110,10 +110,10 @@ class _Scratch(BaseEstimator):
             )
         moving = [np.zeros_like(w) for w in weights]
         self.history_: dict[str, list[float]] = {"loss": []}
-        best, since, kept = np.inf, 0, weights
-        if held is not None:
+        best, since, best_weights = np.inf, 0, weights
+        if held_out is not None:
             self.history_["val_loss"] = []
-            held = held[0].astype(self.dtype), held[1].astype(self.dtype)
+            held_out = held_out[0].astype(self.dtype), held_out[1].astype(self.dtype)
         self.stopped_ = False
         with progress_bar(self.verbose, self.max_iter, "cost") as show:
             for iteration in range(self.max_iter):
@@ -127,19 +127,19 @@ class _Scratch(BaseEstimator):
                     )
                 self.history_["loss"].append(cost)
                 show(iteration + 1, cost)
-                if held is None:
+                if held_out is None:
                     continue
-                self.history_["val_loss"].append(self._cost(*held, weights))
+                self.history_["val_loss"].append(self._cost(*held_out, weights))
                 if (iteration + 1) % self.check_every:
                     continue
                 if self.history_["val_loss"][-1] < best - self.min_delta:
-                    best, since, kept = self.history_["val_loss"][-1], 0, weights
+                    best, since, best_weights = self.history_["val_loss"][-1], 0, weights
                 else:
                     since += 1
                     self.stopped_ = since >= self.patience
                 if self.stopped_:
                     break
-        self.weights_ = weights if held is None or best == np.inf else kept
+        self.weights_ = weights if held_out is None or best == np.inf else best_weights
         self.n_iter_ = iteration + 1
 
     def _pass(
@@ -191,20 +191,20 @@ class ScratchClassifier(Scored, ClassifierMixin, _Scratch):
         hidden: neurons of each hidden layer, () for none.
         outtype: "softmax" (an output a class, cross-entropy), "logistic" (one output of two
             classes, otherwise one a class; half the squared error) or "linear" (likewise).
-        beta: of the logistic function 1 / (1 + exp(-beta h)), in hidden and logistic outputs.
+        beta: slope of the logistic function 1 / (1 + exp(-beta h)), in hidden and logistic outputs.
         learning_rate: eta.
         momentum: the share of the last update that is made once more, in [0, 1).
         updating: "batch" makes one update an iteration from all rows; "sequential" one a row.
-        reduction: of a batch update: "sum" over rows as the slide's code has it, or "mean", by
+        reduction: form of a batch update: "sum" over rows as the slide's code has it, or "mean", by
             which eta need not fall with the count of rows.
         max_iter: iterations over all rows at most.
         shuffle: a new order of rows in every sequential iteration ("randomise the order of the
             input vectors"); drawn from (seed, iteration) as `Model.fit` draws it.
-        check_every, patience, min_delta: with validation rows, the error on them is looked at
-            after every so many iterations; training ends when it has not fallen by more than
-            `min_delta` so often in a row, and the weights with the least error are kept.
+        check_every, patience, min_delta: rule for stopping: with validation rows, the error on them
+            is looked at after every so many iterations; training ends when it has not fallen by
+            more than `min_delta` so often in a row, and the weights with the least error are kept.
         dtype: "float64", or "float32" as the trainer computes.
-        random_state: of the first weights and the order.
+        random_state: seed of the first weights and the order.
         verbose: 1 shows a bar.
 
     After `fit`:
@@ -239,12 +239,12 @@ class ScratchClassifier(Scored, ClassifierMixin, _Scratch):
         x, labels = read_rows(self, X, y, reset=True)
         self._coding, t = Coding.of(labels, one_each=self.outtype == "softmax")
         self.classes_ = self._coding.classes
-        held = None
+        held_out = None
         if validation is not None:
             rows = read_rows(self, validation[0], reset=False)
-            held = rows, self._coding.encode(validation[1])
-            _require_rows(*held)
-        self._learn(x, t, start, held)
+            held_out = rows, self._coding.encode(validation[1])
+            _require_rows(*held_out)
+        self._learn(x, t, start, held_out)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -329,12 +329,12 @@ class ScratchRegressor(Scored, RegressorMixin, _Scratch):
         if self.outtype == "logistic" and not ((t >= 0) & (t <= 1)).all():
             raise DataError("logistic outputs lie between 0 and 1; scale y, or take 'linear'")
         self._flat = t.ndim == 1
-        held = None
+        held_out = None
         if validation is not None:
             rows = read_rows(self, validation[0], reset=False)
-            held = rows, np.asarray(validation[1], float).reshape(len(rows), -1)
-            _require_rows(*held)
-        self._learn(x, t.reshape(len(t), -1), start, held)
+            held_out = rows, np.asarray(validation[1], float).reshape(len(rows), -1)
+            _require_rows(*held_out)
+        self._learn(x, t.reshape(len(t), -1), start, held_out)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

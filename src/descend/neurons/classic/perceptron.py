@@ -48,7 +48,7 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
         prove: work out after training whether a plane exists, its margin and the bound on
             mistakes, or the certificate that none does. The cost is a linear programme and a
             least-distance problem a neuron: for many thousands of rows turn it off.
-        random_state: of the first weights.
+        random_state: seed of the first weights.
         verbose: 1 shows a bar on a terminal.
 
     After `fit`:
@@ -59,7 +59,7 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
         mistakes_: (N,) corrections of each neuron in all (in batch mode wrong outputs).
         updates_: (corrections, 4): iteration, row, neuron, +1 or -1 (what was added).
         history_: {"mistakes": per iteration, "wrong_rows": rows wrong at its end}.
-        separability_: for each neuron a `Separability`, where `prove` is on.
+        separability_: `Separability` of each neuron, where `prove` is on.
         bound_: (N,) the corrections that cannot be passed, see `mistake_bound`; infinite where
             no plane exists. Absent where `prove` is off.
         classes_: the labels; the neurons' numbers where targets were 0/1 columns.
@@ -110,8 +110,8 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         self._coding, t = Coding.of(labels)
-        given = self._coding.classes
-        self.classes_ = np.arange(self._coding.columns) if given is None else given
+        classes = self._coding.classes
+        self.classes_ = np.arange(self._coding.columns) if classes is None else classes
         full = with_bias(x, self.bias_input)
         for stale in ("separability_", "bound_"):
             self.__dict__.pop(stale, None)
@@ -128,8 +128,8 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
             rows = 1 if self.updating == "sequential" else len(x)
             self.bound_ = np.array(
                 [
-                    mistake_bound(found, start, self.learning_rate, rows)
-                    for found, start in zip(self.separability_, self.start_.T, strict=True)
+                    mistake_bound(verdict, start, self.learning_rate, rows)
+                    for verdict, start in zip(self.separability_, self.start_.T, strict=True)
                 ]
             )
         return self
@@ -147,10 +147,10 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
 
     def _refuse(self) -> None:
         if self.inseparable == "refuse":
-            for j, found in enumerate(self.separability_):
-                if found.certificate is not None:
+            for j, verdict in enumerate(self.separability_):
+                if verdict.certificate is not None:
                     neuron = f"Neuron {j}: " if len(self.separability_) > 1 else ""
-                    raise InseparableError(found.certificate, neuron)
+                    raise InseparableError(verdict.certificate, neuron)
 
     def _learn(self, x: np.ndarray, t: np.ndarray) -> None:
         weights = self.start_.copy()
@@ -159,10 +159,12 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
         one_pass = _sequential if self.updating == "sequential" else _batch
         with progress_bar(self.verbose, self.max_iter, "wrong rows") as show:
             for iteration in range(self.max_iter):
-                made = one_pass(x, t, weights, self.learning_rate)
-                updates.append(np.array([(iteration, *one) for one in made], int).reshape(-1, 4))
+                mistakes = one_pass(x, t, weights, self.learning_rate)
+                updates.append(
+                    np.array([(iteration, *one) for one in mistakes], int).reshape(-1, 4)
+                )
                 wrong = int(((x @ weights > 0) != t).any(axis=1).sum())
-                self.history_["mistakes"].append(len(made))
+                self.history_["mistakes"].append(len(mistakes))
                 self.history_["wrong_rows"].append(wrong)
                 show(iteration + 1, wrong)
                 if wrong == 0:
@@ -230,7 +232,7 @@ def _sequential(
     x: np.ndarray, t: np.ndarray, weights: np.ndarray, rate: float
 ) -> list[tuple[int, int, int]]:
     """One pass over the rows; corrects `weights` in place and lists (row, neuron, sign)."""
-    made, row = [], 0
+    mistakes, row = [], 0
     while row < len(x):
         ahead = slice(row, row + AT_ONCE)
         error = (x[ahead] @ weights > 0) - t[ahead]
@@ -239,11 +241,11 @@ def _sequential(
             row += AT_ONCE
             continue
         row += int(wrong[0])
-        found = error[wrong[0]]
-        weights -= rate * found[None] * x[row][:, None]
-        made += [(row, int(j), -int(found[j])) for j in np.flatnonzero(found)]
+        sign = error[wrong[0]]
+        weights -= rate * sign[None] * x[row][:, None]
+        mistakes += [(row, int(j), -int(sign[j])) for j in np.flatnonzero(sign)]
         row += 1
-    return made
+    return mistakes
 
 
 def _batch(
@@ -256,7 +258,7 @@ def _batch(
 
 
 def mistake_bound(
-    found: Separability, start: np.ndarray, learning_rate: float = 1.0, rows: int = 1
+    separability: Separability, start: np.ndarray, learning_rate: float = 1.0, rows: int = 1
 ) -> float:
     """The corrections a neuron needs at most: (R/g)^2 from weights of zero (Novikoff 1962).
 
@@ -268,7 +270,7 @@ def mistake_bound(
     and c is at most the larger root of that quadratic.
 
     Args:
-        found: the separability of the neuron's rows.
+        separability: the separability of the neuron's rows.
         start: (k + 1,) the first weights w_0.
         learning_rate: eta.
         rows: how many rows are corrected at once; n in batch mode, where |w|^2 moves up by at most
@@ -277,10 +279,13 @@ def mistake_bound(
     Returns:
         A count, not rounded; infinity where no margin exists.
     """
-    if found.weights is None or found.margin <= 0:
+    if separability.weights is None or separability.margin <= 0:
         return float("inf")
-    step, grow = learning_rate * found.margin, learning_rate**2 * found.radius**2 * rows
-    along = float(found.weights @ start)
+    step, grow = (
+        learning_rate * separability.margin,
+        learning_rate**2 * separability.radius**2 * rows,
+    )
+    along = float(separability.weights @ start)
     middle = grow - 2 * step * along
     rest = max(float(start @ start) - along**2, 0.0)
     return (middle + float(np.sqrt(middle**2 + 4 * step**2 * rest))) / (2 * step**2)

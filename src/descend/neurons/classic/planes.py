@@ -38,7 +38,8 @@ class Certificate:
 
     Attributes:
         rows: places of the rows it needs, at most k + 2 (k + 1 without bias).
-        multipliers: of these rows, above zero; those of the rows that should fire add up to one.
+        multipliers: multipliers of these rows, above zero; those of the rows that should fire add
+            up to one.
         fires: whether each of them should fire.
         point: (k,) what both mixtures come to, without the bias input.
         exact: checked in rational arithmetic: the two mixtures are equal, not nearly equal.
@@ -157,17 +158,17 @@ def _certificate(full: np.ndarray, fires: np.ndarray, x: np.ndarray) -> Certific
     sides = np.where(fires, 1.0, -1.0)[:, None] * full
     scale = np.abs(full).max(axis=0)
     scale[scale == 0] = 1.0
-    found = optimize.linprog(
+    solution = optimize.linprog(
         np.zeros(len(full)),
         A_eq=np.vstack([(sides / scale).T, fires[None].astype(float)]),
         b_eq=np.append(np.zeros(full.shape[1]), 1.0),
         method="highs-ds",  # a vertex: few rows are needed
     )
-    if found.status != 0:
+    if solution.status != 0:
         return None
-    rows = np.flatnonzero(found.x > 1e-9 * found.x.max())
+    rows = np.flatnonzero(solution.x > 1e-9 * solution.x.max())
     exact = _exact(sides[rows], fires[rows]) if full.shape[1] <= EXACT_COLUMNS else None
-    numbers = found.x[rows] if exact is None else np.array([float(v) for v in exact])
+    numbers = solution.x[rows] if exact is None else np.array([float(v) for v in exact])
     residual = 0.0
     if exact is None:
         residual = float(np.abs(numbers @ (sides[rows] / scale)).max())
@@ -282,16 +283,16 @@ def _some_plane(full: np.ndarray, fires: np.ndarray, strict: bool) -> np.ndarray
     rows = full / scale
     rows = rows / np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(float).tiny)
     room = np.where(fires | strict, 1.0, 0.0)[:, None]
-    found = optimize.linprog(
+    solution = optimize.linprog(
         np.append(np.zeros(full.shape[1]), -1.0),
         A_ub=np.hstack([np.where(fires, -1.0, 1.0)[:, None] * rows, room]),
         b_ub=np.zeros(len(full)),
         bounds=[*[(-1, 1)] * full.shape[1], (0, None)],
         method="highs",
     )
-    if found.status != 0:
+    if solution.status != 0:
         return None
-    plane = found.x[:-1] / scale
+    plane = solution.x[:-1] / scale
     length = np.linalg.norm(plane)
     return plane / length if length > 0 else None
 

@@ -13,14 +13,14 @@ from sklearn.utils.validation import validate_data
 from descend.errors import DataError, DescendError
 
 
-def read_rows(estimator: Any, *given: Any, reset: bool, **checks: Any) -> Any:
+def read_rows(estimator: Any, *arrays: Any, reset: bool, **checks: Any) -> Any:
     """X, or X and y, as finite float64 arrays (n, k) and (n,) or (n, N).
 
     Raises:
         DataError: what scikit-learn's `validate_data` finds wrong, in its words.
     """
     try:
-        return validate_data(estimator, *given, reset=reset, dtype=np.float64, **checks)
+        return validate_data(estimator, *arrays, reset=reset, dtype=np.float64, **checks)
     except ValueError as error:
         raise DataError(str(error)) from None
 

@@ -83,12 +83,12 @@ def backwards(
     """
     y = passed[-1]
     delta = (y - t) * (beta * (y * (1 - y))) if outtype == "logistic" else y - t
-    found = [passed[-2].T @ delta]
+    gradients = [passed[-2].T @ delta]
     for a, above in zip(passed[-2:0:-1], weights[:0:-1], strict=True):
         a = a[:, 1:]  # the bias node has nothing below it
         delta = (delta @ above[1:].T) * (beta * (a * (1 - a)))
-        found.append(passed[len(weights) - 1 - len(found)].T @ delta)
-    return found[::-1]
+        gradients.append(passed[len(weights) - 1 - len(gradients)].T @ delta)
+    return gradients[::-1]
 
 
 def losses(y: np.ndarray, t: np.ndarray, outtype: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.errors import DataError
 from descend.report.table.evidence import ReportOptions
 from descend.report.table.measures import measures
@@ -177,7 +177,6 @@ def _comparisons(
     """The paired bootstrap of each figure, of several targets of each of them."""
     prepared, split = a.prepared, a.prepared.split.test
     target, y = prepared.target, prepared.y[split]
-    assert target.head is not None
     by_name = measures(target.task, getattr(target.head, "levels", ()), len(target.classes))
     if "AUC" in by_name and len(set(y.tolist())) < 2:
         del by_name["AUC"]

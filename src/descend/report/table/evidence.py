@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from descend.data.sources import Table, unknown_column
+from descend.data.table import Table, unknown_column
 from descend.errors import DescendError
 from descend.report.table.document.shared import PARTS
 from descend.report.table.measures import measures, several_targets
@@ -163,7 +163,6 @@ class Evidence:
     @property
     def head(self) -> Head:
         """The network's head."""
-        assert self.prepared.target.head is not None
         return self.prepared.target.head
 
     @property
@@ -286,8 +285,7 @@ def gather(
         DescendError: the test is sealed; a threshold where there are not two classes.
         DataError: a group column that is not there.
     """
-    prepared, target = fitted.prepared, fitted.prepared.target
-    assert target.head is not None
+    prepared = fitted.prepared
     if fitted.scores is None:
         raise DescendError(
             "the test of this network is sealed, and a report shows it: open it first "

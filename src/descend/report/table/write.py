@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.files import write_atomically
 from descend.report.page import report_files
 from descend.report.table.document.whole import Document

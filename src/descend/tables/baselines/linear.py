@@ -85,9 +85,9 @@ def fit_linear(
         y, y_validation: class numbers, or values.
         task: as in `fit_baselines`.
         classes: how many, of a classification.
-        quantiles: for the task "quantiles".
-        weights, weights_validation: of the rows.
-        strengths: of the ridge, to choose among.
+        quantiles: levels, for the task "quantiles".
+        weights, weights_validation: weights of the rows.
+        strengths: ridge penalties to choose among.
     """
     transform = design(train)
     x, x_validation = transform(train), transform(validation)
@@ -150,7 +150,7 @@ def _without_penalty(
 
 def _choose(model: _Model, strengths: Sequence[float], train: _Rows, validation: _Rows) -> float:
     """Fit with the strength that costs least on the validation rows; returns it."""
-    best, found, chosen = np.inf, None, 0.0
+    best, choice, chosen = np.inf, None, 0.0
     x, y, weights = validation
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of weak ridges that do not converge: they cost more
@@ -158,10 +158,10 @@ def _choose(model: _Model, strengths: Sequence[float], train: _Rows, validation:
             model.fit(*train, strength=strength)
             cost = float(np.average(model.losses(y, model.predict(x)), weights=weights))
             if cost < best:
-                best, found, chosen = cost, model.fitted, strength
-    if found is None:
+                best, choice, chosen = cost, model.fitted, strength
+    if choice is None:
         raise DataError("no ridge gives finite predictions on the validation rows")
-    model.fitted = found
+    model.fitted = choice
     return chosen
 
 
@@ -224,9 +224,9 @@ class _Logit(_Model):
         )
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        found = np.zeros((len(x), self.classes))
-        found[:, self.fitted.classes_.astype(int)] = self.fitted.predict_proba(x)
-        return found
+        probabilities = np.zeros((len(x), self.classes))
+        probabilities[:, self.fitted.classes_.astype(int)] = self.fitted.predict_proba(x)
+        return probabilities
 
     def losses(self, y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         return -np.log(np.clip(predicted[np.arange(len(y)), y], TINY, None))
@@ -314,5 +314,5 @@ def _quantile_regressions(
     with warnings.catch_warnings():
         # the standard errors, which are not used, divide by zero where residuals are all alike
         warnings.simplefilter("ignore", RuntimeWarning)
-        found = [model.fit(q=q, max_iter=1000, p_tol=1e-5).params * scale for q in quantiles]
-    return np.stack(found, axis=1)
+        coefficients = [model.fit(q=q, max_iter=1000, p_tol=1e-5).params * scale for q in quantiles]
+    return np.stack(coefficients, axis=1)

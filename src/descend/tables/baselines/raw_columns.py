@@ -80,13 +80,13 @@ class PlainColumns:
         Raises:
             DataError: a column that is not there.
         """
-        given = {str(name): column for name, column in frame.items()}
-        absent = [name for name in self.kinds if name not in given]
+        columns = {str(name): column for name, column in frame.items()}
+        absent = [name for name in self.kinds if name not in columns]
         if absent:
             raise DataError(f"the rows lack the column(s) {', '.join(map(repr, absent[:10]))}")
         read: dict[str, np.ndarray | pd.Categorical] = {}
         for name, kind in self.kinds.items():
-            column = given[name]
+            column = columns[name]
             if kind == "category":
                 levels = pd.Index(self.levels[name], dtype=object)
                 places = levels.get_indexer(pd.Index(text(column).astype(object)))

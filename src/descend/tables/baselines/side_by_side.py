@@ -39,7 +39,7 @@ class Baseline:
         name: "mean", "linear", "boosting" or "lightgbm".
         words: what it is.
         predict: raw rows to predictions; None if it failed.
-        seconds: of fitting.
+        seconds: seconds of fitting.
         test: predictions for the test rows: (n, k) probabilities, (n, q) quantiles, or (n,) values;
             None if it failed.
         note: what a reader must know: a ridge that was needed, or why it failed.
@@ -74,8 +74,13 @@ class _Job:
     seed: int
 
     @property
+    def classifies(self) -> bool:
+        """Whether the target holds classes."""
+        return self.task == "classification"
+
+    @property
     def threads(self) -> int | None:
-        """Of boosting; None for as many as there are cores."""
+        """Threads of boosting; None for as many as there are cores."""
         return 1 if len(self.train) < FEW_ROWS else None
 
 
@@ -104,9 +109,9 @@ def fit_baselines(
             (at zero from below) or "quantiles".
         classes: how many; left out, those of `y_train`.
         quantiles: ascending, in (0, 1), for the task "quantiles".
-        weights, weights_validation: of the rows.
-        names: of `BASELINES`; None takes all, LightGBM if it is installed.
-        seed: of boosting.
+        weights, weights_validation: weights of the rows.
+        names: names in `BASELINES`; None takes all, LightGBM if it is installed.
+        seed: seed of boosting.
 
     Raises:
         DescendError: a task or name that is not known; quantiles out of range.
@@ -160,7 +165,7 @@ def _fit(name: str, job: _Job, columns: PlainColumns, test: pd.DataFrame) -> Bas
     words, fit = BASELINES[name]
     begun = time.perf_counter()
     threads = threadpool_limits(job.threads)  # of OpenMP and of BLAS
-    with threads, warnings.catch_warnings(record=True) as said:
+    with threads, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             predict, words, note = fit(job)
@@ -171,8 +176,8 @@ def _fit(name: str, job: _Job, columns: PlainColumns, test: pd.DataFrame) -> Bas
             seconds = time.perf_counter() - begun
             note = f"failed: {type(error).__name__}: {error}"
             return Baseline(name, words, None, seconds, None, note)
-    heard = sorted({str(w.message).splitlines()[0] for w in said})
-    note = "; ".join([note] * bool(note) + heard)
+    messages = sorted({str(w.message).splitlines()[0] for w in caught})
+    note = "; ".join([note] * bool(note) + messages)
     if not np.isfinite(predicted).all():
         return Baseline(name, words, None, seconds, None, "failed: predictions are not finite")
     return Baseline(
@@ -182,7 +187,7 @@ def _fit(name: str, job: _Job, columns: PlainColumns, test: pd.DataFrame) -> Bas
 
 def _mean(job: _Job) -> tuple[Predict, str, str]:
     """The same for every row: shares of the classes, the mean, or the quantiles of the target."""
-    if job.task == "classification":
+    if job.classifies:
         weights = np.ones(len(job.y)) if job.weights is None else job.weights
         value = np.bincount(job.y, weights, minlength=job.classes) / weights.sum()
         words = "predicting the shares of the classes"
@@ -235,7 +240,7 @@ def _boosting(job: _Job) -> tuple[Predict, str, str]:
         best = kind(max_iter=rounds, early_stopping=False, random_state=job.seed, **options)
         return best.fit(job.train, job.y, sample_weight=job.weights)
 
-    if job.task == "classification":
+    if job.classifies:
         models = [fitted(HistGradientBoostingClassifier)]
     elif job.task == "quantiles":
         models = [
@@ -274,7 +279,7 @@ def _lightgbm(job: _Job) -> tuple[Predict, str, str]:
             callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
         )
 
-    if job.task == "classification":
+    if job.classifies:
         models = [fitted(lightgbm.LGBMClassifier)]
     elif job.task == "quantiles":
         models = [
@@ -299,10 +304,10 @@ def _boosted(models: list[Any], job: _Job) -> Predict:
     first = models[0]
 
     def predict(frame: pd.DataFrame) -> np.ndarray:
-        if job.task == "classification":
-            found = np.zeros((len(frame), job.classes))
-            found[:, first.classes_.astype(int)] = first.predict_proba(frame)
-            return found
+        if job.classifies:
+            shares = np.zeros((len(frame), job.classes))
+            shares[:, first.classes_.astype(int)] = first.predict_proba(frame)
+            return shares
         if job.task == "quantiles":
             return np.sort(np.stack([m.predict(frame) for m in models], axis=1), axis=1)
         values = np.asarray(first.predict(frame), np.float64)

@@ -36,18 +36,17 @@ def checks_at_fit(fitted: FittedTable) -> tuple[Check, ...]:
 def that_matter(checks: Sequence[Check]) -> tuple[list[Check], int]:
     """(the failed ones to be shown, issues first; how many more failed)."""
     failed = [c for c in checks if c.failed]
-    shown = [c for c in failed if c.level == "issue" or c.code in MATTER]
-    shown.sort(key=lambda c: (c.level != "issue", c.code != "D015", c.code))
-    return shown[:MOST_SHOWN], len(failed) - len(shown[:MOST_SHOWN])
+    worst = [c for c in failed if c.level == "issue" or c.code in MATTER]
+    worst.sort(key=lambda c: (c.level != "issue", c.code != "D015", c.code))
+    return worst[:MOST_SHOWN], len(failed) - len(worst[:MOST_SHOWN])
 
 
 def _of_test(fitted: FittedTable) -> tuple[Check, ...]:
     prepared, target = fitted.prepared, fitted.prepared.target
     head, scores = target.head, fitted.scores
-    assert head is not None
     assert scores is not None
     rows = {"train": prepared.split.train, "test": prepared.split.test}
-    said = {
+    predictions = {
         part: fitted.predictor.values_of(outputs(fitted.model, prepared.x.rows(r)))
         for part, r in rows.items()
     }
@@ -57,9 +56,9 @@ def _of_test(fitted: FittedTable) -> tuple[Check, ...]:
     main, weight = MAIN[target.task], prepared.weight
 
     def cost(part: str, some: np.ndarray, predicted: np.ndarray | None = None) -> float:
-        own = None if weight is None else weight[rows[part]][some]
-        given = said[part] if predicted is None else predicted
-        return figures_of(target.task, y[part][some], given[some], levels, own)[main]
+        weights = None if weight is None else weight[rows[part]][some]
+        values = predictions[part] if predicted is None else predicted
+        return figures_of(target.task, y[part][some], values[some], levels, weights)[main]
 
     groups = {
         part: None if prepared.groups is None else prepared.groups.iloc[r].to_numpy()
@@ -71,11 +70,11 @@ def _of_test(fitted: FittedTable) -> tuple[Check, ...]:
     test, trivial = scores.figures[main], scores.baseline[main]
     happened, chance, rates, events = None, None, None, None
     if len(target.classes) == 2:
-        happened, chance = y["test"] == 1, said["test"][:, 1]
+        happened, chance = y["test"] == 1, predictions["test"][:, 1]
         rates = {"training": float((y["train"] == 1).mean())}
         events = int(min(happened.sum(), (~happened).sum()))
     elif target.classes:
-        happened, chance = top_class(y["test"], said["test"])
+        happened, chance = top_class(y["test"], predictions["test"])
     return (
         of_network.overfit(cost("train", np.arange(len(y["train"]))), test, trivial, gap),
         of_network.beats_trivial(test, trivial, gain),

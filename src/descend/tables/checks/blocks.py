@@ -19,10 +19,10 @@ def block_error(
     """Standard error of a mean over rows, or of what is nearly one: sd over blocks / sqrt(blocks).
 
     Args:
-        figure: of row numbers.
+        figure: function of row numbers.
         rows: how many there are.
         groups: (rows,) labels; rows of one label are in one block.
-        seed: of the blocks.
+        seed: seed of the blocks.
 
     Returns:
         The error; 0 where there are too few rows to tell.

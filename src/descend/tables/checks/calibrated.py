@@ -63,18 +63,21 @@ def calibration(
         p: (n,) its probability.
         rates: {part: share of the event}, to be named.
         groups: (n,) labels of rows that were drawn together.
-        seed: of the draws in small samples.
+        seed: seed of the draws in small samples.
     """
     if y is None or len(y) < 2:
         return _CALIBRATION.skip("the task has no probabilities")
     y, p = np.asarray(y, np.float64), np.clip(np.asarray(p, np.float64), EDGE, 1 - EDGE)
     chance = _chance(y, p, groups, seed)
     line = recalibrate(y, p)
-    said, happened = float(p.mean()), float(y.mean())
-    rarer = (said, happened) if happened <= 0.5 else (1 - said, 1 - happened)
-    low, high = sorted(rarer)
+    mean_probability, observed_rate = float(p.mean()), float(y.mean())
+    both = np.array([mean_probability, observed_rate])
+    low, high = sorted((both if observed_rate <= 0.5 else 1 - both).tolist())
     off = high > FAR * low or (line is not None and not 1 / FAR < line.slope < FAR)
-    words = f"the mean probability is {said:.2%}, {happened:.2%} of {len(y):,} test rows happened"
+    words = (
+        f"the mean probability is {mean_probability:.2%}, {observed_rate:.2%} of {len(y):,} test "
+        "rows happened"
+    )
     if rates:
         others = ", ".join(f"{rate:.2%} in {part}" for part, rate in rates.items())
         words += f" ({others})"
@@ -90,8 +93,8 @@ def calibration(
         + (": the rate differs, so the mean is off." if high > FAR * low else "."),
         level="issue" if off else "tip",
         chance=chance,
-        mean=said,
-        rate=happened,
+        mean=mean_probability,
+        rate=observed_rate,
         slope=None if line is None else line.slope,
         intercept=None if line is None else line.intercept,
     )
@@ -125,13 +128,13 @@ def _chance(y: np.ndarray, p: np.ndarray, groups: Any, seed: int) -> float:
         u = (outcomes - p) @ x
         return np.einsum("ij,jk,ik->i", u, inverse, u)
 
-    found = float(statistic(y[None])[0])
+    observed = float(statistic(y[None])[0])
     if min(p.sum(), (1 - p).sum()) >= LARGE:
-        return float(chi2.sf(found, k))
+        return float(chi2.sf(observed, k))
     rng = np.random.default_rng(seed)
     larger = 0
     for _ in range(math.ceil(DRAWS / 111)):
-        larger += int((statistic(rng.random((111, len(p))) < p) >= found - 1e-9).sum())
+        larger += int((statistic(rng.random((111, len(p))) < p) >= observed - 1e-9).sum())
     return (1 + larger) / (1 + DRAWS)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 def error_rates() -> dict[str, list[dict[str, Any]]]:
     """{code: simulations}, each with null, alternative, tables, false_alarms and power."""
     text = resources.files(__package__).joinpath("error_rates.json").read_text("utf-8")
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_code: dict[str, list[dict[str, Any]]] = {}
     for name, rates in json.loads(text).items():
-        found.setdefault(name.split()[0], []).append(rates)
-    return found
+        by_code.setdefault(name.split()[0], []).append(rates)
+    return by_code
 
 
 def how_often(code: str) -> str:

@@ -61,12 +61,12 @@ def repeated_rows(
     decided = _distinct_share(pd.Series(y_train)) > MOSTLY_DIFFERENT
     known = _keys(train)
     whole = _keys(train, y_train)
-    told, repeated, twins, total = [], 0, 0, 0
+    sentences, repeated, twins, total = [], 0, 0, 0
     for name, frame in later.items():
         inputs = np.isin(_keys(frame), known)
         both = int(np.isin(_keys(frame, y_later[name]), whole).sum())
         repeated, total, twins = repeated + int(inputs.sum()), total + len(frame), twins + both
-        told.append(
+        sentences.append(
             f"{int(inputs.sum()):,} of {len(frame):,} {name} rows have the inputs of a training "
             f"row, {both:,} its target too"
         )
@@ -77,10 +77,10 @@ def repeated_rows(
         pooled = (repeated + among * len(train)) / (total + len(train))
         error = np.sqrt(pooled * (1 - pooled) * (1 / total + 1 / len(train)))
         more = bool(repeated / total - among > MORE_TWINS * error)
-        told.append(f"among the training rows {among:.1%} have such a twin")
+        sentences.append(f"among the training rows {among:.1%} have such a twin")
     return _DUPLICATES.judge(
         certain or more,
-        "; ".join(told),
+        "; ".join(sentences),
         "Remove repeated rows, or split by whole groups so that a unit stays in one part."
         if certain
         else "No column is a measured number, so these may be different units that look alike; but "
@@ -110,12 +110,12 @@ def nearly_alone(
         y_train, y_validation: class numbers or values.
         classifies: whether the target is a class.
         most: columns that are looked at, those that go with the target most; None for all.
-        seed: of the trees, and of the rows they are fitted on where these are many.
+        seed: seed of the trees, and of the rows they are fitted on where these are many.
     """
     if len(validation) < LEAST_ALONE:
         return _ALONE.skip(f"the validation part has {len(validation)} rows, too few to tell")
     least = LEAST_OF_CLASS if classifies else 0
-    found = strengths(
+    strength = strengths(
         train,
         y_train,
         validation,
@@ -125,24 +125,24 @@ def nearly_alone(
         least=least,
         most=most,
     )
-    if not found:
+    if not strength:
         return _ALONE.skip(
             "no column can be used alone, or no two classes have "
             f"{LEAST_OF_CLASS} validation rows each"
             if classifies
             else "no column can be used alone, or the target is constant"
         )
-    ranked = sorted(found, key=lambda name: -found[name])
-    best, measure = found[ranked[0]], "AUC" if classifies else "R2 of the ranks"
+    ranked = sorted(strength, key=lambda name: -strength[name])
+    best, measure = strength[ranked[0]], "AUC" if classifies else "R2 of the ranks"
     floor = 0.5 if classifies else 0.0
-    second = max(found[ranked[1]], floor) if len(ranked) > 1 else floor
-    nearly = [name for name in ranked if found[name] >= NEARLY_ALL]
+    second = max(strength[ranked[1]], floor) if len(ranked) > 1 else floor
+    nearly = [name for name in ranked if strength[name] >= NEARLY_ALL]
     ahead = best >= STRONG and best - second >= FAR_AHEAD
-    shown = nearly or ranked
-    named = ", ".join(f"{name!r} ({found[name]:.3f})" for name in shown[:3])
-    more = f" and {len(shown) - 3} more" if nearly and len(shown) > 3 else ""
-    if len(found) < train.shape[1]:
-        more += f"; {len(found):,} of {train.shape[1]:,} columns were looked at"
+    listed_columns = nearly or ranked
+    named = ", ".join(f"{name!r} ({strength[name]:.3f})" for name in listed_columns[:3])
+    more = f" and {len(listed_columns) - 3} more" if nearly and len(listed_columns) > 3 else ""
+    if len(strength) < train.shape[1]:
+        more += f"; {len(strength):,} of {train.shape[1]:,} columns were looked at"
     return _ALONE.judge(
         bool(nearly) or ahead,
         f"{measure} of one column alone on the validation rows, the highest: {named}{more}",
@@ -170,7 +170,7 @@ def identifiers(frame: pd.DataFrame, time: str | None = None) -> Check:
     if len(frame) < LEAST_ROWS:
         return _IDENTIFIERS.skip(f"there are only {len(frame)} rows")
     words: list[str] = []
-    counted: list[str] = []
+    row_numbers: list[str] = []
     rising: list[str] = []
     for name, column in frame.items():
         kind = kind_of(column)
@@ -181,21 +181,23 @@ def identifiers(frame: pd.DataFrame, time: str | None = None) -> Check:
         values = numbers(column)[0] if kind == "number" else _moments(column)
         known = values[~np.isnan(values)]
         if kind == "number" and numbers_rows(str(name), values):
-            counted.append(str(name))
+            row_numbers.append(str(name))
         elif len(known) >= LEAST_ROWS and (known == np.floor(known)).all():
             steps = np.diff(known)
             if (steps > 0).all() or (steps < 0).all():
                 keys = kind == "number" and fewer_repeats_than_chance(known) < BY_CHANCE
-                (counted if keys else rising).append(str(name))
-    told = [f"{listed([*counted, *words])}: each row has its own value"] * bool(counted or words)
-    told += [f"{listed(rising)}: a value a row that rises with the file"] * bool(rising)
+                (row_numbers if keys else rising).append(str(name))
+    sentences = [f"{listed([*row_numbers, *words])}: each row has its own value"] * bool(
+        row_numbers or words
+    )
+    sentences += [f"{listed(rising)}: a value a row that rises with the file"] * bool(rising)
     return _IDENTIFIERS.judge(
-        bool(told),
-        "; ".join(told) or "no column that the network sees names the rows",
+        bool(sentences),
+        "; ".join(sentences) or "no column that the network sees names the rows",
         "Leave them out with --drop: what is learned of an identifier holds of no new row. If the "
         "number is a time, give it as the time column.",
-        level="issue" if counted else "tip",
-        columns=len({*counted, *words, *rising}),
+        level="issue" if row_numbers else "tip",
+        columns=len({*row_numbers, *words, *rising}),
     )
 
 
@@ -228,16 +230,16 @@ def unknown_at_prediction(
         for name, column in zip(columns, _each(frame), strict=True)
         if _missing_with_target(column, y, classifies)
     ]
-    told = []
+    sentences = []
     if later:
-        told.append(f"{listed(later)}: said to be known only later")
+        sentences.append(f"{listed(later)}: said to be known only later")
     if named:
-        told.append(f"{listed(named)}: the name holds that of the target")
+        sentences.append(f"{listed(named)}: the name holds that of the target")
     if tied:
-        told.append(f"{listed(tied)}: missing exactly where the target has one certain value")
+        sentences.append(f"{listed(tied)}: missing exactly where the target has one certain value")
     return _LATER.judge(
-        bool(told),
-        "; ".join(told) or "no column is listed, named or missing like the target",
+        bool(sentences),
+        "; ".join(sentences) or "no column is listed, named or missing like the target",
         "Leave them out with --drop, unless they are known when a prediction is made.",
         level="issue" if later or tied else "tip",
         columns=len({*later, *named, *tied}),
@@ -252,18 +254,18 @@ def nearly_constant(train: pd.DataFrame) -> Check:
     """
     if len(train) < LEAST_ROWS:
         return _CONSTANT.skip(f"there are only {len(train)} training rows")
-    found = []
+    constant = []
     for name, column in train.items():
         counts = column.value_counts(dropna=False)
         if len(counts) == 1 or counts.iloc[0] >= NEARLY_CONSTANT * len(column):
-            found.append(str(name))
+            constant.append(str(name))
     return _CONSTANT.judge(
-        bool(found),
-        f"{listed(found)}: one value in {NEARLY_CONSTANT:.1%} of the rows or more"
-        if found
+        bool(constant),
+        f"{listed(constant)}: one value in {NEARLY_CONSTANT:.1%} of the rows or more"
+        if constant
         else "every column varies",
         "Leave them out, unless the rare value is what matters.",
-        columns=len(found),
+        columns=len(constant),
     )
 
 

@@ -27,7 +27,7 @@ def check_prepared(
         prepared: what `prepare_table` gave; of several targets the first is taken.
         known_later: columns that are not known when a prediction is made.
         quick: whether a second or two are all there is; see `check_data`.
-        seed: of trees and samples of rows.
+        seed: seed of trees and samples of rows.
     """
     time = prepared.options.time
     return check_data(
@@ -81,7 +81,7 @@ def check_data(
         at_random: whether the parts were drawn at random.
         quick: whether to take a few thousand rows, fewer trees and the columns that go with the
             target most.
-        seed: of trees and samples of rows.
+        seed: seed of trees and samples of rows.
     """
     train, validation, test = (inputs.iloc[r] for r in (split.train, split.validation, split.test))
     y_train, y_validation, y_test = (y[r] for r in (split.train, split.validation, split.test))

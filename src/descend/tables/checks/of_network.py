@@ -128,16 +128,16 @@ def weaker_than_boosting(
     Args:
         difference: test cost of the network minus that of boosting.
         interval: its bootstrap interval, (low, high).
-        name: of the boosting used.
+        name: name of the boosting used.
     """
     if difference is None or interval is None or _nan(difference, *interval):
         return _BOOSTING.skip(f"there is no {name} on the same split, or no interval")
     low, high = interval
-    found = "better" if high < 0 else "worse" if low > 0 else "not told apart"
+    verdict = "better" if high < 0 else "worse" if low > 0 else "not told apart"
     return _BOOSTING.judge(
         low > 0,
         f"cost of the network minus that of {name}: {difference:.4g}, interval {low:.4g} to "
-        f"{high:.4g}: the network is {found}",
+        f"{high:.4g}: the network is {verdict}",
         f"Use {name}, or search over architectures; the table shows both.",
         difference=difference,
         low=low,
@@ -154,9 +154,9 @@ def slower_than_baseline(
     """Whether ten times the time of a baseline buys nothing.
 
     Args:
-        seconds, baseline_seconds: of fitting.
-        interval: of the test cost of the network minus that of the baseline.
-        name: of the baseline.
+        seconds, baseline_seconds: time of fitting.
+        interval: interval of the test cost of the network minus that of the baseline.
+        name: name of the baseline.
     """
     if seconds is None or not baseline_seconds or interval is None or _nan(*interval):
         return _SLOWER.skip("times of both and an interval of their difference are needed")
@@ -266,7 +266,7 @@ def small_test(rows: int | None, smallest_class: int | None = None) -> Check:
     is at most 1.96 * 0.5 / sqrt(rows).
 
     Args:
-        rows: of the test part.
+        rows: number of rows of the test part.
         smallest_class: its rows of the rarest class; None if the target is no class.
     """
     if rows is None:
@@ -291,7 +291,7 @@ def seed_dispersion(costs: Sequence[float] | None, trivial: float | None) -> Che
     mean: then more than one seed in fifty would be no better than the mean (normal, two sd).
 
     Args:
-        costs: of the same network from several seeds on the same rows.
+        costs: costs of the same network from several seeds on the same rows.
         trivial: cost of predicting the mean there.
     """
     if costs is None or len(costs) < 2 or trivial is None or _nan(trivial, *costs):
@@ -314,7 +314,7 @@ def ended(epochs: int | None, most: int | None, best: int | None, scheduled: boo
     """Whether training ended because nothing improved, not because the epochs ran out.
 
     Args:
-        epochs: that were run; most: that were allowed.
+        epochs: number that was run; most: number that was allowed.
         best: the one with the lowest validation cost, counted from 1.
         scheduled: whether the rates fall to zero at the last epoch: the best epoch is then near it
             by plan, and says nothing of what more epochs would bring.
@@ -378,7 +378,7 @@ def opened_once(openings: int | None) -> Check:
     """Whether the test was looked at only once.
 
     Args:
-        openings: of the seal, this one included.
+        openings: number of openings of the seal, this one included.
     """
     if openings is None:
         return _SEALED.skip("the model file has no seal")

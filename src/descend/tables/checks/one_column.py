@@ -39,7 +39,7 @@ def strengths(
         train, validation: inputs as they came.
         y_train, y_validation: class numbers or values.
         classifies: whether the target is a class.
-        seed: of the trees, and of the rows they are fitted on where these are many.
+        seed: seed of the trees, and of the rows they are fitted on where these are many.
         least: validation rows that a class must have to be judged, and the rest as well.
         most: columns that are looked at, those that go with the target most; None for all.
     """
@@ -71,7 +71,7 @@ def strengths(
     if (truth == truth[0]).all():
         return {}
     score = roc_auc_score if classifies else r2_score
-    found: dict[str, float] = {}
+    strength: dict[str, float] = {}
     for name, kind in _first(read, columns.kinds, outcome, most).items():
         if kind == "category":
             predicted = _by_level(read[name], later[name], outcome)
@@ -80,8 +80,8 @@ def strengths(
                 tree.fit(read[[name]], outcome).predict(later[[name]]).reshape(len(truth), -1)
             )
         each = [score(truth[:, i], predicted[:, i]) for i in range(truth.shape[1])]
-        found[name] = float(np.mean(each))
-    return found
+        strength[name] = float(np.mean(each))
+    return strength
 
 
 def _first(
@@ -115,7 +115,7 @@ def most_related(
         y: class numbers or values, (n,); of several targets (n, targets).
         most: names to be given; all of them where there are no more columns.
         classifies: whether the target is a class.
-        seed: of the rows that are looked at where these are many.
+        seed: seed of the rows that are looked at where these are many.
     """
     names = [str(c) for c in frame.columns]
     if len(names) <= most:
@@ -151,9 +151,9 @@ def classify_parts(
         train, test: inputs as they came.
         units: labels of the training and of the test rows that belong together, such as groups or
             stretches of time; None where each row stands alone.
-        trees: of a forest.
+        trees: number of trees of a forest.
         most: rows of a part.
-        seed: of the forest, of the rows taken where these are many, and of the dealing.
+        seed: seed of the forest, of the rows taken where these are many, and of the dealing.
 
     Returns:
         The mean AUC of the halves, p, and the column that the trees use most; None if no column
@@ -188,12 +188,14 @@ def classify_parts(
         labels = [np.asarray(u, object)[r] for u, r in zip(units, rows, strict=True)]
         unit = pd.factorize(np.concatenate(labels), use_na_sentinel=False)[0]
     half = _halves(unit, is_test, rng)
-    found = []
+    halves = []
     for judged in (half, ~half):
-        said = forest.fit(numbers[~judged], is_test[~judged]).predict_proba(numbers[judged])[:, 1]
-        found.append(_auc_by_chance(said, is_test[judged], unit[judged], rng))
+        probabilities = forest.fit(numbers[~judged], is_test[~judged]).predict_proba(
+            numbers[judged]
+        )[:, 1]
+        halves.append(_auc_by_chance(probabilities, is_test[judged], unit[judged], rng))
     forest.fit(numbers, is_test)
-    auc, p = float(np.mean([f[0] for f in found])), min(1.0, 2 * min(f[1] for f in found))
+    auc, p = float(np.mean([f[0] for f in halves])), min(1.0, 2 * min(f[1] for f in halves))
     return auc, p, str(numbers.columns[int(forest.feature_importances_.argmax())])
 
 
@@ -207,22 +209,22 @@ def _halves(unit: np.ndarray, is_test: np.ndarray, rng: Any) -> np.ndarray:
 
 
 def _auc_by_chance(
-    said: np.ndarray, is_test: np.ndarray, unit: np.ndarray, rng: Any
+    probabilities: np.ndarray, is_test: np.ndarray, unit: np.ndarray, rng: Any
 ) -> tuple[float, float]:
     """AUC, and how often it is as large where the parts are dealt to the units at random."""
     unit = np.unique(unit, return_inverse=True)[1]
-    ranks = pd.Series(said).rank().to_numpy()
+    ranks = pd.Series(probabilities).rank().to_numpy()
     sums, sizes = np.bincount(unit, ranks), np.bincount(unit).astype(np.float64)
     count = len(np.unique(unit[is_test]))
 
     def auc(rank_sum: float, n: float) -> float:
-        return float((rank_sum - n * (n + 1) / 2) / max(n * (len(said) - n), 1))
+        return float((rank_sum - n * (n + 1) / 2) / max(n * (len(probabilities) - n), 1))
 
-    found, larger = auc(ranks[is_test].sum(), float(is_test.sum())), 0
+    observed, larger = auc(ranks[is_test].sum(), float(is_test.sum())), 0
     for _ in range(DEALT):
-        drawn = rng.permutation(len(sizes))[:count]
-        larger += auc(sums[drawn].sum(), sizes[drawn].sum()) >= found
-    return found, (1 + larger) / (1 + DEALT)
+        units = rng.permutation(len(sizes))[:count]
+        larger += auc(sums[units].sum(), sizes[units].sum()) >= observed
+    return observed, (1 + larger) / (1 + DEALT)
 
 
 def some_rows(n: int, seed: int, most: int = MOST_ROWS) -> np.ndarray:

@@ -46,14 +46,14 @@ def sorted_by_target(y: np.ndarray, *, classifies: bool, at_random: bool = True)
     if z is None:
         return _SORTED.skip("too few rows, or one value")
     if z >= SORTED_RUNS:
-        found = "rows that follow each other have no more alike targets than chance makes"
+        order = "rows that follow each other have no more alike targets than chance makes"
     elif z > -0.9 * np.sqrt(len(y)) and not _monotone(y):
-        found = "rows that follow each other have like targets"
+        order = "rows that follow each other have like targets"
     else:
-        found = "the rows are sorted by the target, or nearly"
+        order = "the rows are sorted by the target, or nearly"
     return _SORTED.judge(
         z < SORTED_RUNS,
-        f"{found} (z of the number of runs {z:.1f})",
+        f"{order} (z of the number of runs {z:.1f})",
         "Ask why: if neighbours belong together (the same person, the same day), split by whole "
         "groups or by time; a column that numbers the rows must be left out."
         + ("" if at_random else " Draw the parts at random unless the order is time."),
@@ -85,7 +85,7 @@ def groups_in_parts(
         train: row numbers of the training part; later: of validation and test.
         classifies: whether the target is a class.
         inputs: (n, columns) to look for such a key in.
-        seed: of the deals.
+        seed: seed of the deals.
     """
     if groups is None:
         return _unnamed_groups(inputs)
@@ -93,17 +93,17 @@ def groups_in_parts(
     shared = np.isin(codes[later], codes[train])
     if not shared.any():
         return _GROUPS.judge(False, "no group is in two parts", "", rows=0)
-    told, beyond = _told_by_group(codes, y, train, later[shared], classifies, seed)
+    explained, beyond = _told_by_group(codes, y, train, later[shared], classifies, seed)
     words = f"{int(shared.sum()):,} of {len(later):,} later rows have their group in training"
-    if told is not None:
-        words += f"; the group alone explains {told:.0%} of their target"
+    if explained is not None:
+        words += f"; the group alone explains {explained:.0%} of their target"
         words += "" if beyond else ", no more than chance"
     return _GROUPS.judge(
         beyond,
         words,
         "Split by whole groups if predictions are wanted for new groups.",
         rows=int(shared.sum()),
-        explained=told,
+        explained=explained,
     )
 
 
@@ -153,9 +153,9 @@ def told_apart(
         at_random: whether the parts were drawn at random: then this is an issue; by time or from
             another file it is a tip, to be expected in part.
         groups: labels of training and test rows, where whole groups were drawn.
-        times: of training and test rows, where they were drawn by time.
-        trees, most: of the forest, and rows of each part that it is given.
-        seed: of the forest, and of the rows taken where these are many.
+        times: times of training and test rows, where they were drawn by time.
+        trees, most: number of trees of the forest, and of rows of each part that it is given.
+        seed: seed of the forest, and of the rows taken where these are many.
     """
     m, n = len(train), len(test)
     if min(m, n) < LEAST_ROWS:
@@ -168,11 +168,11 @@ def told_apart(
     auc, p, column = classify_parts(train, test, units=units, trees=trees, most=most, seed=seed)
     failed = auc > TOLD_APART and p < BY_CHANCE
     stretch = "groups" if groups is not None else "stretches of time"
-    held = "" if units is None else f", judged on whole {stretch}"
+    judged_on = "" if units is None else f", judged on whole {stretch}"
     return _APART.judge(
         failed,
-        f"a random forest tells training from test rows with an AUC of {auc:.3f}{held} (chance is "
-        f"0.5, and makes as much in {p:.1%} of splits)"
+        f"a random forest tells training from test rows with an AUC of {auc:.3f}{judged_on} "
+        f"(chance is 0.5, and makes as much in {p:.1%} of splits)"
         + (f"; most by {column!r}" if failed and column else ""),
         "The test rows are of another kind than the training rows, so the test says how the "
         "network does there. Look at the column named: a date or a number that runs on gives the "
@@ -212,9 +212,9 @@ def target_differs(
         classes: names; () of values.
         groups: labels of the training rows, {part: labels}, where whole groups were drawn.
         at_random: whether the parts were drawn at random: then this is an issue, else a tip.
-        seed: of the deals.
+        seed: seed of the deals.
     """
-    told, failed, least = [], False, 1.0
+    sentences, failed, least = [], False, 1.0
     for name, y in later.items():
         if min(len(y), len(y_train)) < LEAST_ROWS:
             continue
@@ -225,13 +225,13 @@ def target_differs(
             labels = [np.asarray(g, object)[r] for g, r in pairs]
             unit = pd.factorize(np.concatenate(labels), use_na_sentinel=False)[0]
         p, words, matters = _unlike(y_train[rows[0]], y[rows[1]], unit, classes, seed)
-        told.append(f"{name}: {words} (p {p:.3f})")
+        sentences.append(f"{name}: {words} (p {p:.3f})")
         failed, least = failed or (p < UNLIKE and matters), min(least, p)
-    if not told:
+    if not sentences:
         return _TARGET.skip(f"a part has fewer than {LEAST_ROWS} rows")
     return _TARGET.judge(
         failed,
-        "; ".join(told),
+        "; ".join(sentences),
         "What the network says on average comes from the training rows: probabilities and means "
         "are off where the target is more or less frequent. Train on rows like those to come, or "
         "recalibrate on some of them.",
@@ -262,12 +262,12 @@ def _unlike(
         gap = total / rows[..., None] - (whole - total) / np.maximum(n - rows, 1)[..., None]
         return (gap**2 / scale).sum(axis=-1)
 
-    found = float(statistic(outcome[is_b].sum(axis=0), np.asarray(float(is_b.sum()))))
+    observed = float(statistic(outcome[is_b].sum(axis=0), np.asarray(float(is_b.sum()))))
     rng, count = np.random.default_rng(seed), int(of_b.sum())
     larger = 0
     for _ in range(DEALT):
-        drawn = rng.permutation(len(sizes))[:count]
-        larger += float(statistic(sums[drawn].sum(axis=0), sizes[drawn].sum())) >= found - 1e-12
+        dealt = rng.permutation(len(sizes))[:count]
+        larger += float(statistic(sums[dealt].sum(axis=0), sizes[dealt].sum())) >= observed - 1e-12
     p = (1 + larger) / (1 + DEALT)
     if classes:
         rates = np.stack([np.bincount(v.astype(int), minlength=len(classes)) for v in (a, b)])
@@ -305,9 +305,9 @@ def _told_by_group(
     whole = ((truth - outcome[train].mean(axis=0)) ** 2).sum()
     if not whole > 0:
         return None, False
-    told = 1 - float(((truth - means) ** 2).sum() / whole)
+    explained = 1 - float(((truth - means) ** 2).sum() / whole)
     # only the product of truth and mean changes when targets are dealt to the rows
-    own = float((truth * means).sum())
+    observed = float((truth * means).sum())
     rng = np.random.default_rng(seed)
     dealt = [float((rng.permutation(truth) * means).sum()) for _ in range(DEALT)]
-    return max(0.0, told), own > max(dealt)
+    return max(0.0, explained), observed > max(dealt)

@@ -45,24 +45,24 @@ def too_good(
 
     Args:
         test: cost on the test part; trivial: of the simplest prediction there.
-        auc: of two classes; events: test rows of the rarer class.
-        rows: of the test part.
+        auc: AUC of two classes; events: test rows of the rarer class.
+        rows: number of rows of the test part.
         explain: gives what explains it in words; called where the check failed.
     """
     if test is None or not trivial or np.isnan(test) or rows < 50:
         return _TOO_GOOD.skip("figures of at least 50 test rows are needed")
-    left = test / trivial
+    share_left = test / trivial
     perfect = auc is not None and auc > PERFECT_AUC and (events or 0) >= LEAST_EVENTS
-    failed = left < SHARE_LEFT or perfect
+    failed = share_left < SHARE_LEFT or perfect
     explained = explain() if failed and explain else ""
     of_auc = "" if auc is None else f", the AUC is {auc:.4f}"
     return _TOO_GOOD.judge(
         failed,
-        f"the network's cost on the test is {left:.2%} of the simplest prediction's{of_auc}"
+        f"the network's cost on the test is {share_left:.2%} of the simplest prediction's{of_auc}"
         + (f"; {explained}" if explained else ""),
         "A column that tells the target is likelier than a perfect network: ask of the columns "
         "named when they are filled in, and leave out what is not known when a prediction is made.",
-        left=left,
+        left=share_left,
         auc=auc,
     )
 
@@ -96,7 +96,7 @@ def explanation(
         train, validation: the columns that the network sees.
         y_train, y_validation: class numbers or values.
         classifies: whether the target is a class.
-        seed: of trees and rows.
+        seed: seed of trees and rows.
 
     Returns:
         In words; "" where neither explains it.
@@ -106,7 +106,7 @@ def explanation(
     ys = y_train[rows[0]], y_validation[rows[1]]
 
     def telling(a: pd.DataFrame, b: pd.DataFrame, quoted: bool = True) -> list[str]:
-        found = strengths(
+        strength = strengths(
             a,
             ys[0],
             b,
@@ -116,9 +116,9 @@ def explanation(
             most=MOST_COLUMNS,
             seed=seed,
         )
-        ranked = sorted(found, key=lambda name: -found[name])
-        said = {name: name if quoted else repr(name) for name in ranked}
-        return [f"{said[n]} ({found[n]:.3f})" for n in ranked if found[n] >= NEARLY_ALL]
+        ranked = sorted(strength, key=lambda name: -strength[name])
+        labels = {name: name if quoted else repr(name) for name in ranked}
+        return [f"{labels[n]} ({strength[n]:.3f})" for n in ranked if strength[n] >= NEARLY_ALL]
 
     measure = "AUC" if classifies else "R2 of the ranks"
     alone = telling(train, validation, quoted=False)
@@ -130,8 +130,8 @@ def explanation(
         names = [name for name, own in kinds.items() if own == kind]
         read = [{n: _numbers(frame[n], kind) for n in names} for frame in (train, validation)]
         for a, b in itertools.islice(itertools.combinations(names, 2), MOST_PAIRS):
-            for made, frame in zip(both, read, strict=True):
-                made[f"{a!r} less {b!r}"] = frame[a] - frame[b]
+            for differences, frame in zip(both, read, strict=True):
+                differences[f"{a!r} less {b!r}"] = frame[a] - frame[b]
     if not both[0]:
         return ""
     pairs = telling(pd.DataFrame(both[0]), pd.DataFrame(both[1]))

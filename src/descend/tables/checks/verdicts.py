@@ -22,7 +22,7 @@ class Check:
 
     Attributes:
         code: such as "D001": D of the fitted network, L of leakage.
-        name: in a few words.
+        name: what is checked, in a few words.
         level: "issue" or "tip".
         status: "passed", "failed" or "not run".
         words: what was found, or why it was not run.
@@ -49,7 +49,7 @@ class Check:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Check:
-        """What `to_json` gave."""
+        """Read what `to_json` gave."""
         own = {f.name: saved[f.name] for f in fields(cls)}
         return cls(**{**own, "figures": dict(saved["figures"])})
 
@@ -84,7 +84,7 @@ class Kind:
         )
 
     def skip(self, why: str) -> Check:
-        """The check, not run."""
+        """Say that the check was not run, and why."""
         return Check(self.code, self.name, self.level, "not run", why)
 
 

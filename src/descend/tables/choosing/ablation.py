@@ -24,7 +24,7 @@ from descend.nn.layers.base import Layer
 from descend.nn.symbols import Input
 from descend.tables.checks.one_column import most_related
 from descend.tables.choosing.together import rounds_of, validation_figures
-from descend.tables.network import network
+from descend.tables.network import compile_for, network
 from descend.tables.prepare import Prepared
 from descend.tables.scores import MAIN
 from descend.train.model import Model
@@ -41,7 +41,7 @@ class LeaveOut(Layer):
     """Sets what was made of one column to zero: y_j = x_j where columns_j is not `column`.
 
     Args:
-        columns: for each feature the number of the column it was made of.
+        columns: number of the column that each feature was made of.
         column: the one left out; may be swept. -1 leaves out none.
 
     Input and output (d,).
@@ -52,14 +52,14 @@ class LeaveOut(Layer):
     swept: ClassVar[tuple[str, ...]] = ("column",)
 
     def build(self, input_shape):
-        """(d,) as it is."""
+        """Give the input's shape (d,)."""
         self.require_rank(input_shape, 1, f"({len(self.columns)},)")
         return input_shape
 
     def apply(self, params, state, x, *, key=None, training=False):
-        """X with zeros."""
-        kept = np.asarray(self.columns, np.float32) != self.column
-        return x * jnp.asarray(kept, x.dtype)[None], state
+        """Put zeros in place of the inputs of one column."""
+        mask = np.asarray(self.columns, np.float32) != self.column
+        return x * jnp.asarray(mask, x.dtype)[None], state
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class LeftOut:
 
     Attributes:
         column: its name.
-        figure: of the networks without it, the mean over seeds.
+        figure: figure of the networks without it, the mean over seeds.
         change: against the networks with all columns, the mean over seeds: above 0, they do worse.
         low, high: the interval of the change, NaN for a single seed.
-        changes: of each seed.
+        changes: change of the figure for each seed.
     """
 
     column: str
@@ -93,11 +93,11 @@ class Ablation:
 
     Attributes:
         figure: name of the figure, on the validation rows; smaller is better.
-        full: of the networks with all columns, a number a seed.
+        full: figures of the networks with all columns, one per seed.
         columns: what leaving out each of them did.
-        level: of the intervals, which hold over seeds for these validation rows: they say how much
-            of a change is the chance of a training, not how it would be on other rows.
-        seeds: as used.
+        level: level of the intervals, which hold over seeds for these validation rows: they say how
+            much of a change is the chance of a training, not how it would be on other rows.
+        seeds: seeds of the networks.
         not_tried: columns that were not left out, because there are too many.
     """
 
@@ -109,24 +109,24 @@ class Ablation:
     not_tried: int = 0
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a column."""
+        """Make a frame of one row a column."""
         import pandas as pd
 
-        told = [
+        rows = [
             {"column": c.column, self.figure: c.figure, "change": c.change}
             | {"low": c.low, "high": c.high, "missed": c.missed}
             for c in self.columns
         ]
-        return pd.DataFrame(told)
+        return pd.DataFrame(rows)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; an end of an interval that does not exist is null."""
-        found = asdict(self)
-        for column, said in zip(self.columns, found["columns"], strict=True):
+        described = asdict(self)
+        for column, entry in zip(self.columns, described["columns"], strict=True):
             ends = {"low": column.low, "high": column.high}
-            said |= {k: None if np.isnan(v) else v for k, v in ends.items()}
-            said["missed"] = column.missed
-        return found
+            entry |= {k: None if np.isnan(v) else v for k, v in ends.items()}
+            entry["missed"] = column.missed
+        return described
 
 
 def ablate(
@@ -142,11 +142,11 @@ def ablate(
     Args:
         prepared: what `prepare_table` gave; its options say what is trained, its test rows are
             not looked at.
-        columns: to leave out, one at a time; by default all that the encoder uses, or where these
-            are many the 60 that go with the target most on the training rows.
+        columns: columns to leave out, one at a time; by default all that the encoder uses, or where
+            these are many the 60 that go with the target most on the training rows.
         seeds: how many, from the options' seed on, or which; of weights and order of rows.
-        level: of the intervals, Student's t over the seeds' changes.
-        show: is given a word on what comes next.
+        level: level of the intervals, Student's t over the seeds' changes.
+        show: function that is called with a line on what comes next.
 
     Returns:
         The Ablation.
@@ -156,41 +156,43 @@ def ablate(
             that diverged.
     """
     used = [c.name for c in prepared.encoder.columns]
-    asked = _first(prepared, used) if columns is None else list(dict.fromkeys(columns))
-    for name in asked:
+    names = _first(prepared, used) if columns is None else list(dict.fromkeys(columns))
+    for name in names:
         if name not in used:
             raise unknown("column of the network", name, used)
     if len(used) < 2:
         raise DescendError(f"the network has the column {used[0]!r} alone: nothing can be left out")
     first = prepared.options.seed
-    drawn = tuple(range(first, first + seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not drawn:
+    each_seed = tuple(range(first, first + seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not each_seed:
         raise DescendError("seeds must be at least one")
     if not 0 < level < 1:
         raise DescendError(f"level must lie between 0 and 1, got {level}")
     model = _with_masks(prepared)
-    left_out = [NONE, *(float(used.index(name)) for name in asked)]
-    found = np.empty((len(drawn), len(left_out)))
-    for row, seed in enumerate(drawn):
-        show(f"leaving out columns, seed {row + 1} of {len(drawn)}")
+    left_out = [NONE, *(float(used.index(name)) for name in names)]
+    costs = np.empty((len(each_seed), len(left_out)))
+    for row, seed in enumerate(each_seed):
+        show(f"leaving out columns, seed {row + 1} of {len(each_seed)}")
         settings = [{"seed": seed, "column": column} for column in left_out]
         rounds = rounds_of(prepared, prepared.options, settings, model)
         rounds.run(prepared.options.chosen("epochs"))
         if rounds.interrupted:
             raise KeyboardInterrupt
         figures = validation_figures(prepared, rounds)
-        found[row] = [figures[i] for i in range(len(left_out))]
-    if np.isnan(found).any():
+        costs[row] = [figures[i] for i in range(len(left_out))]
+    if np.isnan(costs).any():
         raise DescendError("a network diverged: choose a smaller learning rate")
-    changes = found[:, 1:] - found[:, :1]
-    told = [_left_out(name, found[:, i + 1], changes[:, i], level) for i, name in enumerate(asked)]
+    changes = costs[:, 1:] - costs[:, :1]
+    results = [
+        _left_out(name, costs[:, i + 1], changes[:, i], level) for i, name in enumerate(names)
+    ]
     return Ablation(
         figure=MAIN[prepared.target.task],
-        full=tuple(map(float, found[:, 0])),
-        columns=tuple(sorted(told, key=lambda c: -c.change)),
+        full=tuple(map(float, costs[:, 0])),
+        columns=tuple(sorted(results, key=lambda c: -c.change)),
         level=level,
-        seeds=drawn,
-        not_tried=len(used) - len(asked) if columns is None else 0,
+        seeds=each_seed,
+        not_tried=len(used) - len(names) if columns is None else 0,
     )
 
 
@@ -217,9 +219,8 @@ def _left_out(name: str, figures: np.ndarray, changes: np.ndarray, level: float)
 
 
 def _with_masks(prepared: Prepared) -> Model:
-    """The recipe's network behind a mask for each of its inputs."""
+    """The recipe's network, compiled, behind a mask for each of its inputs."""
     encoder, head = prepared.encoder, prepared.target.head
-    assert head is not None
     inner = network(encoder, head, prepared.options)
     numbers = [i for i, c in enumerate(encoder.columns) for _ in c.outputs()]
     codes = [i for i, c in enumerate(encoder.columns) if c.embedded]
@@ -227,9 +228,11 @@ def _with_masks(prepared: Prepared) -> Model:
     inputs = [Input((len(p),)) for p in places]
     masked = [LeaveOut(p)(symbol) for p, symbol in zip(places, inputs, strict=True)]
     single = len(inputs) == 1
-    return Model(
+    model = Model(
         inputs[0] if single else inputs,
         inner(masked[0] if single else masked),
         name=inner.name,
         seed=prepared.options.seed,
     )
+    compile_for(model, head, prepared.options, len(prepared.split.train))
+    return model

@@ -39,7 +39,7 @@ class Refits:
     Attributes:
         prepared: the table that they were trained on.
         networks: those that did not diverge.
-        temperatures: of each, None where it has none.
+        temperatures: temperature of each refit; None where it has none.
     """
 
     prepared: Prepared
@@ -60,7 +60,7 @@ class Refits:
         return self.predict_encoded(self.prepared.encoder.transform(frame, "the table")[0])
 
     def predict_encoded(self, x: Encoded) -> np.ndarray:
-        """The same for encoded rows."""
+        """Predict encoded rows, as `predict` does raw ones."""
         predictions = _predictions(self.prepared, self.networks, x)
         return np.stack(
             [
@@ -84,12 +84,12 @@ def refit(
     Args:
         prepared: what `prepare_table` or `reopen` gave; its options say what is trained, its test
             rows are not looked at.
-        count: of refits, at least 2; an error from few is itself uncertain, by about
-            1 / sqrt(2 (count - 1)) of its size (a fifth for 13, a tenth for 50).
+        count: number of refits, at least 2; an error from few is itself uncertain, by about 1 /
+            sqrt(2 (count - 1)) of its size (a fifth for 13, a tenth for 50).
         tempered: whether probabilities are put to a temperature, as the first network's are.
-        seed: of what is drawn, and of the first refit; none has the first network's own.
-        model: in place of the recipe's; given again, it is not compiled again.
-        show: is given a word on what comes next.
+        seed: seed of the draws, and of the first refit; none has the first network's own.
+        model: compiled network in place of the recipe's, so that its program serves again.
+        show: function that is called with a line on what comes next.
 
     Raises:
         DescendError: fewer than two refits, asked for or left after divergence.
@@ -104,7 +104,6 @@ def refit(
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise DescendError(f"refits must be a whole number >= 2, got {count!r}")
     head, options, split = prepared.target.head, prepared.options, prepared.split
-    assert head is not None
     show(f"training {count} networks anew")
     rng = np.random.default_rng(seed)
     rows = np.concatenate([split.train, split.validation])
@@ -114,8 +113,8 @@ def refit(
     ]
     place = np.full(len(prepared.y), -1)
     place[rows] = np.arange(len(rows))
-    model = model or network(prepared.encoder, head, options)
-    if model.compiled_task is None:  # compiled once, so that its program serves again
+    if model is None:
+        model = network(prepared.encoder, head, options)
         compile_for(model, head, options, len(split.train))
     part = prepared.part(rows)
     many = cross_validate(
@@ -141,9 +140,11 @@ def refit(
         at = np.full(len(prepared.y), -1)
         at[split.validation] = np.arange(len(split.validation))
         for j, i in enumerate(good):
-            drawn = folds[i][1]
+            validation_rows = folds[i][1]
             temperatures[j] = temperature_of(
-                prepared.y[drawn], p[j][at[drawn]], prepared.weights(drawn)
+                prepared.y[validation_rows],
+                p[j][at[validation_rows]],
+                prepared.weights(validation_rows),
             )
     return Refits(prepared, networks, tuple(temperatures))
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.errors import DescendError, unknown
 from descend.tables.choosing.space import Space, draw_trials
 from descend.tables.choosing.together import rounds_of, validation_figures
@@ -49,11 +49,12 @@ class Trial:
     """One network of a search.
 
     Attributes:
-        number: from 0; the first is the options as given.
+        number: number of the trial, from 0; the first has the options as given.
         settings: what was drawn for it; {} for the first.
         figure: the main figure of the task on the validation rows (`descend.tables.scores.MAIN`),
             smaller is better; NaN where there is none.
-        epochs: that it was trained; best_epoch: whose weights it has, from 1, 0 for none.
+        epochs: number of epochs it was trained; best_epoch: the epoch whose weights it has, from 1;
+            0: none.
         seconds: its share of the time of the program it was in.
         status: "trained", "stopped early", "left behind", "diverged" or "not run".
     """
@@ -72,11 +73,12 @@ class Search:
     """All trials of a search, and the network of the best.
 
     Attributes:
-        trials: in the order in which they were drawn.
+        trials: all trials, in the order in which they were drawn.
         best: the trial with the smallest figure, of those that were not left behind.
         figure: name of the figure.
-        method, seed: as given; groups: programs, one for each shape of network.
-        seconds: of the whole search.
+        method, seed: arguments of `search`; groups: number of programs, one for each shape of
+            network.
+        seconds: time of the whole search.
         prepared: the table as the best network saw it, its options those of the best.
         member: the best network as the search left it, with its history.
     """
@@ -105,13 +107,13 @@ class Search:
         import pandas as pd
 
         names = dict.fromkeys(name for trial in self.trials for name in trial.settings)
-        told = [
+        rows = [
             {"trial": t.number, **{n: t.settings.get(n) for n in names}, self.figure: t.figure}
             | {"epochs": t.epochs, "best_epoch": t.best_epoch}
             | {"seconds": t.seconds, "status": t.status}
             for t in self.trials
         ]
-        return pd.DataFrame(told)
+        return pd.DataFrame(rows)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; a figure that does not exist is null."""
@@ -145,12 +147,13 @@ def search(
 
     Args:
         source: a table, or what `prepare_table` made of it; its test rows are not looked at.
-        options: of the first trial, and of what the others do not draw; a Prepared has its own.
+        options: options of the first trial, and of the others where they draw none; a Prepared has
+            its own.
         space: {option: values to choose among, or Between}; that of the recipe if left out. Values
             of learning_rate, dropout and l2 share a program, others make groups.
         method: "random" or "halving".
-        seed: of what is drawn; weights and order of rows come from the options' own.
-        show: is told in a line what has been done.
+        seed: seed of the draws of options; weights and order of rows come from the options' own.
+        show: function that is called with a line on what has been done.
 
     Returns:
         The Search. After Ctrl-C it holds what had been trained; other trials are "not run".
@@ -167,9 +170,9 @@ def search(
     else:
         prepared = prepare_table(source, options or FitOptions())
     began = time.perf_counter()
-    drawn = draw_trials(prepared.options, trials, space, seed)
-    asked = [replace(prepared.options, **settings) for settings in drawn]
-    groups = _groups(prepared, asked)
+    settings_of = draw_trials(prepared.options, trials, space, seed)
+    candidates = [replace(prepared.options, **settings) for settings in settings_of]
+    groups = _groups(prepared, candidates)
     shares = SHARES if method == "halving" else SHARES[-1:]
     going, figures = set(range(trials)), np.full(trials, np.nan)
     # few epochs: rounds that end at the same epochs are one
@@ -193,9 +196,11 @@ def search(
             going = _better_half(going, figures)
             for group in groups:
                 group.leave(going, group.end(1.0) - group.end(share))
-    found = {n: _trial(group, n, figures, going, drawn) for group in groups for n in group.numbers}
-    told = tuple(found[n] for n in range(trials))
-    ranked = [t for t in told if not math.isnan(t.figure) and t.number in going]
+    by_number = {
+        n: _trial(group, n, figures, going, settings_of) for group in groups for n in group.numbers
+    }
+    results = tuple(by_number[n] for n in range(trials))
+    ranked = [t for t in results if not math.isnan(t.figure) and t.number in going]
     if not ranked:
         if any(group.rounds.interrupted for group in groups):
             raise KeyboardInterrupt
@@ -203,14 +208,14 @@ def search(
     best = min(ranked, key=lambda t: (t.figure, t.number))
     group = next(g for g in groups if best.number in g.numbers)
     return Search(
-        trials=told,
+        trials=results,
         best=best,
         figure=MAIN[prepared.target.task],
         method=method,
         seed=seed,
         groups=len(groups),
         seconds=time.perf_counter() - began,
-        prepared=replace(group.prepared, options=asked[best.number]),
+        prepared=replace(group.prepared, options=candidates[best.number]),
         member=group.rounds.member(group.numbers.index(best.number)),
     )
 
@@ -242,50 +247,50 @@ class Group:
     def leave(self, going: set[int], epochs: int) -> None:
         """Leave the others behind; `epochs` are still to come."""
         others = [i for i, number in enumerate(self.numbers) if number not in going]
-        kept = len(set(self.rounds.training) - set(others))
+        remaining = len(set(self.rounds.training) - set(others))
         rows = len(self.prepared.split.train)
         weights = sum(self.rounds.model.parameter_counts().values())
-        saved = 3.0 * weights * rows * epochs * (self.rounds.packed - kept)
+        saved = 3.0 * weights * rows * epochs * (self.rounds.packed - remaining)
         self.rounds.leave(others, pack=saved > WORTH_PACKING)
 
     def figures(self) -> np.ndarray:
-        """Of each trial on the validation rows; NaN where it has none."""
+        """Compute the figure of each trial on the validation rows; NaN where it has none."""
         self.known |= validation_figures(self.prepared, self.rounds)
         return np.array([self.known.get(i, np.nan) for i in range(len(self.numbers))])
 
 
-def _groups(prepared: Prepared, asked: Sequence[FitOptions]) -> list[Group]:
+def _groups(prepared: Prepared, candidates: Sequence[FitOptions]) -> list[Group]:
     places: dict[tuple, list[int]] = {}
-    for number, options in enumerate(asked):
+    for number, options in enumerate(candidates):
         plain = replace(options, learning_rate=None, l2=0.0, dropout=0.0)
         # dropout is a layer: without it a network draws its weights, and costs, as `fit` would
         shape = tuple(repr(plain.chosen(f.name)) for f in fields(NetworkOptions))
         places.setdefault((*shape, options.chosen("dropout") > 0), []).append(number)
     groups = []
     for numbers in places.values():
-        trials = [asked[n] for n in numbers]
+        trials = [candidates[n] for n in numbers]
         shared = replace(
             trials[0],
             learning_rate=None,
             dropout=max(t.chosen("dropout") for t in trials),
             l2=max(t.l2 for t in trials),
         )
-        seen = _encoded(prepared, shared)
-        rounds = rounds_of(seen, shared, [_numbers(t, shared) for t in trials])
-        groups.append(Group(seen, shared, numbers, rounds))
+        encoded = _encoded(prepared, shared)
+        rounds = rounds_of(encoded, shared, [_numbers(t, shared) for t in trials])
+        groups.append(Group(encoded, shared, numbers, rounds))
     return groups
 
 
 def _numbers(trial: FitOptions, shared: FitOptions) -> dict[str, Any]:
     """The numbers of a trial, in the names of the program."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if trial.learning_rate is not None:
-        found["learning_rate"] = trial.learning_rate
+        settings["learning_rate"] = trial.learning_rate
     if shared.dropout and trial.chosen("hidden"):
-        found["rate"] = trial.chosen("dropout")
+        settings["rate"] = trial.chosen("dropout")
     if shared.l2:
-        found["l2"] = trial.l2
-    return found
+        settings["l2"] = trial.l2
+    return settings
 
 
 def _encoded(prepared: Prepared, options: FitOptions) -> Prepared:
@@ -312,7 +317,7 @@ def _better_half(going: set[int], figures: np.ndarray) -> set[int]:
 
 
 def _trial(
-    group: Group, number: int, figures: np.ndarray, going: set[int], drawn: Sequence[Mapping]
+    group: Group, number: int, figures: np.ndarray, going: set[int], settings_of: Sequence[Mapping]
 ) -> Trial:
     i = group.numbers.index(number)
     member = group.rounds.member(i)
@@ -329,7 +334,7 @@ def _trial(
         status = "trained"
     return Trial(
         number=number,
-        settings=drawn[number],
+        settings=settings_of[number],
         figure=float(figures[number]),
         epochs=epochs,
         best_epoch=0 if member.best_epoch is None else member.best_epoch + 1,

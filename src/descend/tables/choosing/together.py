@@ -23,15 +23,14 @@ def rounds_of(
 
     Args:
         options: what all of them share.
-        settings: of each, in the names of `descend.train.many.sweep`.
-        model: in place of the recipe's; given again, it is not compiled again.
+        settings: settings of each, in the names of `descend.train.many.sweep`.
+        model: compiled network in place of the recipe's, so that its programs serve again.
     """
     head, split = prepared.target.head, prepared.split
-    assert head is not None
     train, validation = prepared.part(split.train), prepared.part(split.validation)
     size = batch_size(len(train.y), options)
-    model = model or network(prepared.encoder, head, options)
-    if model.compiled_task is None:  # compiled once, so that its programs serve again
+    if model is None:
+        model = network(prepared.encoder, head, options)
         compile_for(model, head, options, len(train.y))
     checked = (validation.x.inputs(), validation.y)
     return Rounds(
@@ -51,17 +50,16 @@ def validation_figures(prepared: Prepared, rounds: Rounds) -> dict[int, float]:
     """{member: the task's main figure on the validation rows}; NaN for one that diverged."""
     target, rows = prepared.target, prepared.split.validation
     head = target.head
-    assert head is not None
     weight = prepared.weights(rows)
-    found = {}
+    figures = {}
     for i, output in rounds.outputs(prepared.x.rows(rows).inputs()).items():
         member = rounds.member(i)
         if member.diverged_in is not None or member.best_epoch is None:
-            found[i] = float("nan")
+            figures[i] = float("nan")
             continue
-        said = head.predict(output if output.ndim == 3 else output[:, None])
+        prediction = head.predict(output if output.ndim == 3 else output[:, None])
         levels = getattr(head, "levels", ())
-        found[i] = figures_of(target.task, prepared.y[rows], said, levels, weight)[
+        figures[i] = figures_of(target.task, prepared.y[rows], prediction, levels, weight)[
             MAIN[target.task]
         ]
-    return found
+    return figures

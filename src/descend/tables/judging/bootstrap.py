@@ -37,11 +37,11 @@ class Interval(Figures):
     """A figure with its bootstrap interval.
 
     Attributes:
-        name: of the figure.
-        estimate: on all rows.
+        name: name of the figure.
+        estimate: the figure on all rows.
         low, high: ends of the interval; NaN where too many resamples left the figure undefined.
         error: standard deviation over resamples.
-        level: of the interval.
+        level: level of the interval.
         method: "percentile" or "bca".
         rows: how many; clusters: how many, None where single rows were drawn.
         resamples: drawn; undefined: of them, left out.
@@ -60,7 +60,7 @@ class Interval(Figures):
     undefined: int
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])
@@ -111,7 +111,7 @@ class Draws:
         clusters: (rows,) labels; rows of one label are drawn together.
         weights: (rows,) that counts are multiplied with.
         resamples: how many draws.
-        seed: of them.
+        seed: seed of the draws.
 
     Raises:
         DataError: one row or one cluster; shapes that do not fit; negative weights.
@@ -185,10 +185,10 @@ def interval(
     """The bootstrap interval of a function of the rows' weights.
 
     Args:
-        name: of the figure.
+        name: name of the figure.
         of: weights (resamples, rows) -> (resamples,).
-        draws: of rows or clusters.
-        level: of the interval.
+        draws: draws of rows or clusters.
+        level: level of the interval.
         method: one of METHODS. "bca" corrects bias and skewness; with more than BCA_UNITS rows or
             clusters, where it would be slow and change little, the percentile interval is taken,
             and `method` of the result says so.
@@ -249,7 +249,7 @@ def _bca(of: Counted, draws: Draws, level: float) -> np.ndarray:
 
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        found = stats.bootstrap(
+        result = stats.bootstrap(
             (np.arange(draws.units),),
             statistic,
             n_resamples=draws.resamples,
@@ -259,7 +259,7 @@ def _bca(of: Counted, draws: Draws, level: float) -> np.ndarray:
             method="BCa",
             rng=np.random.default_rng(draws.seed),
         )
-    return np.asarray([found.confidence_interval.low, found.confidence_interval.high])
+    return np.asarray([result.confidence_interval.low, result.confidence_interval.high])
 
 
 @aligned("y", "predicted", "weights", "clusters")
@@ -283,10 +283,10 @@ def bootstrap(
             (y, predicted).
         y: (n,) the truth; for classes their numbers.
         predicted: (n,), or (n, k) probabilities.
-        better: of a function, whether "higher" or "lower" values are.
+        better: whether "higher" or "lower" values of a function are better.
         weights: (n,) of the rows.
         clusters: (n,) labels; rows of one label are drawn together.
-        level, resamples, method, seed: of the interval; see `interval`.
+        level, resamples, method, seed: settings of the interval; see `interval`.
 
     Raises:
         DataError: shapes that do not fit, values out of range.

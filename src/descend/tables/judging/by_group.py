@@ -30,8 +30,8 @@ class Rate(Figures):
     """A share of rows with its 95% interval (Wilson); NaN where there is no row to count.
 
     Attributes:
-        share: of them; low, high: of the interval.
-        rows: that it is a share of; the share itself is weighted.
+        share: share of the rows; low, high: ends of its interval.
+        rows: number of rows that it is a share of; the share itself is weighted.
     """
 
     share: float
@@ -47,7 +47,7 @@ class GroupFigures(Figures):
     Attributes:
         group: its name; None for all rows.
         rows: how many.
-        figures: by name, weighted; rates are Rate, the rest numbers.
+        figures: figures by name, weighted; rates are Rate, the rest numbers.
     """
 
     group: str | None
@@ -176,13 +176,13 @@ def values_by_group(y: Any, predicted: Any, groups: Any, *, weights: Any = None)
     off, w = m - y, row_weights(weights, len(y))
 
     def figures(rows: np.ndarray) -> dict[str, Rate | float]:
-        own = w[rows]
+        weights_here = w[rows]
         return {
-            "mean": _mean(y[rows], own),
-            "predicted_mean": _mean(m[rows], own),
-            "bias": _mean(off[rows], own),
-            "rmse": math.sqrt(_mean(off[rows] ** 2, own)),
-            "mae": _mean(np.abs(off[rows]), own),
+            "mean": _mean(y[rows], weights_here),
+            "predicted_mean": _mean(m[rows], weights_here),
+            "bias": _mean(off[rows], weights_here),
+            "rmse": math.sqrt(_mean(off[rows] ** 2, weights_here)),
+            "mae": _mean(np.abs(off[rows]), weights_here),
         }
 
     return _all(figures, _parts(groups, len(y)))

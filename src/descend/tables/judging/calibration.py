@@ -61,7 +61,7 @@ class Reliability(Figures):
         return float(np.abs(np.subtract(self.observed, self.predicted)).max())
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a bin."""
+        """Make a frame of one row a bin."""
         import pandas as pd
 
         return pd.DataFrame({k: v for k, v in vars(self).items() if k != "how"})
@@ -84,7 +84,7 @@ def reliability(
     Args:
         y: (n,) whether the event happened, 0 or 1.
         probability: (n,) predicted.
-        bins: at most so many; equal probabilities are never parted.
+        bins: number of bins, at most; equal probabilities are never parted.
         how: "quantile" for bins of about equally many rows, "uniform" for bins of equal width.
         weights: (n,) of the rows.
 
@@ -170,7 +170,7 @@ class Brier(Figures):
     skill: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])
@@ -236,7 +236,7 @@ class Temperature(Figures):
         return p[:, 1] if single else p
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])
@@ -294,13 +294,13 @@ def fit_temperature(y: Any, probabilities: Any, *, weights: Any = None) -> Tempe
 
 def _log_odds(probabilities: Any) -> tuple[np.ndarray, bool]:
     """Logarithms of the probabilities (n, k), and whether they were those of one event."""
-    given = np.asarray(probabilities)
-    single = given.ndim == 1
+    values = np.asarray(probabilities)
+    single = values.ndim == 1
     if single:
-        p = chance("probabilities", given)
+        p = chance("probabilities", values)
         p = np.stack([1 - p, p], axis=1)
     else:
-        p = distributions("probabilities", given)
+        p = distributions("probabilities", values)
     # a probability that float32 rounded to zero was below this
     return np.log(np.maximum(p, np.finfo(np.float32).tiny)), single
 

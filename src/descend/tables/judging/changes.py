@@ -46,47 +46,47 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Networks:
     """The predictions of a frame by every network there is: members first, then refits."""
 
     predict: Callable[[pd.DataFrame], Any]
     predict_members: Callable[[pd.DataFrame], Any] | None
     predict_refits: Callable[[pd.DataFrame], Any] | None
 
-    def __call__(self, frame: pd.DataFrame) -> Answers:
-        """Of rows of raw columns."""
+    def __call__(self, frame: pd.DataFrame) -> Predictions:
+        """Predict rows of raw columns."""
         if self.predict_members is None:
             members = vector("what `predict` gave", self.predict(frame), len(frame))[None]
         else:
             members = _several("predict_members", self.predict_members(frame), len(frame))
         if self.predict_refits is None:
-            return Answers(members, np.empty((0, len(frame))))
+            return Predictions(members, np.empty((0, len(frame))))
         refits = _several("predict_refits", self.predict_refits(frame), len(frame))
         if len(refits) < 2:
             raise DataError("one refit has no spread; train at least two networks anew")
-        return Answers(members, refits)
+        return Predictions(members, refits)
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """Predictions of members (members, n) and of refits (refits, n)."""
 
     members: np.ndarray
     refits: np.ndarray
 
-    def less(self, other: Answers, by: Any = 1.0) -> Answers:
+    def less(self, other: Predictions, by: Any = 1.0) -> Predictions:
         """The difference a unit: (self - other) / by."""
-        return Answers((self.members - other.members) / by, (self.refits - other.refits) / by)
+        return Predictions((self.members - other.members) / by, (self.refits - other.refits) / by)
 
 
 def _several(what: str, values: Any, rows: int) -> np.ndarray:
-    found = np.asarray(values, np.float64)
-    if found.ndim != 2 or found.shape[1] != rows or not np.isfinite(found).all():
+    array = np.asarray(values, np.float64)
+    if array.ndim != 2 or array.shape[1] != rows or not np.isfinite(array).all():
         raise DataError(
             f"what `{what}` gave: expected finite numbers of shape (members, {rows}), got "
-            f"{found.shape}"
+            f"{array.shape}"
         )
-    return found
+    return array
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:
@@ -130,7 +130,7 @@ def unfit(column: pd.Series, kind: str | None) -> str | None:
 
 
 def changes(
-    asked: Asked,
+    predict: Networks,
     frame: pd.DataFrame,
     column: Any,
     *,
@@ -143,11 +143,11 @@ def changes(
 ) -> list[Change]:
     """The changes that `average_marginal_effects` averages; arguments as there."""
     if is_number(frame[column], kind):
-        return [_of_number(asked, frame, column, width, step, seen, weights)]
-    found = []
+        return [_of_number(predict, frame, column, width, step, seen, weights)]
+    results = []
     if kind == "ordered" or (kind is None and _in_order(frame[column])):
-        found.append(_level_up(asked, frame, column))
-    return [*found, *_against_base(asked, frame, column, base, weights)]
+        results.append(_level_up(predict, frame, column))
+    return [*results, *_against_base(predict, frame, column, base, weights)]
 
 
 def _with(frame: pd.DataFrame, column: Any, values: Any) -> pd.DataFrame:
@@ -157,7 +157,7 @@ def _with(frame: pd.DataFrame, column: Any, values: Any) -> pd.DataFrame:
 
 
 def _of_number(
-    asked: Asked,
+    predict: Networks,
     frame: pd.DataFrame,
     column: Any,
     width: float | None,
@@ -173,8 +173,8 @@ def _of_number(
     if not h > 0:
         raise DataError(f"the step of the column {column!r} must be above 0, got {h!r}")
 
-    def at(values: np.ndarray) -> Answers:
-        return asked(_with(frame, column, values))
+    def at(values: np.ndarray) -> Predictions:
+        return predict(_with(frame, column, values))
 
     # of what was added after rounding, not of h
     slope = at(x + h).less(at(x - h), np.where(known, (x + h) - (x - h), 1.0))
@@ -219,45 +219,45 @@ def _ordered_levels(column: pd.Series) -> list[Any]:
     return sorted(present, key=str)
 
 
-def _level_up(asked: Asked, frame: pd.DataFrame, column: Any) -> Change:
+def _level_up(predict: Networks, frame: pd.DataFrame, column: Any) -> Change:
     import pandas as pd
 
-    given = frame[column]
-    levels = _ordered_levels(given)
+    entries = frame[column]
+    levels = _ordered_levels(entries)
     after = dict(itertools.pairwise(levels))
-    rows = given.isin(list(after)).to_numpy(bool)
-    moved = pd.Series([after.get(v, v) for v in given], dtype=given.dtype)
-    change = asked(_with(frame, column, moved)).less(asked(frame))
+    rows = entries.isin(list(after)).to_numpy(bool)
+    moved = pd.Series([after.get(v, v) for v in entries], dtype=entries.dtype)
+    change = predict(_with(frame, column, moved)).less(predict(frame))
     name = str(column)
     return Change(name, name, "level up", None, None, change.members, change.refits, rows)
 
 
 def _against_base(
-    asked: Asked, frame: pd.DataFrame, column: Any, base: Any, weights: np.ndarray
+    predict: Networks, frame: pd.DataFrame, column: Any, base: Any, weights: np.ndarray
 ) -> list[Change]:
     """Each level but the base against it."""
     import pandas as pd
 
-    given = frame[column]
-    known = given.notna().to_numpy(bool)
-    levels = frequent_levels(given[known], weights[known])
+    entries = frame[column]
+    known = entries.notna().to_numpy(bool)
+    levels = frequent_levels(entries[known], weights[known])
     truth = set(levels) <= {0, 1}  # False and True as well
     if base is None:
         base = min(levels) if truth else levels[0]
     if base not in levels:
         raise unknown(f"level of {column!r}", base, map(str, levels))
-    if not truth and _in_order(given):
-        levels = _ordered_levels(given)
+    if not truth and _in_order(entries):
+        levels = _ordered_levels(entries)
 
-    def at(level: Any) -> Answers:
-        return asked(_with(frame, column, pd.Series([level] * len(frame), dtype=given.dtype)))
+    def at(level: Any) -> Predictions:
+        return predict(_with(frame, column, pd.Series([level] * len(frame), dtype=entries.dtype)))
 
-    start, found = at(base), []
+    start, results = at(base), []
     for level in levels:
         if level != base:
             change = at(level).less(start)
             name = str(column) if truth else f"{column}[{level}]"
-            found.append(
+            results.append(
                 Change(
                     name,
                     str(column),
@@ -269,4 +269,4 @@ def _against_base(
                     known,
                 )
             )
-    return found
+    return results

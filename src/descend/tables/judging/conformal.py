@@ -83,8 +83,8 @@ class Margin(Figures):
 
     Attributes:
         group: its name; None for all rows.
-        rows: of calibration.
-        quantile: of their scores; infinite where the rows are too few for the coverage.
+        rows: number of calibration rows.
+        quantile: quantile of their scores; infinite where the rows are too few for the coverage.
         effective: rows, fewer than `rows` where they weigh differently.
     """
 
@@ -158,7 +158,7 @@ class ConformalIntervals(_Calibrated):
     Attributes:
         method: one of INTERVALS.
         coverage: stated.
-        margins: of all rows, then of each group.
+        margins: margins of all rows, then of each group.
         floor: added to the spread ("normalised").
         low, high: the target's own bounds; intervals are cut there.
     """
@@ -205,9 +205,10 @@ class ConformalSets(_Calibrated):
     Attributes:
         method: one of SETS.
         coverage: stated.
-        margins: of all rows, then of each group, or of the rows of each class ("0", "1", ...).
+        margins: margins of all rows, then of each group, or of the rows of each class ("0", "1",
+            ...).
         classes: how many.
-        seed: of the draws ("aps"); None without draws.
+        seed: seed of the draws ("aps"); None without draws.
         by_class: whether the coverage is stated among the rows of each true class.
     """
 
@@ -268,7 +269,8 @@ def calibrate_intervals(
         coverage: wanted, in (0, 1).
         method: one of INTERVALS.
         spread: (n,) s >= 0, of an ensemble's members for example.
-        floor: in the target's units; from training rows, so that the guarantee stays exact.
+        floor: least half width, in the target's units; from training rows, so that the guarantee
+            stays exact.
         groups: (n,) labels; the coverage then holds in each group.
         weights: (n,) of the rows.
         low, high: bounds that the target never leaves (0 for counts, 0 and 1 for shares).
@@ -335,7 +337,7 @@ def calibrate_sets(
         coverage: wanted, in (0, 1).
         method: one of SETS.
         randomised: whether "aps" draws u; else u = 1, for rows that are predicted one by one.
-        seed: of u.
+        seed: seed of u.
         groups: (n,) labels; the coverage then holds in each group.
         by_class: whether the coverage holds among the rows of each true class. A class of fewer
             than coverage / (1 - coverage) rows is then in every set: `Margin.promised` says what
@@ -349,15 +351,15 @@ def calibrate_sets(
         raise unknown("method of sets", method, SETS)
     p = distributions("probabilities", probabilities)
     y = class_numbers("y", y, p.shape[1], len(p))
-    kept = seed if randomised and method == "aps" else None
-    scores = _class_scores(method, p, _draws(kept, 0, len(p)))[np.arange(len(p)), y]
+    set_seed = seed if randomised and method == "aps" else None
+    scores = _class_scores(method, p, _draws(set_seed, 0, len(p)))[np.arange(len(p)), y]
     if not by_class:
         margins = _margins(scores, coverage, groups, weights)
-        return ConformalSets(method, coverage, margins, p.shape[1], kept)
+        return ConformalSets(method, coverage, margins, p.shape[1], set_seed)
     if groups is not None:
         raise DataError("sets are calibrated by groups or by class, not by both")
     margins = _margins(scores, coverage, y, weights, [str(k) for k in range(p.shape[1])])
-    return ConformalSets(method, coverage, margins, p.shape[1], kept, by_class=True)
+    return ConformalSets(method, coverage, margins, p.shape[1], set_seed, by_class=True)
 
 
 def _draws(seed: int | None, stream: int, rows: int) -> np.ndarray:
@@ -389,8 +391,8 @@ def _margins(
 
     def margin(name: str | None, rows: np.ndarray) -> Margin:
         n = effective_rows(w[rows])
-        found = conformal_quantile(scores[rows], coverage, w[rows]) if n else math.inf
-        return Margin(name, int(rows.sum()), found, n)
+        value = conformal_quantile(scores[rows], coverage, w[rows]) if n else math.inf
+        return Margin(name, int(rows.sum()), value, n)
 
     margins = [margin(None, np.ones(len(scores), bool))]
     if groups is not None:

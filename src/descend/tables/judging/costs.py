@@ -99,7 +99,7 @@ class Decisions(Figures):
     cost: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])
@@ -120,7 +120,7 @@ def decide(
         y: (n,) the truth, 0 or 1.
         probability: (n,) predicted.
         threshold: positive from here on.
-        costs: of the outcomes.
+        costs: costs of the outcomes.
         weights: (n,) of the rows.
 
     Raises:
@@ -174,9 +174,10 @@ class Threshold(Figures):
     """A threshold chosen by stated costs.
 
     Attributes:
-        costs: of the outcomes.
+        costs: costs of the outcomes.
         calibrated: the closed form, best where probabilities are calibrated.
-        chosen: of least cost on the rows given; of several, the nearest to the closed form.
+        chosen: threshold of least cost on the rows given; of several, the nearest to the closed
+            form.
         at_calibrated, at_chosen: mean cost a row at each.
         never, always: mean cost of calling no row, or every row, positive.
     """
@@ -213,7 +214,7 @@ def choose_threshold(y: Any, probability: Any, costs: Costs, *, weights: Any = N
         y: (n,) the truth, 0 or 1, of validation rows: a threshold chosen on the test part would
             flatter.
         probability: (n,) predicted.
-        costs: of the outcomes.
+        costs: costs of the outcomes.
         weights: (n,) of the rows.
 
     Raises:

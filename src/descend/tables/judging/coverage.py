@@ -25,7 +25,7 @@ class Covered(Figures):
     Attributes:
         group: name; None for all rows.
         rows: how many; the rest is weighted.
-        share: of the rows that are covered; low, high: its 95% interval (Wilson).
+        share: share of the rows that are covered; low, high: its 95% interval (Wilson).
         size: mean width of the intervals, or mean number of classes in the sets.
         empty: share of sets without a class; NaN for intervals.
         single: share of sets with one class; NaN for intervals.
@@ -49,7 +49,7 @@ class Coverage(Figures):
 
     @property
     def share(self) -> float:
-        """Of all rows that are covered."""
+        """Share of all rows that are covered."""
         return self.parts[0].share
 
     def to_frame(self) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class Discrimination(Figures):
     average_precision: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row."""
+        """Make a frame of one row."""
         import pandas as pd
 
         return pd.DataFrame([vars(self)])
@@ -82,8 +82,8 @@ def _that_weigh(
     """Truth, probability and weight of the rows that have one, both classes among them."""
     p = chance("probability", probability)
     w = row_weights(weights, len(p))
-    kept = w > 0
-    return truth("y", truth("y", y, len(p))[kept], both=True), p[kept], w[kept]
+    counts = w > 0
+    return truth("y", truth("y", y, len(p))[counts], both=True), p[counts], w[counts]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Curve(Figures):
     points: tuple[tuple[float, float, float], ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a point."""
+        """Make a frame of one row a point."""
         import pandas as pd
 
         return pd.DataFrame(list(self.points), columns=[self.x, self.y, "threshold"])
@@ -156,9 +156,9 @@ def _curve(
     if len(a) > most:
         # evenly along the way, so that steep parts keep their points
         way = np.append(0.0, np.cumsum(np.hypot(np.diff(a), np.diff(b))))
-        kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], most)))
-        kept = np.unique(np.concatenate([[0], kept, [len(a) - 1]]))
-        a, b, thresholds = a[kept], b[kept], thresholds[kept]
+        places = np.unique(np.searchsorted(way, np.linspace(0, way[-1], most)))
+        places = np.unique(np.concatenate([[0], places, [len(a) - 1]]))
+        a, b, thresholds = a[places], b[places], thresholds[places]
     return Curve(x, y, tuple(zip(a.tolist(), b.tolist(), thresholds.tolist(), strict=True)))
 
 
@@ -167,7 +167,8 @@ class Gains(Figures):
     """Rows ranked by probability and cut into parts, the most probable first.
 
     Attributes:
-        rows: in each part, or their weight; positives: of them.
+        rows: number of rows in each part, or their weight; positives: those of them that are
+            positive.
         least: the smallest probability in it.
         rate: share of positives.
         lift: rate over that of all rows.
@@ -184,7 +185,7 @@ class Gains(Figures):
     gap: tuple[float, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a part."""
+        """Make a frame of one row a part."""
         import pandas as pd
 
         return pd.DataFrame(vars(self))
@@ -219,7 +220,7 @@ def gains(y: Any, probability: Any, *, parts: int = 10, weights: Any = None) -> 
     rows = np.diff(ends)
     positives = np.diff(np.interp(ends, so_far, positives_so_far))
     last = np.searchsorted(so_far, ends[1:] * (1 - 1e-12)) - 1
-    found = np.cumsum(positives) / positives_so_far[-1]
+    shares = np.cumsum(positives) / positives_so_far[-1]
     rate = positives / rows
     negatives = so_far[-1] - positives_so_far[-1]
     table = (
@@ -228,7 +229,7 @@ def gains(y: Any, probability: Any, *, parts: int = 10, weights: Any = None) -> 
         p[last],
         rate,
         rate / np.average(y, weights=w),
-        found,
-        found - np.cumsum(rows - positives) / negatives,
+        shares,
+        shares - np.cumsum(rows - positives) / negatives,
     )
     return Gains(*(tuple(column.tolist()) for column in table))

@@ -26,7 +26,7 @@ import numpy as np
 from descend.alignment import aligned
 from descend.errors import DataError, unknown
 from descend.tables.judging.bootstrap import Draws, interval
-from descend.tables.judging.changes import KINDS, Asked, Change, changes, unfit
+from descend.tables.judging.changes import KINDS, Change, Networks, changes, unfit
 from descend.tables.judging.plain import Figures, share
 from descend.tables.judging.weighted import row_weights
 
@@ -46,16 +46,16 @@ class Effect(Figures):
         column: its name.
         kind: "unit" (one more of a whole number), "slope" (the mean derivative, a unit of the
             column), "level up" (the next level of an ordered column), "level" (against the base).
-        level, base: of a category; None of the others.
+        level, base: level and base of a category; None of other kinds.
         estimate: the mean change of the prediction.
-        other: of a number, the other view of it, also a unit of the column: beside "unit" the
-            slope, beside "slope" the mean change of a standard deviation more; else NaN.
+        other: the other view of a number, also for a unit of the column: beside "unit" the slope,
+            beside "slope" the mean change of a standard deviation more; else NaN.
         spread: standard deviation over draws of rows (and members) of this one network;
             spread_low, spread_high: the percentile interval of these draws.
-        error: of estimation, over networks trained anew; low, high: its interval. NaN where none
-            were trained.
-        rows: that the average is taken over: with "unit" and "level up" those where the step stays
-            inside what was seen.
+        error: standard error of estimation, over networks trained anew; low, high: its interval.
+            NaN where none were trained.
+        rows: number of rows that the average is taken over: with "unit" and "level up" those where
+            the step stays inside what was seen.
     """
 
     name: str
@@ -89,10 +89,10 @@ class MarginalEffects(Figures):
     """A table of average marginal effects; maketables' ETable shows it beside regressions.
 
     Attributes:
-        effects: in the order of the columns.
+        effects: an effect each, in the order of the columns.
         target: what is predicted, in words.
-        confidence: of the intervals.
-        rows, members: that were drawn from; members is 1 without an ensemble.
+        confidence: level of the intervals.
+        rows, members: numbers that were drawn from; members is 1 without an ensemble.
         clusters: drawn as one; None where rows were.
         resamples: how often.
         refits: networks trained anew that the errors stand on; 0 without.
@@ -112,7 +112,7 @@ class MarginalEffects(Figures):
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row an effect."""
+        """Make a frame of one row an effect."""
         import pandas as pd
 
         return pd.DataFrame([vars(e) for e in self.effects])
@@ -205,7 +205,7 @@ def average_marginal_effects(
             prediction; they are drawn as well for the spread.
         predict_refits: frame -> (refits, n): networks that were each trained anew on rows drawn
             anew; without them there is no error of estimation.
-        columns: to judge; None for all.
+        columns: columns to judge; None for all.
         kinds: {column: "number", "ordered" or "category"} where the guess is wrong: numbers are
             numbers, unless they are only 0 and 1; truth values, text and categories are categories.
             Levels of an ordered column go by its categorical type, or by the alphabet.
@@ -218,8 +218,8 @@ def average_marginal_effects(
         clusters: (n,) labels; rows of one label are drawn together.
         target: what is predicted, for a table's head.
         statistics: figures for below a table.
-        confidence: of the intervals.
-        resamples, seed: of the draws of rows.
+        confidence: level of the intervals.
+        resamples, seed: number and seed of the draws of rows.
 
     Raises:
         DataError: a column without values or with one, asked for by name; a prediction of another
@@ -235,7 +235,7 @@ def average_marginal_effects(
         if kind not in KINDS:
             raise unknown("kind", kind, KINDS)
     frame = frame.reset_index(drop=True)
-    asked = Asked(predict, predict_members, predict_refits)
+    networks = Networks(predict, predict_members, predict_refits)
     draws = Draws(len(frame), clusters=clusters, weights=weights, resamples=resamples, seed=seed)
     w = row_weights(weights, len(frame))
     effects: list[Effect] = []
@@ -249,7 +249,7 @@ def average_marginal_effects(
             left_out[str(column)] = why
             continue
         for change in changes(
-            asked,
+            networks,
             frame,
             column,
             kind=kinds.get(column),
@@ -283,7 +283,7 @@ def _effect(change: Change, draws: Draws, confidence: float) -> Effect:
         return by_member(weights).mean(axis=1)
 
     each = draws.values(by_member)
-    found = interval(
+    ends = interval(
         "effect",
         mean,
         draws,
@@ -299,7 +299,7 @@ def _effect(change: Change, draws: Draws, confidence: float) -> Effect:
         variance = np.var(anew, ddof=1) + np.var(over_rows[np.isfinite(over_rows)], ddof=1)
         error = float(np.sqrt(variance))
         half = float(t.ppf((1 + confidence) / 2, len(anew) - 1)) * error
-        low, high = found.estimate - half, found.estimate + half
+        low, high = ends.estimate - half, ends.estimate + half
     other = math.nan
     if change.other is not None:
         values, rows = change.other
@@ -310,11 +310,11 @@ def _effect(change: Change, draws: Draws, confidence: float) -> Effect:
         kind=change.kind,
         level=change.level,
         base=change.base,
-        estimate=found.estimate,
+        estimate=ends.estimate,
         other=other,
-        spread=found.error,
-        spread_low=found.low,
-        spread_high=found.high,
+        spread=ends.error,
+        spread_low=ends.low,
+        spread_high=ends.high,
         error=error,
         low=low,
         high=high,
@@ -339,5 +339,5 @@ def _member_shares(members: int, draws: Draws) -> np.ndarray:
     if members == 1:
         return np.ones((draws.resamples, 1))
     # its own seed: the draws of rows must not go with those of members
-    drawn = Draws(members, resamples=draws.resamples, seed=draws.seed + 1)
-    return np.concatenate(list(drawn)) / members
+    member_draws = Draws(members, resamples=draws.resamples, seed=draws.seed + 1)
+    return np.concatenate(list(member_draws)) / members

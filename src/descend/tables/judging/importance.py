@@ -40,12 +40,12 @@ class Importance(Figures):
     """How much worse predictions get without what a column says.
 
     Attributes:
-        measure: that predictions are judged by; better: "higher" or "lower" values.
-        value: of the measure on the untouched rows.
+        measure: measure that predictions are judged by; better: "higher" or "lower" values.
+        value: value of the measure on the untouched rows.
         blocks: the columns that were permuted together, by name.
-        increase: of each block, the most important first: how much worse the measure became, with
+        increase: for each block, the most important first, how much worse the measure became, with
             its bootstrap interval over rows of this one network.
-        spread: of each, the standard deviation over the repeats.
+        spread: for each block the standard deviation over the repeats.
         repeats: permutations of each block.
     """
 
@@ -101,16 +101,16 @@ def permutation_importance(
         frame: rows the network was not trained on.
         y: (n,) their truth.
         what: a name of MEASURES, a Measure, or a function of (y, predicted).
-        better: of a function, whether "higher" or "lower" values are.
-        columns: to be permuted; a mapping gives names to blocks that are permuted as one, such as
-            the columns of one category or date. None takes each column.
+        better: whether "higher" or "lower" values of a function are better.
+        columns: columns to permute; a mapping gives names to blocks that are permuted as one, such
+            as the columns of one category or date. None takes each column.
         repeats: permutations of each.
         most_rows: no more are used, drawn without replacement; None for all.
         clusters: (n,) labels; the intervals draw rows of one label together.
         weights: (n,) of the rows. What a column is shuffled to is then drawn by them, with
             replacement: the rows stand for a population in which its values are that common.
-        level, resamples: of the intervals.
-        seed: of rows, permutations and intervals.
+        level, resamples: level and draws of the intervals.
+        seed: seed of rows, permutations and intervals.
 
     Raises:
         DataError: shapes that do not fit, a column that is not there.
@@ -122,17 +122,17 @@ def permutation_importance(
     rows = len(frame)
     same_rows("y", np.asarray(y), rows)
     rng = np.random.default_rng(seed)
-    kept = _some_rows(rows, most_rows, rng)
-    frame, y = frame.iloc[kept].reset_index(drop=True), np.asarray(y)[kept]
+    sample = _some_rows(rows, most_rows, rng)
+    frame, y = frame.iloc[sample].reset_index(drop=True), np.asarray(y)[sample]
     if clusters is not None:
-        clusters = np.asarray(clusters)[kept]
+        clusters = np.asarray(clusters)[sample]
     if weights is not None:
-        weights = row_weights(weights, rows)[kept]
+        weights = row_weights(weights, rows)[sample]
     draws = Draws(len(frame), clusters=clusters, weights=weights, resamples=resamples, seed=seed)
     base = chosen.prepare(y, _predicted(predict, frame))
     sign = -1.0 if chosen.better == "higher" else 1.0
 
-    found = []
+    results = []
     for name, block in blocks.items():
         permuted = []
         for _ in range(repeats):
@@ -148,15 +148,15 @@ def permutation_importance(
             return of(weights).mean(axis=0)
 
         apart = float(whole.std(ddof=1)) if repeats > 1 else float("nan")
-        found.append((interval(name, mean, draws, level=level), apart))
-    found.sort(key=lambda pair: -np.nan_to_num(pair[0].estimate, nan=-np.inf))
+        results.append((interval(name, mean, draws, level=level), apart))
+    results.sort(key=lambda pair: -np.nan_to_num(pair[0].estimate, nan=-np.inf))
     return Importance(
         measure=chosen.name,
         better=chosen.better,
         value=float(base(draws.all)[0]),
         blocks=blocks,
-        increase=tuple(i for i, _ in found),
-        spread=tuple(s for _, s in found),
+        increase=tuple(i for i, _ in results),
+        spread=tuple(s for _, s in results),
         repeats=repeats,
     )
 
@@ -175,9 +175,9 @@ def _increases(
 
 
 def _predicted(predict: Predict, frame: pd.DataFrame) -> np.ndarray:
-    found = np.asarray(predict(frame))
-    same_rows("what `predict` gave", found, len(frame))
-    return found
+    values = np.asarray(predict(frame))
+    same_rows("what `predict` gave", values, len(frame))
+    return values
 
 
 def _some_rows(rows: int, most: int | None, rng: np.random.Generator) -> np.ndarray:
@@ -210,7 +210,7 @@ class PartialDependence(Figures):
     Attributes:
         column: its name.
         values: set; observed ones, in their order.
-        share: of the rows up to this value (numbers, dates), or with it (categories).
+        share: share of the rows up to this value (numbers, dates), or with it (categories).
         mean: prediction at each, over rows; spread: its standard deviation over draws of the rows
             (sd / sqrt(n)), which says nothing of another training of the network.
         low, high: the rows' 5% and 95% quantile of it.
@@ -256,13 +256,13 @@ def partial_dependence(
         predict: frame -> one number a row.
         frame: rows the network was not trained on.
         column: its name.
-        points: at most so many values: quantiles from 5% to 95% of numbers and dates, the most
+        points: number of values, at most: quantiles from 5% to 95% of numbers and dates, the most
             frequent of categories.
         values: instead of them.
         most_rows: no more are used; None for all.
-        curves: of single rows that are kept.
+        curves: number of rows whose own curves are kept.
         weights: (n,) of the rows.
-        seed: of the rows.
+        seed: seed of the rows.
 
     Raises:
         DataError: a column without values; a prediction of more than one number a row.
@@ -270,29 +270,32 @@ def partial_dependence(
     """
     if column not in frame.columns:
         raise unknown("column", column, map(str, frame.columns))
-    given, w = frame[column], row_weights(weights, len(frame))
-    grid = _grid(given, points, w) if values is None else _asked_for(given, values)
+    entries, w = frame[column], row_weights(weights, len(frame))
+    grid = _grid(entries, points, w) if values is None else _asked_for(entries, values)
     rng = np.random.default_rng(seed)
-    kept = _some_rows(len(frame), most_rows, rng)
-    rows = frame.iloc[kept].reset_index(drop=True)
+    sample = _some_rows(len(frame), most_rows, rng)
+    rows = frame.iloc[sample].reset_index(drop=True)
     n, k = len(rows), len(grid)
     # all values in one table: one call of `predict`, whose program is compiled for one shape
     table = rows.take(np.tile(np.arange(n), k)).reset_index(drop=True)
     table[column] = grid.take(np.repeat(np.arange(k), n)).reset_index(drop=True)
-    found = vector("what `predict` gave", predict(table), n * k).reshape(k, n).T
-    own = row_weights(w[kept], n)
-    ends = [quantile(said, [0.05, 0.95], own) for said in found.T]
-    shown = rng.choice(n, min(curves, n), replace=False)
-    apart = [spread(said, own) / np.sqrt(effective_rows(own)) for said in found.T]
+    predicted = vector("what `predict` gave", predict(table), n * k).reshape(k, n).T
+    sample_weights = row_weights(w[sample], n)
+    ends = [quantile(at_value, [0.05, 0.95], sample_weights) for at_value in predicted.T]
+    curve_rows = rng.choice(n, min(curves, n), replace=False)
+    apart = [
+        spread(at_value, sample_weights) / np.sqrt(effective_rows(sample_weights))
+        for at_value in predicted.T
+    ]
     return PartialDependence(
         column=str(column),
         values=tuple(grid.tolist()),
-        share=tuple(_shares(given, grid, w).tolist()),
-        mean=tuple(np.average(found, axis=0, weights=own).tolist()),
+        share=tuple(_shares(entries, grid, w).tolist()),
+        mean=tuple(np.average(predicted, axis=0, weights=sample_weights).tolist()),
         spread=tuple(apart),
         low=tuple(float(low) for low, _ in ends),
         high=tuple(float(high) for _, high in ends),
-        curves=found[np.sort(shown)],
+        curves=predicted[np.sort(curve_rows)],
     )
 
 

@@ -25,7 +25,7 @@ class Measure:
     """A measure of predictions.
 
     Attributes:
-        name: of it.
+        name: its name.
         better: whether higher or lower values are.
         prepare: (y, predicted) -> function of counts (resamples, rows) that gives (resamples,);
             NaN where a resample leaves the measure undefined.
@@ -36,7 +36,7 @@ class Measure:
     prepare: Callable[[Any, Any], Counted]
 
     def __call__(self, y: Any, predicted: Any, weights: Any = None) -> float:
-        """Its value on all rows."""
+        """Compute its value on all rows."""
         rows = len(np.asarray(y))
         counts = np.ones(rows) if weights is None else vector("weights", weights, rows)
         return float(self.prepare(y, predicted)(counts[None])[0])
@@ -47,7 +47,7 @@ def measure(what: str | Measure | Callable[[Any, Any], float], better: Better = 
 
     Args:
         what: a name of MEASURES; a Measure; or any function, which is then called once a resample.
-        better: of a function, whether higher or lower values are.
+        better: whether higher or lower values of a function are better.
 
     Raises:
         DescendError: a name that is not known.

@@ -53,21 +53,21 @@ def vector(name: str, values: Any, rows: int | None = None) -> np.ndarray:
         DataError: another shape, text, a missing or infinite value.
     """
     try:
-        found = np.asarray(values, np.float64)
+        array = np.asarray(values, np.float64)
     except (TypeError, ValueError):
         raise DataError(f"{name}: expected numbers, got {np.asarray(values).dtype}") from None
-    if found.ndim == 2 and found.shape[1] == 1:
-        found = found[:, 0]
-    if found.ndim != 1 or not len(found):
-        raise DataError(f"{name}: expected one number a row, shape (n,), got {found.shape}")
-    same_rows(name, found, rows)
-    bad = ~np.isfinite(found)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or not len(array):
+        raise DataError(f"{name}: expected one number a row, shape (n,), got {array.shape}")
+    same_rows(name, array, rows)
+    bad = ~np.isfinite(array)
     if bad.any():
         raise DataError(
-            f"{name}: {bad.sum()} of {len(found)} values are missing or infinite, the first in row "
+            f"{name}: {bad.sum()} of {len(array)} values are missing or infinite, the first in row "
             f"{int(bad.argmax())}; leave such rows out"
         )
-    return found
+    return array
 
 
 def same_rows(name: str, values: Sized, rows: int | None) -> None:
@@ -88,56 +88,56 @@ def truth(name: str, values: Any, rows: int | None = None, both: bool = False) -
     Raises:
         DataError: another value; only one of the two.
     """
-    found = vector(name, values, rows)
-    if not np.isin(found, (0.0, 1.0)).all():
-        other = found[~np.isin(found, (0.0, 1.0))][0]
+    array = vector(name, values, rows)
+    if not np.isin(array, (0.0, 1.0)).all():
+        other = array[~np.isin(array, (0.0, 1.0))][0]
         raise DataError(f"{name}: expected 0 and 1 (or False and True), got {other:g}")
-    if both and len(np.unique(found)) < 2:
+    if both and len(np.unique(array)) < 2:
         raise DataError(
-            f"{name}: every row is {'positive' if found[0] else 'negative'}; rows of both kinds "
+            f"{name}: every row is {'positive' if array[0] else 'negative'}; rows of both kinds "
             "are needed"
         )
-    return found.astype(bool)
+    return array.astype(bool)
 
 
 def chance(name: str, values: Any, rows: int | None = None) -> np.ndarray:
     """Probabilities of one event, (n,); raises DataError outside [0, 1]."""
-    found = vector(name, values, rows)
-    outside = (found < 0) | (found > 1)
+    array = vector(name, values, rows)
+    outside = (array < 0) | (array > 1)
     if outside.any():
         raise DataError(
-            f"{name}: expected probabilities in [0, 1], got {found[outside][0]:g} in row "
+            f"{name}: expected probabilities in [0, 1], got {array[outside][0]:g} in row "
             f"{int(outside.argmax())}"
         )
-    return found
+    return array
 
 
 def distributions(name: str, values: Any, rows: int | None = None) -> np.ndarray:
     """Probabilities of classes, (n, k) with rows that sum to one; raises DataError else."""
-    found = np.asarray(values, np.float64)
-    if found.ndim != 2 or found.shape[1] < 2 or not len(found):
+    array = np.asarray(values, np.float64)
+    if array.ndim != 2 or array.shape[1] < 2 or not len(array):
         raise DataError(
-            f"{name}: expected probabilities of each class, shape (n, classes), got {found.shape}"
+            f"{name}: expected probabilities of each class, shape (n, classes), got {array.shape}"
         )
-    same_rows(name, found, rows)
+    same_rows(name, array, rows)
     # float32 sums of many classes are off by some 1e-6
-    wrong = ~((found >= 0).all(axis=1) & (np.abs(found.sum(axis=1) - 1) < 1e-3))
+    wrong = ~((array >= 0).all(axis=1) & (np.abs(array.sum(axis=1) - 1) < 1e-3))
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(
             f"{name}: expected probabilities that sum to one, but row {row} sums to "
-            f"{found[row].sum():g}, its least is {found[row].min():g}"
+            f"{array[row].sum():g}, its least is {array[row].min():g}"
         )
-    return found
+    return array
 
 
 def class_numbers(name: str, values: Any, classes: int, rows: int | None = None) -> np.ndarray:
     """Numbers of classes 0 ... k-1, (n,), as integers; raises DataError else."""
-    found = vector(name, values, rows)
-    if (found != np.floor(found)).any() or found.min() < 0 or found.max() >= classes:
-        wrong = found[(found != np.floor(found)) | (found < 0) | (found >= classes)][0]
+    array = vector(name, values, rows)
+    if (array != np.floor(array)).any() or array.min() < 0 or array.max() >= classes:
+        wrong = array[(array != np.floor(array)) | (array < 0) | (array >= classes)][0]
         raise DataError(f"{name}: expected class numbers from 0 to {classes - 1}, got {wrong:g}")
-    return found.astype(int)
+    return array.astype(int)
 
 
 def share(name: str, value: float) -> float:

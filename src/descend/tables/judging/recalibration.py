@@ -27,8 +27,8 @@ class Recalibration(Figures):
     """Intercept and slope with their errors; NaN where the test cannot tell them.
 
     Attributes:
-        intercept, intercept_error: with the slope at 1.
-        slope, slope_error: with an intercept of its own.
+        intercept, intercept_error: estimate and standard error with the slope at 1.
+        slope, slope_error: estimate and standard error with a free intercept.
         predicted, observed: mean probability and share of the event.
         rows: how many.
     """
@@ -58,18 +58,18 @@ def recalibration(
     """
     p = chance("probability", probability)
     happened, w = truth("y", y, len(p)), row_weights(weights, len(p))
-    kept = w > 0
+    counts = w > 0
     clipped = np.clip(p, LEAST, 1 - LEAST)
     z = np.log(clipped / (1 - clipped))
     groups = None
     if clusters is not None:
-        groups = np.unique(np.asarray(clusters, str), return_inverse=True)[1][kept]
-    data = happened[kept].astype(float), w[kept], groups
-    constant = np.ones((int(kept.sum()), 1))
-    (intercept, intercept_error), *_ = _fitted(constant, *data, offset=z[kept])
+        groups = np.unique(np.asarray(clusters, str), return_inverse=True)[1][counts]
+    data = happened[counts].astype(float), w[counts], groups
+    constant = np.ones((int(counts.sum()), 1))
+    (intercept, intercept_error), *_ = _fitted(constant, *data, offset=z[counts])
     slope = slope_error = math.nan
-    if _overlap(z[kept], happened[kept]):
-        both = np.column_stack([constant, z[kept]])
+    if _overlap(z[counts], happened[counts]):
+        both = np.column_stack([constant, z[counts]])
         slope, slope_error = _fitted(both, *data, offset=None)[1]
     return Recalibration(
         intercept,

@@ -40,12 +40,12 @@ class Shift(Figures):
         index = sum over parts of (b - a) log(b / a)
 
     Attributes:
-        name: of the column or score.
+        name: name of the column or score.
         index: the population stability index.
         noise: its 95% quantile if both samples came from one distribution, by dealing.
         chance: how often the dealing makes so large an index, of any column looked at with it.
-        parts: in words; reference, current: shares a and b of the rows in each.
-        rows: of both samples.
+        parts: the parts in words; reference, current: shares a and b of the rows in each.
+        rows: number of rows of both samples.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Shift(Figures):
         return "some shift" if self.index < LARGE else "large shift"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a part."""
+        """Make a frame of one row a part."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -89,7 +89,7 @@ class Stability(Figures):
     shifts: tuple[Shift, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a column."""
+        """Make a frame of one row a column."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -121,11 +121,11 @@ def shift(
     Args:
         reference: (n,) training rows' values.
         current: (m,) later rows' values.
-        name: of the column.
-        bins: at most so many parts of numbers.
+        name: name of the column.
+        bins: number of parts of numbers, at most.
         kind: "number" or "category" where the guess by type is wrong.
         units: labels of the rows of both, dealt together; None where each row stands alone.
-        seed: of the dealing.
+        seed: seed of the dealing.
 
     Raises:
         DataError: no rows. DescendError: a kind that is not known.
@@ -144,8 +144,8 @@ def shift(
         raise DataError(
             f"{name}: {len(before)} reference rows and {len(after)} current ones; both are needed"
         )
-    found, indices = _dealt(before, after, name, bins, kind, _deals(before, after, units, 1, seed))
-    return _judged([found], [indices])[0]
+    result, indices = _dealt(before, after, name, bins, kind, _deals(before, after, units, 1, seed))
+    return _judged([result], [indices])[0]
 
 
 def _deals(before: Any, after: Any, units: Any, columns: int, seed: int) -> np.ndarray:
@@ -193,7 +193,7 @@ def _dealt(
         words = pd.concat([text(before), text(after)], ignore_index=True)
         again = _relevel(pd.factorize(words)[0])
     indices = _index(again(deals))
-    found = Shift(
+    result = Shift(
         name=name,
         index=float(_index(counts[None])[0]),
         noise=float(np.quantile(indices, 0.95)),
@@ -203,7 +203,7 @@ def _dealt(
         current=tuple(shares[1].tolist()),
         rows=(len(before), len(after)),
     )
-    return found, indices
+    return result, indices
 
 
 def _index(counts: np.ndarray) -> np.ndarray:
@@ -230,8 +230,8 @@ def _recut(values: np.ndarray, known: np.ndarray, bins: int) -> Callable[[np.nda
         wanted = np.maximum(np.ceil(earlier[:, -1:] * steps), 1)
         # the rows one behind the other rise, so that one search finds the places in all of them
         apart = (np.arange(len(deals)) * (len(placed) + 2))[:, None]
-        found = np.searchsorted((earlier + apart).ravel(), (wanted + apart).ravel())
-        places = found.reshape(wanted.shape) - (np.arange(len(deals)) * len(placed))[:, None]
+        positions = np.searchsorted((earlier + apart).ravel(), (wanted + apart).ravel())
+        places = positions.reshape(wanted.shape) - (np.arange(len(deals)) * len(placed))[:, None]
         ends = last[np.minimum(places, len(placed) - 1)]
         both = []
         for up_to, rows in ((earlier, missing[1]), (later, missing[0])):
@@ -266,15 +266,15 @@ def _relevel(codes: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     return counts
 
 
-def _judged(found: list[Shift], dealt: list[np.ndarray]) -> list[Shift]:
-    """With the chance of each: how often the largest standardised index of a deal is as large."""
+def _judged(shifts: list[Shift], dealt: list[np.ndarray]) -> list[Shift]:
+    """Add the chance of each: how often the largest standardised index of a deal is as large."""
     indices = np.stack(dealt)
     mean = indices.mean(axis=1, keepdims=True)
     sd = np.maximum(indices.std(axis=1, keepdims=True), 1e-12)
     largest = ((indices - mean) / sd).max(axis=0)
-    own = (np.array([s.index for s in found]) - mean[:, 0]) / sd[:, 0]
-    chance = (1 + (largest[None] >= own[:, None] - 1e-9).sum(axis=1)) / (1 + len(largest))
-    return [replace(s, chance=float(c)) for s, c in zip(found, chance, strict=True)]
+    observed = (np.array([s.index for s in shifts]) - mean[:, 0]) / sd[:, 0]
+    chance = (1 + (largest[None] >= observed[:, None] - 1e-9).sum(axis=1)) / (1 + len(largest))
+    return [replace(s, chance=float(c)) for s, c in zip(shifts, chance, strict=True)]
 
 
 def _measured(column: pd.Series) -> bool:
@@ -301,8 +301,8 @@ def _cut(before: pd.Series, after: pd.Series, bins: int) -> list[Part]:
     if ends:
         inner = [f"({a}, {b}]" for a, b in itertools.pairwise(ends)]
         names = [f"<= {ends[0]}", *inner, f"> {ends[-1]}"]
-    found = [(n, int(a), int(b)) for n, a, b in zip(names, *rows, strict=True)]
-    return [*found, ("(missing)", missing, gone)]
+    rows_of_bins = [(n, int(a), int(b)) for n, a, b in zip(names, *rows, strict=True)]
+    return [*rows_of_bins, ("(missing)", missing, gone)]
 
 
 def _known(column: pd.Series) -> tuple[np.ndarray, int]:
@@ -330,9 +330,9 @@ def _levels(before: pd.Series, after: pd.Series) -> list[Part]:
 
     words = [text(column) for column in (before, after)]
     counts, later = (column.value_counts() for column in words)
-    kept, rare = counts.index[:MOST_LEVELS], counts.index[MOST_LEVELS:]
+    frequent, rare = counts.index[:MOST_LEVELS], counts.index[MOST_LEVELS:]
     return [
-        *((str(v), int(counts[v]), int(later.get(v, 0))) for v in kept),
+        *((str(v), int(counts[v]), int(later.get(v, 0))) for v in frequent),
         ("(other levels)", int(counts[rare].sum()), int(later[later.index.isin(rare)].sum())),
         ("(new levels)", 0, int(later[~later.index.isin(counts.index)].sum())),
         ("(missing)", int(words[0].isna().sum()), int(words[1].isna().sum())),
@@ -354,11 +354,11 @@ def stability(
     Args:
         reference: training rows.
         current: later rows, or the test part.
-        columns: to judge; None for all of the reference.
-        bins: at most so many parts of numbers.
+        columns: columns to judge; None for all of the reference.
+        bins: number of parts of numbers, at most.
         kinds: {column: "number" or "category"} where the guess by type is wrong.
         units: labels of the rows of both tables, dealt together; None where each row stands alone.
-        seed: of the dealing.
+        seed: seed of the dealing.
 
     Raises:
         DataError: no rows. DescendError: a column that one of the tables does not have.
@@ -386,5 +386,5 @@ def stability(
         )
         for c in names
     ]
-    shifts = _judged([found for found, _ in pairs], [indices for _, indices in pairs])
+    shifts = _judged([one for one, _ in pairs], [indices for _, indices in pairs])
     return Stability(tuple(sorted(shifts, key=lambda s: -s.index)))

@@ -42,7 +42,7 @@ def quantile_places(weights: np.ndarray, levels: Any) -> np.ndarray:
 
     Args:
         weights: (n,) of the rows in ascending order of their values.
-        levels: in [0, 1].
+        levels: shares in [0, 1].
     """
     distribution = np.cumsum(weights) / np.sum(weights)
     levels = np.maximum(levels, np.finfo(float).tiny)  # a row without weight is no minimum
@@ -54,7 +54,7 @@ def quantile(values: np.ndarray, levels: Any, weights: np.ndarray) -> np.ndarray
 
     Args:
         values: (n,).
-        levels: in [0, 1].
+        levels: shares in [0, 1].
         weights: (n,).
     """
     order = np.argsort(values, kind="stable")

@@ -8,7 +8,7 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from descend.data.sources import Table
+from descend.data.table import Table
 from descend.report.table.document.fit import Identity, Reproduce
 from descend.report.table.evidence import Evidence
 from descend.tables.judging.plain import plain

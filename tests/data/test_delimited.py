@@ -11,7 +11,7 @@ from data_files import peak_of, write_loans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from descend.data import text
+from descend.data import delimited
 from descend.data.encoding import find_encoding
 from descend.data.numerals import find_numerals, plain_numbers
 from descend.data.sources import load
@@ -281,7 +281,7 @@ def test_a_file_read_in_pieces_is_as_if_read_whole(tmp_path, monkeypatch):
     path = tmp_path / "long.csv"
     write_long(path)
     whole = pd.read_csv(path, low_memory=False)
-    monkeypatch.setattr(text, "CHUNK", 2**17)
+    monkeypatch.setattr(delimited, "CHUNK", 2**17)
     found = load(path).frame
     pd.testing.assert_frame_equal(found, whole)
 
@@ -289,7 +289,7 @@ def test_a_file_read_in_pieces_is_as_if_read_whole(tmp_path, monkeypatch):
 def test_a_malformed_line_in_a_later_piece_is_named(tmp_path, monkeypatch):
     path = tmp_path / "long.csv"
     path.write_text("a,b\n" + "1,2\n" * 50_000 + "1,2,3\n" + "1,2\n" * 10)
-    monkeypatch.setattr(text, "CHUNK", 2**16)
+    monkeypatch.setattr(delimited, "CHUNK", 2**16)
     with pytest.raises(DataError, match="line 50002: expected 2 fields, found 3"):
         load(path)
 

@@ -21,7 +21,7 @@ from descend.data.encoding import characters, find_encoding
 from descend.data.frames import Pieces, is_text, require_names
 from descend.data.missing import NAMES, note_of_words, words_for
 from descend.data.numerals import Numerals, find_numerals, is_code, plain_frame
-from descend.data.sources import require_columns
+from descend.data.table import require_columns
 from descend.errors import DataError
 
 SAMPLE = 2**18  # characters from which the way of writing is found
@@ -36,7 +36,7 @@ class Layout:
 
     Attributes:
         delimiter: one character; " " stands for any number of blanks.
-        names: of the columns.
+        names: names of the columns.
         rows: a sample of the entries, without the names.
         skipped: lines before the names: blank ones, and "sep=;" as Excel writes it.
         width: characters a row.
@@ -49,11 +49,11 @@ class Layout:
     width: int
 
     def column(self, place: int) -> list[str]:
-        """The sample of one column."""
+        """Take the sample of one column."""
         return [row[place] for row in self.rows if len(row) > place]
 
 
-def read_text(
+def read_delimited(
     path: Path,
     *,
     encoding: str | None = None,
@@ -69,7 +69,7 @@ def read_text(
     that little more memory is used than the frame takes.
 
     Args:
-        encoding: as Python knows it, such as "cp1252".
+        encoding: name as Python knows it, such as "cp1252".
         delimiter: what divides columns; "blanks" or " " for any number of blanks.
         decimal: "." or ",".
         thousands: mark between thousands; "" for none.
@@ -79,21 +79,21 @@ def read_text(
         DataError: bytes that do not fit the encoding, no names, two columns of one name, a
             malformed line; each with the line's number.
     """
-    found = find_encoding(path, encoding)
-    layout = _layout(path, found.name, _delimiter_given(delimiter))
+    coding = find_encoding(path, encoding)
+    layout = _layout(path, coding.name, _delimiter_given(delimiter))
     samples = [layout.column(i) for i in range(len(layout.names))]
     codes = {n for n, s in zip(layout.names, samples, strict=True) if is_code(s)}
     written = [s for n, s in zip(layout.names, samples, strict=True) if n not in codes]
     require_columns(keep_na, layout.names, str(path))
     numerals = find_numerals(written, layout.delimiter, decimal, thousands)
-    frame = _rows(path, found.name, layout, numerals, codes, keep_na)
+    frame = _rows(path, coding.name, layout, numerals, codes, keep_na)
     frame, dressed = plain_frame(frame, numerals, codes)
     divided = DIVIDERS.get(layout.delimiter, repr(layout.delimiter))
-    parts = [f"text file, columns divided by {divided}", found.note, numerals.describe(), dressed]
+    parts = [f"text file, columns divided by {divided}", coding.note, numerals.describe(), dressed]
     gaps = [str(n) for n in frame if is_text(frame[n]) and frame[n].isna().any()]
     worded = [name for name in gaps if name not in keep_na]
     if worded or frame.iloc[:, -1].isna().any():
-        parts += _gaps(path, found.name, layout, worded)
+        parts += _gaps(path, coding.name, layout, worded)
     return frame, "; ".join(part for part in parts if part)
 
 
@@ -134,9 +134,9 @@ def _layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         )
     names = [name.strip() for name in header]
     if names and all(_is_number(name) for name in names):
-        shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
         raise DataError(
-            f"{path}: the first line should hold the columns' names, and holds numbers ({shown}). "
+            f"{path}: the first line should hold the columns' names, and holds numbers ({listed}). "
             "Put a line of names first."
         )
     require_names(str(path), [name for name in names if name])
@@ -337,15 +337,17 @@ def _gaps(path: Path, encoding: str, layout: Layout, worded: Sequence[str]) -> l
             for name, place in places.items():
                 if place < len(row) and row[place] in NAMES:
                     words[name][row[place]] += 1
-    told = [note_of_words(words)]
+    sentences = [note_of_words(words)]
     if blank:
-        told.append(f"{blank:,} blank line(s) are rows of this one column, with a missing entry")
+        sentences.append(
+            f"{blank:,} blank line(s) are rows of this one column, with a missing entry"
+        )
     if short:
-        told.append(
+        sentences.append(
             f"{_counted(short, 'row')} fewer than {len(layout.names)} entries (the first in line "
             f"{first:,}); what is not there counts as missing"
         )
-    return told
+    return sentences
 
 
 def _counted(count: int, what: str) -> str:
@@ -361,10 +363,10 @@ def _next(reader: Any) -> pd.DataFrame | None:
 
 
 def _malformed(path: Path, error: Exception, names: int) -> str:
-    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
-    if found:
+    match = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+    if match:
         return (
-            f"{path}, line {found[2]}: expected {found[1]} fields, found {found[3]}. A field that "
+            f"{path}, line {match[2]}: expected {match[1]} fields, found {match[3]}. A field that "
             'holds the separator must stand in quotes: "a, b"'
         )
     if "Length of header" in str(error):
