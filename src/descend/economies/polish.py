@@ -36,7 +36,7 @@ class GaussNewton(Learner):
     """A Learner whose step is one of Gauss-Newton; `optimizer` in its state is the damping."""
 
     @functools.cached_property
-    def heavy(self) -> bool:  # type: ignore[override]
+    def heavy(self) -> bool:
         """Whether a step solves a system large enough that compiling with care pays."""
         shapes = jax.eval_shape(self.graph.init, jax.random.key(0))[0]
         return sum(leaf.size for leaf in jax.tree.leaves(shapes)) > LARGE
