@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from layer_cases.case import jit
+from layer_cases.case import jit, start
 
 from descend.nn import activations, recurrence_reference
 from descend.nn.layers import GRU, LSTM, SimpleRNN
@@ -29,8 +29,8 @@ CASES = [
 ]
 
 
-def arrays_of(number, cell):
-    """Layer, formula and random arrays of a case: (layer, step, arguments, mask, weights)."""
+def drawn(number, cell):
+    """A case: the layer, the formula, and arrays (params, x, first states, mask, weights)."""
     (rows, steps, features, units), names, kind = CASES[number]
     make, step, count = CELLS[cell]
     options, functions = {}, {}
@@ -41,25 +41,18 @@ def arrays_of(number, cell):
             functions["sigma"] = getattr(activations, names[1])
     layer = make(units, return_sequences=True, return_state=True, **options)
     rng = np.random.default_rng(number)
-    normal = lambda *shape: jnp.asarray(rng.standard_normal(shape))
-    shapes = jax.eval_shape(lambda: layer.init(jax.random.key(0), (steps, features))[0])
-    params = {name: normal(*array.shape) for name, array in shapes.items()}
-    states = tuple(normal(rows, units) for _ in range(count))
+    params, _ = start(layer, (steps, features), np.float64)
+    x, *states = (
+        rng.standard_normal(shape) for shape in [(rows, steps, features), *[(rows, units)] * count]
+    )
     mask = None
     if kind == "padded":
-        mask = jnp.arange(steps)[None] < jnp.asarray(rng.integers(1, steps + 1, rows))[:, None]
+        mask = np.arange(steps) < rng.integers(1, steps + 1, rows)[:, None]
     elif kind == "holes":
-        mask = jnp.asarray(rng.random((rows, steps)) < 0.6).at[:, 0].set(False)
-    weights = (normal(rows, steps, units), *(normal(rows, units) for _ in states))
-    return (
-        layer,
-        partial(step, **functions),
-        (params, normal(rows, steps, features), states),
-        (
-            mask,
-            weights,
-        ),
-    )
+        mask = rng.random((rows, steps)) < 0.6
+        mask[0, 0] = False
+    weights = (rng.standard_normal((rows, steps, units)), *map(rng.permuted, states))
+    return layer, partial(step, **functions), (params, x, tuple(states), mask, weights)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -68,41 +61,34 @@ def test_layers_are_the_formulas(cell, x64):
 
     In float64 both are sums of few products, added up in another order: 1e-12.
     """
-    cases = [arrays_of(number, cell) for number in range(len(CASES))]
+    layers, steps, arrays = zip(*[drawn(number, cell) for number in range(len(CASES))], strict=True)
 
-    def by_layer(layer, arguments, mask):
-        params, x, states = arguments
+    def by_layer(layer, params, x, states, mask):
         (h, *last), _ = layer.apply(params, {}, (x, *states), mask=mask)
         return (h, *last)
 
-    def by_formula(step, arguments, mask):
-        params, x, states = arguments
+    def by_formula(step, params, x, states, mask):
         along = jax.vmap(partial(over_time, step, params))
         h, last = along(x, states) if mask is None else along(x, states, mask)
         return (h, *last)
 
-    def with_gradient(outputs, arguments, weights):
-        def cost(arguments):
-            y = outputs(arguments)
+    def with_gradient(outputs, params, x, states, mask, weights):
+        def cost(params, x, states):
+            y = outputs(params, x, states, mask)
             return sum(jnp.sum(w * part) for w, part in zip(weights, y, strict=True)), y
 
-        return jax.grad(cost, has_aux=True)(arguments)
+        return jax.grad(cost, (0, 1, 2), has_aux=True)(params, x, states)
 
     @jit
-    def run(all_arguments):
-        results = []
-        for (layer, step, _, (mask, weights)), arguments in zip(cases, all_arguments, strict=True):
-            fast = lambda a, layer=layer, mask=mask: by_layer(layer, a, mask)
-            plain = lambda a, step=step, mask=mask: by_formula(step, a, mask)
-            results.append([with_gradient(f, arguments, weights) for f in (fast, plain)])
-        return results
-
-    for number, (fast, plain) in enumerate(run([case[2] for case in cases])):
-        for a, b in zip(jax.tree.leaves(fast), jax.tree.leaves(plain), strict=True):
-            np.testing.assert_allclose(
-                a,
-                b,
-                rtol=1e-10,
-                atol=1e-12 * max(1.0, float(jnp.abs(b).max())),
-                err_msg=f"{cell} {number}",
+    def run(arrays):
+        return [
+            (
+                with_gradient(partial(by_layer, layer), *case),
+                with_gradient(partial(by_formula, step), *case),
             )
+            for layer, step, case in zip(layers, steps, arrays, strict=True)
+        ]
+
+    for fast, plain in run(arrays):
+        for a, b in zip(jax.tree.leaves(fast), jax.tree.leaves(plain), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
