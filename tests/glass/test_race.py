@@ -8,7 +8,6 @@ from descend import Dense, Dropout, Input, Sequential
 from descend.errors import DataError, DescendError
 from descend.glass import race
 from descend.train.optimizers import SGD, AdaGrad, Adam
-from descend.train.program import _programs
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 4)).astype(np.float32)
@@ -95,22 +94,22 @@ def test_a_race_is_one_program():
     from descend.glass.racing import RaceTask
     from descend.train.supervised import Supervised
 
-    made = []
+    tasks = []
     start = RaceTask.__init__
 
-    def noted(self, tasks):
-        start(self, tasks)
-        made.append(self)
+    def noted(self, of_rules):
+        start(self, of_rules)
+        tasks.append(self)
 
     model = network()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RaceTask, "__init__", noted)
         race(model, X, Y, [AdaGrad(0.1), optax.sgd(0.1)], rates=None, epochs=2)
-    (heat,) = made
-    assert all(isinstance(t, Supervised) for t in heat.tasks.values())
-    epochs = [key for key in _programs(heat) if key[0] != "evaluate"]
+    (race_task,) = tasks
+    assert all(isinstance(t, Supervised) for t in race_task.tasks.values())
+    epochs = [key for key in race_task.programs if key[0] != "evaluate"]
     assert len(epochs) == 1  # one for all rules, and the cost before the first epoch
-    assert list(heat.tasks) == ["adagrad", "optax"]
+    assert list(race_task.tasks) == ["adagrad", "optax"]
 
 
 def test_own_rates_validation_rows_and_full_batch_rules():
