@@ -23,7 +23,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # folders whose tests train the same network again and again; in others, where programs are many
 # and small, looking each up costs more than it saves (measured: 12 % more of tests/nn)
-TRAINING = {"tables", "cli", "report"}
+TRAINING = {"tables", "cli", "report", "labs"}
 
 
 @pytest.fixture(scope="session")
