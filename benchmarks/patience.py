@@ -51,7 +51,7 @@ def measure(table: tabular_data.Table, seed: int) -> dict[str, Any]:
     from descend.tables.network import network, train_network
     from descend.tables.options import NetworkOptions
     from descend.train.callbacks import Callback
-    from descend.train.prediction import forward
+    from descend.train.model.prediction import forward
 
     x, y = tabular_data.load(table)
     train, validation, test = tabular_data.split(table, y, seed)

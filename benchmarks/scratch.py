@@ -24,8 +24,8 @@ import jax.numpy as jnp
 from machine import machine
 
 from descend.train import engine
-from descend.train.feeds import Steps
-from descend.train.task import Task
+from descend.train.engine.feeds import Steps
+from descend.train.engine.task import Task
 
 STEPS, EPOCHS, REPEATS = 200, 5, 7
 RESULTS = Path(__file__).parent / "results"

@@ -25,7 +25,7 @@ from descend.nn.losses import BinaryCrossentropy, MeanSquaredError
 from descend.palette import BLACK, BLUE, VERMILION
 from descend.tables.judging.bootstrap import compare
 from descend.train.many import Many
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## What is printed

@@ -20,8 +20,8 @@ from _lab import Check, axes, run, save
 from descend import LSTM, Dense, Input, Model, Reshape
 from descend.nn.layers import Flatten, Masking, TimeDistributed
 from descend.palette import BLACK, BLUE, GREEN, VERMILION
-from descend.train.optimizers import Adam
-from descend.train.schedules import CosineDecay
+from descend.train.rules import Adam
+from descend.train.rules.schedules import CosineDecay
 
 # %% [markdown]
 # ## A ball in a box

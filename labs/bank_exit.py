@@ -34,7 +34,7 @@ from descend.tables.encoder import Encoder
 from descend.tables.judging.bootstrap import bootstrap, compare
 from descend.tables.options import FitOptions
 from descend.tables.recipe import fit_table, open_test
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## The rows

@@ -22,7 +22,7 @@ from scipy.signal import convolve2d
 
 from descend import AveragePooling2D, Conv2D, Dense, Flatten, Input, MaxPooling2D, Model, Sequential
 from descend.nn.layers import Conv2DTranspose, Layer
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## An image and three filters

@@ -25,7 +25,7 @@ from descend import Dense, Input, Model
 from descend.glass import Landscape, landscape
 from descend.glass import Path as WeightPath
 from descend.palette import BLACK, BLUE, VERMILION
-from descend.train.optimizers import GradientDescent
+from descend.train.rules import GradientDescent
 
 # %% [markdown]
 # ## One neuron, two rows

@@ -22,7 +22,7 @@ from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model, sweep
 from descend.palette import BLUE, GREEN, VERMILION
-from descend.train.optimizers import SGD
+from descend.train.rules import SGD
 
 # %% [markdown]
 # ## The task

@@ -24,7 +24,7 @@ from sklearn.model_selection import train_test_split
 from descend import Dense, EarlyStopping, Input, Model
 from descend.palette import BLUE, ORANGE, VERMILION
 from descend.train.curves import plot_history
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## Regression: an analytic function

@@ -22,8 +22,8 @@ from _lab import Check, Walk, axes, run, save
 from descend import Dense, Input, Layer, Model, sweep
 from descend.nn.initializers import Normal
 from descend.palette import BLUE, ORANGE, VERMILION
-from descend.train.optimizers import SGD, GradientDescent
-from descend.train.schedules import ExponentialDecay
+from descend.train.rules import SGD, GradientDescent
+from descend.train.rules.schedules import ExponentialDecay
 
 # %% [markdown]
 # ## A line

@@ -23,7 +23,7 @@ from _lab import Check, axes, run, save
 
 from descend import Concatenate, Dense, Input, Model, sweep
 from descend.palette import BLACK, BLUE, ORANGE, VERMILION
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## One neuron

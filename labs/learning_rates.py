@@ -21,7 +21,7 @@ from sklearn.datasets import load_digits
 
 from descend import Dense, Input, Model, sweep
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
-from descend.train.optimizers import SGD, GradientDescent
+from descend.train.rules import SGD, GradientDescent
 
 # %% [markdown]
 # ## A quadratic cost

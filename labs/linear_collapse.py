@@ -18,7 +18,7 @@ from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model
 from descend.palette import BLUE, VERMILION
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## The data

@@ -22,7 +22,7 @@ from matplotlib.colors import LogNorm
 from descend import Dense, Input, Model
 from descend.nn.losses import SquaredError
 from descend.palette import BLUE
-from descend.train.optimizers import SGD
+from descend.train.rules import SGD
 
 X, Y = 1.5, 0.9
 W1, W2 = 0.8, -0.6

@@ -27,7 +27,7 @@ from descend import Dense, Input, Sequential
 from descend.data.images import mnist
 from descend.neurons.classic import ScratchClassifier, surface_steps
 from descend.palette import BLUE, VERMILION
-from descend.train.optimizers import SGD
+from descend.train.rules import SGD
 
 # %% [markdown]
 # ## XOR

@@ -119,8 +119,8 @@ class Clock:
 
 
 def train(make: Any, data: dict[str, Any], epochs: int) -> tuple[Any, Clock]:
-    from descend.train.optimizers import Adam
-    from descend.train.schedules import CosineDecay
+    from descend.train.rules import Adam
+    from descend.train.rules.schedules import CosineDecay
 
     x, y = data["train"]
     model = descend.Sequential([descend.Input((28, 28, 1)), *make(descend)])

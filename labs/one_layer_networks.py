@@ -23,7 +23,7 @@ from _lab import Check, axes, run, save
 from descend import Dense, Input, Model, sweep
 from descend.neurons import LinearUnit, LogisticUnit, side_by_side
 from descend.palette import BLUE, VERMILION
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## The regression setup

@@ -20,8 +20,8 @@ from sklearn.model_selection import train_test_split
 
 from descend import Dense, Input, Model, sweep
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
-from descend.train.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSProp
-from descend.train.schedules import ExponentialDecay
+from descend.train.rules import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSProp
+from descend.train.rules.schedules import ExponentialDecay
 
 # %% [markdown]
 # ## The rules

@@ -23,7 +23,7 @@ from scipy.stats import spearmanr
 from descend import Dense, Input, Model, sweep
 from descend.glass import decision_surface, hidden_space, layer_outputs, unit_surfaces
 from descend.palette import BLACK, BLUE, VERMILION
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## The rings

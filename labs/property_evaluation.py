@@ -28,7 +28,7 @@ from descend.neurons import LinearUnit
 from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 from descend.tables.judging.bootstrap import compare
 from descend.train.many import Many, Member
-from descend.train.optimizers import SGD, Adam
+from descend.train.rules import SGD, Adam
 
 # %% [markdown]
 # ## The properties

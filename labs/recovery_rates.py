@@ -32,7 +32,7 @@ from descend.tables.judging.bootstrap import compare
 from descend.tables.judging.measures import mean_loss
 from descend.tables.options import FitOptions
 from descend.tables.recipe import FittedTable, fit_table, open_test
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## The process

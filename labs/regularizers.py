@@ -39,7 +39,7 @@ from descend.nn.layers import RandomAffine
 from descend.nn.regularizers import L1L2
 from descend.palette import COLOURS
 from descend.train.many import Ensemble
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## Few rows, many weights

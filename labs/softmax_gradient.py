@@ -26,7 +26,7 @@ from descend.neurons import SoftmaxUnit
 from descend.nn.activations import softmax
 from descend.nn.losses import SparseCategoricalCrossentropy
 from descend.palette import BLUE, GREEN, ORANGE
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## The data

@@ -27,7 +27,7 @@ from descend import Dense, Input, Sequential
 from descend.nn.layers import Flatten
 from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 from descend.train.many import cross_validate
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## Two data sets

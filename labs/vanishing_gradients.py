@@ -27,7 +27,7 @@ from descend import Dense, Input, Model, sweep
 from descend.nn import activations
 from descend.nn.initializers import GlorotNormal, HeNormal, Initializer, Normal
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from descend.train.optimizers import SGD
+from descend.train.rules import SGD
 
 # %% [markdown]
 # ## The networks

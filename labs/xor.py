@@ -22,7 +22,7 @@ from _lab import Check, axes, run, save
 from descend import Dense, Input, Model, sweep
 from descend.palette import BLUE, VERMILION
 from descend.train.many import Many
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 # %% [markdown]
 # ## The truth tables

@@ -14,7 +14,7 @@ import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from descend.train.runtime import prepare
+from descend.train.engine.runtime import prepare
 
 # Devices and the compilation cache are settled before the first array, whichever test comes first.
 prepare()

@@ -24,7 +24,7 @@ from descend.tables.judging import (
     effects,
     importance,
 )
-from descend.train.many import cross_validate, ensemble, sweep
+from descend.train.many.sweeping import cross_validate, ensemble, sweep
 
 X = pd.DataFrame({"a": [0.3, -1.2, 0.8, 2.0, -0.4, 1.1]}, index=list("uvwxyz"))
 Y = pd.Series([0, 1, 0, 1, 1, 0], X.index, name="y")

@@ -36,10 +36,10 @@ from descend.tables.prepare import prepare_table
 from descend.tables.recipe import FittedTable, untrained
 from descend.tables.reopen import reopen
 from descend.tables.seal import read_seal
-from descend.train import checkpoint, container
-from descend.train.history import History
-from descend.train.loading import load_model
-from descend.train.run import Run
+from descend.train.engine.history import History
+from descend.train.engine.run import Run
+from descend.train.saving import checkpoint, container
+from descend.train.saving.loading import load_model
 
 SECONDS = float(os.environ.get("DESCEND_FUZZ_SECONDS", "0"))
 CASES = 150  # of each kind, where no time is given

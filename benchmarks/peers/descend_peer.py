@@ -10,7 +10,7 @@ def OPTIONS(work):
 
 
 def set_threads(n):
-    import descend.train.model  # noqa: F401
+    import descend.train.model.model  # noqa: F401
 
 
 def network(work):
@@ -26,7 +26,7 @@ def network(work):
 
 
 def rule(work):
-    from descend.train.optimizers import SGD
+    from descend.train.rules import SGD
 
     return SGD(work.learning_rate)
 

@@ -37,24 +37,24 @@ _HOMES = {
     "Masking": "descend.nn.layers",
     "MaxPooling1D": "descend.nn.layers",
     "MaxPooling2D": "descend.nn.layers",
-    "Model": "descend.train.model",
+    "Model": "descend.train.model.model",
     "ModelCheckpoint": "descend.train.callbacks",
     "MultiHeadAttention": "descend.nn.layers",
     "PReLU": "descend.nn.layers",
     "Reshape": "descend.nn.layers",
     "Residual": "descend.nn.layers",
-    "Sequential": "descend.train.sequential",
+    "Sequential": "descend.train.model.sequential",
     "SimpleRNN": "descend.nn.layers",
     "TimeDistributed": "descend.nn.layers",
     "TransformerEncoder": "descend.nn.layers",
-    "clone_model": "descend.train.cloning",
-    "cross_validate": "descend.train.many",
-    "ensemble": "descend.train.many",
+    "clone_model": "descend.train.model.cloning",
+    "cross_validate": "descend.train.many.sweeping",
+    "ensemble": "descend.train.many.sweeping",
     "from_keras": "descend.train.carry",
     "from_torch_state": "descend.train.carry",
-    "load_model": "descend.train.loading",
-    "plot_model": "descend.train.plotting",
-    "sweep": "descend.train.many",
+    "load_model": "descend.train.saving.loading",
+    "plot_model": "descend.train.model.plotting",
+    "sweep": "descend.train.many.sweeping",
 }
 __all__ = ["__version__", *_HOMES]
 
@@ -93,13 +93,13 @@ if TYPE_CHECKING:
     from descend.train.callbacks import ModelCheckpoint as ModelCheckpoint
     from descend.train.carry import from_keras as from_keras
     from descend.train.carry import from_torch_state as from_torch_state
-    from descend.train.cloning import clone_model as clone_model
-    from descend.train.loading import load_model as load_model
-    from descend.train.many import cross_validate as cross_validate
-    from descend.train.many import ensemble as ensemble
-    from descend.train.many import sweep as sweep
-    from descend.train.model import Model as Model
-    from descend.train.plotting import plot_model as plot_model
-    from descend.train.sequential import Sequential as Sequential
+    from descend.train.many.sweeping import cross_validate as cross_validate
+    from descend.train.many.sweeping import ensemble as ensemble
+    from descend.train.many.sweeping import sweep as sweep
+    from descend.train.model.cloning import clone_model as clone_model
+    from descend.train.model.model import Model as Model
+    from descend.train.model.plotting import plot_model as plot_model
+    from descend.train.model.sequential import Sequential as Sequential
+    from descend.train.saving.loading import load_model as load_model
 
 __getattr__, __dir__ = names_of(__name__, _HOMES)

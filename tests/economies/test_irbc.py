@@ -15,7 +15,7 @@ from descend.economies.solver import solve
 from descend.economies.statement import law_of
 from descend.economies.system import Position, System
 from descend.errors import DescendError
-from descend.train.runtime import quick_compile
+from descend.train.engine.runtime import quick_compile
 
 SMALL = Size(paths=20, burn=200, periods=25, box=500, stressed=100, stability=800)
 

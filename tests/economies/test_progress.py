@@ -10,7 +10,7 @@ from descend.economies import Event, choosing, load_solution, plots, solve, watc
 from descend.economies.accuracy import Measure
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.report.economy import economy_report
-from descend.train.engine import InterruptedWarning
+from descend.train.engine.training import InterruptedWarning
 
 
 def test_the_log_is_the_events_in_words(brock_mirman):

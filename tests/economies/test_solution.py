@@ -18,7 +18,7 @@ from descend.economies.solution import load_solution
 from descend.economies.solver import solve
 from descend.economies.statement import Economy, parameter
 from descend.errors import CheckpointError, DataError, DescendError
-from descend.train import checkpoint
+from descend.train.saving import checkpoint
 
 STATES = {"k": np.array([0.1, 0.2, 0.3]), "a": np.array([-0.05, 0.0, 0.05])}
 

@@ -18,9 +18,9 @@ from descend.economies.outputs import Positive, Share
 from descend.economies.solver import solve
 from descend.economies.system import Position, System
 from descend.errors import DescendError
-from descend.train.engine import train
-from descend.train.feeds import Steps
-from descend.train.optimizers import SGD, Adam
+from descend.train.engine.feeds import Steps
+from descend.train.engine.training import train
+from descend.train.rules import SGD, Adam
 
 EXACT = 0.36 * 0.9
 AIM = {"ergodic mean": 1e-5, "box max": 1e-4}  # of the shared solution

@@ -26,9 +26,9 @@ from descend.economies.shocks import Normal
 from descend.economies.solver import solve
 from descend.economies.statement import Economy, fb, parameter
 from descend.economies.system import System
-from descend.train.engine import train
-from descend.train.feeds import Steps
-from descend.train.optimizers import SGD, Adam
+from descend.train.engine.feeds import Steps
+from descend.train.engine.training import train
+from descend.train.rules import SGD, Adam
 
 STILL = {"updates": 0, "polish": None, "seeds": 1, "hidden": ()}  # outputs' starts are the policy
 

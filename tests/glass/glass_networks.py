@@ -8,8 +8,8 @@ from descend.nn import layers as L
 from descend.nn.graph import Graph
 from descend.nn.losses import BinaryCrossentropy, CategoricalCrossentropy, SquaredError
 from descend.nn.symbols import Input
-from descend.train.optimizers import SGD
-from descend.train.supervised import Output, Supervised
+from descend.train.model.supervised import Output, Supervised
+from descend.train.rules import SGD
 
 ROWS = 3
 # smooth ones: a central difference must not straddle a kink

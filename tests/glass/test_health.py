@@ -9,7 +9,7 @@ from descend import BatchNormalization, Dense, Input, Model, Sequential, Transfo
 from descend.errors import DescendError, NotFittedError
 from descend.glass.health import GradientHealth, gradient_health
 from descend.nn.initializers import Constant, Normal
-from descend.train.optimizers import SGD
+from descend.train.rules import SGD
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 8)).astype(np.float32)

@@ -17,7 +17,7 @@ from descend import (
 from descend.errors import DescendError, DivergenceError, NotFittedError
 from descend.glass.operations.nan import where_nan
 from descend.nn.layers.base import Layer
-from descend.train.optimizers import SGD
+from descend.train.rules import SGD
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 Y = (X @ np.array([[1.0], [-2.0], [0.5]]) > 0).astype(np.float32)

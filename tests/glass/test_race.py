@@ -7,7 +7,7 @@ import pytest
 from descend import Dense, Dropout, Input, Sequential
 from descend.errors import DataError, DescendError
 from descend.glass import race
-from descend.train.optimizers import SGD, AdaGrad, Adam
+from descend.train.rules import SGD, AdaGrad, Adam
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 4)).astype(np.float32)
@@ -92,7 +92,7 @@ def test_standings_table_frame_and_picture(raced, tmp_path):
 
 def test_a_race_is_one_program():
     from descend.glass.racing import RaceTask
-    from descend.train.supervised import Supervised
+    from descend.train.model.supervised import Supervised
 
     tasks = []
     start = RaceTask.__init__

@@ -19,11 +19,11 @@ from descend.glass.step.recording import Listener, Recording
 from descend.nn import layers as L
 from descend.nn.graph import Graph
 from descend.nn.losses import SquaredError
-from descend.train.optimizers import SGD, Adam, Momentum
-from descend.train.runtime import quick_compile
-from descend.train.schedules import ExponentialDecay
-from descend.train.supervised import Output, Rows, Supervised
-from descend.train.task import Batch
+from descend.train.engine.runtime import quick_compile
+from descend.train.engine.task import Batch
+from descend.train.model.supervised import Output, Rows, Supervised
+from descend.train.rules import SGD, Adam, Momentum
+from descend.train.rules.schedules import ExponentialDecay
 
 jit = partial(jax.jit, compiler_options=quick_compile())  # compiled for one call each
 parts = lambda y: list(y) if isinstance(y, tuple) else [y]

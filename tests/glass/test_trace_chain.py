@@ -13,7 +13,7 @@ from descend.errors import DataError, DescendError
 from descend.glass import Trace, trace
 from descend.glass.step import chain_rule, record
 from descend.nn import layers as L
-from descend.train.optimizers import SGD
+from descend.train.rules import SGD
 
 sigmoid = lambda z: 1 / (1 + np.exp(-z))
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.nn.layers import Layer
-from descend.train.runtime import quick_compile
+from descend.train.engine.runtime import quick_compile
 
 BATCH = 6
 # For programs that run once on a few numbers: compiling is all that they cost, and without the

@@ -48,7 +48,7 @@ def same(ours, keras):
 
 
 # of the digits the last are unlike the others, as descend says
-@pytest.mark.filterwarnings("ignore::descend.train.rows.UnlikeTailWarning")
+@pytest.mark.filterwarnings("ignore::descend.train.model.rows.UnlikeTailWarning")
 @pytest.mark.parametrize("path", [p for p in LISTINGS if p.stem in FACTS], ids=lambda p: p.stem)
 def test_a_listing_gives_the_facts_that_keras_gives(path, monkeypatch, tmp_path):
     facts = run(path, monkeypatch, tmp_path)["facts"]

@@ -14,7 +14,7 @@ from descend.errors import DataError, DescendError, DivergenceError, ShapeError
 from descend.neurons.classic import ScratchClassifier, ScratchRegressor, scratch
 from descend.nn.activations import sigmoid
 from descend.nn.losses import SquaredError
-from descend.train.optimizers import SGD
+from descend.train.rules import SGD
 
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float), np.array([0, 1, 1, 0])
 

@@ -20,7 +20,7 @@ from descend.neurons.likelihood import (
 )
 from descend.neurons.newton import information, maximise
 from descend.nn import losses
-from descend.train.optimizers import Adam
+from descend.train.rules import Adam
 
 FAMILIES = {
     "gaussian": (GAUSSIAN, 1),

@@ -15,9 +15,9 @@ from descend.nn import layers as ours
 from descend.nn.graph import Graph
 from descend.nn.layers import Layer
 from descend.nn.symbols import Input
-from descend.train.loading import load_model
-from descend.train.model import Model
-from descend.train.sequential import Sequential
+from descend.train.model.model import Model
+from descend.train.model.sequential import Sequential
+from descend.train.saving.loading import load_model
 
 
 @pytest.fixture(autouse=True)

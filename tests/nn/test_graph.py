@@ -27,9 +27,9 @@ from descend.nn.layers import (
 )
 from descend.nn.rebuilding import symbols_from_config
 from descend.nn.symbols import Input
-from descend.train.loading import load_model
-from descend.train.rows import check_rows
-from descend.train.sequential import Sequential
+from descend.train.model.rows import check_rows
+from descend.train.model.sequential import Sequential
+from descend.train.saving.loading import load_model
 
 KEY = jax.random.key(0)
 

@@ -18,8 +18,8 @@ from descend.errors import DescendError
 from descend.nn import layers
 from descend.nn.layers import Block, Dense, Layer
 from descend.nn.symbols import Input
-from descend.train.loading import load_model
-from descend.train.model import Model
+from descend.train.model.model import Model
+from descend.train.saving.loading import load_model
 
 FOUND = dict.fromkeys(getattr(layers, name) for name in layers.__all__)  # some have two names
 # no layers by themselves; code, which cannot be saved; texts, which are for arrays alone

@@ -19,7 +19,7 @@ from descend.nn.layers.normalization import (
     RMSNormalization,
 )
 from descend.nn.symbols import Input
-from descend.train.model import Model
+from descend.train.model.model import Model
 
 RNG = np.random.default_rng(3)
 Z = np.array([[1.0, 2.0, 3.0, 6.0]], np.float32)  # mean 3, variance (4 + 1 + 0 + 9) / 4 = 3.5

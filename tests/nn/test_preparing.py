@@ -12,9 +12,9 @@ from descend.errors import DataError, DescendError
 from descend.nn import layers
 from descend.nn.layers import Dense, Discretization, Lambda, Normalization, Rescaling
 from descend.nn.symbols import Input
-from descend.train.loading import load_model
-from descend.train.model import Model
-from descend.train.sequential import Sequential
+from descend.train.model.model import Model
+from descend.train.model.sequential import Sequential
+from descend.train.saving.loading import load_model
 
 
 @pytest.fixture(scope="module")

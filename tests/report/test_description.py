@@ -13,8 +13,8 @@ from descend.tables.options import FitOptions
 from descend.tables.prepare import prepare_table
 from descend.tables.recipe import fit_table
 from descend.tables.reopen import reopen
-from descend.train import optimizers
-from descend.train.schedules import OneCycle
+from descend.train import rules as optimizers
+from descend.train.rules.schedules import OneCycle
 
 PREPARED = prepare_table(made("binary"), options("binary"))
 

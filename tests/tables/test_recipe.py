@@ -19,7 +19,7 @@ from descend.tables.predictor import TablePredictor
 from descend.tables.prepare import prepare_table
 from descend.tables.recipe import fit_table, open_test, untrained
 from descend.tables.seal import read_seal
-from descend.train.sequential import Sequential
+from descend.train.model.sequential import Sequential
 
 QUICK = FitOptions(recipe="mlp", epochs=5, hidden=(8,))
 

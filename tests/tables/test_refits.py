@@ -15,7 +15,7 @@ from descend.tables.options import FitOptions
 from descend.tables.prepare import prepare_table
 from descend.tables.recipe import fit_prepared
 from descend.train.callbacks import EarlyStopping
-from descend.train.many import Ensemble, sweep
+from descend.train.many.sweeping import Ensemble, sweep
 
 BETA = 1.0  # of x in the logit; the mean of p (1 - p) over x, z ~ N(0, 1) is taken by quadrature
 HOW = {"recipe": "mlp", "hidden": (), "epochs": 25, "learning_rate": 0.05, "batch_size": 32}

@@ -15,8 +15,8 @@ from descend.errors import CheckpointError, DataError, DescendError
 from descend.nn.layers import Dense
 from descend.nn.symbols import Input
 from descend.tables.seal import Seal, digest_rows, read_seal, record_opening
-from descend.train.loading import load_with_extra
-from descend.train.sequential import Sequential
+from descend.train.model.sequential import Sequential
+from descend.train.saving.loading import load_with_extra
 
 FRAME = pd.DataFrame(
     {
@@ -133,7 +133,7 @@ def test_only_the_seal_changes(model_file):
 
 
 def test_a_checkpoint_keeps_its_optimiser_when_opened(tmp_path):
-    from descend.train import checkpoint
+    from descend.train.saving import checkpoint
 
     arrays = {
         "state/x": np.asarray([np.nan, -0.0], np.float32),

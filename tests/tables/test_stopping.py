@@ -6,8 +6,8 @@ import pytest
 from descend.tables.network import in_waves
 from descend.tables.options import NetworkOptions
 from descend.tables.stopping import StopAfterThirdWave, third_wave, why_all
-from descend.train.run import Snapshot
-from descend.train.schedules import CosineLog
+from descend.train.engine.run import Snapshot
+from descend.train.rules.schedules import CosineLog
 
 
 @pytest.mark.parametrize("epochs", [32, 64, 100])

@@ -27,8 +27,9 @@ from descend import (
 )
 from descend.errors import DataError, DescendError, NotFittedError, ShapeError
 from descend.nn import losses
-from descend.train import optimizers, schedules
-from descend.train.rows import UnlikeTailWarning
+from descend.train import rules as optimizers
+from descend.train.model.rows import UnlikeTailWarning
+from descend.train.rules import schedules
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 Y = X[:, :1] * 2
@@ -325,7 +326,7 @@ def test_a_sorted_tail_is_warned_about_and_a_random_one_is_not():
 
 def test_independent_rows_are_rarely_called_unlike():
     """Rare dummies, many columns, long tails: below one table in a thousand, whatever they hold."""
-    from descend.train.rows import Rows, UnlikeTailWarning, split_tail
+    from descend.train.model.rows import Rows, UnlikeTailWarning, split_tail
 
     def alarms(draw):
         found = 0
@@ -349,7 +350,7 @@ def test_independent_rows_are_rarely_called_unlike():
 
 def test_the_split_is_keras_s():
     """floor(n (1 - f)) rows from the front: 108 of 120 at f = .1, as in the iris listing."""
-    from descend.train.rows import Rows, split_tail
+    from descend.train.model.rows import Rows, split_tail
 
     for n, f, kept in ((120, 0.1, 108), (10, 0.25, 7), (99, 0.5, 49), (3, 0.34, 1)):
         x = np.arange(n, dtype=float)[:, None]

@@ -7,7 +7,7 @@ import pytest
 
 from descend import Dense, Input, Sequential
 from descend.errors import DataError, DescendError
-from descend.train.batches import PyDataset, is_batches, timeseries_dataset_from_array
+from descend.train.model.batches import PyDataset, is_batches, timeseries_dataset_from_array
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(40, 3)).astype(np.float32)

@@ -13,7 +13,7 @@ import pytest
 from descend import Dense, from_keras, load_model
 from descend.errors import DescendError, ShapeError
 from descend.train.carry.keras_layers import arrays_of
-from descend.train.runtime import quick_compile
+from descend.train.engine.runtime import quick_compile
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its import warns about its own dependencies

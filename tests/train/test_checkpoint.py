@@ -30,8 +30,8 @@ from descend.errors import CheckpointError, DescendError
 from descend.nn.layers import Add, Concatenate, DropConnect, Flatten, Reshape
 from descend.nn.losses import NegativeLogLikelihood
 from descend.nn.regularizers import L1L2
-from descend.train import checkpoint
-from descend.train.schedules import CosineDecay
+from descend.train.rules.schedules import CosineDecay
+from descend.train.saving import checkpoint
 
 
 def data(n=60):

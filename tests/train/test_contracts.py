@@ -11,14 +11,15 @@ import pytest
 
 from descend import LSTM, Dense, Input, Model, Sequential, ensemble, sweep
 from descend.errors import DataError, DescendError, DivergenceError
-from descend.train import engine, optimizers
+from descend.train import engine
+from descend.train import rules as optimizers
 from descend.train.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from descend.train.checkpoint import read
-from descend.train.feeds import Arrays, Chunk, Feed, Steps, Stream
-from descend.train.many import train_task
-from descend.train.network_task import NetworkTask
-from descend.train.optimizers import SGD, Adam, Momentum
-from descend.train.task import Task
+from descend.train.engine.feeds import Arrays, Chunk, Feed, Steps, Stream
+from descend.train.engine.task import Task
+from descend.train.many.sweeping import train_task
+from descend.train.model.network_task import NetworkTask
+from descend.train.rules import SGD, Adam, Momentum
+from descend.train.saving.checkpoint import read
 
 
 class Memory(NamedTuple):
@@ -393,7 +394,7 @@ def test_members_on_a_stream_equal_single_runs():
 
 
 def _rows(piece):
-    from descend.train.supervised import Rows
+    from descend.train.model.supervised import Rows
 
     x, y = piece
     return Rows((x,), (y[:, None],), None)
@@ -442,7 +443,7 @@ class Rotating(Feed):
 
     def draw(self, task, state, data, row):
         x = jax.lax.dynamic_slice_in_dim(data, 6 * row, 6)
-        from descend.train.task import Batch
+        from descend.train.engine.task import Batch
 
         return state, Batch(_rows((x, x[:, 0])), None)
 

@@ -23,12 +23,13 @@ from descend import (
     Sequential,
 )
 from descend.errors import DataError, DescendError, DivergenceError
-from descend.train import engine, program
+from descend.train import engine
 from descend.train.callbacks import Callback, LearningRateScheduler, ReduceLROnPlateau
-from descend.train.engine import InterruptedWarning
-from descend.train.feeds import Arrays, Steps, Stream
-from descend.train.optimizers import SGD
-from descend.train.task import Task
+from descend.train.engine import program
+from descend.train.engine.feeds import Arrays, Steps, Stream
+from descend.train.engine.task import Task
+from descend.train.engine.training import InterruptedWarning
+from descend.train.rules import SGD
 
 
 def data(n=50, features=3, outputs=2, seed=0):

@@ -28,10 +28,10 @@ from descend.nn.layers import (
 )
 from descend.nn.layers.block import Block
 from descend.train.callbacks import Callback
-from descend.train.freezing import trained_arrays
-from descend.train.many import cross_validate, ensemble, sweep
-from descend.train.optimizers import BY_NAME, SGD, AdamW, Nesterov
-from descend.train.summary import summary
+from descend.train.many.sweeping import cross_validate, ensemble, sweep
+from descend.train.model.freezing import trained_arrays
+from descend.train.model.summary import summary
+from descend.train.rules import BY_NAME, SGD, AdamW, Nesterov
 
 
 def data(n=64, columns=4, seed=0):
@@ -157,8 +157,8 @@ def products(model):
     """How many matrix products a step takes."""
     task = model.task
     state = model.start_state(task, 0)
-    from descend.train.supervised import Rows
-    from descend.train.task import Batch
+    from descend.train.engine.task import Batch
+    from descend.train.model.supervised import Rows
 
     batch = Batch(Rows((jnp.asarray(X),), (jnp.asarray(Y),), None), None)
     return str(jax.make_jaxpr(task.step)(state, batch)).count("dot_general")

@@ -24,10 +24,10 @@ from descend.nn.graph import Graph
 from descend.nn.layers import Activation, Add, Dense, DropConnect, Dropout, PReLU
 from descend.nn.regularizers import L1L2
 from descend.nn.symbols import Input
-from descend.train.optimizers import SGD
-from descend.train.runtime import quick_compile
-from descend.train.supervised import Output, Rows, Supervised
-from descend.train.task import Batch
+from descend.train.engine.runtime import quick_compile
+from descend.train.engine.task import Batch
+from descend.train.model.supervised import Output, Rows, Supervised
+from descend.train.rules import SGD
 
 N, NETWORKS = 9, 30
 CLEAR = 1e-3

@@ -14,9 +14,9 @@ from descend import Dense, Dropout, Input, Model, Sequential, clone_model, load_
 from descend.errors import CheckpointError, DescendError, NotFittedError, ShapeError
 from descend.nn.layers import Add, BatchNormalization, Embedding, Flatten
 from descend.train.callbacks import Callback
-from descend.train.loading import model_from_json
-from descend.train.optimizers import SGD, Adam
-from descend.train.plotting import plot_model
+from descend.train.model.plotting import plot_model
+from descend.train.rules import SGD, Adam
+from descend.train.saving.loading import model_from_json
 
 draw = np.random.default_rng(0)
 X = draw.normal(size=(40, 4)).astype(np.float32)

@@ -30,9 +30,9 @@ from descend import (
 from descend.errors import DataError, DescendError, ShapeError
 from descend.nn import losses
 from descend.nn.layers import Activation, Add, Concatenate, GaussianNoise
-from descend.train.optimizers import SGD
-from descend.train.supervised import Rows, mix
-from descend.train.task import Batch
+from descend.train.engine.task import Batch
+from descend.train.model.supervised import Rows, mix
+from descend.train.rules import SGD
 
 
 @dataclass(frozen=True, eq=False)

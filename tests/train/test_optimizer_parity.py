@@ -19,10 +19,10 @@ from descend.nn import losses
 from descend.nn.graph import Graph
 from descend.nn.layers import Dense
 from descend.nn.symbols import Input
-from descend.train import optimizers as opt
-from descend.train.runtime import quick_compile
-from descend.train.supervised import Output, Rows, Supervised
-from descend.train.task import Batch
+from descend.train import rules as opt
+from descend.train.engine.runtime import quick_compile
+from descend.train.engine.task import Batch
+from descend.train.model.supervised import Output, Rows, Supervised
 
 STEPS, SIZE = 100, 8
 

@@ -17,10 +17,10 @@ from descend import Dense, Input, Sequential
 from descend.errors import DescendError
 from descend.nn import losses
 from descend.nn.graph import Graph
-from descend.train import optimizers as opt
-from descend.train import schedules
-from descend.train.supervised import Output, Rows, Supervised
-from descend.train.task import Batch
+from descend.train import rules as opt
+from descend.train.engine.task import Batch
+from descend.train.model.supervised import Output, Rows, Supervised
+from descend.train.rules import schedules
 
 
 def linear_task(rule, inputs, loss, activation=None, **options):

@@ -11,8 +11,8 @@ import jax
 import pytest
 from filelock import FileLock
 
-from descend.train import program_cache
-from descend.train.program_cache import INDEX, _check, _close, use_cache
+from descend.train.engine import program_cache
+from descend.train.engine.program_cache import INDEX, _check, _close, use_cache
 
 
 def put(folder, name, size=200, content=None):
@@ -102,7 +102,8 @@ def test_where_none_can_be_had_there_is_none(tmp_path, monkeypatch):
 
 
 PROGRAM = (
-    "import time, jax, jax.numpy as jnp; from descend.train.runtime import prepare; prepare();"
+    "import time, jax, jax.numpy as jnp; "
+    "from descend.train.engine.runtime import prepare; prepare();"
     "began = time.perf_counter(); print(float(jax.jit(lambda x: jnp.sin(x) * 2 + x)(1.0)));"
 )
 

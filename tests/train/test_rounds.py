@@ -7,7 +7,7 @@ import pytest
 
 from descend import Dense, Dropout, EarlyStopping, Input, Sequential, sweep
 from descend.errors import DescendError
-from descend.train.rounds import Rounds
+from descend.train.many.rounds import Rounds
 
 RATES = [0.001, 0.01, 0.05, 0.02, 0.03]
 SETTINGS = [{"learning_rate": rate, "seed": i} for i, rate in enumerate(RATES)]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from descend.errors import DescendError
-from descend.train import optimizers, schedules
+from descend.train import rules as optimizers
+from descend.train.rules import schedules
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # TensorFlow's import warns about its own dependencies

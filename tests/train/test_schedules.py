@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from descend.errors import DescendError
-from descend.train import schedules as s
+from descend.train.rules import schedules as s
 
 ETA = 0.3
 T = range(0, 131)

@@ -12,7 +12,7 @@ from descend import Input, Model, Sequential, clone_model, load_model, sweep
 from descend.errors import AttributeRefused, DescendError, ShapeError
 from descend.nn.layers import Add, Concatenate, Dense, Dropout, TimeDistributed
 from descend.train.callbacks import Callback
-from descend.train.optimizers import SGD
+from descend.train.rules import SGD
 
 draw = np.random.default_rng(0)
 X = draw.normal(size=(48, 4)).astype(np.float32)

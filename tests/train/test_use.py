@@ -9,11 +9,11 @@ import pytest
 from descend import Dense, EarlyStopping, Input, Model, ModelCheckpoint, Sequential, sweep
 from descend.errors import CheckpointError, DescendError, DivergenceError
 from descend.nn.losses import Huber
-from descend.train import checkpoint
 from descend.train.callbacks import Callback, CSVLogger, LearningRateScheduler, ReduceLROnPlateau
-from descend.train.engine import InterruptedWarning
-from descend.train.feeds import Stream
-from descend.train.loading import load_model
+from descend.train.engine.feeds import Stream
+from descend.train.engine.training import InterruptedWarning
+from descend.train.saving import checkpoint
+from descend.train.saving.loading import load_model
 
 
 def data(n=60, seed=0):

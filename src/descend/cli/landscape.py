@@ -68,7 +68,7 @@ def command(
     from descend.cli.model_rows import model_rows
     from descend.cli.reading import read_table
     from descend.files import writable, write_atomically
-    from descend.train.checkpoint import read
+    from descend.train.saving.checkpoint import read
 
     numbers = output is not None and output.suffix.lower() == ".csv"
     path = output or model.with_name(f"{model.stem}-landscape.png")

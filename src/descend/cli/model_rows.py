@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
-    from descend.train.model import Model
+    from descend.train.model.model import Model
 
 
 def model_rows(
@@ -25,7 +25,7 @@ def model_rows(
         target: columns that a network saved from Python is trained for; the last one by default.
     """
     from descend.errors import DataError, unknown
-    from descend.train.loading import load_with_extra
+    from descend.train.saving.loading import load_with_extra
 
     for one in rows:
         if not 0 <= one < len(frame):

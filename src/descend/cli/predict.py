@@ -70,7 +70,7 @@ def command(
     if output is not None:
         writable(output, (model, data))
     from descend.cli.reading import read_table
-    from descend.train.checkpoint import read
+    from descend.train.saving.checkpoint import read
 
     read(model)  # a wrong file is found before the data are read
     table = read_table(data, quiet, **reading)

@@ -191,7 +191,7 @@ def _cell(value: Any) -> str:
 
 def network(console: Console, model: Any) -> None:
     """Print the table of the network."""
-    from descend.train.summary import summary
+    from descend.train.model.summary import summary
 
     console.print()
     console.print(summary(model), soft_wrap=True)

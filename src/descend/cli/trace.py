@@ -82,7 +82,7 @@ def command(
         report_files(html, (model, data))
     from descend.cli.model_rows import model_rows
     from descend.cli.reading import read_table
-    from descend.train.checkpoint import read
+    from descend.train.saving.checkpoint import read
 
     read(model)  # a wrong file is found before the data are read
     table = read_table(data, quiet, **reading)

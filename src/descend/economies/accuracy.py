@@ -34,7 +34,7 @@ from descend.economies.statement import author, named
 from descend.economies.system import Draw, Position, System, flattened
 from descend.economies.verdict import Verdict
 from descend.nn.graph import Graph
-from descend.train.runtime import quick_compile
+from descend.train.engine.runtime import quick_compile
 
 SETS = ("ergodic", "box", "stressed")
 FIGURES = ("mean", "median", "p99", "p99.9", "max")

@@ -24,7 +24,7 @@ from descend.economies.statement import Economy, author, named
 from descend.economies.system import Position, System
 from descend.errors import DescendError
 from descend.nn.graph import Graph
-from descend.train.runtime import quick_compile
+from descend.train.engine.runtime import quick_compile
 
 POINTS, POLICIES = 64, 16  # where and with what the statement is tried
 ZERO = 1e-10  # a condition below this everywhere is none

@@ -30,7 +30,7 @@ import numpy as np
 from descend.economies.network import function
 from descend.economies.system import Position, System
 from descend.errors import DescendError
-from descend.train.runtime import quick_compile
+from descend.train.engine.runtime import quick_compile
 
 if TYPE_CHECKING:
     from descend.economies.accuracy import Judge

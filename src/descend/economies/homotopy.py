@@ -12,9 +12,9 @@ from descend.economies.problem import Problem, arrays, quick
 from descend.economies.progress import Log
 from descend.economies.watching import Check
 from descend.errors import DescendError
-from descend.train import placement
-from descend.train.engine import train
-from descend.train.feeds import Steps
+from descend.train.engine import placement
+from descend.train.engine.feeds import Steps
+from descend.train.engine.training import train
 
 STRIDE = 0.25  # of the way, the longest step
 FOLLOWED = 1e-2  # a step has succeeded when some seed's mean residual is below this

@@ -21,8 +21,8 @@ from descend.economies.expectations import Rule
 from descend.economies.network import function
 from descend.economies.system import Position, System, either, flattened
 from descend.nn.graph import Graph
-from descend.train.optimizers import Optimizer
-from descend.train.task import Batch, Logs, Task
+from descend.train.engine.task import Batch, Logs, Task
+from descend.train.rules import Optimizer
 
 FRESH = 0.05  # paths that begin anew at an epoch: all of the region stays in view
 

@@ -21,7 +21,7 @@ from descend.economies.system import Draw, Position, System, either, flattened
 from descend.economies.verdict import Verdict
 from descend.errors import DataError, DescendError, unknown
 from descend.nn.graph import Graph
-from descend.train.runtime import quick_compile
+from descend.train.engine.runtime import quick_compile
 
 if TYPE_CHECKING:
     import pandas as pd

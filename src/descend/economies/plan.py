@@ -14,9 +14,9 @@ from descend.economies.learner import Sampling
 from descend.economies.network import Shape
 from descend.economies.statement import Economy, author, named
 from descend.errors import DescendError, unknown
-from descend.train.optimizers import Adam, Optimizer
-from descend.train.optimizers import get as optimizer_named
-from descend.train.schedules import CosineDecay
+from descend.train.rules import Adam, Optimizer
+from descend.train.rules import get as optimizer_named
+from descend.train.rules.schedules import CosineDecay
 
 POLISHINGS = ("gauss-newton", "lbfgs", None)
 

@@ -25,7 +25,7 @@ from descend.economies.system import Position
 from descend.economies.verdict import mark
 from descend.errors import unknown
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from descend.train.runtime import quick_compile
+from descend.train.engine.runtime import quick_compile
 
 if TYPE_CHECKING:
     import pandas as pd

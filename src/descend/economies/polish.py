@@ -23,7 +23,7 @@ from jax.flatten_util import ravel_pytree
 
 from descend.economies.learner import Learner, TrainingState
 from descend.economies.system import Position
-from descend.train.task import Batch, Logs
+from descend.train.engine.task import Batch, Logs
 
 FIRST, LESS, MORE = 1e-2, 0.1, 4.0  # the damping, and what success and failure do to it
 LEAST, MOST, TRIES = 1e-14, 1e6, 8

@@ -20,8 +20,8 @@ from descend.economies.plan import Plan
 from descend.economies.statement import Economy
 from descend.economies.system import System, outputs_of
 from descend.nn.graph import Graph
-from descend.train.optimizers import Optimizer
-from descend.train.runtime import quick_compile
+from descend.train.engine.runtime import quick_compile
+from descend.train.rules import Optimizer
 
 
 @dataclass(frozen=True)

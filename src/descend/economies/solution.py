@@ -30,8 +30,8 @@ from descend.economies.states import positions_of, states_of
 from descend.economies.system import Position, System
 from descend.economies.verdict import Verdict
 from descend.errors import CheckpointError, DescendError
-from descend.train import checkpoint
-from descend.train.runtime import prepare
+from descend.train.engine.runtime import prepare
+from descend.train.saving import checkpoint
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -34,8 +34,8 @@ from descend.economies.statement import Economy
 from descend.economies.watching import Candidates, Check
 from descend.errors import CheckpointError, DescendError
 from descend.files import writable
-from descend.train.checkpoint import read
-from descend.train.runtime import prepare
+from descend.train.engine.runtime import prepare
+from descend.train.saving.checkpoint import read
 
 
 def solve(

@@ -19,11 +19,11 @@ from descend.economies.polish import RESIDUALS, GaussNewton
 from descend.economies.problem import Problem, arrays, on_host
 from descend.economies.progress import Log
 from descend.economies.watching import CHECKS, Candidates, Watch
-from descend.train import placement
-from descend.train.engine import train
-from descend.train.feeds import Steps
-from descend.train.optimizers import LBFGS
-from descend.train.run import Run
+from descend.train.engine import placement
+from descend.train.engine.feeds import Steps
+from descend.train.engine.run import Run
+from descend.train.engine.training import train
+from descend.train.rules import LBFGS
 
 APART = 10  # periods between the points of a path that are polished on: nearer ones are too alike
 STALLED = 25  # polishing steps without getting better by a tenth: the seed is done

@@ -20,7 +20,7 @@ from descend.economies.problem import Problem, on_host, quick
 from descend.economies.progress import Log
 from descend.economies.system import Position
 from descend.train.callbacks import Callback
-from descend.train.checkpoint import save_checkpoint
+from descend.train.saving.checkpoint import save_checkpoint
 
 WATCHED = 512  # points that a policy is judged on while it is trained
 MARGIN = 0.8  # of an aim: with this much on those few points training stops; others may be worse

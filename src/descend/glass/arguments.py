@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from descend.errors import DataError, DescendError
-from descend.train.model import Model
+from descend.train.model.model import Model
 
 
 def require_model(model: Any, what: str) -> Model:

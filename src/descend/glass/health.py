@@ -21,11 +21,11 @@ from descend.glass.columns import aligned
 from descend.glass.step.recording import Recording
 from descend.nn import activations
 from descend.palette import BLACK, COLOURS
-from descend.train import rows
-from descend.train.model import Model
-from descend.train.runtime import quick_compile
-from descend.train.supervised import Supervised
-from descend.train.task import Batch
+from descend.train.engine.runtime import quick_compile
+from descend.train.engine.task import Batch
+from descend.train.model import rows
+from descend.train.model.model import Model
+from descend.train.model.supervised import Supervised
 
 if TYPE_CHECKING:
     import pandas as pd

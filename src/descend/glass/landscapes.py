@@ -24,11 +24,11 @@ from descend.errors import DataError, DescendError, ShapeError
 from descend.glass.arguments import require_model, require_points
 from descend.glass.landscape_pictures import Landscape
 from descend.glass.paths import Path, main_directions, on_plane
-from descend.train import rows
-from descend.train.feeds import Chunk
-from descend.train.model import Model
-from descend.train.program import Names, scan_evaluate
-from descend.train.runtime import quick_compile
+from descend.train.engine.feeds import Chunk
+from descend.train.engine.program import Names, scan_evaluate
+from descend.train.engine.runtime import quick_compile
+from descend.train.model import rows
+from descend.train.model.model import Model
 
 AT_ONCE = 64  # points of the landscape that are evaluated side by side, at most
 NUMBERS = 2**26  # that layers put out at a time: a quarter of a gigabyte

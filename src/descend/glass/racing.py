@@ -20,14 +20,16 @@ from descend.errors import DataError, DescendError, unknown
 from descend.glass.arguments import require_model
 from descend.glass.columns import aligned
 from descend.palette import COLOURS, YELLOW
-from descend.train import engine, fitting, optimizers, rows
+from descend.train import engine
 from descend.train.callbacks import Progress
-from descend.train.feeds import Arrays
-from descend.train.model import Model
-from descend.train.optimizers import OptaxOptimizer, Optimizer
-from descend.train.program import all_finite, evaluation, finished
-from descend.train.supervised import Supervised
-from descend.train.task import Batch, Logs, State, Task
+from descend.train.engine.feeds import Arrays
+from descend.train.engine.program import all_finite, evaluation, finished
+from descend.train.engine.task import Batch, Logs, State, Task
+from descend.train.model import fitting, rows
+from descend.train.model.model import Model
+from descend.train.model.supervised import Supervised
+from descend.train.rules import BY_NAME, OptaxOptimizer, Optimizer
+from descend.train.rules import get as rule_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -262,7 +264,7 @@ def race(
         model: compiled (its own rule takes no part unless it is named); it is left as it is. The
             race starts from its present weights.
         x, y, sample_weight, batch_size: as in `fit`.
-        rules: names, rules of descend.train.optimizers or Optax transformations; or {name: rule}.
+        rules: names, rules of descend.train.rules or Optax transformations; or {name: rule}.
         rates: every rule runs at each of them, and stands in the table at its best; None leaves
             each at its own rate. A schedule is scaled. An Optax transformation keeps its own.
         epochs: passes over the rows.
@@ -352,18 +354,18 @@ class _Leader(Progress):
 
 def _entered(rules: Any) -> dict[str, Optimizer]:
     if isinstance(rules, Mapping):
-        by_name = {str(name): optimizers.get(rule) for name, rule in rules.items()}
+        by_name = {str(name): rule_of(rule) for name, rule in rules.items()}
     else:
         several = [rules] if isinstance(rules, (str, Optimizer)) else list(rules)
-        names = [optimizers.get(rule).name for rule in several]
+        names = [rule_of(rule).name for rule in several]
         twice = next((n for n in names if names.count(n) > 1), None)
         if twice is not None:
             raise DescendError(
                 f"race: two rules are called {twice!r}; give names: {{'a': ..., 'b': ...}}"
             )
-        by_name = dict(zip(names, map(optimizers.get, several), strict=True))
+        by_name = dict(zip(names, map(rule_of, several), strict=True))
     if not by_name:
-        raise DescendError(f"race: no rule; known: {', '.join(optimizers.BY_NAME)}")
+        raise DescendError(f"race: no rule; known: {', '.join(BY_NAME)}")
     bad = next((name for name in by_name if "/" in name), None)
     if bad is not None:
         raise DescendError(f"race: a name must not hold '/', got {bad!r}")

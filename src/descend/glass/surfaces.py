@@ -17,8 +17,8 @@ import numpy as np
 from descend.errors import DataError, DescendError, ShapeError, unknown
 from descend.glass.arguments import require_model, require_points
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
-from descend.train import rows
-from descend.train.model import Model
+from descend.train.model import rows
+from descend.train.model.model import Model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

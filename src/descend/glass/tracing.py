@@ -21,12 +21,12 @@ from descend.glass.step.chain_rule import chain_of
 from descend.glass.step.hand_rules import HandRule, hand_rules
 from descend.glass.step.record import Step
 from descend.glass.step.units import UnitArithmetic, unit_arithmetic
-from descend.train import prediction, rows
+from descend.train.model import prediction, rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from descend.train.model import Model
+    from descend.train.model.model import Model
 
 
 class Trace(Step):

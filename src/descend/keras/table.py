@@ -133,11 +133,11 @@ TABLE: dict[str, Names] = {
         },
     ),
     "optimizers": Names(
-        ("descend.train.optimizers",),
+        ("descend.train.rules",),
         renamed={
             "schedules": "descend.keras.optimizers.schedules:",
-            "serialize": "descend.train.optimizers:describe",
-            "deserialize": "descend.train.optimizers:get",
+            "serialize": "descend.train.rules:describe",
+            "deserialize": "descend.train.rules:get",
         },
         differs={
             "Adagrad": "a function; the name 'adagrad' has the lecture's defaults",
@@ -163,11 +163,11 @@ TABLE: dict[str, Names] = {
         },
     ),
     "schedules": Names(
-        ("descend.train.schedules",),
+        ("descend.train.rules.schedules",),
         renamed={
-            "LearningRateSchedule": "descend.train.schedules:Schedule",
-            "serialize": "descend.train.schedules:describe",
-            "deserialize": "descend.train.schedules:get",
+            "LearningRateSchedule": "descend.train.rules.schedules:Schedule",
+            "serialize": "descend.train.rules.schedules:describe",
+            "deserialize": "descend.train.rules.schedules:get",
         },
         differs={
             "serialize": "a dict {schedule, options}, no class path",
@@ -176,7 +176,7 @@ TABLE: dict[str, Names] = {
         more=("OneCycle", "Warmup", "WarmupCosine"),
     ),
     "callbacks": Names(
-        ("descend.train.callbacks", "descend.train.history"),
+        ("descend.train.callbacks", "descend.train.engine.history"),
         differs={
             "BackupAndRestore": "by epoch alone; the run that goes on is bit-equal",
             "Callback": "hooks by batch are refused: an epoch is one program; self.run besides",
@@ -279,10 +279,14 @@ TABLE: dict[str, Names] = {
         ),
     ),
     "utils": Names(
-        ("descend.train.preparing", "descend.train.seeds", "descend.train.batches"),
+        (
+            "descend.train.model.preparing",
+            "descend.train.model.seeds",
+            "descend.train.model.batches",
+        ),
         renamed={
-            "Sequence": "descend.train.batches:PyDataset",
-            "plot_model": "descend.train.plotting:plot_model",
+            "Sequence": "descend.train.model.batches:PyDataset",
+            "plot_model": "descend.train.model.plotting:plot_model",
             "clear_session": "descend.keras.backend:clear_session",
         },
         differs={
@@ -341,10 +345,10 @@ TABLE: dict[str, Names] = {
         ),
     ),
     "models": Names(
-        ("descend.train.model", "descend.train.loading", "descend"),
+        ("descend.train.model.model", "descend.train.saving.loading", "descend"),
         renamed={
             "save_model": "descend.keras.sets:save_model",
-            "model_from_json": "descend.train.loading:model_from_json",
+            "model_from_json": "descend.train.saving.loading:model_from_json",
         },
         differs={
             "model_from_json": "reads what descend's to_json wrote",

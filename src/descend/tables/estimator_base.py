@@ -24,8 +24,8 @@ from descend.tables.encoder import Encoder, Part
 from descend.tables.heads import Head
 from descend.tables.network import train_network
 from descend.tables.options import NetworkOptions
-from descend.train.loading import load_model
-from descend.train.model import Model
+from descend.train.model.model import Model
+from descend.train.saving.loading import load_model
 
 LEAST_HELD_OUT = 2  # rows; with fewer the training rows are validated on
 PIECE = 256  # rows that are predicted at once

@@ -26,11 +26,12 @@ from descend.tables.encoder import Encoded, Encoder, Part
 from descend.tables.heads import Head
 from descend.tables.options import NetworkOptions
 from descend.tables.stopping import LEAST_EPOCHS, StopAfterThirdWave
-from descend.train import optimizers
 from descend.train.callbacks import EarlyStopping
-from descend.train.history import History
-from descend.train.model import Model
-from descend.train.schedules import CosineLog
+from descend.train.engine.history import History
+from descend.train.model.model import Model
+from descend.train.rules import AdamW, Optimizer
+from descend.train.rules import get as rule_of
+from descend.train.rules.schedules import CosineLog
 
 UPDATES_PER_EPOCH = 40  # of the lectures' network, where nobody chose a batch size
 BATCH = 256  # of RealMLP
@@ -181,14 +182,14 @@ def outputs(model: Model, x: Encoded) -> np.ndarray:
     return values if values.ndim == 3 else values[:, None]
 
 
-def _rule(options: NetworkOptions, head: Head, steps: int) -> optimizers.Optimizer:
+def _rule(options: NetworkOptions, head: Head, steps: int) -> Optimizer:
     """The update rule: RealMLP's Adam with decay on waves of rates, or what is asked for."""
-    rule = optimizers.get(options.chosen("optimizer"))
+    rule = rule_of(options.chosen("optimizer"))
     rate = options.learning_rate
     if not scheduled(options):
-        return rule if rate is None else optimizers.get({"name": rule.name, "learning_rate": rate})
+        return rule if rate is None else rule_of({"name": rule.name, "learning_rate": rate})
     rate = rate or RATES[head.classifies]
-    return optimizers.AdamW(CosineLog(rate, steps), beta_2=0.95, weight_decay=DECAY)
+    return AdamW(CosineLog(rate, steps), beta_2=0.95, weight_decay=DECAY)
 
 
 def _stopping(options: NetworkOptions, epochs: int) -> EarlyStopping:
@@ -215,7 +216,7 @@ def batch_size(rows: int, options: NetworkOptions) -> int | None:
     """
     if options.batch_size is not None:
         return options.batch_size
-    if optimizers.get(options.chosen("optimizer")).full_batch:
+    if rule_of(options.chosen("optimizer")).full_batch:
         return None
     if options.recipe == "realmlp":
         return min(BATCH, rows)

@@ -50,7 +50,7 @@ class NetworkOptions:
             as the waves of rates have it (realmlp, see descend/tables/stopping.py). Kept are the
             weights of the best epoch in any case.
         batch_size: rows an update; None chooses by the number of rows.
-        optimizer: a name of descend.train.optimizers.
+        optimizer: a name of descend.train.rules.
         learning_rate: None for the recipe's or the optimizer's own.
         dropout: share of the hidden units dropped in training, in [0, 1).
         l2: strength of the penalty on the squared weights.

@@ -20,9 +20,9 @@ from descend.tables.encoding import PARTS, Noted
 from descend.tables.heads import Quantiles, Values
 from descend.tables.network import outputs
 from descend.tables.target import FittedTarget
-from descend.train.checkpoint import understood
-from descend.train.loading import load_with_extra
-from descend.train.model import Model
+from descend.train.model.model import Model
+from descend.train.saving.checkpoint import understood
+from descend.train.saving.loading import load_with_extra
 
 FORMAT = 4
 

@@ -25,7 +25,7 @@ from descend.tables.predictor import FORMAT, TablePredictor
 from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.scores import Scores, score
 from descend.tables.seal import EXTRA, Seal
-from descend.train.model import Model
+from descend.train.model.model import Model
 
 _PACKAGES = ("descend", "jax", "numpy", "pandas", "scikit-learn")
 

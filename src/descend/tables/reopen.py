@@ -18,8 +18,8 @@ from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.recipe import FittedTable
 from descend.tables.seal import Seal, read_seal
 from descend.tables.target import FittedTarget
-from descend.train.checkpoint import understood
-from descend.train.history import History
+from descend.train.engine.history import History
+from descend.train.saving.checkpoint import understood
 
 LISTED = 5  # columns named in an error
 _SPLITTING = ("scikit-learn", "pandas", "numpy")  # whose versions may move the split

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from descend.described import conforms
 from descend.errors import CheckpointError, DataError, DescendError
 from descend.files import writable
-from descend.train import checkpoint
+from descend.train.saving import checkpoint
 
 EXTRA = "seal"  # where a model file keeps it, in what `Model.save(extra=...)` takes
 PATIENCE = 60.0  # seconds that another opening of the same file is waited for

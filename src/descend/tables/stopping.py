@@ -1,8 +1,8 @@
 """When the training of RealMLP's network may end before its last epoch.
 
-Its rates come in waves (`descend.train.schedules.CosineLog`), each twice as long as the one before
-and falling to zero at its end, where the best weights of a wave usually are. Stopping after some
-epochs without a better one therefore loses what the next fall would have brought: on 16 public
+Its rates come in waves (`descend.train.rules.schedules.CosineLog`), each twice as long as the one
+before and falling to zero at its end, where the best weights of a wave usually are. Stopping after
+some epochs without a better one therefore loses what the next fall would have brought: on 16 public
 tables over three seeds, 20 epochs of patience cost up to .015 of R2. What does tell is the end of
 the third wave (epoch 30 of 64): where its own fall brought no better validation cost, the network
 had begun to overfit, and in none of those 47 runs (one table had two seeds) did the last wave bring
@@ -15,7 +15,7 @@ import math
 from typing import Any
 
 from descend.train.callbacks import EarlyStopping
-from descend.train.schedules import CosineLog
+from descend.train.rules.schedules import CosineLog
 
 LEAST_EPOCHS = 32  # in fewer, the third wave is too short to tell
 WAVES = CosineLog.cycles

@@ -26,7 +26,7 @@ from descend.economies.dynamic_programming.value_iteration import (
 )
 from descend.economies.floats import precision
 from descend.errors import DescendError
-from descend.train.runtime import prepare
+from descend.train.engine.runtime import prepare
 
 UNKNOWNS = 8000  # of the linear system: half a gigabyte
 SWEEPS = 30  # of value iteration before: the value of an absurd policy is too steep for a spline

@@ -24,7 +24,7 @@ import numpy as np
 
 from descend.economies.dynamic_programming.problem import Budget, Iterated, columns
 from descend.economies.floats import precision
-from descend.train.runtime import prepare
+from descend.train.engine.runtime import prepare
 
 AT_ONCE = 256  # states whose policies are found side by side
 

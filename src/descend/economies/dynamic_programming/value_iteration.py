@@ -23,7 +23,7 @@ import numpy as np
 from descend.economies.dynamic_programming.problem import Iterated, Problem, columns
 from descend.economies.floats import precision
 from descend.errors import DescendError, unknown
-from descend.train.runtime import prepare
+from descend.train.engine.runtime import prepare
 
 SCAN = 16  # intervals of the feasible choices that are scanned
 GOLDEN = (5**0.5 - 1) / 2

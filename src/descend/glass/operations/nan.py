@@ -19,9 +19,9 @@ import numpy as np
 from descend.errors import DescendError, DivergenceError
 from descend.glass.operations import formulas
 from descend.glass.operations.tape import Operation, Tape, is_real, record
-from descend.train import rows
-from descend.train.model import Model
-from descend.train.task import Batch
+from descend.train.engine.task import Batch
+from descend.train.model import rows
+from descend.train.model.model import Model
 
 FORWARD, BACKWARD, UPDATE = "forward pass", "backward pass", "update"
 PREFIXES = ("state/params/", "batch/data/", "state/", "batch/")

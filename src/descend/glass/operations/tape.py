@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, DropVar, Literal, jaxpr_as_fun
 
-from descend.train.runtime import prepare
+from descend.train.engine.runtime import prepare
 
 # primitives that only call the program inside them, and the parameter that holds it
 CALLS = {

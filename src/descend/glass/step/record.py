@@ -20,12 +20,12 @@ from descend.glass.step.recording import NodeFunctions, Record, node_functions, 
 from descend.nn.graph import Graph
 from descend.nn.layers import Block, Layer
 from descend.train import engine
-from descend.train.feeds import Arrays
-from descend.train.task import State
+from descend.train.engine.feeds import Arrays
+from descend.train.engine.task import State
 
 if TYPE_CHECKING:
-    from descend.train.model import Model
-    from descend.train.supervised import Rows, Supervised
+    from descend.train.model.model import Model
+    from descend.train.model.supervised import Rows, Supervised
 
 
 @dataclass(frozen=True, eq=False)

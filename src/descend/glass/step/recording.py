@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.train.feeds import Arrays
-from descend.train.program import epoch_program
-from descend.train.supervised import Supervised
-from descend.train.task import Batch, Logs, State, Task
+from descend.train.engine.feeds import Arrays
+from descend.train.engine.program import epoch_program
+from descend.train.engine.task import Batch, Logs, State, Task
+from descend.train.model.supervised import Supervised
 
 # {node: (f(params, x) -> output, x)}: a node's function and what it is applied to in the step
 NodeFunctions = dict[int, tuple[Callable[..., Any], Any]]

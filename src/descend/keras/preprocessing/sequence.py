@@ -1,5 +1,5 @@
 """Keras's `preprocessing.sequence`."""
 
-from descend.train.preparing import pad_sequences
+from descend.train.model.preparing import pad_sequences
 
 __all__ = ["pad_sequences"]

@@ -27,7 +27,7 @@ from descend.tables.choosing.together import rounds_of, validation_figures
 from descend.tables.network import compile_for, network
 from descend.tables.prepare import Prepared
 from descend.tables.scores import MAIN
-from descend.train.model import Model
+from descend.train.model.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,8 +23,8 @@ from descend.tables.heads import Classes
 from descend.tables.network import batch_size, compile_for, network
 from descend.tables.prepare import Prepared
 from descend.train.callbacks import EarlyStopping
-from descend.train.many import Ensemble, cross_validate
-from descend.train.model import Model
+from descend.train.many.sweeping import Ensemble, cross_validate
+from descend.train.model.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd

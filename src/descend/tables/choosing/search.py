@@ -1,7 +1,7 @@
 """Choosing the network: many of them trained as few programs, judged on the validation rows.
 
 Trials whose networks have one shape are members of one program; their rates, dropout and penalties
-are numbers in it (`descend.train.rounds`). A trial is what `fit` would give under its options.
+are numbers in it (`descend.train.many.rounds`). A trial is what `fit` would give under its options.
 
     random    every trial is trained to its end
     halving   successive halving: after 1/15, 1/5 and 7/15 of the epochs the better half goes on
@@ -32,8 +32,8 @@ from descend.tables.options import FitOptions, NetworkOptions
 from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.recipe import FittedTable, fit_prepared
 from descend.tables.scores import MAIN
-from descend.train.members import Member
-from descend.train.rounds import Rounds
+from descend.train.many.members import Member
+from descend.train.many.rounds import Rounds
 
 if TYPE_CHECKING:
     import pandas as pd

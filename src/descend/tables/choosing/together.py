@@ -9,8 +9,8 @@ from descend.tables.network import batch_size, compile_for, network
 from descend.tables.options import NetworkOptions
 from descend.tables.prepare import Prepared
 from descend.tables.scores import MAIN, figures_of
-from descend.train.model import Model
-from descend.train.rounds import Rounds
+from descend.train.many.rounds import Rounds
+from descend.train.model.model import Model
 
 
 def rounds_of(
@@ -23,7 +23,7 @@ def rounds_of(
 
     Args:
         options: what all of them share.
-        settings: settings of each, in the names of `descend.train.many.sweep`.
+        settings: settings of each, in the names of `descend.train.many.sweeping.sweep`.
         model: compiled network in place of the recipe's, so that its programs serve again.
     """
     head, split = prepared.target.head, prepared.split

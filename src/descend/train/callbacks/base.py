@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from descend.errors import DescendError, unknown
-from descend.train.run import Run
+from descend.train.engine.run import Run
 
 HOOKS = (
     "on_train_begin",

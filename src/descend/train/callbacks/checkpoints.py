@@ -91,7 +91,7 @@ class ModelCheckpoint(Callback):
         if self.save_weights_only:
             self.run.model.save_weights(file)
         else:
-            from descend.train.checkpoint import save_checkpoint
+            from descend.train.saving.checkpoint import save_checkpoint
 
             save_checkpoint(self.run, file, self.scratch)
         if self.verbose:
@@ -101,7 +101,7 @@ class ModelCheckpoint(Callback):
         """Write in the middle of a pass, where that was asked for."""
         resumable = not (self.save_weights_only or self.save_best_only)
         if self.save_freq == "chunk" and self.run.chunk and resumable:
-            from descend.train.checkpoint import save_checkpoint
+            from descend.train.saving.checkpoint import save_checkpoint
 
             save_checkpoint(self.run, self.file(self.run.epoch + 2, logs), self.scratch)
 
@@ -139,7 +139,7 @@ class BackupAndRestore(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Take up what an earlier run left."""
-        from descend.train.checkpoint import load_checkpoint
+        from descend.train.saving.checkpoint import load_checkpoint
 
         if self.run.members is not None:
             raise DescendError("BackupAndRestore follows single runs, not the members of a sweep")
@@ -156,14 +156,14 @@ class BackupAndRestore(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write."""
-        from descend.train.checkpoint import save_checkpoint
+        from descend.train.saving.checkpoint import save_checkpoint
 
         save_checkpoint(self.run, self.file)
         self._ended = epoch + 1 >= self.run.epochs or self.run.stopped is not None
 
     def on_chunk_end(self, chunk: int, logs: Any = None) -> None:
         """Write in the middle of a pass, where that was asked for."""
-        from descend.train.checkpoint import save_checkpoint
+        from descend.train.saving.checkpoint import save_checkpoint
 
         if self.save_freq == "chunk" and self.run.chunk:
             save_checkpoint(self.run, self.file)

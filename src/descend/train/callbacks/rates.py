@@ -10,7 +10,7 @@ import numpy as np
 
 from descend.errors import DescendError
 from descend.train.callbacks.base import Callback, direction, watched
-from descend.train.task import full
+from descend.train.engine.task import full
 
 
 class LearningRateScheduler(Callback):

@@ -10,7 +10,7 @@ import numpy as np
 
 from descend.errors import DescendError
 from descend.train.callbacks.base import Callback, direction, watched
-from descend.train.run import Snapshot
+from descend.train.engine.run import Snapshot
 
 
 class EarlyStopping(Callback):

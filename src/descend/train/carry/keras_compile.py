@@ -10,7 +10,7 @@ from typing import Any
 
 from descend.errors import DescendError
 from descend.nn import losses
-from descend.train import optimizers
+from descend.train.rules import get as rule_of
 
 # Keras's class -> (our name, {Keras's option: ours}); all other options must be off
 _RULES: dict[str, tuple[str, dict[str, str]]] = {
@@ -83,7 +83,7 @@ def _rule(described: Any) -> Any:
         if option not in _NO_EFFECT and value not in (None, False):
             raise _Lost(f"the option {option}={value!r} of {name} is not carried over")
     # Keras keeps the rate in float32: .001 comes back as .0010000000474974513
-    return optimizers.get({"name": ours, "learning_rate": float(f"{rate:.7g}"), **values})
+    return rule_of({"name": ours, "learning_rate": float(f"{rate:.7g}"), **values})
 
 
 def _by_place(value: Any, read: Any) -> Any:

@@ -18,8 +18,8 @@ from descend.nn.symbols import Input, Symbol, connect
 from descend.train.carry import keras_compile
 from descend.train.carry.keras_layers import arrays_of, layer_of
 from descend.train.carry.keras_masks import Mask, Masks, masks_given
-from descend.train.model import Model
-from descend.train.runtime import prepare
+from descend.train.engine.runtime import prepare
+from descend.train.model.model import Model
 
 Key = tuple[str, int, int]  # a value of a Keras graph: (layer, call, output)
 

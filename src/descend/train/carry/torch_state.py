@@ -14,7 +14,7 @@ from descend.nn.layers.base import Layer, scoped
 from descend.nn.layers.block import Block
 from descend.train.carry.torch_modules import Entries, convert
 from descend.train.carry.torch_orders import Order, orders_of
-from descend.train.model import Model
+from descend.train.model.model import Model
 
 # what modules hold besides the arrays that a layer of ours has
 _IGNORED = ("num_batches_tracked",)

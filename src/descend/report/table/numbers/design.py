@@ -11,7 +11,7 @@ from descend.report.table.document.fit import Design, Learning, Trials
 from descend.report.table.document.shared import LeftOut
 from descend.report.table.evidence import Evidence
 from descend.tables.judging.plain import plain
-from descend.train.summary import summary
+from descend.train.model.summary import summary
 
 
 def design(evidence: Evidence) -> Design:

@@ -1,0 +1,87 @@
+"""The Feed contract: what a pass is made of on the host, and what a step draws in the program."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+
+from descend.train.engine.task import Batch
+
+if TYPE_CHECKING:
+    from descend.train.engine.task import Task
+
+PADDING = -1  # a row number that stands for no row
+
+
+class Chunk(NamedTuple):
+    """A piece of a pass: what one call of the program works on, and the grain of what it reports.
+
+    Attributes:
+        data: pytree of arrays on the device, or None.
+        order: what `Feed.draw` is given, a draw each: an array (draws, ...), mostly of row numbers
+            (draws, batch); (members, draws, ...) where `Feed.per_member`; None where it needs none.
+        draws: how many there are, where there is no order.
+    """
+
+    data: Any
+    order: Any
+    draws: int = 1
+
+    @property
+    def batch_size(self) -> int | None:
+        """Rows of a batch, where the order is of row numbers; else None."""
+        leaves = jax.tree.leaves(self.order)
+        return leaves[0].shape[-1] if leaves and leaves[0].ndim > 1 else None
+
+
+class Feed:
+    """Base of feeds: write `chunks` and `draw`.
+
+    Attributes:
+        whole: whether a pass is one chunk whose data are the same in every pass: several passes,
+            and the validation behind each, then make one call of the program.
+        steps: updates in a pass, None where it is not known.
+        per_draw: updates that one draw gives data for; with more than one, the leaves of the
+            batch's data have a leading axis of so many.
+        per_member: whether members of a sweep see orders of their own.
+        uneven: whether a batch may be without a real row, and must then change nothing.
+        moves: whether `draw` changes the state (an environment, a replay buffer).
+    """
+
+    whole: bool = True
+    steps: int | None = None
+    per_draw: int = 1
+    uneven: bool = False
+    moves: bool = False
+
+    @property
+    def per_member(self) -> bool:
+        """See above."""
+        return False
+
+    def order_by(self, seeds: np.ndarray) -> None:
+        """Draw orders from these seeds, one a member; a feed without orders does nothing."""
+
+    def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
+        """The chunks of a pass in their order, but for the first `after` of them.
+
+        A function of (epoch, after) alone: a resumed run must see what the uninterrupted one would.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no chunks(epoch, after)")
+
+    def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
+        """(the state, the batch of one draw); traced.
+
+        Args:
+            data: `Chunk.data`.
+            row: this draw's part of `Chunk.order`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no draw(task, state, data, row)")
+
+    @property
+    def key(self) -> Hashable:
+        """What tells programs apart: feeds of equal keys must draw alike. The feed, by default."""
+        return self

@@ -1,0 +1,57 @@
+"""A number of steps on data that the task makes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from descend.errors import DataError
+from descend.train.engine.feeds.base import Chunk, Feed
+from descend.train.engine.task import Batch
+
+if TYPE_CHECKING:
+    from descend.train.engine.task import Task
+
+
+class Steps(Feed):
+    """`steps` updates a pass, on data that the task's `collect` makes inside the program.
+
+    Args:
+        steps: updates a pass.
+        each: updates that `collect` is called for at a time; all of a pass by default (walk, then
+            learn). With `each=1` acting and learning take turns.
+        chunk: updates of a chunk, the grain of logs and checkpoints; all of a pass by default.
+    """
+
+    moves = True
+
+    def __init__(self, steps: int, each: int | None = None, chunk: int | None = None):
+        if steps < 1:
+            raise DataError(f"steps must be >= 1, got {steps}")
+        self.steps: int = steps
+        chunk = steps if chunk is None else chunk
+        self.per_draw = chunk if each is None else each
+        for name, part, whole in (("chunk", chunk, steps), ("each", self.per_draw, chunk)):
+            if part < 1 or whole % part:
+                raise DataError(f"Steps: {name} must divide {whole}, got {part}")
+        self.chunk = chunk
+        self.whole = chunk == steps
+
+    @property
+    def key(self) -> Hashable:
+        """The steps of a draw; how many draws there are is the chunk's."""
+        return ("steps", self.per_draw)
+
+    def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
+        """Nothing from the host but the number of draws."""
+        for _ in range(after, self.steps // self.chunk):
+            yield Chunk(None, None, self.chunk // self.per_draw)
+
+    def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
+        """What the task collects."""
+        state, made = task.collect(state, self.per_draw)
+        if self.per_draw == 1:
+            made = jax.tree.map(lambda a: a[0], made)
+        return state, Batch(made, None)

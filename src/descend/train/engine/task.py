@@ -1,0 +1,187 @@
+"""The Task contract: what can be trained.
+
+Supervised learning, a GAN, an economy and an agent are four Tasks; the engine knows no other thing.
+docs/write-your-own-task.md has examples.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import jax
+
+if TYPE_CHECKING:
+    from descend.train.rules import Optimizer
+
+# name -> (sum, weight): the weight a scalar, the sum a scalar or a vector of sums
+Logs = Mapping[str, tuple[Any, Any]]
+
+
+class State(NamedTuple):
+    """Everything that changes in training: a pytree of arrays.
+
+    A Task may use a NamedTuple of its own; the engine needs `params` (checked for finiteness) and
+    `hyper` (the numbers that callbacks and sweeps set).
+    """
+
+    params: Any
+    layers: Any  # what layers remember: running averages
+    optimizer: Any  # what the update rule remembers; {rule: memory} of a task of several rules
+    key: jax.Array  # for dropout and the like
+    hyper: dict[str, jax.Array]
+    steps: jax.Array  # updates made, int32
+
+
+class Batch(NamedTuple):
+    """Rows handed to one step: the gathered data, and which rows are real (None: all).
+
+    `mask` has shape (batch,), 1 for a real row and 0 for padding of the last, ragged batch.
+    """
+
+    data: Any
+    mask: jax.Array | None
+
+
+class Task:
+    """What can be trained: pure functions, each traced once, and what they need said of them.
+
+    A Task must write `init` and `step`; all else has the default that stands here.
+
+    Attributes:
+        weights: fields of the state that are the network: a Snapshot, the best weights and a model
+            file hold them.
+        scratch: fields that are large and need not survive the process (a replay buffer): updated
+            in place, never copied to the host; in a checkpoint only where it is asked for. A call
+            of the program is then one pass, and a run that diverged cannot be replayed. The other
+            fields are memory: a checkpoint holds them beside the weights.
+        outputs: what `Model.fit` checks targets against; empty: targets are any arrays of n rows.
+    """
+
+    weights: tuple[str, ...] = ("params", "layers")
+    scratch: tuple[str, ...] = ()
+    outputs: tuple[Any, ...] = ()
+
+    @property
+    def heavy(self) -> bool:
+        """Whether a step is much work for its count of parameters.
+
+        The program is then compiled with care, and the rows of a batch are spread over the devices.
+        """
+        return False
+
+    @property
+    def carries(self) -> bool:
+        """Whether batches have an order.
+
+        `fresh` then begins a pass over the rows, and `carry` is an `evaluate` that hands its state
+        on.
+        """
+        return False
+
+    def init(self, key: jax.Array, hyper: Mapping[str, Any]) -> Any:
+        """The state before the first step; `hyper` has the names of `hyper()`."""
+        raise NotImplementedError(f"{type(self).__name__} has no init(key, hyper)")
+
+    def step(self, state: Any, batch: Batch) -> tuple[Any, Logs]:
+        """ONE update."""
+        raise NotImplementedError(f"{type(self).__name__} has no step(state, batch)")
+
+    def evaluate(self, state: Any, batch: Batch) -> Logs:
+        """Sums and weights over the real rows, so that ragged last batches count exactly."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no evaluate(state, batch), which validation needs"
+        )
+
+    def collect(self, state: Any, steps: int) -> tuple[Any, Any]:
+        """(state, the data of `steps` batches, leaves with a leading axis) made by the task.
+
+        What the feed `Steps` draws, inside the program.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no collect(state, steps), which the feed Steps draws from"
+        )
+
+    def carry(self, state: Any, batch: Batch) -> tuple[Any, Logs]:
+        """`evaluate`, with the state that the next batch starts from."""
+        return state, self.evaluate(state, batch)
+
+    def fresh(self, state: Any) -> Any:
+        """The state at the head of a pass over the rows."""
+        return state
+
+    def ended(self, state: Any) -> Any:
+        """The state that training leaves, made of its last one (averages in the weights' place)."""
+        return state
+
+    def finish(self, name: str, total: Any, weight: Any) -> Any:
+        """The number that a log's sums over all rows come to, by default their mean.
+
+        Args:
+            name: of the log.
+            total, weight: NumPy arrays (...), or (..., size) and (...) for vectors of sums.
+        """
+        return total / weight
+
+    def diagnose(self, state: Any, batch: Batch) -> str:
+        """Words on the first array that became non-finite in this step; empty: none are known."""
+        return ""
+
+    # -- its numbers --------------------------------------------------------------------------
+
+    @property
+    def rules(self) -> Mapping[str, Optimizer]:
+        """The update rules by name; the name of the only one may be "" (its numbers are plain)."""
+        return {}
+
+    def hyper(self) -> dict[str, float]:
+        """All numbers that may be swept, by name: "learning_rate", or "critic.learning_rate"."""
+        return {
+            full(rule, name): value
+            for rule, own in self.rules.items()
+            for name, value in own.numbers().items()
+        }
+
+    def require(self, numbers: Mapping[str, float]) -> None:
+        """Raise DescendError where a number of `hyper()` is out of range."""
+        for rule, own in self.rules.items():
+            own.with_numbers({k: v for k, v in scoped(numbers, rule).items() if k in own.numbers()})
+
+    @property
+    def full_batch(self) -> bool:
+        """Whether an update needs the cost of all rows."""
+        return any(rule.full_batch for rule in self.rules.values())
+
+    # -- what is compiled for it --------------------------------------------------------------
+
+    @functools.cached_property
+    def programs(self) -> dict[Any, Any]:
+        """The compiled programs, kept with the task, so that a second fit compiles nothing."""
+        return {}
+
+    def anew(self) -> Self:
+        """The same task without what was compiled or remembered, as when other arrays freeze."""
+        new = copy.copy(self)
+        for name in list(vars(new)):
+            if isinstance(getattr(type(new), name, None), functools.cached_property):
+                del vars(new)[name]
+        return new
+
+    def describe(self) -> dict[str, Any] | None:
+        """The task in JSON, so that a file of a Model holds it; None where it cannot."""
+        return None
+
+
+def full(rule: str, name: str) -> str:
+    """The name among all hyperparameters of a number of a rule: "critic.learning_rate"."""
+    return f"{rule}.{name}" if rule else name
+
+
+def scoped(hyper: Mapping[str, Any], rule: str) -> dict[str, Any]:
+    """The hyperparameters of one rule, by their plain names."""
+    if not rule:
+        return dict(hyper)
+    start = f"{rule}."
+    return {n.removeprefix(start): value for n, value in hyper.items() if n.startswith(start)}

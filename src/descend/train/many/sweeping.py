@@ -1,0 +1,399 @@
+"""Many runs as one program: sweep, ensemble, cross_validate.
+
+The engine's program gets a leading axis of members: one compilation instead of k, every core (or
+device) busy. A member gives what it would have given alone. Members whose networks have different
+shapes (widths, depths) make groups, one program each.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend.alignment import aligned
+from descend.errors import DataError, DescendError, unknown
+from descend.train import engine
+from descend.train.engine import placement
+from descend.train.engine.feeds import Arrays, Feed
+from descend.train.engine.history import History
+from descend.train.engine.run import Run
+from descend.train.engine.runtime import prepare, quick_compile
+from descend.train.engine.task import Task
+from descend.train.many.members import Ensemble, Many, Member
+from descend.train.model import fitting, rows
+from descend.train.model.model import Model
+from descend.train.model.supervised import Rows
+
+if TYPE_CHECKING:
+    pass
+
+SEEDS = ("seed", "order_seed")
+
+
+def sweep(
+    model: Model | Callable[..., Model],
+    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    callbacks: Sequence[Any] = (),
+    shuffle: bool | str = True,
+    sample_weight: Any = None,
+    class_weight: Mapping[Any, Any] | None = None,
+    seed: int = 0,
+    verbose: int = 0,
+) -> Many:
+    """Train a network under every combination of settings.
+
+    Args:
+        model: a compiled Model, whose own weights stay as they are; or a function that takes the
+            structural settings (widths, depths) and returns one. Members draw their weights, but
+            for frozen layers and those that came with another network (see `Model`).
+        grid: {name: values}, all combinations, the last name varying fastest; or a list of
+            settings.
+            Names: "seed" (weights, order and noise), "order_seed" (order alone), any number of the
+            optimiser ("learning_rate"), any number of a layer ("dropout.rate", or "rate" and "l2"
+            for all layers that have one), and the arguments of the function.
+        callbacks: EarlyStopping, ReduceLROnPlateau, LearningRateScheduler and the user's own; logs
+            hold one number a member.
+        The rest as in `Model.fit`.
+
+    Returns:
+        The members in the order of the grid. A member that diverges is frozen at its last finite
+        epoch and marked; the others go on.
+
+    Raises:
+        DescendError: an unknown name, an empty grid.
+    """
+    settings = _settings(grid)
+    structural = _structural(model, settings)
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for i, one in enumerate(settings):
+        groups.setdefault(tuple((k, one[k]) for k in structural if k in one), []).append(i)
+    found: list[Member | None] = [None] * len(settings)
+    for structure, places in groups.items():
+        built = model if isinstance(model, Model) else model(**dict(structure))
+        data, kept = _data(
+            built, x, y, sample_weight, class_weight, validation_split, validation_data
+        )
+        own = [{k: v for k, v in settings[i].items() if k not in structural} for i in places]
+        members = _train(
+            built,
+            own,
+            data,
+            None if kept is None else [kept],
+            batch_size=batch_size,
+            epochs=epochs,
+            callbacks=callbacks,
+            shuffle=shuffle,
+            seed=seed,
+            verbose=verbose,
+        )
+        for i, member in zip(places, members, strict=True):
+            member.settings = settings[i]
+            found[i] = member
+        if members[0].history.interrupted:
+            break  # Ctrl-C: what has been trained so far is the result
+    return Many([m for m in found if m is not None], len(groups))
+
+
+def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) -> Ensemble:
+    """The same network from `members` seeds, trained as one program; options as in `sweep`."""
+    if not isinstance(members, int) or members < 1:
+        raise DataError(f"members must be a whole number >= 1, got {members!r}")
+    first = options.pop("seed", 0)
+    many = sweep(model, {"seed": range(first, first + members)}, x, y, **options)
+    return Ensemble(many.members, many.groups)
+
+
+@aligned("x", "y", "sample_weight", "stratify")
+def cross_validate(
+    model: Model,
+    x: Any,
+    y: Any,
+    folds: int | Sequence[tuple[Any, Any]] = 5,
+    *,
+    stratify: Any = None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    callbacks: Sequence[Any] = (),
+    shuffle: bool | str = True,
+    sample_weight: Any = None,
+    class_weight: Mapping[Any, Any] | None = None,
+    seed: int | Sequence[int] = 0,
+    verbose: int = 0,
+) -> Many:
+    """Train once a fold on the other folds, all folds as one program; `val_loss` is the fold's.
+
+    Args:
+        folds: their number, or a list of (training rows, held-out rows), where a row may repeat.
+        stratify: labels (n,) whose shares each fold keeps.
+        seed: one for all folds, or one for each.
+        The rest as in `sweep`.
+    """
+    data, _ = _data(model, x, y, sample_weight, class_weight, 0.0, None)
+    # class weights steer the training; a fold is judged without them
+    unweighted = _data(model, x, y, sample_weight, None, 0.0, None)[0] if class_weight else data
+    n = len(data.x[0])
+    if isinstance(folds, int):
+        if not 2 <= folds <= n:
+            raise DataError(f"folds must be between 2 and the {n} rows, got {folds}")
+        from sklearn.model_selection import KFold, StratifiedKFold
+
+        kind = KFold if stratify is None else StratifiedKFold
+        cut = kind(folds, shuffle=True, random_state=int(np.ravel(seed)[0]))
+        pairs = list(cut.split(np.zeros(n), None if stratify is None else np.asarray(stratify)))
+    else:
+        pairs = [(np.asarray(a), np.asarray(b)) for a, b in folds]
+    if np.ndim(seed) and len(np.ravel(seed)) != len(pairs):
+        raise DataError(f"{np.size(seed)} seeds for {len(pairs)} folds; give one, or one for each")
+    seeds = np.broadcast_to(seed, len(pairs)).tolist()
+    members = _train(
+        model,
+        [{"seed": one} for one in seeds],
+        data,
+        [unweighted],
+        batch_size=batch_size,
+        epochs=epochs,
+        callbacks=callbacks,
+        shuffle=shuffle,
+        seed=seeds[0],
+        verbose=verbose,
+        parts=pairs,
+    )
+    for number, member in enumerate(members):
+        member.settings = {"fold": number}
+    return Many(members, 1)
+
+
+# -- how it is done ---------------------------------------------------------------------------
+
+
+def _settings(grid: Any) -> list[dict[str, Any]]:
+    if isinstance(grid, Mapping):
+        values = {name: list(of) for name, of in grid.items()}
+        empty = [name for name, of in values.items() if not of]
+        if not values or empty:
+            raise DescendError(
+                f"the grid is empty{f': no values for {empty[0]!r}' if empty else ''}"
+            )
+        return [
+            dict(zip(values, combination, strict=True))
+            for combination in itertools.product(*values.values())
+        ]
+    settings = [dict(one) for one in grid]
+    if not settings:
+        raise DescendError("the grid is empty")
+    return settings
+
+
+def _structural(model: Any, settings: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The settings that are arguments of the function that builds the network."""
+    if isinstance(model, Model):
+        return ()
+    if not callable(model):
+        raise DescendError(
+            f"sweep needs a compiled Model or a function that returns one, got {model!r}"
+        )
+    accepted = inspect.signature(model).parameters
+    return tuple(name for name in dict.fromkeys(k for s in settings for k in s) if name in accepted)
+
+
+def _data(
+    model: Any,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    split: float,
+    validation_data: Any,
+) -> tuple[Rows, Rows | None]:
+    if not isinstance(model, Model):
+        raise DescendError(
+            f"the function given to sweep returned {type(model).__name__}, not a Model"
+        )
+    model.meet(x)
+    outputs = model.task.outputs
+    data = fitting.rows_of(model, (x, y, sample_weight), "training data")
+    kept = None
+    if validation_data is not None:
+        kept = fitting.validation_rows(model, validation_data)
+    elif split:
+        data, kept = rows.split_tail(data, split)
+        kept = rows.weighted(kept, outputs)
+    return rows.weighted(data, outputs, class_weight), kept
+
+
+def _names(task: Task, settings: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """For each swept name, the hyperparameters it sets: "l2" stands for every layer's."""
+    hyper = task.hyper()
+    meanings: dict[str, list[str]] = {}
+    for name in dict.fromkeys(k for s in settings for k in s):
+        if name in SEEDS:
+            continue
+        if name in hyper:
+            meanings[name] = [name]
+            continue
+        meant = [full for full in hyper if full.rsplit(".", 1)[-1] == name]
+        if not meant:
+            raise unknown("setting to sweep", name, [*SEEDS, *hyper]) from None
+        meanings[name] = meant
+    return meanings
+
+
+def start(
+    task: Task, settings: list[dict[str, Any]], members: int, seed: int
+) -> tuple[Any, np.ndarray]:
+    """(the states of members before training, the seeds of their orders).
+
+    Where there are more members than settings, the others have the last one's.
+
+    Raises:
+        DescendError: an unknown setting, or one out of range.
+    """
+    filled = settings + [settings[-1]] * (members - len(settings))
+    hyper = {name: np.full(members, value, float) for name, value in task.hyper().items()}
+    for name, meant in _names(task, settings).items():
+        for i, one in enumerate(filled):
+            for full in meant if name in one else ():
+                hyper[full][i] = float(one[name])
+                task.require({full: float(one[name])})  # as outside a sweep
+    seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in filled])
+    orders = np.array(
+        [rows.require_seed(one.get("order_seed", s)) for one, s in zip(filled, seeds, strict=True)]
+    )
+
+    def draw(s: Any, numbers: Any) -> Any:
+        return task.init(jax.random.key(s), numbers)
+
+    state = jax.jit(jax.vmap(draw), compiler_options=quick_compile())(
+        seeds, {name: jnp.asarray(v, jnp.result_type(float)) for name, v in hyper.items()}
+    )
+    return state, orders
+
+
+def train_task(
+    task: Task,
+    settings: Any,
+    feed: Feed,
+    epochs: int,
+    *,
+    validation: Feed | None = None,
+    callbacks: Sequence[Any] = (),
+    seed: int = 0,
+    verbose: int = 0,
+    model: Model | None = None,
+) -> list[Member]:
+    """Train any task under every combination of settings, as one program.
+
+    Args:
+        task: see `descend.train.engine.task.Task`.
+        settings: a grid or a list of settings as in `sweep`, of names in `task.hyper()`
+            ("critic.learning_rate") and "seed", "order_seed"; nothing structural.
+        feed: the same for all members; where it draws orders (`Arrays`, `Stream`), `feed.seeds` is
+            set to the members'.
+        validation, callbacks, epochs, verbose: as in `descend.train.engine.training.train`.
+        seed: of members whose settings name none.
+        model: what callbacks see as `self.model`, and what members are models of.
+
+    Returns:
+        The members in the order of the settings.
+    """
+    from descend.train.callbacks import EarlyStopping, Progress
+    from descend.train.callbacks.base import listed
+
+    prepare()
+    rows.require_epochs(epochs, 0)
+    settings = _settings(settings)
+    count = len(settings)
+    members = placement.filling(count)
+    state, orders = start(task, settings, members, seed)
+    feed.order_by(orders)
+    callbacks = listed(callbacks)
+    stops = [c for c in callbacks if isinstance(c, EarlyStopping)]
+    shown = [Progress(verbose)] if verbose else []
+    run = engine.train(
+        task,
+        feed,
+        epochs,
+        state=state,
+        callbacks=[_Idle(count), *callbacks, *shown],
+        validation=validation,
+        members=members,
+        model=model,
+        verbose=verbose,
+    )
+    states = run.state
+    return [
+        Member(
+            settings=dict(settings[i]),
+            history=own_history(run, i),
+            diverged_in=run.diverged[i] + 1 if i in run.diverged else None,
+            best_epoch=int(stops[-1].best_epoch[i]) if stops and len(run.history) else None,
+            states=states,
+            index=i,
+            source=model,
+        )
+        for i in range(count)
+    ]
+
+
+def _train(
+    model: Model,
+    settings: list[dict[str, Any]],
+    data: Rows,
+    checks: list[Rows] | None,
+    *,
+    batch_size: int | None,
+    shuffle: bool | str,
+    parts: list[tuple[np.ndarray, np.ndarray]] | None = None,
+    **options: Any,
+) -> list[Member]:
+    """`train_task` on checked rows; each member on rows of its own where there are `parts`."""
+    prepare()
+    task, validation = model.task, None
+    if parts is None:
+        size = rows.rows_a_batch(batch_size, len(data.x[0]), task)
+        feed = Arrays(data, size, shuffle)
+        validation = rows.whole(checks[0], size) if checks else None
+    else:
+        parts = parts + parts[-1:] * (placement.filling(len(parts)) - len(parts))
+        trained, judged = ([pair[i] for pair in parts] for i in (0, 1))
+        size = rows.rows_a_batch(batch_size, min(map(len, trained)), task)
+        feed = Arrays(data, size, shuffle, rows=trained)
+        assert checks is not None
+        validation = Arrays(checks[0], max(map(len, judged)), False, 0, judged)
+    return train_task(task, settings, feed, model=model, validation=validation, **options)
+
+
+class _Idle:
+    """Switches off the members that only fill the devices."""
+
+    def __init__(self, real: int):
+        self._real = real
+
+    def set_run(self, run: Any) -> None:
+        run.active = np.arange(run.members) < self._real
+
+
+def own_history(run: Run, i: int) -> History:
+    """What member i has gone through, up to where it stopped."""
+    own = History()
+    length = next(
+        (e for e, v in enumerate(run.history.history.get("loss", [])) if np.isnan(v[i])),
+        len(run.history),
+    )
+    own.epoch = run.history.epoch[:length]
+    own.history = {k: [float(e[i]) for e in v[:length]] for k, v in run.history.history.items()}
+    own.stopped = run.history.stopped if length == len(run.history) else "stopped early"
+    return own

@@ -1,0 +1,321 @@
+"""Rules that need the gradient alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from descend.errors import DescendError
+from descend.train.rules.base import Numbers, Optimizer
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Mini-batch SGD: w <- w - eta 1/B sum_k grad J_k(w), rows drawn without replacement.
+
+    The batch size chooses the lecture's variant: `fit(batch_size=1)` is SGD row by row,
+    `GradientDescent` takes all rows. With `momentum` mu: v <- mu v + g, w <- w - eta v (PyTorch's
+    form; Keras puts eta inside v, the same path while eta is constant).
+
+    Args:
+        momentum: mu in [0, 1).
+        nesterov: use mu v + g as the step (see `Nesterov`).
+
+    Source: hull-2023, Algorithm 2; scheidegger-2020, "Stochastic Gradient Descent".
+    """
+
+    known_as: ClassVar[str] = "sgd"
+    momentum: Any = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nesterov and not isinstance(self.momentum, jax.Array) and self.momentum == 0:
+            raise DescendError("SGD: nesterov=True needs momentum > 0")
+
+    def numbers(self) -> dict[str, float]:
+        """The learning rate, and momentum where it is not zero (zero keeps no memory)."""
+        found = super().numbers()
+        return found | {"momentum": self.momentum} if self.momentum else found
+
+    def _transform(self, numbers: Numbers) -> Any:
+        step = optax.scale_by_learning_rate(numbers["learning_rate"])
+        if "momentum" not in numbers:
+            return step
+        return optax.chain(optax.trace(numbers["momentum"], self.nesterov), step)
+
+
+@dataclass(frozen=True)
+class GradientDescent(SGD):
+    """w <- w - eta grad J(w), J the cost of the whole sample: one update an epoch.
+
+    Source: hull-2023, "Optimizers and SGD"; radwan, "GD and SGD Differences".
+    """
+
+    known_as: ClassVar[str] = "gd"
+    full_batch: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Momentum(Optimizer):
+    """w_{t+1} = w_t + mu (w_t - w_{t-1}) - eta g_t (Qian 1999; scheidegger-2020)."""
+
+    known_as: ClassVar[str] = "momentum"
+    momentum: Any = 0.9
+    swept: ClassVar[tuple[str, ...]] = ("learning_rate", "momentum")
+
+    def _transform(self, numbers: Numbers) -> Any:
+        return optax.chain(
+            optax.trace(numbers["momentum"]),
+            optax.scale_by_learning_rate(numbers["learning_rate"]),
+        )
+
+
+@dataclass(frozen=True)
+class Nesterov(Optimizer):
+    """v <- mu v - eta grad J(w + mu v), w <- w + v (Nesterov 1983; scheidegger-2020).
+
+    The slide prints the look-ahead as w - mu v with v added to w; with that sign the gradient is
+    taken behind, not ahead, so the sign of Nesterov's paper is used.
+
+    Args:
+        lookahead: True takes the gradient at w + mu v, as the lecture writes it. False is the form
+            of PyTorch and Keras, which stores y = w + mu v instead of w; the two paths are the same
+            after that change of variable. The cost that is reported is that at w + mu v in both.
+    """
+
+    known_as: ClassVar[str] = "nesterov"
+    momentum: Any = 0.9
+    lookahead: bool = False
+    swept: ClassVar[tuple[str, ...]] = ("learning_rate", "momentum")
+
+    def _transform(self, numbers: Numbers) -> Any:
+        return optax.chain(
+            optax.trace(numbers["momentum"], not self.lookahead),
+            optax.scale_by_learning_rate(numbers["learning_rate"]),
+        )
+
+    def gradient_at(self, params: Any, memory: Any, numbers: Numbers) -> Any:
+        """W + mu v in the look-ahead form; Optax's memory is -v / eta."""
+        if not self.lookahead:
+            return params
+        ahead = numbers["learning_rate"] * numbers["momentum"]
+        return jax.tree.map(lambda w, m: w - ahead * m, params, self.own_memory(memory)[0].trace)
+
+
+@dataclass(frozen=True)
+class AdaGrad(Optimizer):
+    """w <- w - eta g / sqrt(A + eps), A <- A + g^2 (Duchi et al. 2011; scheidegger-2020).
+
+    Args:
+        initial_accumulator: A before the first step: 0 in the lecture and PyTorch, .1 in Keras.
+        epsilon_inside: eps under the root (lecture, Keras), or sqrt(A) + eps (PyTorch).
+    """
+
+    known_as: ClassVar[str] = "adagrad"
+    initial_accumulator: float = 0.0
+    epsilon: float = 1e-7
+    epsilon_inside: bool = True
+    renamed: ClassVar[dict[str, str]] = {"initial_accumulator_value": "initial_accumulator"}
+
+    def _transform(self, numbers: Numbers) -> Any:
+        def init(params: Any) -> Any:
+            return jax.tree.map(lambda p: jnp.full_like(p, self.initial_accumulator), params)
+
+        def update(grads: Any, total: Any, params: Any = None) -> tuple[Any, Any]:
+            total = jax.tree.map(lambda a, g: a + jnp.square(g), total, grads)
+            inside = self.epsilon_inside
+            scaled = jax.tree.map(
+                lambda g, a: (
+                    g / jnp.sqrt(a + self.epsilon) if inside else g / (jnp.sqrt(a) + self.epsilon)
+                ),
+                grads,
+                total,
+            )
+            return scaled, total
+
+        return optax.chain(
+            optax.GradientTransformation(init, update),
+            optax.scale_by_learning_rate(numbers["learning_rate"]),
+        )
+
+
+@dataclass(frozen=True)
+class RMSProp(Optimizer):
+    """w <- w - eta g / sqrt(A + eps), A <- rho A + (1 - rho) g^2 (Hinton 2012; scheidegger-2020).
+
+    Args:
+        rho: memory of the squared gradient: .9 in Keras, .99 in PyTorch.
+        epsilon_inside: eps under the root (lecture, Keras), or sqrt(A) + eps (PyTorch).
+        momentum: of the scaled step; 0 for none.
+        centered: whether the variance of g stands in the place of A, its mean square.
+    """
+
+    known_as: ClassVar[str] = "rmsprop"
+    learning_rate: Any = 0.001
+    rho: Any = 0.9
+    momentum: Any = 0.0
+    epsilon: float = 1e-7
+    centered: bool = False
+    epsilon_inside: bool = True
+    swept: ClassVar[tuple[str, ...]] = ("learning_rate", "rho")
+
+    def numbers(self) -> dict[str, float]:
+        """The learning rate, rho, and momentum where it is not zero."""
+        found = super().numbers()
+        return found | {"momentum": self.momentum} if self.momentum else found
+
+    def _transform(self, numbers: Numbers) -> Any:
+        return optax.rmsprop(
+            numbers["learning_rate"],
+            decay=numbers["rho"],
+            eps=self.epsilon,
+            eps_in_sqrt=self.epsilon_inside,
+            centered=self.centered,
+            momentum=numbers.get("momentum"),
+        )
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """w <- w - eta m / (sqrt(v) + eps), m and v the bias-corrected means of g and g^2.
+
+    m <- (beta_1 m + (1 - beta_1) g), v <- (beta_2 v + (1 - beta_2) g^2), each divided by
+    1 - beta^t where used (Kingma and Ba 2015; scheidegger-2020).
+
+    Args:
+        epsilon_inside: the lecture's sqrt(v + eps); False (PyTorch) adds eps to the root. Keras
+            adds it before the bias correction: its eps is ours divided by sqrt(1 - beta_2^t).
+    """
+
+    known_as: ClassVar[str] = "adam"
+    learning_rate: Any = 0.001
+    beta_1: Any = 0.9
+    beta_2: Any = 0.999
+    epsilon: float = 1e-7
+    epsilon_inside: bool = False
+    swept: ClassVar[tuple[str, ...]] = ("learning_rate", "beta_1", "beta_2")
+
+    def _options(self, numbers: Numbers) -> dict[str, Any]:
+        inside = self.epsilon_inside
+        return {
+            "b1": numbers["beta_1"],
+            "b2": numbers["beta_2"],
+            "eps": 0.0 if inside else self.epsilon,
+            "eps_root": self.epsilon if inside else 0.0,
+        }
+
+    def _transform(self, numbers: Numbers) -> Any:
+        return optax.adam(numbers["learning_rate"], **self._options(numbers))
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam, decoupled weight decay: w <- w - eta (step + lambda w) (Loshchilov, Hutter 2019)."""
+
+    known_as: ClassVar[str] = "adamw"
+    weight_decay: Any = field(default=0.004, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Adamax(Adam):
+    """w <- w - eta m / ((1 - beta_1^t) u), u <- max(beta_2 u, |g|) (Kingma and Ba 2015).
+
+    epsilon is added to |g|.
+    """
+
+    known_as: ClassVar[str] = "adamax"
+
+    def _transform(self, numbers: Numbers) -> Any:
+        return optax.adamax(
+            numbers["learning_rate"], numbers["beta_1"], numbers["beta_2"], self.epsilon
+        )
+
+
+@dataclass(frozen=True)
+class Nadam(Adam):
+    """Adam with Nesterov's momentum, whose strength grows (Dozat 2016; as in Keras and PyTorch).
+
+    mu_t = beta_1 (1 - .96^t / 2)
+    w <- w - eta (mu_{t+1} m / (1 - mu_1 .. mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 .. mu_t))
+             / (sqrt(v / (1 - beta_2^t)) + eps)
+    """
+
+    known_as: ClassVar[str] = "nadam"
+
+    def _transform(self, numbers: Numbers) -> Any:
+        b1, b2 = numbers["beta_1"], numbers["beta_2"]
+        strength = lambda t: b1 * (1 - 0.5 * 0.96**t)  # noqa: E731
+
+        def init(params: Any) -> Any:
+            zeros = jax.tree.map(jnp.zeros_like, params)
+            return jnp.zeros(()), jnp.ones(()), zeros, zeros
+
+        def update(grads: Any, memory: Any, params: Any = None) -> tuple[Any, Any]:
+            t, product, m, v = memory
+            t = t + 1
+            product = product * strength(t)
+            m = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, m, grads)
+            v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * jnp.square(g), v, grads)
+            ahead, now = strength(t + 1), strength(t)
+
+            def step(g: Any, m: Any, v: Any) -> Any:
+                mean = ahead * m / (1 - product * ahead) + (1 - now) * g / (1 - product)
+                return mean / (jnp.sqrt(v / (1 - b2**t)) + self.epsilon)
+
+            return jax.tree.map(step, grads, m, v), (t, product, m, v)
+
+        return optax.chain(
+            optax.GradientTransformation(init, update),
+            optax.scale_by_learning_rate(numbers["learning_rate"]),
+        )
+
+
+@dataclass(frozen=True)
+class Adadelta(Optimizer):
+    """w <- w - eta d g, d = sqrt(D + eps) / sqrt(A + eps): a step in the units of w (Zeiler 2012).
+
+    A <- rho A + (1 - rho) g^2, then D <- rho D + (1 - rho) (d g)^2.
+    """
+
+    known_as: ClassVar[str] = "adadelta"
+    learning_rate: Any = 0.001
+    rho: Any = 0.95
+    epsilon: float = 1e-7
+    swept: ClassVar[tuple[str, ...]] = ("learning_rate", "rho")
+
+    def _transform(self, numbers: Numbers) -> Any:
+        return optax.adadelta(numbers["learning_rate"], numbers["rho"], self.epsilon)
+
+
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """w <- w - eta sign(beta_1 m + (1 - beta_1) g), m <- beta_2 m + (1 - beta_2) g (Chen 2023)."""
+
+    known_as: ClassVar[str] = "lion"
+    learning_rate: Any = 0.001
+    beta_1: Any = 0.9
+    beta_2: Any = 0.99
+    swept: ClassVar[tuple[str, ...]] = ("learning_rate", "beta_1", "beta_2")
+
+    def _transform(self, numbers: Numbers) -> Any:
+        return optax.lion(
+            numbers["learning_rate"], numbers["beta_1"], numbers["beta_2"], weight_decay=0.0
+        )
+
+
+def Adagrad(
+    learning_rate: Any = 0.001,
+    initial_accumulator_value: float = 0.1,
+    epsilon: float = 1e-7,
+    **options: Any,
+) -> AdaGrad:
+    """`AdaGrad` with Keras's names and defaults."""
+    return AdaGrad(learning_rate, initial_accumulator_value, epsilon, **options)
+
+
+RMSprop = RMSProp  # Keras's name

@@ -1,0 +1,81 @@
+"""Schedules: the learning rate as a function of the step ("Adaptive Learning Rate", eta_t).
+
+Source: scheidegger-2020, "Few variants of SGD", "Setting the learning rate". Each is a frozen
+description on an Optax schedule; t counts updates from 0. `ReduceLROnPlateau` and
+`LearningRateScheduler`, which act between epochs, are callbacks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from descend.errors import unknown
+from descend.train.rules.schedules.forms import (
+    Constant,
+    CosineDecay,
+    CosineDecayRestarts,
+    CosineLog,
+    ExponentialDecay,
+    InverseTimeDecay,
+    OneCycle,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+    Schedule,
+    StepDecay,
+    Warmup,
+    WarmupCosine,
+)
+
+__all__ = [
+    "BY_NAME",
+    "Constant",
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "CosineLog",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "OneCycle",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "Schedule",
+    "StepDecay",
+    "Warmup",
+    "WarmupCosine",
+    "describe",
+    "get",
+]
+
+BY_NAME: dict[str, type[Schedule]] = {
+    "constant": Constant,
+    "step": StepDecay,
+    "exponential": ExponentialDecay,
+    "inverse_time": InverseTimeDecay,
+    "polynomial": PolynomialDecay,
+    "piecewise": PiecewiseConstantDecay,
+    "cosine_restarts": CosineDecayRestarts,
+    "cosine": CosineDecay,
+    "warmup": Warmup,
+    "warmup_cosine": WarmupCosine,
+    "one_cycle": OneCycle,
+    "cosine_log": CosineLog,
+}
+_NAMES = {cls: name for name, cls in BY_NAME.items()}
+
+
+def get(identifier: Schedule | dict[str, Any]) -> Schedule:
+    """The schedule itself, or the one that its JSON form describes."""
+    if isinstance(identifier, Schedule):
+        return identifier
+    options = dict(identifier)
+    name = options.pop("schedule", None)
+    if name not in BY_NAME:
+        raise unknown("schedule", name, BY_NAME)
+    return BY_NAME[name](**options)
+
+
+def describe(schedule: Schedule) -> dict[str, Any] | None:
+    """The JSON form; None for a schedule that is code of the user's."""
+    if type(schedule) not in _NAMES:
+        return None
+    return {"schedule": _NAMES[type(schedule)], **asdict(schedule)}  # type: ignore[call-overload]

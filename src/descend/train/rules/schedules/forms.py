@@ -1,0 +1,354 @@
+"""The forms a learning rate can take over the steps; see the package."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from descend.errors import DescendError
+from descend.train.rules.arguments import Arguments
+
+
+class Schedule(metaclass=Arguments):
+    """eta_t = base * factor(t).
+
+    One's own is written as in Keras, with jax.numpy:
+
+        class Ramp(Schedule):
+            def __call__(self, step):
+                return 0.1 * jnp.minimum(step / 100, 1)
+
+    It is code, so a saved model does not carry it.
+    """
+
+    renamed: ClassVar[dict[str, str]] = {
+        "initial_learning_rate": "learning_rate",
+        "decay_rate": "rate",
+    }
+
+    @property
+    def base(self) -> float:
+        """The rate that a sweep or a callback sets, with `learning_rate`."""
+        return 1.0
+
+    def with_base(self, rate: Any) -> Schedule:
+        """The same in proportion to another rate."""
+        if rate == self.base:
+            return self
+        raise DescendError(
+            f"{type(self).__name__} is a schedule of your own; sweep an argument of a function "
+            "that builds the model instead of learning_rate"
+        )
+
+    def factor(self, step: Any) -> jax.Array:
+        """eta_t / base at update `step`."""
+        return self(step)
+
+    def __call__(self, step: Any) -> jax.Array:
+        """eta_t at update `step`."""
+        if type(self).factor is Schedule.factor:
+            raise DescendError(f"{type(self).__name__}: write __call__(self, step) -> rate")
+        return self.base * self.factor(step)
+
+
+@dataclass(frozen=True)
+class Scaled(Schedule):
+    """eta_t = learning_rate * factor(t).
+
+    Args:
+        learning_rate: the base (for one-cycle and warm-up: the peak) rate, > 0; may be swept.
+    """
+
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
+                raise DescendError(f"{type(self).__name__}: {name} must be >= 0, got {value}")
+            if name.endswith("steps") and value < 1 and name != "warmup_steps":
+                raise DescendError(f"{type(self).__name__}: {name} must be >= 1, got {value}")
+        positive = {name: getattr(self, name, 1.0) for name in ("rate", "div", "final_div")}
+        for name, value in ({"learning_rate": self.base} | positive).items():
+            if not value > 0:
+                raise DescendError(f"{type(self).__name__}: {name} must be > 0, got {value}")
+
+    @property
+    def base(self) -> float:
+        """The learning rate."""
+        return self.learning_rate
+
+    def with_base(self, rate: Any) -> Schedule:
+        """The same with another learning rate."""
+        return dataclasses.replace(self, learning_rate=rate)
+
+
+@dataclass(frozen=True)
+class Constant(Scaled):
+    """eta_t = eta."""
+
+    def factor(self, step: Any) -> Any:
+        """1."""
+        return jnp.ones(())
+
+
+@dataclass(frozen=True)
+class StepDecay(Scaled):
+    """eta_t = eta * rate^floor(t / every_steps)."""
+
+    every_steps: int
+    rate: float = 0.1
+
+    def factor(self, step: Any) -> Any:
+        """rate^floor(t / every_steps)."""
+        return optax.exponential_decay(1.0, self.every_steps, self.rate, staircase=True)(step)
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(Scaled):
+    """eta_t = eta * rate^(t / decay_steps); with `staircase` the exponent is cut to whole numbers.
+
+    Keras calls rate `decay_rate` and eta `initial_learning_rate`; both names are taken, here and in
+    the schedules below.
+    """
+
+    decay_steps: int
+    rate: float = 0.96
+    staircase: bool = False
+
+    def factor(self, step: Any) -> Any:
+        """rate^(t / decay_steps)."""
+        decay = optax.exponential_decay(1.0, self.decay_steps, self.rate, staircase=self.staircase)
+        return decay(step)
+
+
+@dataclass(frozen=True)
+class InverseTimeDecay(Scaled):
+    """eta_t = eta / (1 + rate t / decay_steps); with `staircase` t / decay_steps is cut."""
+
+    decay_steps: int
+    rate: float
+    staircase: bool = False
+
+    def factor(self, step: Any) -> Any:
+        """1 / (1 + rate t / decay_steps)."""
+        share = step / self.decay_steps
+        return 1 / (1 + self.rate * (jnp.floor(share) if self.staircase else share))
+
+
+@dataclass(frozen=True)
+class PolynomialDecay(Scaled):
+    """eta_t = (eta - end) (1 - t / T)^power + end, T = decay_steps, constant afterwards.
+
+    Args:
+        end_learning_rate: the last rate; in a sweep of eta it goes along.
+        cycle: whether T grows to the next multiple of decay_steps beyond t, so that the rate rises
+            again.
+    """
+
+    decay_steps: int
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
+    cycle: bool = False
+
+    def factor(self, step: Any) -> Any:
+        """eta_t / eta."""
+        end: Any = self.end_learning_rate / self.learning_rate
+        last: Any = self.decay_steps
+        if self.cycle:
+            last = last * jnp.maximum(jnp.ceil(step / last), 1)
+        else:
+            step = jnp.minimum(step, last)
+        return (1 - end) * (1 - step / last) ** self.power + end
+
+
+@dataclass(frozen=True)
+class CosineDecay(Scaled):
+    """eta_t = eta [(1 - alpha) (1 + cos(pi t / decay_steps)) / 2 + alpha], constant afterwards.
+
+    Args:
+        alpha: the last rate as a share of the first.
+        warmup_target: the rate that the first `warmup_steps` lead to in a straight line, from eta;
+            the cosine begins there. Then eta may be zero, and a sweep sets the target.
+        warmup_steps: see there; they are not counted in `decay_steps`.
+    """
+
+    decay_steps: int
+    alpha: float = 0.0
+    warmup_target: float | None = None
+    warmup_steps: int = 0
+
+    @property
+    def base(self) -> float:
+        """The rate at the head of the cosine."""
+        return self.learning_rate if self.warmup_target is None else self.warmup_target
+
+    def with_base(self, rate: Any) -> Schedule:
+        """The same with another rate there."""
+        if self.warmup_target is None:
+            return super().with_base(rate)
+        first = self.learning_rate * rate / self.warmup_target
+        return dataclasses.replace(self, learning_rate=first, warmup_target=rate)
+
+    def factor(self, step: Any) -> Any:
+        """The line, then the cosine from 1 to alpha."""
+        fall = optax.cosine_decay_schedule(1.0, self.decay_steps, self.alpha)
+        if self.warmup_target is None:
+            return fall(step)
+        begin = self.learning_rate / self.warmup_target
+        line = begin + (1 - begin) * step / max(self.warmup_steps, 1)
+        ahead = jnp.maximum(step - self.warmup_steps, 0)
+        return jnp.where(step < self.warmup_steps, line, fall(ahead))
+
+
+@dataclass(frozen=True)
+class CosineDecayRestarts(Scaled):
+    """Cosines one behind the other: the i-th lasts first_decay_steps t_mul^i, from eta m_mul^i.
+
+    Args:
+        alpha: the lowest rate as a share of eta.
+
+    Source: Loshchilov and Hutter 2017 (SGDR).
+    """
+
+    first_decay_steps: int
+    t_mul: float = 2.0
+    m_mul: float = 1.0
+    alpha: float = 0.0
+
+    def factor(self, step: Any) -> Any:
+        """The cosine that step is in."""
+        share = step / self.first_decay_steps
+        if self.t_mul == 1:
+            i = jnp.floor(share)
+            share = share - i
+        else:
+            i = jnp.floor(jnp.log(1 - share * (1 - self.t_mul)) / math.log(self.t_mul))
+            share = (share - (1 - self.t_mul**i) / (1 - self.t_mul)) / self.t_mul**i
+        cosine = 0.5 * self.m_mul**i * (1 + jnp.cos(jnp.pi * share))
+        return (1 - self.alpha) * cosine + self.alpha
+
+
+@dataclass(frozen=True)
+class PiecewiseConstantDecay(Schedule):
+    """eta_t = values[i], i the number of boundaries below t: values[0] up to and with the first.
+
+    Args:
+        boundaries: steps, growing.
+        values: rates, one more than boundaries. In a sweep of the learning rate it is the largest.
+    """
+
+    boundaries: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("boundaries", "values"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if len(self.values) != len(self.boundaries) + 1:
+            raise DescendError(
+                f"PiecewiseConstantDecay: {len(self.boundaries)} boundaries need "
+                f"{len(self.boundaries) + 1} values, got {len(self.values)}"
+            )
+        if list(self.boundaries) != sorted(set(self.boundaries)):
+            raise DescendError(
+                f"PiecewiseConstantDecay: boundaries must grow, got {self.boundaries}"
+            )
+        if not all(v >= 0 for v in self.values) or not max(self.values) > 0:
+            raise DescendError(f"PiecewiseConstantDecay: values must be >= 0, got {self.values}")
+
+    @property
+    def base(self) -> float:
+        """The largest rate."""
+        return max(self.values)
+
+    def with_base(self, rate: Any) -> Schedule:
+        """All rates in proportion."""
+        return dataclasses.replace(self, values=tuple(v * rate / self.base for v in self.values))
+
+    def factor(self, step: Any) -> Any:
+        """The step's rate as a share of the largest."""
+        beyond = jnp.asarray(step) > jnp.asarray(self.boundaries, jnp.result_type(float))
+        return jnp.asarray(self.values)[jnp.sum(beyond)] / self.base
+
+
+@dataclass(frozen=True)
+class WarmupCosine(Scaled):
+    """Linear from 0 to eta over `warmup_steps`, then a cosine to 0 at `decay_steps`."""
+
+    warmup_steps: int
+    decay_steps: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.warmup_steps < self.decay_steps:
+            raise DescendError(
+                f"WarmupCosine: decay_steps counts the ramp too, so it must exceed warmup_steps "
+                f"{self.warmup_steps}, got {self.decay_steps}"
+            )
+
+    def factor(self, step: Any) -> Any:
+        """The ramp, then the cosine."""
+        return optax.warmup_cosine_decay_schedule(0.0, 1.0, self.warmup_steps, self.decay_steps)(
+            step
+        )
+
+
+@dataclass(frozen=True)
+class Warmup(Scaled):
+    """Linear from 0 to eta over `warmup_steps`, constant afterwards."""
+
+    warmup_steps: int
+
+    def factor(self, step: Any) -> Any:
+        """min(t / warmup_steps, 1)."""
+        if self.warmup_steps == 0:
+            return jnp.ones(())
+        return optax.linear_schedule(0.0, 1.0, self.warmup_steps)(step)
+
+
+@dataclass(frozen=True)
+class OneCycle(Scaled):
+    """Cosine from eta/div up to eta at `peak` of the run, down to eta/(div final_div) at its end.
+
+    Source: Smith 2018; PyTorch's convention for the end.
+    """
+
+    total_steps: int
+    peak: float = 0.3
+    div: float = 25.0
+    final_div: float = 1e4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.peak < 1:
+            raise DescendError(f"OneCycle: peak is a share of the run, below 1, got {self.peak}")
+
+    def factor(self, step: Any) -> Any:
+        """The cycle; peak 1."""
+        return optax.cosine_onecycle_schedule(
+            self.total_steps, 1.0, self.peak, self.div, self.final_div
+        )(step)
+
+
+@dataclass(frozen=True)
+class CosineLog(Scaled):
+    """eta_t = eta (1 - cos(2 pi log2(1 + (2^cycles - 1) t / total_steps))) / 2, zero at both ends.
+
+    Cycles of doubling length: many small rates, and every rate several times.
+
+    Source: Holzmueller et al. 2024 (RealMLP), with four cycles ("coslog4").
+    """
+
+    total_steps: int
+    cycles: int = 4
+
+    def factor(self, step: Any) -> Any:
+        """The waves; at most 1."""
+        share = jnp.clip(step / self.total_steps, 0.0, 1.0)
+        turns = jnp.log2(1 + (2**self.cycles - 1) * share)
+        return 0.5 * (1 - jnp.cos(2 * jnp.pi * turns))

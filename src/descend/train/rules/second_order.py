@@ -1,0 +1,83 @@
+"""Rules that need the cost as a function of the parameters, and the whole sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+
+from descend.errors import DescendError
+from descend.train.rules.base import Numbers, Optimizer
+
+
+@dataclass(frozen=True)
+class NewtonRaphson(Optimizer):
+    """w <- w - eta (H + damping I)^{-1} grad J(w), H the Hessian of the cost of the whole sample.
+
+    Solves a k x k system for k parameters: meant for k up to about a thousand. On a quadratic cost
+    one step with eta = 1 and no damping lands on the minimum.
+
+    Args:
+        damping: added to the Hessian's diagonal (Levenberg), >= 0; needed where J is not convex.
+
+    Source: scheidegger-2020, "Descent methods in general" (second order).
+    """
+
+    known_as: ClassVar[str] = "newton"
+    learning_rate: Any = 1.0
+    damping: Any = 0.0
+    full_batch: ClassVar[bool] = True
+    needs_cost: ClassVar[bool] = True
+    swept: ClassVar[tuple[str, ...]] = ("learning_rate", "damping")
+
+    def _transform(self, numbers: Numbers) -> Any:
+        def update(
+            grads: Any,
+            memory: Any,
+            params: Any = None,
+            *,
+            value_fn: Callable[[Any], Any],
+            **_: Any,
+        ) -> tuple[Any, Any]:
+            flat, unravel = ravel_pytree(params)
+            slope, _unused = ravel_pytree(grads)
+            hessian = jax.hessian(lambda w: value_fn(unravel(w)))(flat)
+            damped = hessian + numbers["damping"] * jnp.eye(flat.size, dtype=flat.dtype)
+            step = jnp.linalg.solve(damped, slope)
+            return unravel(-numbers["learning_rate"] * step), memory
+
+        return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+@dataclass(frozen=True)
+class LBFGS(Optimizer):
+    """Limited-memory BFGS with a zoom line search, on the cost of the whole sample (Optax).
+
+    Args:
+        learning_rate: multiplies the step that the line search finds; 1 leaves it.
+        memory_size: number of past steps kept.
+    """
+
+    known_as: ClassVar[str] = "lbfgs"
+    learning_rate: Any = 1.0
+    memory_size: int = 10
+    full_batch: ClassVar[bool] = True
+    needs_cost: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.memory_size, int) or self.memory_size < 1:
+            raise DescendError(
+                f"LBFGS: memory_size must be a whole number >= 1, got {self.memory_size!r}"
+            )
+
+    def _transform(self, numbers: Numbers) -> Any:
+        return optax.chain(
+            optax.lbfgs(memory_size=self.memory_size),
+            optax.scale(numbers["learning_rate"]),
+        )

@@ -1,0 +1,114 @@
+"""Models from files; nothing in a file is executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+import jax
+import numpy as np
+
+from descend.described import conforms
+from descend.errors import CheckpointError, DescendError
+from descend.nn.layers.base import Layer
+from descend.nn.rebuilding import symbols_from_config
+from descend.train.engine.runtime import prepare
+from descend.train.model.model import Model
+from descend.train.saving import checkpoint
+
+
+def load_model(
+    path: str | Path,
+    custom: Mapping[str, type[Layer]] | None = None,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+) -> Model:
+    """A model from a file of `model.save` or `ModelCheckpoint`; nothing in it is executed.
+
+    Args:
+        path: the file.
+        custom: {class name: class} for layers of the user's own.
+        custom_objects: Keras's name of it; what is no layer in it is not needed and not looked at.
+
+    Raises:
+        CheckpointError: missing, truncated, edited, from a newer version, or not ours.
+    """
+    layers = {
+        name: value
+        for name, value in (custom_objects or {}).items()
+        if isinstance(value, type) and issubclass(value, Layer)
+    }
+    model, _ = load_with_extra(path, {**layers, **(custom or {})})
+    return model
+
+
+def load_with_extra(
+    path: str | Path, custom: Mapping[str, type[Layer]] | None = None
+) -> tuple[Model, dict[str, Any]]:
+    """The model, and the JSON that `save(extra=...)` put beside it."""
+    prepare()
+    described, arrays = checkpoint.read(path)
+    if described.get("kind") == "economy":
+        raise CheckpointError(
+            f"{path} is a solved economy ({described['economy'].rpartition(':')[2]}), not a fitted "
+            f"model. Open it in Python: descend.economies.load_solution({str(path)!r}); the page "
+            "of a solution is written by descend solve --report"
+        )
+    if described.get("model") is None:
+        raise CheckpointError(f"{path} holds a run that is not of a model")
+    with checkpoint.understood(path, "description"):
+        return _made(path, described, arrays, custom)
+
+
+class Described(TypedDict):
+    """What a description says of a model."""
+
+    graph: dict[str, Any]
+    seed: int
+    compile: dict[str, Any] | None
+
+
+def _made(
+    path: str | Path,
+    described: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    custom: Mapping[str, type[Layer]] | None,
+) -> tuple[Model, dict[str, Any]]:
+    whole = described["model"]
+    conforms(whole, Described, "the model")
+    graph = whole["graph"]
+    conforms(graph["name"], str, "its name")
+    model = Model(*symbols_from_config(graph, custom), name=graph["name"], seed=whole["seed"])
+    prefix = "state/" if described["kind"] == "checkpoint" else ""
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    params = checkpoint.unflatten(arrays, shapes[0], f"{prefix}params", path)
+    layers = checkpoint.unflatten(arrays, shapes[1], f"{prefix}layers", path)
+    checkpoint.require_numbers(arrays, f"{prefix}params", path)
+    checkpoint.require_numbers(arrays, f"{prefix}layers", path)
+    model.take_weights(params, layers)
+    if whole["compile"] is not None:
+        model.compile(**whole["compile"])
+    if "history" in described:
+        model.history = checkpoint.history_of(described)
+    extra = described.get("extra", {})
+    conforms(extra, dict, "what travels along")
+    return model, extra
+
+
+def model_from_json(text: str, custom_objects: Any = None) -> Any:
+    """The model that `to_json` wrote, its weights undrawn; nothing in the text is executed.
+
+    Args:
+        text: what `to_json` gave.
+        custom_objects: {class name: class} for layers of the user's own.
+
+    Raises:
+        DescendError: a text that is no such description.
+    """
+    try:
+        config = json.loads(text)
+        return Model.from_config(config, custom_objects)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise DescendError(f"this text does not describe a model: {error}") from None
