@@ -55,6 +55,14 @@ def test_of_the_recipes():
     assert rule["learning rate"] == "0.02, constant"
 
 
+def test_an_average_of_the_weights_is_named_where_it_is_kept():
+    for use_ema in (False, True):
+        rule = optimizers.get({"name": "adam", "learning_rate": 0.1, "use_ema": use_ema})
+        asked = FitOptions(target="y", recipe="mlp", optimizer="adam")
+        pairs = dict(description.rule(described(asked, rule)["compile"]))
+        assert ("ema momentum 0.99" in pairs["update rule"]) == use_ema
+
+
 def test_of_a_rule_that_no_option_names():
     rule = optimizers.get({"name": "sgd", "learning_rate": OneCycle(0.5, 40)})
     found = described(FitOptions(target="y", recipe="mlp", optimizer="adam"), rule)

@@ -9,7 +9,10 @@ from descend.report.table.document.fit import Layers
 from descend.report.table.words import digits
 
 WITH_UNITS = ("Dense", "NTKDense", "MemberDense")
-EVERY_RULE = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm")
+EVERY_RULE = (
+    *("weight_decay", "clipvalue", "clipnorm", "global_clipnorm", "gradient_accumulation_steps"),
+    *("ema_momentum", "ema_overwrite_frequency"),
+)
 LABELS = {"total_steps": "updates in all"}
 
 
@@ -54,6 +57,8 @@ def rule(compiled: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The update rule and its rate as pairs of what and value."""
     numbers = dict(compiled["optimizer"])
     name, rate = numbers.pop("name"), numbers.pop("learning_rate")
+    if not numbers.get("use_ema"):
+        numbers.pop("ema_momentum", None)  # of an average that is not kept
     pairs = [("update rule", _listed(name, numbers))]
     if isinstance(rate, Mapping):
         schedule = dict(rate)
