@@ -105,16 +105,19 @@ def draw(
     """Random inputs of a shape, or a tuple of them."""
     rng = np.random.default_rng(seed)
 
-    def one(shape: tuple[int, ...]) -> jax.Array:
+    def numbers(shape: tuple[int, ...]) -> np.ndarray:
         whole = (batch, *shape)
         if domain.startswith("index:"):
-            return jnp.asarray(rng.integers(0, int(domain[6:]), whole), jnp.int32)
+            return rng.integers(0, int(domain[6:]), whole).astype(np.int32)
         if kinked:  # all different: multiples of .1 in random order, .05 off zero
             count = int(np.prod(whole))
             steps = rng.permutation(count) - count // 2
             scale = max(1.0, count / 60)  # numbers of order one also in large arrays
-            return jnp.asarray((steps.reshape(whole) * 0.1 + 0.05) / scale, dtype)
-        return jnp.asarray(rng.standard_normal(whole), dtype)
+            return ((steps.reshape(whole) * 0.1 + 0.05) / scale).astype(dtype)
+        return rng.standard_normal(whole).astype(dtype)
+
+    def one(shape: tuple[int, ...]) -> jax.Array:
+        return jnp.asarray(numbers(shape))  # of their dtype already: nothing is compiled
 
     several = bool(shape) and isinstance(shape[0], tuple)
     return tuple(one(s) for s in shape) if several else one(shape)

@@ -101,7 +101,7 @@ def computed(case):
     members = jax.tree.map(lambda a: np.stack([0.9 * a, a]), params)  # the last is `params`
     keys = jnp.stack([jax.random.key(5), jax.random.key(9)])
     others = jax.tree.map(lambda v: v / 4 + 0.31, numbers)
-    return run(params, members, keys, x, numbers, others)
+    return jax.tree.map(np.asarray, run(params, members, keys, x, numbers, others))
 
 
 def test_build_gives_the_shape_that_apply_returns(case):

@@ -200,20 +200,27 @@ def test_padded_gives_what_unpadded_gives(name):
     """Outputs and gradients of every weight, sequences of random lengths."""
     time, lengths = 5, [1, 5, 3]
     padded = network([Masking(), *PADDED[name]], time)
-    params, state = padded.init(jax.random.key(1))
+    shapes, state = jax.eval_shape(padded.init, jax.random.key(1))
+    params = jax.tree.map(lambda a: 0.5 * RNG.standard_normal(a.shape).astype(a.dtype), shapes)
     x = RNG.standard_normal((3, time, 3)).astype(np.float32)
     x *= (np.arange(time) < np.array(lengths)[:, None])[..., None]
 
-    def cost(params, graph, x):
-        y = graph.apply(params, state, x)[0]
-        return jnp.sum(y**2), y
+    def with_gradient(graph, params, x):
+        def cost(params):
+            y = graph.apply(params, state, x)[0]
+            return jnp.sum(y**2), y
 
-    run = jit(jax.grad(cost, has_aux=True), static_argnums=1)
-    gradient, y = run(params, padded, x)
-    alone = [
-        run(params, network([*PADDED[name]], length), x[i : i + 1, :length])
-        for i, length in enumerate(lengths)
-    ]
+        return jax.grad(cost, has_aux=True)(params)
+
+    @jit
+    def run(params, x):
+        alone = [
+            with_gradient(network([*PADDED[name]], length), params, x[i : i + 1, :length])
+            for i, length in enumerate(lengths)
+        ]
+        return with_gradient(padded, params, x), alone
+
+    (gradient, y), alone = jax.tree.map(np.asarray, run(params, x))
     near(y, np.concatenate([one[1] for one in alone]))
     summed = jax.tree.map(lambda *g: sum(g), *[one[0] for one in alone])
     near(gradient, summed, 5e-6)
