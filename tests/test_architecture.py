@@ -220,3 +220,40 @@ def test_any_module_may_be_imported_first():
         [sys.executable, "-c", code, *public_modules()], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_one_file_asks_for_devices():
+    """design.md, Engine: placement.py says device, mesh, copy, process, and no other file does."""
+    asks = {"devices", "local_devices", "device_put", "device_count", "process_index", "Mesh"}
+    elsewhere = set()
+    for file in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            named = isinstance(node, ast.Attribute) and ast.unparse(node.value) == "jax"
+            if named and node.attr in asks:
+                elsewhere.add(str(file.relative_to(SOURCE)))
+    assert elsewhere == {"train/engine/placement.py"}
+
+
+def test_no_private_attribute_is_used_across_files():
+    """What another file needs has a public name; `_replace` and the like are NamedTuple's own."""
+    own = {"_replace", "_asdict", "_fields", "_getframe"}
+    for file in SOURCE.rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        defined = {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        used: dict[str, str] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Assign, ast.AnnAssign)):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                defined |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                defined.add(node.attr)
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+                used.setdefault(node.attr, ast.unparse(node.value))
+        across = {
+            f"{owner}.{name}"
+            for name, owner in used.items()
+            if not name.startswith("__")
+            and name not in own | defined
+            and owner not in ("self", "cls", "super()", "type(self)")
+        }
+        assert not across, f"{file.relative_to(SOURCE)} uses {sorted(across)}"

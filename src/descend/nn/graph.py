@@ -69,7 +69,7 @@ class Graph:
         trainable: bool = True,
     ) -> None:
         self.name = name
-        self._dtype, self._trainable = compute_dtype, trainable
+        self.default_dtype, self._trainable = compute_dtype, trainable
         self.single_input = not isinstance(inputs, (list, tuple))
         keys = tuple(outputs) if isinstance(outputs, Mapping) else None
         outputs = list(outputs.values()) if isinstance(outputs, Mapping) else outputs
@@ -122,7 +122,7 @@ class Graph:
             if id(symbol) not in used:
                 raise DescendError(f"Model: the input {symbol!r} is not used by any output")
 
-        layers = unique_names([call.layer for call in order], self._dtype, self._trainable)
+        layers = unique_names([call.layer for call in order], self.default_dtype, self._trainable)
         self.input_names = tuple(input_names(self._inputs))
         self.nodes: tuple[Node, ...] = tuple(
             Node(
@@ -149,6 +149,16 @@ class Graph:
         self.noisy = any(_noisy(layer) for layer in self._layers.values())
         self.carries = any(layer.carries for layer in self._layers.values())
         self.mixes_rows = any(layer.mixes_rows for layer in self._layers.values())
+
+    @property
+    def input_symbols(self) -> list[Symbol]:
+        """What it was closed over."""
+        return self._inputs
+
+    @property
+    def output_symbols(self) -> list[Symbol]:
+        """What it computes, as symbols."""
+        return self._outputs
 
     @property
     def layers(self) -> Any:

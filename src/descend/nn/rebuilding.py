@@ -35,7 +35,7 @@ def symbols_over(graph: Graph, layers: Mapping[str, Layer]) -> tuple[Any, Any]:
     """The (inputs, outputs) symbols of a graph with other layers in the places of its own."""
     inputs = [
         Input(s.shape, name=n, dtype=s.dtype)
-        for n, s in zip(graph.input_names, graph._inputs, strict=True)
+        for n, s in zip(graph.input_names, graph.input_symbols, strict=True)
     ]
     nodes = [(layers[str(n.layer.name)], n.sources, n.call.training) for n in graph.nodes]
     outputs = _wired(inputs, nodes, graph.outputs_at)

@@ -97,9 +97,9 @@ def frozen(part: Any) -> Any:
     if isinstance(part, Layer):
         return part.with_trainable(False)
     if isinstance(part, Graph):
-        inputs = part._inputs[0] if part.single_input else part._inputs
-        outputs = part._outputs[0] if part.single_output else part._outputs
-        return Graph(inputs, outputs, part.name, part._dtype, trainable=False)
+        inputs = part.input_symbols[0] if part.single_input else part.input_symbols
+        outputs = part.output_symbols[0] if part.single_output else part.output_symbols
+        return Graph(inputs, outputs, part.name, part.default_dtype, trainable=False)
     return part
 
 
@@ -109,7 +109,7 @@ def another(part: Any) -> Any:
         return part.another()
     if isinstance(part, Graph):
         layers = {name: layer.another() for name, layer in part.layers.items()}
-        return Graph(*symbols_over(part, layers), part.name, part._dtype)
+        return Graph(*symbols_over(part, layers), part.name, part.default_dtype)
     return part
 
 

@@ -146,7 +146,7 @@ def mixup_of(graph: Graph, alpha: Any) -> float | None:
         return None
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not alpha > 0:
         raise DescendError(f"compile: mixup must be a number > 0, got {alpha!r}")
-    for symbol, name in zip(graph._inputs, graph.input_names, strict=True):
+    for symbol, name in zip(graph.input_symbols, graph.input_names, strict=True):
         if symbol.dtype.startswith("int"):
             raise DescendError(
                 f"compile: mixup averages rows, which the whole numbers of the input {name!r} "

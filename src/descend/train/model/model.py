@@ -78,7 +78,6 @@ class Model(OnBatches, Predicting, Wired):
         seed = default_seed() if seed is None else seed
         self.history: History | None = None
         self.stop_training = False  # a callback may set it, as in Keras
-        self.compiled_functions: dict[str, Callable[..., Any]] = {}
         self._drawn_noise = 0  # calls with training=True
         self._asked: dict[str, Any] | None = None  # what `compile` was given
         super().__init__(inputs, outputs, name, seed, compute_dtype)

@@ -101,7 +101,7 @@ def make_inputs(graph: Graph, x: Any, where: str) -> tuple[np.ndarray, ...]:
         raise DataError(f"{where}: x is missing")
     parts = _parts(x, graph.input_names, graph.single_input, "input")
     names = ["x"] if graph.single_input else [f"x[{n!r}]" for n in graph.input_names]
-    integers = [s.dtype.startswith("int") for s in graph._inputs]
+    integers = [s.dtype.startswith("int") for s in graph.input_symbols]
     arrays = tuple(
         _numeric(part, name, where, keep_integers=keep)
         for part, name, keep in zip(parts, names, integers, strict=True)

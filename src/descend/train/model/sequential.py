@@ -78,7 +78,7 @@ class Sequential(Model):
         """Wire the layers, if a shape is known."""
         first = self._items[0] if self._items else None
         if self._start is None and isinstance(first, Graph) and "_layers" in vars(first):
-            entered = first._inputs[0]
+            entered = first.input_symbols[0]
             self._start = Input(entered.shape, name=entered.name, dtype=entered.dtype)
         elif self._start is None and first is not None and "_input_shape" in vars(first):
             self._start = Input(vars(first)["_input_shape"])

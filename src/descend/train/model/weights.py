@@ -67,6 +67,7 @@ class Weighted(Viewed, Graph, Guarded):
         prepare()  # before anything makes an array, after which devices are settled
         self.name, self.seed = name, seed
         self._asked_dtype = compute_dtype
+        self._functions: dict[str, Any] = {}
         self._task: NetworkTask | None = None
         self._state: State | None = None  # memory and numbers of the last fit, without weights
         self._run: Run | None = None
@@ -356,6 +357,11 @@ class Weighted(Viewed, Graph, Guarded):
             if self._switches != before:
                 self.put_task(self._task.anew())
         return self._task
+
+    @property
+    def compiled_functions(self) -> dict[str, Any]:
+        """Functions of its weights and rows, compiled, by name; empty again when it is rewired."""
+        return self._functions
 
     @property
     def compiled_task(self) -> NetworkTask | None:

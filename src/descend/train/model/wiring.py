@@ -94,7 +94,7 @@ def called(model: Any, symbols: Any) -> tuple[Any, Any]:
 
 def as_floats(model: Any) -> None:
     """Inputs of whole numbers become floats, but those that a layer looks up (Embedding)."""
-    for place, symbol in enumerate(model._inputs):
+    for place, symbol in enumerate(model.input_symbols):
         readers = [node.layer for node in model.nodes if place in node.sources]
         if not any(layer.indexes for layer in readers):
             object.__setattr__(symbol, "dtype", "float32")
@@ -138,7 +138,7 @@ class Wired(Weighted):
 
     def _wire(self, inputs: Any, outputs: Any) -> None:
         super()._wire(inputs, outputs)
-        self.compiled_functions: dict[str, Any] = {}
+        self._functions: dict[str, Any] = {}
         if self._asked is not None:
             self.compile(**self._asked)
 
