@@ -141,7 +141,7 @@ TABLE: dict[str, Names] = {
         },
         differs={
             "Adagrad": "a function; the name 'adagrad' has the lecture's defaults",
-            "Adam": "no amsgrad, use_ema; epsilon is added behind the bias correction",
+            "Adam": "no amsgrad; epsilon is added behind the bias correction",
             "AdamW": "weight_decay by name",
             "Adamax": "epsilon is added to |g|",
             "Optimizer": "a frozen description on an Optax transformation",
@@ -353,7 +353,7 @@ TABLE: dict[str, Names] = {
         differs={
             "model_from_json": "reads what descend's to_json wrote",
             "load_model": "reads descend's own files; from_keras carries a Keras model over",
-            "Model": "functional, or a class with call; train_step is not overridden",
+            "Model": "functional, or a class with call; train_step is compile(task=...) here",
             "save_model": "model.save(path), descend's own file",
         },
     ),
