@@ -196,8 +196,8 @@ def call_all(callbacks: Sequence[Any], method: str, *arguments: Any) -> None:
 
 def hears_chunks(callback: Any) -> bool:
     """Whether a callback does anything after a chunk."""
-    own = getattr(type(callback), "on_chunk_end", None)
-    return "on_chunk_end" in vars(callback) or own not in (None, Callback.on_chunk_end)
+    hook = getattr(type(callback), "on_chunk_end", None)
+    return "on_chunk_end" in vars(callback) or hook not in (None, Callback.on_chunk_end)
 
 
 def introduce(callbacks: Sequence[Any], model: Any, **params: Any) -> None:
@@ -208,10 +208,10 @@ def introduce(callbacks: Sequence[Any], model: Any, **params: Any) -> None:
 
 def shown_as(verbose: Any) -> int:
     """0, 1 or 2, of what `verbose=` was given; raises DescendError."""
-    shown = 1 if verbose == "auto" else verbose
-    if not isinstance(shown, (bool, int)) or int(shown) not in (0, 1, 2):
+    level = 1 if verbose == "auto" else verbose
+    if not isinstance(level, (bool, int)) or int(level) not in (0, 1, 2):
         raise DescendError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
-    return int(shown)
+    return int(level)
 
 
 def runs_in(frequency: Any) -> Callable[[int], bool]:

@@ -41,7 +41,7 @@ _USUAL = {
 }
 
 
-class _Lost(Exception):
+class _CarryError(Exception):
     """Why the compilation is not carried over."""
 
 
@@ -52,16 +52,16 @@ def carry(model: Any, keras_model: Any) -> str | None:
             warnings.simplefilter("ignore")
             config = keras_model.get_compile_config()
         if not config:
-            raise _Lost("Keras cannot describe it")
+            raise _CarryError("Keras cannot describe it")
         if config.get("weighted_metrics"):
-            raise _Lost(f"weighted_metrics={config['weighted_metrics']}")
+            raise _CarryError(f"weighted_metrics={config['weighted_metrics']}")
         model.compile(
             optimizer=_rule(config["optimizer"]),
             loss=_by_place(config["loss"], _loss),
             metrics=_by_place(config.get("metrics") or [], _metric),
             loss_weights=config.get("loss_weights"),
         )
-    except (_Lost, DescendError) as reason:
+    except (_CarryError, DescendError) as reason:
         model.put_task(None)
         return str(reason)
     return None
@@ -72,16 +72,16 @@ def _rule(described: Any) -> Any:
         described = {"class_name": described, "config": {}}
     name, config = described["class_name"], dict(described["config"])
     if name not in _RULES:
-        raise _Lost(f"the optimizer {name!r} is not carried over")
+        raise _CarryError(f"the optimizer {name!r} is not carried over")
     ours, options = _RULES[name]
     values = {mine: config.pop(theirs) for theirs, mine in options.items() if theirs in config}
     values |= {n: config.pop(n) for n in _EVERY_RULES if config.get(n) is not None}
     rate = config.get("learning_rate")
     if not isinstance(rate, (int, float)):
-        raise _Lost("its learning rate is a schedule")
+        raise _CarryError("its learning rate is a schedule")
     for option, value in config.items():
         if option not in _NO_EFFECT and value not in (None, False):
-            raise _Lost(f"the option {option}={value!r} of {name} is not carried over")
+            raise _CarryError(f"the option {option}={value!r} of {name} is not carried over")
     # Keras keeps the rate in float32: .001 comes back as .0010000000474974513
     return rule_of({"name": ours, "learning_rate": float(f"{rate:.7g}"), **values})
 
@@ -101,12 +101,12 @@ def _loss(described: Any) -> Any:
     name, options = _named(described)
     name = losses.ALIASES.get(name, name)
     if name not in losses.BY_NAME:
-        raise _Lost(f"the loss {described['class_name']!r} is not carried over")
+        raise _CarryError(f"the loss {described['class_name']!r} is not carried over")
     cls: Any = losses.BY_NAME[name]
     known = {f.name for f in dataclasses.fields(cls)}
     for option, value in options.items():
         if option not in known:
-            raise _Lost(f"the option {option}={value!r} of {name!r} is not carried over")
+            raise _CarryError(f"the option {option}={value!r} of {name!r} is not carried over")
     return {"name": name, **options}
 
 
@@ -115,14 +115,14 @@ def _metric(described: Any) -> Any:
         return described
     name, options = _named(described)
     if options:
-        raise _Lost(f"the options {options} of the metric {name!r} are not carried over")
+        raise _CarryError(f"the options {options} of the metric {name!r} are not carried over")
     return "rmse" if name == "root_mean_squared_error" else name
 
 
 def _named(described: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """(our name, options that are not at their usual value) of a Keras loss or metric."""
     if not isinstance(described, Mapping) or "config" not in described:
-        raise _Lost(f"{described!r} is not carried over")
+        raise _CarryError(f"{described!r} is not carried over")
     config = described["config"] if isinstance(described["config"], Mapping) else {}
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", described["class_name"]).lower()
     usual = {("name", config.get("name")), *_USUAL}

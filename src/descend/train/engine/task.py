@@ -139,15 +139,17 @@ class Task:
     def hyper(self) -> dict[str, float]:
         """All numbers that may be swept, by name: "learning_rate", or "critic.learning_rate"."""
         return {
-            full(rule, name): value
-            for rule, own in self.rules.items()
-            for name, value in own.numbers().items()
+            full(rule_name, name): value
+            for rule_name, rule in self.rules.items()
+            for name, value in rule.numbers().items()
         }
 
     def require(self, numbers: Mapping[str, float]) -> None:
         """Raise DescendError where a number of `hyper()` is out of range."""
-        for rule, own in self.rules.items():
-            own.with_numbers({k: v for k, v in scoped(numbers, rule).items() if k in own.numbers()})
+        for name, rule in self.rules.items():
+            rule.with_numbers(
+                {k: v for k, v in scoped(numbers, name).items() if k in rule.numbers()}
+            )
 
     @property
     def full_batch(self) -> bool:

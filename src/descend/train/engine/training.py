@@ -344,7 +344,7 @@ def _begin_epoch(run: Run) -> None:
         call_all(run.callbacks, "on_epoch_begin", run.epoch + 1, {})
 
 
-def _own(run: Run, logs: dict[str, Any]) -> dict[str, Any]:
+def _history_values(run: Run, logs: dict[str, Any]) -> dict[str, Any]:
     """Logs as the history holds them: floats, or arrays (members,)."""
     if run.active is None:
         return {name: float(value) for name, value in logs.items()}
@@ -355,11 +355,11 @@ def _own(run: Run, logs: dict[str, Any]) -> dict[str, Any]:
 def _end_chunk(run: Run, chunk: int, logs: dict[str, Any]) -> None:
     if run.hearing:
         trained = {k: v for k, v in logs.items() if not k.startswith("val_")}
-        call_all(run.hearing, "on_chunk_end", chunk, _own(run, trained))
+        call_all(run.hearing, "on_chunk_end", chunk, _history_values(run, trained))
 
 
 def _end_epoch(run: Run, logs: dict[str, Any]) -> None:
-    logs = _own(run, logs)
+    logs = _history_values(run, logs)
     run.history.append(run.epoch, logs)
     judged = {n.removeprefix("val_"): v for n, v in logs.items() if n.startswith("val_")}
     if judged:

@@ -63,8 +63,8 @@ class Rounds:
         prepare()
         self.model = model
         self.settings = [dict(one) for one in settings]
-        made = rows.make_rows(model, model.task.outputs, x, y, sample_weight)
-        data = rows.weighted(made, model.task.outputs)
+        checked_rows = rows.make_rows(model, model.task.outputs, x, y, sample_weight)
+        data = rows.weighted(checked_rows, model.task.outputs)
         self._size = rows.rows_a_batch(batch_size, len(data.x[0]), model.task)
         self._feed = Arrays(data, self._size)
         self._checks = rows.whole(fitting.validation_rows(model, validation_data), self._size)
@@ -75,7 +75,7 @@ class Rounds:
         # the place of each member in the program; what only fills the devices has none
         self._places = {i: i for i in range(count)}
         self._active = np.arange(places) < count
-        self._held: dict[str, Any] | None = None  # what early stopping remembers
+        self._stopping_state: dict[str, Any] | None = None  # what early stopping remembers
         self._done: dict[int, Member] = {}  # members that are no longer in the program
         self._histories = [History() for _ in range(count)]
         self._diverged: dict[int, int] = {}
@@ -103,7 +103,7 @@ class Rounds:
             return
         began = time.perf_counter()
         self._feed.order_by(self._orders)
-        stop = _GoesOn(self._held, patience=self._patience)
+        stop = _RoundStopping(self._stopping_state, patience=self._patience)
         run = engine.train(
             self.model.task,
             self._feed,
@@ -118,7 +118,7 @@ class Rounds:
         self.interrupted = run.history.interrupted
         assert run.active is not None
         self._state, self._active = run.reached, run.active
-        self._held = stop.saved()
+        self._stopping_state = stop.saved()
         self.epoch = max(self.epoch, run.epoch + 1)
         for i, place in self._places.items():
             if place in run.diverged:
@@ -137,27 +137,29 @@ class Rounds:
         left = set(members) & set(self._places)
         for i in left:
             self._active[self._places[i]] = False
-        kept = self.training
-        size = placement.filling(len(kept))
-        if not pack or not kept or size >= len(self._active):
+        remaining = self.training
+        size = placement.filling(len(remaining))
+        if not pack or not remaining or size >= len(self._active):
             return
-        for i in set(self._places) - set(kept):
+        for i in set(self._places) - set(remaining):
             self._done[i] = self.member(i)
-        which = np.array([self._places[i] for i in kept])
-        which = np.concatenate([which, np.repeat(which[-1:], size - len(kept))])
+        which = np.array([self._places[i] for i in remaining])
+        which = np.concatenate([which, np.repeat(which[-1:], size - len(remaining))])
         self._state = jax.tree.map(lambda a: a[which], self._state)
-        if self._held is not None:
-            self._held = jax.tree.map(lambda a: a[which], self._held)
+        if self._stopping_state is not None:
+            self._stopping_state = jax.tree.map(lambda a: a[which], self._stopping_state)
         self._orders = self._orders[which]
-        self._places = {i: place for place, i in enumerate(kept)}
-        self._active = np.arange(size) < len(kept)
+        self._places = {i: place for place, i in enumerate(remaining)}
+        self._active = np.arange(size) < len(remaining)
 
     def member(self, i: int) -> Member:
         """Member i with the weights of its best epoch."""
         if i in self._done:
             return self._done[i]
         place, states = self._places[i], self._best()
-        best = -1 if self._held is None else int(self._held["best_epoch"][place])
+        best = (
+            -1 if self._stopping_state is None else int(self._stopping_state["best_epoch"][place])
+        )
         return Member(
             settings=self.settings[i],
             history=self._histories[i],
@@ -183,14 +185,14 @@ class Rounds:
         run = jax.jit(jax.vmap(one, in_axes=(0, 0, 0, None)))
         arrays = rows.make_inputs(model, x, "prediction data")
         ask = lambda part: run(state.params, state.layers, numbers, part)  # noqa: E731
-        found = rows.in_pieces(ask, arrays, None, axis=1)[0]
-        return {i: found[place] for i, place in self._places.items()}
+        outputs = rows.in_pieces(ask, arrays, None, axis=1)[0]
+        return {i: outputs[place] for i, place in self._places.items()}
 
     def _best(self) -> Any:
         """The states with the weights of each member's best epoch."""
-        if self._held is None or "params" not in self._held:
+        if self._stopping_state is None or "params" not in self._stopping_state:
             return self._state
-        weights = {name: self._held[name] for name in self.model.task.weights}
+        weights = {name: self._stopping_state[name] for name in self.model.task.weights}
         return self._state._replace(**weights)
 
 
@@ -216,15 +218,15 @@ class _Training(Callback):
         run.active = self._active.copy()
 
 
-class _GoesOn(EarlyStopping):
+class _RoundStopping(EarlyStopping):
     """Early stopping that remembers what an earlier round held."""
 
-    def __init__(self, held: dict[str, Any] | None, **options: Any):
+    def __init__(self, earlier_state: dict[str, Any] | None, **options: Any):
         super().__init__("val_loss", **options)
-        self._taken_up = held
+        self._earlier_state = earlier_state
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Take up what was remembered."""
         super().on_train_begin(logs)
-        if self._taken_up is not None:
-            self.restore(self._taken_up)
+        if self._earlier_state is not None:
+            self.restore(self._earlier_state)

@@ -80,18 +80,20 @@ def sweep(
     groups: dict[tuple[Any, ...], list[int]] = {}
     for i, one in enumerate(settings):
         groups.setdefault(tuple((k, one[k]) for k in structural if k in one), []).append(i)
-    found: list[Member | None] = [None] * len(settings)
+    results: list[Member | None] = [None] * len(settings)
     for structure, places in groups.items():
         built = model if isinstance(model, Model) else model(**dict(structure))
-        data, kept = _data(
+        data, validation = _data(
             built, x, y, sample_weight, class_weight, validation_split, validation_data
         )
-        own = [{k: v for k, v in settings[i].items() if k not in structural} for i in places]
+        member_settings = [
+            {k: v for k, v in settings[i].items() if k not in structural} for i in places
+        ]
         members = _train(
             built,
-            own,
+            member_settings,
             data,
-            None if kept is None else [kept],
+            None if validation is None else [validation],
             batch_size=batch_size,
             epochs=epochs,
             callbacks=callbacks,
@@ -101,10 +103,10 @@ def sweep(
         )
         for i, member in zip(places, members, strict=True):
             member.settings = settings[i]
-            found[i] = member
+            results[i] = member
         if members[0].history.interrupted:
             break  # Ctrl-C: what has been trained so far is the result
-    return Many([m for m in found if m is not None], len(groups))
+    return Many([m for m in results if m is not None], len(groups))
 
 
 def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) -> Ensemble:
@@ -225,13 +227,13 @@ def _data(
     model.meet(x)
     outputs = model.task.outputs
     data = fitting.rows_of(model, (x, y, sample_weight), "training data")
-    kept = None
+    validation = None
     if validation_data is not None:
-        kept = fitting.validation_rows(model, validation_data)
+        validation = fitting.validation_rows(model, validation_data)
     elif split:
-        data, kept = rows.split_tail(data, split)
-        kept = rows.weighted(kept, outputs)
-    return rows.weighted(data, outputs, class_weight), kept
+        data, validation = rows.split_tail(data, split)
+        validation = rows.weighted(validation, outputs)
+    return rows.weighted(data, outputs, class_weight), validation
 
 
 def _names(task: Task, settings: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -321,13 +323,13 @@ def train_task(
     feed.order_by(orders)
     callbacks = listed(callbacks)
     stops = [c for c in callbacks if isinstance(c, EarlyStopping)]
-    shown = [Progress(verbose)] if verbose else []
+    progress = [Progress(verbose)] if verbose else []
     run = engine.train(
         task,
         feed,
         epochs,
         state=state,
-        callbacks=[_Idle(count), *callbacks, *shown],
+        callbacks=[_DisablePadding(count), *callbacks, *progress],
         validation=validation,
         members=members,
         model=model,
@@ -376,7 +378,7 @@ def _train(
     return train_task(task, settings, feed, model=model, validation=validation, **options)
 
 
-class _Idle:
+class _DisablePadding:
     """Switches off the members that only fill the devices."""
 
     def __init__(self, real: int):
@@ -388,12 +390,12 @@ class _Idle:
 
 def own_history(run: Run, i: int) -> History:
     """What member i has gone through, up to where it stopped."""
-    own = History()
+    history = History()
     length = next(
         (e for e, v in enumerate(run.history.history.get("loss", [])) if np.isnan(v[i])),
         len(run.history),
     )
-    own.epoch = run.history.epoch[:length]
-    own.history = {k: [float(e[i]) for e in v[:length]] for k, v in run.history.history.items()}
-    own.stopped = run.history.stopped if length == len(run.history) else "stopped early"
-    return own
+    history.epoch = run.history.epoch[:length]
+    history.history = {k: [float(e[i]) for e in v[:length]] for k, v in run.history.history.items()}
+    history.stopped = run.history.stopped if length == len(run.history) else "stopped early"
+    return history

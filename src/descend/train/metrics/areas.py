@@ -60,12 +60,12 @@ class AUC(Metric):
         if thresholds is None and num_thresholds < 2:
             raise DescendError(f"{self.name}: num_thresholds must be >= 2, got {num_thresholds}")
         self.curve, self.method = str(curve).upper(), str(summation_method).lower()
-        own = even(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds)
-        if not all(0 <= t <= 1 for t in own):
+        inner = even(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds)
+        if not all(0 <= t <= 1 for t in inner):
             raise DescendError(
                 f"{self.name}: thresholds must lie between 0 and 1, got {thresholds}"
             )
-        self.thresholds = [-1e-7, *map(float, own), 1 + 1e-7]
+        self.thresholds = [-1e-7, *map(float, inner), 1 + 1e-7]
         self.multi_label, self.from_logits = multi_label, from_logits
         self.label_weights = None if label_weights is None else list(label_weights)
 

@@ -39,18 +39,18 @@ class Metric:
 
     larger_is_better: bool | None = None  # for callbacks with mode="auto"
     saved: Any = None  # by which `get` finds it again; None for code of the user's
-    _given: tuple[tuple[Any, ...], dict[str, Any]]
+    _arguments: tuple[tuple[Any, ...], dict[str, Any]]
     _variables: list[Any]
     _total: Any
     _weight: Any
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         """Remember the arguments, by which a saved model makes the metric again."""
-        made = super().__new__(cls)
-        made._given = (args, options)
-        made._variables = []
-        made._total = made._weight = None
-        return made
+        metric = super().__new__(cls)
+        metric._arguments = (args, options)
+        metric._variables = []
+        metric._total = metric._weight = None
+        return metric
 
     def __init__(self, name: str | None = None, dtype: Any = None):
         self.name = name or snake(type(self).__name__)
@@ -133,7 +133,7 @@ class Metric:
 
 def described(metric: Metric) -> Any:
     """The JSON form of a metric of this package's; None if its arguments have none."""
-    args, options = metric._given
+    args, options = metric._arguments
     form = {"name": type(metric).__name__, "args": list(args), "options": options}
     try:
         return json.loads(json.dumps(form))

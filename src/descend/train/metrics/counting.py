@@ -158,7 +158,7 @@ class Recall(Precision):
     kinds = ("tp", "fn")
 
 
-class _AtValue(Metric):
+class _ShareAtValue(Metric):
     """Base: the largest of one share among the thresholds where another is large enough."""
 
     larger_is_better = True
@@ -201,7 +201,7 @@ _SHARES: dict[str, Any] = {
 _SHARES["recall"] = _SHARES["sensitivity"]
 
 
-class SensitivityAtSpecificity(_AtValue):
+class SensitivityAtSpecificity(_ShareAtValue):
     """The largest TP / (TP + FN) among thresholds where TN / (TN + FP) >= specificity."""
 
     share, constraint = "sensitivity", "specificity"
@@ -217,7 +217,7 @@ class SensitivityAtSpecificity(_AtValue):
         super().__init__(specificity, num_thresholds, class_id, name)
 
 
-class SpecificityAtSensitivity(_AtValue):
+class SpecificityAtSensitivity(_ShareAtValue):
     """The largest TN / (TN + FP) among thresholds where TP / (TP + FN) >= sensitivity."""
 
     share, constraint = "specificity", "sensitivity"
@@ -233,7 +233,7 @@ class SpecificityAtSensitivity(_AtValue):
         super().__init__(sensitivity, num_thresholds, class_id, name)
 
 
-class PrecisionAtRecall(_AtValue):
+class PrecisionAtRecall(_ShareAtValue):
     """The largest TP / (TP + FP) among thresholds where TP / (TP + FN) >= recall."""
 
     share, constraint = "precision", "recall"
@@ -249,7 +249,7 @@ class PrecisionAtRecall(_AtValue):
         super().__init__(recall, num_thresholds, class_id, name)
 
 
-class RecallAtPrecision(_AtValue):
+class RecallAtPrecision(_ShareAtValue):
     """The largest TP / (TP + FN) among thresholds where TP / (TP + FP) >= precision."""
 
     share, constraint = "recall", "precision"

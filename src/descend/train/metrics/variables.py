@@ -21,13 +21,13 @@ class Variable:
     """
 
     def __init__(self, shape: Any, initializer: Any, dtype: Any, name: str):
-        given = initializer if initializer is not None else "zeros"
+        start = initializer if initializer is not None else "zeros"
         form = (shape,) if isinstance(shape, int) else tuple(shape)
-        if callable(given) and not isinstance(given, initializers.Initializer):
-            self.initial = jnp.asarray(given(form))
+        if callable(start) and not isinstance(start, initializers.Initializer):
+            self.initial = jnp.asarray(start(form))
         else:
-            made = initializers.get(given)(jax.random.key(0), form)
-            self.initial = jnp.asarray(made, jnp.result_type(float))
+            values = initializers.get(start)(jax.random.key(0), form)
+            self.initial = jnp.asarray(values, jnp.result_type(float))
         self.value, self.name = self.initial, name
 
     def assign(self, value: Any) -> None:

@@ -102,10 +102,10 @@ def checked(model: Model) -> Callable[[Any, str], Rows]:
     """What turns a piece of a stream into rows."""
 
     def check(piece: Any, where: str) -> Rows:
-        made = rows_of(model, piece, where)
+        piece_rows = rows_of(model, piece, where)
         if model.carries:
-            prediction.require_whole_batches(model, len(made.x[0]), where)
-        return made
+            prediction.require_whole_batches(model, len(piece_rows.x[0]), where)
+        return piece_rows
 
     return check
 
@@ -136,16 +136,16 @@ def rows_of(model: Model, parts: tuple[Any, ...], where: str) -> Rows:
 
 
 def validation_rows(
-    model: Model, given: Any, steps: int | None = None, batch_size: int | None = None
+    model: Model, data: Any, steps: int | None = None, batch_size: int | None = None
 ) -> Rows:
     """Checked rows of `validation_data`, weights scaled; of an iterable they are kept in memory."""
     where = "validation data"
-    if is_batches(given):
-        given, steps = joined(given, steps, where), None
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+    if is_batches(data):
+        data, steps = joined(data, steps, where), None
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise DataError("validation_data must be (x, y) or (x, y, sample_weight)")
-    made = _first(rows_of(model, tuple(given), where), steps, batch_size)
-    return rows.weighted(made, model.task.outputs, where=where)
+    checked_rows = _first(rows_of(model, tuple(data), where), steps, batch_size)
+    return rows.weighted(checked_rows, model.task.outputs, where=where)
 
 
 def _first(data: Rows, steps: int | None, batch_size: int | None) -> Rows:

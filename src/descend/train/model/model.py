@@ -79,7 +79,7 @@ class Model(OnBatches, Predicting, Wired):
         self.history: History | None = None
         self.stop_training = False  # a callback may set it, as in Keras
         self._drawn_noise = 0  # calls with training=True
-        self._asked: dict[str, Any] | None = None  # what `compile` was given
+        self._compile_options: dict[str, Any] | None = None  # what `compile` was given
         super().__init__(inputs, outputs, name, seed, compute_dtype)
 
     # -- compile ------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Model(OnBatches, Predicting, Wired):
             self.put_task(compiling.require_task(self, task, loss))
             return
         rule = optimizer.rule if isinstance(optimizer, RuleView) else rule_of(optimizer)
-        self._asked = {
+        self._compile_options = {
             "optimizer": rule,
             "loss": loss,
             "metrics": metrics,
@@ -228,14 +228,14 @@ class Model(OnBatches, Predicting, Wired):
         state = self.start_state(task, seed)
         if anew and self._drawn:
             state = state._replace(key=jax.random.split(jax.random.key(seed))[1])
-        shown = [Progress(verbose)] if verbose else []
+        progress = [Progress(verbose)] if verbose else []
         try:
             run = engine.train(
                 task,
                 fed.feed,
                 epochs,
                 state=state,
-                callbacks=[_Follow(self), *callbacks, *shown],
+                callbacks=[_AttachRun(self), *callbacks, *progress],
                 validation=fed.validation,
                 initial_epoch=initial_epoch,
                 model=self,
@@ -337,8 +337,8 @@ class Model(OnBatches, Predicting, Wired):
             whole = x[0] if self.single_input else x
             y, _ = self.apply(params, layers, whole, key=key, training=True)
             return y
-        found, _ = prediction.forward(self, params, layers, x)
-        return arranged(found, self.form)
+        outputs, _ = prediction.forward(self, params, layers, x)
+        return arranged(outputs, self.form)
 
     def features(self, layer: str | None = None) -> Model:
         """What the network has learned: a Model of its own, up to a layer's output.
@@ -430,7 +430,7 @@ class Model(OnBatches, Predicting, Wired):
         checkpoint.write(path, "model", described, arrays)
 
 
-class _Follow(Callback):
+class _AttachRun(Callback):
     """Lets `model.params` be the weights of the run while it trains."""
 
     def __init__(self, model: Model):

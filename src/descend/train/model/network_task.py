@@ -78,8 +78,8 @@ class NetworkTask(Task):
         new = self.anew()
         new.graph = graph
         for name, rule in self.rules.items():
-            own = {k: v for k, v in scoped(numbers, name).items() if k in rule.numbers()}
-            new.set_rule(name, rule.with_numbers(own))
+            rule_numbers = {k: v for k, v in scoped(numbers, name).items() if k in rule.numbers()}
+            new.set_rule(name, rule.with_numbers(rule_numbers))
         return new
 
     @property
@@ -105,8 +105,8 @@ class NetworkTask(Task):
     def require(self, numbers: Mapping[str, float]) -> None:
         """Raise DescendError where a number is out of range."""
         super().require(numbers)
-        own = self.graph.numbers()
-        self.graph.with_numbers({k: v for k, v in numbers.items() if k in own})
+        known = self.graph.numbers()
+        self.graph.with_numbers({k: v for k, v in numbers.items() if k in known})
 
     # -- state --------------------------------------------------------------------------------
 
@@ -119,12 +119,12 @@ class NetworkTask(Task):
     def start(self, params: Any, layers: Any, noise: jax.Array, hyper: Mapping[str, Any]) -> State:
         """A state from given weights, with fresh rules."""
         numbers = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in hyper.items()}
-        memory = {
+        memories = {
             name: rule.begin(self.trained(params, name), scoped(numbers, name))
             for name, rule in self.rules.items()
         }
-        kept = memory[""] if set(memory) == {""} else memory
-        return State(params, layers, kept, noise, numbers, jnp.zeros((), jnp.int32))
+        memory = memories[""] if set(memories) == {""} else memories
+        return State(params, layers, memory, noise, numbers, jnp.zeros((), jnp.int32))
 
     def ended(self, state: State) -> State:
         """The weights' averages in their place, of a rule that keeps them (`use_ema`)."""
@@ -139,9 +139,11 @@ class NetworkTask(Task):
     @functools.cached_property
     def _trained(self) -> dict[str, freezing.Names]:
         every = freezing.trained_arrays(self.graph)
-        own = {name: set(self._names(name).values()) for name in self.parts}
+        part_layers = {name: set(self._names(name).values()) for name in self.parts}
         return {
-            name: frozenset((layer, a) for layer, a in every if layer in own.get(name, {layer}))
+            name: frozenset(
+                (layer, a) for layer, a in every if layer in part_layers.get(name, {layer})
+            )
             for name in self.rules
         }
 
@@ -170,8 +172,10 @@ class NetworkTask(Task):
         if not part:
             return self.graph.apply(params, layers, x, **options)
         names = self._names(part)
-        own, state = ({n: a[w] for n, w in names.items() if w in a} for a in (params, layers))
-        outputs, new = self.parts[part].apply(own, state, x, **options)
+        part_params, state = (
+            {n: a[w] for n, w in names.items() if w in a} for a in (params, layers)
+        )
+        outputs, new = self.parts[part].apply(part_params, state, x, **options)
         return outputs, {**layers, **{names[n]: arrays for n, arrays in new.items()}}
 
     def trained(self, params: Any, rule: str = "") -> Any:

@@ -35,7 +35,7 @@ def step(model: Model, data: Rows) -> dict[str, float]:
     return {name: float(value) for name, value in finished(task, sums).items()}
 
 
-def shown(logs: dict[str, float], as_dict: bool) -> Any:
+def logs_as_keras(logs: dict[str, float], as_dict: bool) -> Any:
     """Logs as Keras returns them: a number, a list where there are metrics, or a dict."""
     if as_dict:
         return logs
@@ -62,14 +62,14 @@ class OnBatches:
         self.meet(x)
         data = fitting.rows_of(self, (x, y, sample_weight), "training data")
         data = rows.weighted(data, self.task.outputs, class_weight)
-        return shown(step(self, data), return_dict)
+        return logs_as_keras(step(self, data), return_dict)
 
     def test_on_batch(
         self: Any, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """`evaluate` on these rows, in silence."""
-        given = {"sample_weight": sample_weight, "return_dict": return_dict, "verbose": 0}
-        return self.evaluate(x, y, **given)
+        options = {"sample_weight": sample_weight, "return_dict": return_dict, "verbose": 0}
+        return self.evaluate(x, y, **options)
 
     def predict_on_batch(self: Any, x: Any) -> Any:
         """`predict` on these rows."""

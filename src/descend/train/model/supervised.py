@@ -89,8 +89,8 @@ class Supervised(NetworkTask):
 
     def hyper(self) -> dict[str, float]:
         """All numbers that may be swept, by name."""
-        own = {} if self.mixup is None else {"mixup": self.mixup}
-        return {**super().hyper(), **own}
+        mixup = {} if self.mixup is None else {"mixup": self.mixup}
+        return {**super().hyper(), **mixup}
 
     def member(self, graph: Graph, numbers: Mapping[str, float]) -> Supervised:
         """The same task over another network of the same layers, with numbers put in."""
@@ -156,15 +156,15 @@ class Supervised(NetworkTask):
                 partner = mixed.partner
                 others = _per_row(loss.rows, y[partner], raws[i], steps)
                 share = mixed.share
-                own = _weighted_sum(errors * share, weight, real)
+                error_sum = _weighted_sum(errors * share, weight, real)
                 weight = None if weight is None else weight[partner]
-                own = own + _weighted_sum(others * (1 - share), weight, real)
+                error_sum = error_sum + _weighted_sum(others * (1 - share), weight, real)
             else:
-                own = _weighted_sum(errors, weight, real)
+                error_sum = _weighted_sum(errors, weight, real)
             # a batch without a real row (a shorter fold) costs nothing
-            cost = cost + output.share * own / jnp.maximum(count, 1)
+            cost = cost + output.share * error_sum / jnp.maximum(count, 1)
             prefix = f"{output.name}_" if len(self.outputs) > 1 else ""
-            parts[f"{prefix}loss"] = (own, count)
+            parts[f"{prefix}loss"] = (error_sum, count)
             prediction = _activate(raws[i], self.links[i])
             for metric in output.metrics:
                 values = _per_row(metric.rows, y, prediction, steps)
@@ -218,16 +218,16 @@ class Supervised(NetworkTask):
         """The first array, in the order of computation, that is not finite."""
         key = self.key(state) if self.stochastic else None
         rows: Rows = batch.data
-        found: list[str] = []
+        messages: list[str] = []
 
         def tap(name: str, _: Any, y: Any) -> None:
-            if not found and not np.isfinite(np.asarray(y, float)).all():
-                found.append(f"the first non-finite array is the output of layer {name!r}")
+            if not messages and not np.isfinite(np.asarray(y, float)).all():
+                messages.append(f"the first non-finite array is the output of layer {name!r}")
 
         x = rows.x[0] if self.graph.single_input else rows.x
         self.graph.apply(state.params, state.layers, x, key=key, training=True, tap=tap)
-        if found:
-            return found[0]
+        if messages:
+            return messages[0]
         numbers = {name: state.hyper[name] for name in self.optimizer.numbers()}
         at = self.gradient_at(state, numbers)
 

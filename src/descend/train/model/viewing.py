@@ -204,21 +204,21 @@ class Viewed:
         """
         described, arrays = checkpoint.read(path)
         if described["kind"] == "weights":
-            found = [arrays[name] for name in sorted(arrays) if name.startswith("weights/")]
+            values = [arrays[name] for name in sorted(arrays) if name.startswith("weights/")]
         else:
             prefix = "state/" if described["kind"] == "checkpoint" else ""
             places = [
-                f"{prefix}{'params' if own else 'layers'}/{layer}/{array}"
-                for layer, array, own in self.array_names
+                f"{prefix}{'params' if is_param else 'layers'}/{layer}/{array}"
+                for layer, array, is_param in self.array_names
             ]
-            found = [arrays[place] for place in places if place in arrays]
-        have, want = [a.shape for a in found], [one.shape for one in self.weights]
+            values = [arrays[place] for place in places if place in arrays]
+        have, want = [a.shape for a in values], [one.shape for one in self.weights]
         if have != want:
             raise CheckpointError(
                 f"{path} does not fit {self.name}: it holds arrays of shapes {have}, the model has "
                 f"{want}. Build the same network first."
             )
-        self.set_weights(found)
+        self.set_weights(values)
 
     # -- description ----------------------------------------------------------------------------
 

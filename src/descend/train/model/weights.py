@@ -259,15 +259,18 @@ class Weighted(Viewed, Graph, Guarded):
             for part, arrays in zip(parts, mine, strict=True):
                 if arrays:
                     part[there] = arrays
-        for run, own, remembered in runs.values():
+        for run, run_params, remembered in runs.values():
             run.state = run.state._replace(
-                params={**run.state.params, **own}, layers={**run.state.layers, **remembered}
+                params={**run.state.params, **run_params}, layers={**run.state.layers, **remembered}
             )
 
     def get_weights(self) -> list[np.ndarray]:
         """All arrays in the order of the layers, as numpy: parameters, then running statistics."""
-        held = self.current_weights()
-        return [np.asarray(held[not own][layer][array]) for layer, array, own in self.array_names]
+        weights = self.current_weights()
+        return [
+            np.asarray(weights[not is_param][layer][array])
+            for layer, array, is_param in self.array_names
+        ]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Put arrays in, in the order of `get_weights`; raises DescendError where they misfit."""
@@ -277,13 +280,13 @@ class Weighted(Viewed, Graph, Guarded):
             )
         present = self.current_weights()
         new: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-        for (layer, array, own), value in zip(self.array_names, weights, strict=True):
-            held = present[not own][layer][array]
-            if np.shape(value) != held.shape:
+        for (layer, array, is_param), value in zip(self.array_names, weights, strict=True):
+            old = present[not is_param][layer][array]
+            if np.shape(value) != old.shape:
                 raise DescendError(
-                    f"{layer}/{array} has shape {held.shape}, got an array of {np.shape(value)}"
+                    f"{layer}/{array} has shape {old.shape}, got an array of {np.shape(value)}"
                 )
-            new[not own].setdefault(layer, {})[array] = jnp.asarray(value, held.dtype)
+            new[not is_param].setdefault(layer, {})[array] = jnp.asarray(value, old.dtype)
         self.take_weights(*new)
 
     # -- frozen layers and learned features ---------------------------------------------------
@@ -327,17 +330,17 @@ class Weighted(Viewed, Graph, Guarded):
         self._set_trainable(layers, True)
 
     def _set_trainable(self, chosen: Sequence[str | Layer], trainable: bool) -> None:
-        own = {id(identity): name for name, identity in self._identities.items()}
+        known = {id(identity): name for name, identity in self._identities.items()}
         names = []
-        for given in chosen or self._layers:
-            name = own.get(id(given.identity)) if isinstance(given, Layer) else given
-            if not isinstance(given, (str, Layer)):
+        for choice in chosen or self._layers:
+            name = known.get(id(choice.identity)) if isinstance(choice, Layer) else choice
+            if not isinstance(choice, (str, Layer)):
                 raise DescendError(
                     "freeze and unfreeze take names or layers one by one, as freeze('dense', "
-                    f"'dense_1'); got {given!r}"
+                    f"'dense_1'); got {choice!r}"
                 )
             if name not in self._layers:
-                raise unknown("layer", getattr(given, "name", given), self._layers)
+                raise unknown("layer", getattr(choice, "name", choice), self._layers)
             names.append(name)
         for name in names:
             switch(self._layers[name], trainable)
@@ -428,9 +431,9 @@ class Weighted(Viewed, Graph, Guarded):
         """The node of a use of a layer: "name", or "name@2" for the second."""
         uses: dict[str, Node] = {}
         for node in self.nodes:
-            own = str(node.layer.name)
-            count = sum(n.layer.name == own for n in uses.values())
-            uses[f"{own}@{count + 1}" if count else own] = node
+            layer_name = str(node.layer.name)
+            count = sum(n.layer.name == layer_name for n in uses.values())
+            uses[f"{layer_name}@{count + 1}" if count else layer_name] = node
         if name not in uses:
             raise unknown("layer", name, uses)
         return uses[name]

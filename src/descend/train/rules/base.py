@@ -72,9 +72,9 @@ class Optimizer(metaclass=Arguments):
     renamed: ClassVar[dict[str, str]] = {}  # Keras's name of an argument -> ours
 
     def __post_init__(self) -> None:
-        for own in fields(self):
-            if isinstance(value := getattr(self, own.name), np.generic):
-                object.__setattr__(self, own.name, value.item())
+        for option in fields(self):
+            if isinstance(value := getattr(self, option.name), np.generic):
+                object.__setattr__(self, option.name, value.item())
         if isinstance(self.learning_rate, dict):
             object.__setattr__(self, "learning_rate", schedules.get(self.learning_rate))
         if not isinstance(self.learning_rate, Schedule):
@@ -114,12 +114,12 @@ class Optimizer(metaclass=Arguments):
 
     def numbers(self) -> dict[str, float]:
         """The numbers that may be swept; with a schedule, `learning_rate` is its base rate."""
-        found = {name: getattr(self, name) for name in self.swept}
+        numbers = {name: getattr(self, name) for name in self.swept}
         if self.schedule is not None:
-            found["learning_rate"] = self.schedule.base
+            numbers["learning_rate"] = self.schedule.base
         chosen = [n for n in _OPTIONAL if getattr(self, n) is not None]
         chosen += ["ema_momentum"] * self.use_ema
-        return found | {name: getattr(self, name) for name in chosen}
+        return numbers | {name: getattr(self, name) for name in chosen}
 
     def with_numbers(self, numbers: Numbers) -> Optimizer:
         """This rule with some of its `numbers` replaced; DescendError if one is out of range."""
@@ -210,9 +210,9 @@ class Optimizer(metaclass=Arguments):
             grads = jax.tree.map(lambda g: g / together, total)
             due = (steps + 1) % together == 0
             total = jax.tree.map(lambda g: jnp.where(due, 0, g), total)
-        new, own = self._stepped(cost, value, grads, params, memory.rule, numbers)
+        new, rule_memory = self._stepped(cost, value, grads, params, memory.rule, numbers)
         choose = lambda a, b: jnp.where(due, a, b)  # noqa: E731
-        new, own = jax.tree.map(choose, (new, own), (params, memory.rule))
+        new, rule_memory = jax.tree.map(choose, (new, rule_memory), (params, memory.rule))
         average = memory.average
         if average is not None:
             updates = self._updates(steps, numbers)  # made before this one
@@ -222,7 +222,7 @@ class Optimizer(metaclass=Arguments):
             if self.ema_overwrite_frequency is not None:
                 replace = due & ((updates + 1) % self.ema_overwrite_frequency == 0)
                 new = jax.tree.map(lambda a, w: jnp.where(replace, a, w), average, new)
-        return value, rest, new, Memory(own, total, average)
+        return value, rest, new, Memory(rule_memory, total, average)
 
     def _stepped(
         self,

@@ -39,8 +39,8 @@ class SGD(Optimizer):
 
     def numbers(self) -> dict[str, float]:
         """The learning rate, and momentum where it is not zero (zero keeps no memory)."""
-        found = super().numbers()
-        return found | {"momentum": self.momentum} if self.momentum else found
+        numbers = super().numbers()
+        return numbers | {"momentum": self.momentum} if self.momentum else numbers
 
     def _transform(self, numbers: Numbers) -> Any:
         step = optax.scale_by_learning_rate(numbers["learning_rate"])
@@ -166,8 +166,8 @@ class RMSProp(Optimizer):
 
     def numbers(self) -> dict[str, float]:
         """The learning rate, rho, and momentum where it is not zero."""
-        found = super().numbers()
-        return found | {"momentum": self.momentum} if self.momentum else found
+        numbers = super().numbers()
+        return numbers | {"momentum": self.momentum} if self.momentum else numbers
 
     def _transform(self, numbers: Numbers) -> Any:
         return optax.rmsprop(

@@ -59,7 +59,7 @@ def load_with_extra(
     if described.get("model") is None:
         raise CheckpointError(f"{path} holds a run that is not of a model")
     with checkpoint.understood(path, "description"):
-        return _made(path, described, arrays, custom)
+        return _build_model(path, described, arrays, custom)
 
 
 class Described(TypedDict):
@@ -70,7 +70,7 @@ class Described(TypedDict):
     compile: dict[str, Any] | None
 
 
-def _made(
+def _build_model(
     path: str | Path,
     described: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],

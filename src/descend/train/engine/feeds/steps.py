@@ -51,7 +51,7 @@ class Steps(Feed):
 
     def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
         """What the task collects."""
-        state, made = task.collect(state, self.per_draw)
+        state, values = task.collect(state, self.per_draw)
         if self.per_draw == 1:
-            made = jax.tree.map(lambda a: a[0], made)
-        return state, Batch(made, None)
+            values = jax.tree.map(lambda a: a[0], values)
+        return state, Batch(values, None)

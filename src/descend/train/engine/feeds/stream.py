@@ -127,10 +127,10 @@ class Stream(Feed):
                 yield piece
 
     def _cut(self, epoch: int, after: int) -> Iterator[Any]:
-        told = {"epoch": epoch, "start": after * self.rows}
-        told = {name: told[name] for name in told if name in _arguments(self.source)}
-        pieces = self._joined(self.source(**told))
-        return pieces if "start" in told else islice(pieces, after, None)
+        arguments = {"epoch": epoch, "start": after * self.rows}
+        arguments = {name: arguments[name] for name in arguments if name in _arguments(self.source)}
+        pieces = self._joined(self.source(**arguments))
+        return pieces if "start" in arguments else islice(pieces, after, None)
 
     def _joined(self, chunks: Iterable[Any]) -> Iterator[Any]:
         waiting: list[Any] = []
