@@ -42,7 +42,7 @@ _USUAL = {
 
 
 class _CarryError(Exception):
-    """Why the compilation is not carried over."""
+    """A compilation that cannot be carried over; its message is the reason."""
 
 
 def carry(model: Any, keras_model: Any) -> str | None:

@@ -52,8 +52,8 @@ def from_keras(keras_model: Any, name: str | None = None) -> Model:
     uncompiled, with a warning that says why. The optimizer starts afresh.
 
     Args:
-        keras_model: with all its weights; any backend.
-        name: of the new model; the Keras model's by default.
+        keras_model: model with all its weights; of any backend.
+        name: name of the new model; the Keras model's by default.
 
     Raises:
         DescendError: something whose effect would be lost (a layer or an option that descend does

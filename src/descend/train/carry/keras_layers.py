@@ -74,13 +74,13 @@ def layer_of(
     """Our layer for a Keras layer.
 
     Args:
-        kind: its class's name.
-        config: what its `get_config` gives.
+        kind: name of the Keras layer's class.
+        config: result of its `get_config`.
         theirs: the Keras layer itself.
-        name: of ours.
+        name: name of our layer.
         batch: the batch axis of its input, for stateful layers.
         call: options of its call that are fields of ours (use_causal_mask).
-        allowed: (option, value) that may be lost: those that hold at masked steps alone.
+        allowed: pairs (option, value) that may be lost: they hold at masked steps alone.
 
     Raises:
         DescendError: a class or an option that would be lost.

@@ -35,8 +35,8 @@ class _SymbolMask:
     """The mask of one symbol.
 
     Attributes:
-        shape: of ours, or None where there is none.
-        tests: the comparisons that ours is made of.
+        shape: shape of our mask, or None where there is none.
+        tests: comparisons that our mask is made of.
         alive: whether Keras has one there when it runs: it forgets some (MultiHeadAttention).
     """
 
@@ -55,7 +55,7 @@ class Masks:
         self.layer_tests: set[Test] = set()
 
     def enter(self, symbol: Symbol) -> None:
-        """An input; one of a model that is a layer keeps the mask that it has."""
+        """Note an input; one of a model that is a layer keeps the mask that it has."""
         if id(symbol) not in self._known:
             self._note(symbol, _SymbolMask())
 
@@ -75,10 +75,10 @@ class Masks:
         """Note the masks of a call's outputs.
 
         Args:
-            layer, theirs: ours and Keras's.
-            label: how messages call it.
-            taken, found: its inputs and outputs.
-            given: the masks that the Keras graph hands it; None where the graph does not say.
+            layer, theirs: our layer and Keras's.
+            label: words for the layer in messages.
+            inputs, outputs: symbols of the call.
+            masks: masks that the Keras graph hands it; None where the graph does not say.
 
         Raises:
             DescendError: Keras and we would hide different steps.

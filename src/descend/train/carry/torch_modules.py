@@ -21,10 +21,10 @@ class Entries:
 
     Args:
         arrays: the whole state_dict.
-        prefix: of the module, "" for the whole.
-        used: where the names taken are noted.
-        number: which layer of a stacked recurrent module.
-        ending: of a recurrent module's names: "_reverse" for the backward direction.
+        prefix: prefix of the module, "" for the whole.
+        used: names taken so far.
+        number: index of the layer in a stacked recurrent module.
+        ending: ending of a recurrent module's names: "_reverse" for the backward direction.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ def convert(
     """The arrays of a layer from the modules mapped to it.
 
     Args:
-        layer: ours.
+        layer: our layer.
         sources: its modules; one, but for SeparableConv.
         wanted: {array: shape} of the layer's arrays.
-        rows, columns: the orders of the features that come in and go out (`orders_of`).
+        rows, columns: orders of the features that come in and go out (`orders_of`).
 
     Raises:
         DescendError: a layer that has no conversion, an entry that is missing.

@@ -30,7 +30,7 @@ def orders_of(graph: Graph, channels_last: set[str]) -> dict[str, tuple[Order, O
 
     Args:
         graph: the network.
-        kept: Flatten and Reshape layers that are alike in both.
+        channels_last: Flatten and Reshape layers that have the same order in both.
 
     Raises:
         DescendError: features in two orders meet, or reach a layer that cannot follow.

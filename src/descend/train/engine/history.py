@@ -17,7 +17,7 @@ class History:
         history: {"loss": [...], "val_loss": [...], ...}, one entry an epoch.
         epoch: the epochs' numbers, from 0.
         logged: the epochs in which each log was made.
-        stopped: in words, why training ended before the last epoch; None if it did not.
+        stopped: reason, in words, why training ended before the last epoch; None if it did not.
         interrupted: whether that was Ctrl-C.
     """
 

@@ -165,10 +165,10 @@ def epoch_program(
     `finite` has shape (epochs,). With members every result has a leading axis.
 
     Args:
-        validation: a feed that is `whole`.
-        rows: of a batch, which heavy tasks spread over the devices; None leaves them together.
+        validation: feed that is `whole`.
+        rows: rows of a batch, which heavy tasks spread over the devices; None leaves them together.
         room: epochs that one call has room for, where feeds need no order.
-        draws: of a chunk of the feed, and of the validation's, where they need no order.
+        draws: draws of a chunk of the feed, and of the validation's, where they need no order.
         begins: whether an epoch is a whole pass, and begins afresh.
     """
     mesh = placement.member_mesh(members)

@@ -54,16 +54,16 @@ class Run:
     """One training run, or `members` runs trained as one program (arrays get a leading axis).
 
     Attributes:
-        task: what is trained.
+        task: Task in training.
         history: the History so far.
         epoch: the epoch just ended.
         chunk: chunks done of the pass that has begun since; 0 where an epoch is one chunk.
         totals: sums of the logs over these chunks, {name: (numbers,)}.
-        active: which members still train, (members,); None for a single run.
+        active: booleans (members,) of those that still train; None for a single run.
         diverged: {member: epoch} of members stopped by a NaN.
         model: the Model in training, or None.
-        identity: what tells this run from another in a checkpoint.
-        due: epoch -> whether its validation is made; None where there is no validation.
+        identity: JSON that tells this run from another in a checkpoint.
+        due: function (epoch) -> whether its validation is made; None where there is no validation.
         failing: of a run that diverged, (task, state, batch) of the step that did it; `glass` runs
             that step again.
     """

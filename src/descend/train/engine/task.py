@@ -57,7 +57,8 @@ class Task:
             in place, never copied to the host; in a checkpoint only where it is asked for. A call
             of the program is then one pass, and a run that diverged cannot be replayed. The other
             fields are memory: a checkpoint holds them beside the weights.
-        outputs: what `Model.fit` checks targets against; empty: targets are any arrays of n rows.
+        outputs: outputs that `Model.fit` checks targets against; empty: targets are any arrays of n
+            rows.
     """
 
     weights: tuple[str, ...] = ("params", "layers")
@@ -120,8 +121,8 @@ class Task:
         """The number that a log's sums over all rows come to, by default their mean.
 
         Args:
-            name: of the log.
-            total, weight: NumPy arrays (...), or (..., size) and (...) for vectors of sums.
+            name: name of the log.
+            total, weight: arrays of NumPy (...), or (..., size) and (...) for vectors of sums.
         """
         return total / weight
 

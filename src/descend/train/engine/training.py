@@ -74,22 +74,22 @@ def train(
     """Train a task.
 
     Args:
-        task: see `descend.train.engine.task.Task`.
-        feed: what an epoch, a pass over the data, is made of.
+        task: Task (`descend.train.engine.task.Task`) to train.
+        feed: feed that an epoch, a pass over the data, is made of.
         epochs: number of the last epoch, exclusive.
-        state: as `task.init` (or a checkpoint) gave it; with a leading axis for members.
+        state: state from `task.init` (or a checkpoint); with a leading axis for members.
         callbacks: objects with any of the hooks of `descend.train.callbacks.Callback`, and of
             `set_run(run)`.
-        validation: what `task.evaluate` is called on after every epoch, any feed.
+        validation: feed that `task.evaluate` is called on after every epoch.
         initial_epoch: number of the first epoch.
-        members: how many runs the state holds, None for one.
-        model: what callbacks see as `self.model`.
-        identity: what tells this run from another in a checkpoint (seed, data, batch size).
-        resume: a checkpoint to go on from; `state` then only gives the shapes.
-        on_interrupt: what Ctrl-C does: "return" what was reached, with an InterruptedWarning, or
+        members: number of runs that the state holds, None for one.
+        model: Model that callbacks see as `self.model`.
+        identity: JSON that tells this run from another in a checkpoint (seed, data, batch size).
+        resume: checkpoint to go on from; `state` then only gives the shapes.
+        on_interrupt: effect of Ctrl-C: "return" what was reached, with an InterruptedWarning, or
             "raise". A second Ctrl-C raises at once.
-        due: epoch -> whether its validation is made.
-        verbose: what callbacks see in `self.params`.
+        due: function (epoch) -> whether its validation is made.
+        verbose: verbosity that callbacks see in `self.params`.
 
     Returns:
         The Run, with its state and history.

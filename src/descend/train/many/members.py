@@ -26,8 +26,8 @@ class Member:
     """One run of many.
 
     Attributes:
-        settings: what was swept, {"learning_rate": .01, "seed": 3}.
-        history: its cost and metrics, an epoch each; shorter if it stopped early.
+        settings: values of what was swept, {"learning_rate": .01, "seed": 3}.
+        history: cost and metrics of each epoch; shorter if it stopped early.
         diverged_in: the epoch (from 1) in which it became non-finite, or None.
         best_epoch: the epoch (from 0) whose weights EarlyStopping put back, or None.
         states, index, source: the states of all members, its place there, the model handed in.

@@ -31,16 +31,17 @@ class Rounds:
     """Networks of one shape, trained as one program with the weights of each one's best epoch.
 
     Args:
-        model: compiled; its own weights stay as they are.
-        settings: of each member, as in `descend.train.many.sweeping.sweep`, nothing structural.
+        model: compiled Model; its own weights stay as they are.
+        settings: settings of each member, as in `descend.train.many.sweeping.sweep`, nothing
+            structural.
         x, y: training rows, as in `Model.fit`.
         validation_data: (x, y) or (x, y, sample_weight); chooses the best epoch.
-        batch_size, sample_weight: as in `Model.fit`.
+        batch_size, sample_weight: arguments of `Model.fit`.
         patience: epochs without a better validation cost after which a member stops.
-        seed: of members whose settings name none.
+        seed: seed of members whose settings name none.
 
     Attributes:
-        seconds: for each member its share of the time that its program took.
+        seconds: each member's share of the time that its program took.
 
     Raises:
         DataError, ShapeError: the data cannot be used.
@@ -219,14 +220,14 @@ class _Training(Callback):
 
 
 class _RoundStopping(EarlyStopping):
-    """Early stopping that remembers what an earlier round held."""
+    """Early stopping that goes on from the state of an earlier round."""
 
     def __init__(self, earlier_state: dict[str, Any] | None, **options: Any):
         super().__init__("val_loss", **options)
         self._earlier_state = earlier_state
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Take up what was remembered."""
+        """Take up the earlier round's state."""
         super().on_train_begin(logs)
         if self._earlier_state is not None:
             self.restore(self._earlier_state)

@@ -138,9 +138,9 @@ def cross_validate(
     """Train once a fold on the other folds, all folds as one program; `val_loss` is the fold's.
 
     Args:
-        folds: their number, or a list of (training rows, held-out rows), where a row may repeat.
+        folds: number of folds, or a list of (training rows, held-out rows), where a row may repeat.
         stratify: labels (n,) whose shares each fold keeps.
-        seed: one for all folds, or one for each.
+        seed: seed for all folds, or one for each.
         The rest as in `sweep`.
     """
     data, _ = _data(model, x, y, sample_weight, class_weight, 0.0, None)
@@ -299,14 +299,14 @@ def train_task(
     """Train any task under every combination of settings, as one program.
 
     Args:
-        task: see `descend.train.engine.task.Task`.
+        task: any `descend.train.engine.task.Task`.
         settings: a grid or a list of settings as in `sweep`, of names in `task.hyper()`
             ("critic.learning_rate") and "seed", "order_seed"; nothing structural.
-        feed: the same for all members; where it draws orders (`Arrays`, `Stream`), `feed.seeds` is
+        feed: one feed for all members; where it draws orders (`Arrays`, `Stream`), `feed.seeds` is
             set to the members'.
-        validation, callbacks, epochs, verbose: as in `descend.train.engine.training.train`.
-        seed: of members whose settings name none.
-        model: what callbacks see as `self.model`, and what members are models of.
+        validation, callbacks, epochs, verbose: arguments of `descend.train.engine.training.train`.
+        seed: seed of members whose settings name none.
+        model: Model that callbacks see as `self.model`, and that members are models of.
 
     Returns:
         The members in the order of the settings.
@@ -379,7 +379,7 @@ def _train(
 
 
 class _DisablePadding:
-    """Switches off the members that only fill the devices."""
+    """Callback that switches off the members that only fill the devices."""
 
     def __init__(self, real: int):
         self._real = real

@@ -91,9 +91,9 @@ class BinaryAccuracy(Metric):
     """`binary_accuracy`.
 
     Args:
-        name: in the logs.
-        dtype: has no effect.
-        threshold: above it the prediction is a one.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
+        threshold: value above which the prediction is a one.
     """
 
     larger_is_better = True
@@ -137,9 +137,9 @@ class TopKCategoricalAccuracy(_ClassAccuracy):
     """`top_k_categorical_accuracy`.
 
     Args:
-        k: how many of the most probable classes count.
-        name: in the logs.
-        dtype: has no effect.
+        k: number of most probable classes that count.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None):

@@ -22,17 +22,17 @@ class AUC(Metric):
     The curve is known at `num_thresholds` points; the exact area: `sklearn.metrics.roc_auc_score`.
 
     Args:
-        num_thresholds: how many thresholds, in even steps from 0 to 1.
+        num_thresholds: number of thresholds, in even steps from 0 to 1.
         curve: "ROC" (true against false positive rate) or "PR" (precision against recall).
         summation_method: "interpolation", "minoring" or "majoring": the height of the curve between
             two thresholds. For PR, interpolation is that of Davis and Goadrich (2006).
-        name: in the logs.
-        dtype: has no effect.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
         thresholds: thresholds of one's own in [0, 1].
         multi_label: whether each column has its curve, and the areas are averaged.
-        num_labels: has no effect; the columns are counted.
+        num_labels: number of columns as in Keras; without effect, they are counted.
         label_weights: weights of the columns in that average.
-        from_logits: predictions are logits.
+        from_logits: whether predictions are logits.
     """
 
     larger_is_better = True

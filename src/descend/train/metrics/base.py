@@ -33,8 +33,8 @@ class Metric:
     By hand, as in Keras: `m.update_state(y, p)`, `m.result()`, `m.reset_state()`.
 
     Args:
-        name: in the logs; by default the class's.
-        dtype: has no effect.
+        name: name in the logs; by default the class's.
+        dtype: dtype as in Keras; without effect.
     """
 
     larger_is_better: bool | None = None  # for callbacks with mode="auto"
@@ -68,8 +68,8 @@ class Metric:
         """What the sums come to, in NumPy; the mean by default.
 
         Args:
-            total: the rows' sums: arrays (...), or (..., k) where a row gives k > 1 numbers.
-            weight: how many rows there are, (...).
+            total: sums over the rows: arrays (...), or (..., k) where a row gives k > 1 numbers.
+            weight: number of rows, (...).
         """
         return total / weight
 

@@ -40,9 +40,9 @@ class Counting(Metric):
     """Base: counts at thresholds, and what they come to.
 
     Args:
-        thresholds: one in [0, 1], or several (by hand: several numbers); .5 by default.
-        name: in the logs.
-        dtype: has no effect.
+        thresholds: threshold in [0, 1], or several (by hand: several numbers); .5 by default.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     larger_is_better = True
@@ -114,11 +114,11 @@ class Precision(Counting):
     """TP / (TP + FP): which share of what is above the threshold is a one; 0 where nothing is.
 
     Args:
-        thresholds: as of `Counting`; with `top_k` by default none.
-        top_k: only the k largest columns of a row say yes.
-        class_id: only this column counts.
-        name: in the logs.
-        dtype: has no effect.
+        thresholds: thresholds as of `Counting`; with `top_k` by default none.
+        top_k: number k of the largest columns of a row that alone say yes.
+        class_id: column that alone counts.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     kinds = ("tp", "fp")
@@ -284,10 +284,10 @@ class FBetaScore(Metric):
     Args:
         average: "macro" the mean over the columns, "weighted" that by their ones, "micro" of all
             columns' counts together, or None for each column's (by hand only).
-        beta: how much more recall counts than precision.
-        threshold: above it a column says yes; None: only the largest column of a row does.
-        name: in the logs.
-        dtype: has no effect.
+        beta: weight of recall relative to precision.
+        threshold: value above which a column says yes; None: only a row's largest column does.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     larger_is_better = True

@@ -17,9 +17,9 @@ class LossMetric(Metric):
     """A loss without weights, averaged over the rows.
 
     Args:
-        name: in the logs.
-        dtype: has no effect.
-        options: those of the loss.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
+        options: options of the loss.
     """
 
     of: ClassVar[type[losses.Loss]]
@@ -150,11 +150,12 @@ class R2Score(Metric):
     """1 - sum (y - yhat)^2 / sum (y - mean y)^2, the share of the variance that is explained.
 
     Args:
-        class_aggregation: over several columns "uniform_average", "variance_weighted_average", or
-            None for each column's (by hand only).
-        num_regressors: p of the adjusted form 1 - (1 - R2)(n - 1)/(n - p - 1); 0 for the plain one.
-        name: in the logs.
-        dtype: has no effect.
+        class_aggregation: mean over several columns: "uniform_average",
+            "variance_weighted_average", or None for each column's (by hand only).
+        num_regressors: number p of the adjusted form 1 - (1 - R2)(n - 1)/(n - p - 1); 0 for the
+            plain one.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     larger_is_better = True

@@ -47,7 +47,7 @@ def get(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
     Args:
         identifier: "accuracy" (or "acc") takes the form that fits the loss, as in Keras; a Metric,
             or the name of one in any form ("AUC", "auc"); a loss; a function.
-        loss: the loss of the output.
+        loss: loss of the output.
         classes: width of the output.
 
     Raises:

@@ -17,7 +17,7 @@ class Variable:
 
     Attributes:
         value: the present array.
-        initial: what it starts from.
+        initial: first value.
     """
 
     def __init__(self, shape: Any, initializer: Any, dtype: Any, name: str):

@@ -86,8 +86,8 @@ def timeseries_dataset_from_array(
     being the sampling rate, and has the target i.
 
     Args:
-        data: (time, ...) rows of the series.
-        targets: (time, ...) targets by the first row of their window, or None.
+        data: rows (time, ...) of the series.
+        targets: targets (time, ...) by the first row of their window, or None.
         sequence_length: rows of a window.
         sequence_stride: rows from one window's start to the next one's.
         sampling_rate: rows from one row of a window to the next.
@@ -155,10 +155,10 @@ class Batches(Stream):
     """A feed of somebody's batches.
 
     Args:
-        source: see `is_batches`.
+        source: iterable of batches (`is_batches`).
         steps: batches an epoch; an epoch goes on where the last one ended, and begins anew when the
             source does. None: all there are.
-        where: for messages.
+        where: words for the data in messages.
     """
 
     def __init__(self, source: Any, steps: int | None = None, where: str = "training data"):

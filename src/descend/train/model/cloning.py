@@ -21,7 +21,7 @@ def clone_model(model: Model) -> Model:
         copy.set_weights(model.get_weights())
 
     Args:
-        model: any Model; compiled or not, the clone is not.
+        model: Model, compiled or not; the clone is not.
 
     Returns:
         A Model with the same names, shapes and seed; layers that are frozen are frozen in it.

@@ -39,8 +39,8 @@ class Model(OnBatches, Predicting, Wired):
 
     Args:
         inputs, outputs: symbols, as in `Graph`.
-        name: shown by `summary()`.
-        seed: what the weights are drawn from if they are used before `fit` gives a seed; by default
+        name: name that `summary()` shows.
+        seed: seed of the weights if they are used before `fit` gives a seed; by default
             that of `descend.keras.utils.set_random_seed`, else 0.
         compute_dtype: "bfloat16" for mixed precision in all layers; weights stay float32.
 
@@ -102,9 +102,9 @@ class Model(OnBatches, Predicting, Wired):
                 several outputs a list or a dict by output name.
             metrics: names or functions; for several outputs a dict of lists.
             loss_weights: share of each output's loss in the cost (list or dict); 1 by default.
-            mixup: alpha > 0 of mixup (descend.train.model.supervised.mix), an augmentation of any
-                kind of rows inside the training step; it may be swept. Metrics are then of the
-                mixed rows against their first part's targets.
+            mixup: number alpha > 0 of mixup (descend.train.model.supervised.mix), an augmentation
+                of any kind of rows inside the training step; it may be swept. Metrics are then of
+                the mixed rows against their first part's targets.
             task: a Task of one's own over this network, in the place of all the others: its step is
                 what fit, callbacks, checkpoints and sweeps run (docs/write-your-own-task.md). A
                 file of the model holds the weights; `compile(task=...)` again after `load_model`.
@@ -164,25 +164,26 @@ class Model(OnBatches, Predicting, Wired):
             y: targets, of the outputs' shape; integer labels (n,) for the sparse cross-entropy.
             batch_size: rows an update; 32 by default (all, for full-batch rules).
             epochs: number of the last epoch; with `initial_epoch` e, epochs - e are run.
-            verbose: 0 silent, 1 or "auto" progress bar, 2 one line an epoch.
-            callbacks: see descend.train.callbacks.
+            verbose: verbosity: 0 silent, 1 or "auto" progress bar, 2 one line an epoch.
+            callbacks: callbacks (`descend.train.callbacks`), in order.
             validation_split: share of the last rows kept for validation (Keras's rule); warns where
                 they are unlike the rest.
-            validation_data: (x, y) or (x, y, sample_weight).
-            shuffle: True (without replacement), False, or "with_replacement" (hull-2023, Alg. 1).
-            class_weight: {class: weight}; for several outputs {output: {class: weight}}.
-            sample_weight: (n,); weights are scaled to mean one.
+            validation_data: tuple (x, y) or (x, y, sample_weight).
+            shuffle: order of the rows: True (without replacement), False, or "with_replacement"
+                (hull-2023, Alg. 1).
+            class_weight: dict {class: weight}; for several outputs {output: {class: weight}}.
+            sample_weight: weights (n,); they are scaled to mean one.
             steps_per_epoch: batches an epoch: of arrays the first of the epoch's order, of an
                 iterable the next ones.
             validation_steps: batches of the validation data that are used; needed for a generator.
             validation_batch_size: rows at a time in validation; the numbers do not depend on it.
             validation_freq: epochs from one validation to the next, or the numbers (from 1) of
                 the epochs that have one.
-            seed: draws weights (if there are none yet), the order of rows, and noise; the model's
-                seed by default. Rows are ordered by (seed, epoch): a second fit repeats the order
-                unless it gets another seed or goes on with `initial_epoch`.
-            resume: a ModelCheckpoint file to go on from.
-            on_interrupt: what Ctrl-C does: "return" with the weights reached and an
+            seed: seed of weights (if there are none yet), of the rows' order, and of noise; the
+                model's seed by default. Rows are ordered by (seed, epoch): a second fit repeats the
+                order unless it gets another seed or goes on with `initial_epoch`.
+            resume: ModelCheckpoint file to go on from.
+            on_interrupt: effect of Ctrl-C: "return" with the weights reached and an
                 `descend.train.engine.InterruptedWarning` (`history.interrupted` says so too), or
                 "raise" KeyboardInterrupt, the model keeping them. A second Ctrl-C raises at once.
 
@@ -281,11 +282,11 @@ class Model(OnBatches, Predicting, Wired):
         """The cost, and metrics, on given rows at prediction.
 
         Args:
-            x, y, sample_weight: as in `fit`.
+            x, y, sample_weight: rows, as in `fit`.
             batch_size: rows at a time.
-            verbose: 1 or "auto" prints the result.
+            verbose: verbosity; 1 or "auto" prints the result.
             steps: batches that are used; needed for a generator.
-            callbacks: their on_test_begin and on_test_end are called.
+            callbacks: callbacks whose on_test_begin and on_test_end are called.
             return_dict: whether a dict by name is returned.
 
         Returns:
@@ -314,10 +315,10 @@ class Model(OnBatches, Predicting, Wired):
 
         Args:
             inputs: symbol or array, or a list (or dict) of them.
-            training: on symbols False fixes the layers as they are at prediction, in whatever
+            training: mode; on symbols False fixes the layers as they are at prediction, in whatever
                 network they come to stand; on arrays True turns dropout and batch statistics on,
                 with a new draw at every call (running averages stay as they are).
-            mask: nothing; masks follow by themselves.
+            mask: None; masks follow by themselves.
         """
         parts = list(inputs.values()) if isinstance(inputs, Mapping) else listed(inputs)
         if mask is not None:
@@ -352,8 +353,9 @@ class Model(OnBatches, Predicting, Wired):
         to, or frozen to, holds for both. `clone_model` copies.
 
         Args:
-            layer: whose output; "name@2" at its second use, where a layer is shared. None: what
-                the output layer is given, the lecture's learned feature a^[r-1] = phi_beta(x).
+            layer: layer whose output is taken; "name@2" at its second use, where a layer is shared.
+                None: what the output layer is given, the lecture's learned feature a^[r-1] =
+                phi_beta(x).
 
         Returns:
             The model, not compiled; with those of the inputs that the layer depends on.
@@ -381,7 +383,7 @@ class Model(OnBatches, Predicting, Wired):
         Args:
             line_length: width of a line, at least; by default as wide as the longest.
             print_fn: function that gets each line in the place of `print`.
-            positions, expand_nested, show_trainable, layer_range: Keras's; all is shown always.
+            positions, expand_nested, show_trainable, layer_range: options of Keras's; all is shown.
         """
         from descend.train.model.summary import summary
 
@@ -404,8 +406,8 @@ class Model(OnBatches, Predicting, Wired):
         """The model that `get_config` describes, its weights undrawn.
 
         Args:
-            config: what `get_config` gave.
-            custom_objects: {class name: class} for layers of the user's own.
+            config: result of `get_config`.
+            custom_objects: classes {name: class} for layers of the user's own.
         """
         symbols = symbols_from_config(config, custom_objects)
         return Model(*symbols, name=config["name"], seed=config.get("seed", 0))
@@ -414,7 +416,7 @@ class Model(OnBatches, Predicting, Wired):
         """Write description and weights to one file (`load_model` reads it).
 
         Args:
-            path: conventionally *.descend; written to a temporary name and renamed.
+            path: file, conventionally *.descend; written to a temporary name and renamed.
             extra: JSON that travels along, such as the table recipe's encoder.
 
         Raises:

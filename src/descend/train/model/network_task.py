@@ -37,7 +37,7 @@ class NetworkTask(Task):
         graph: the network; a Model. Networks over some of its layers can be applied to the same
             `params`.
         rules: an update rule (an object or a name), or several by name, {"critic": Adam(1e-4)}.
-        parts: {rule: the network, over layers of `graph`, whose weights it changes}; by default
+        parts: networks {rule: network over layers of `graph`, whose weights it changes}; by default
             all of `graph`. `apply` runs one.
 
     Raises:
@@ -165,9 +165,9 @@ class NetworkTask(Task):
         """(the outputs on x, what the layers remember then), of the whole network or one part.
 
         Args:
-            params, layers: of the whole network, as in the state.
+            params, layers: weights and layer state of the whole network.
             part: name of the rule whose network is run.
-            options: `key`, `training` and the like of `Graph.apply`.
+            options: options (`key`, `training`, ...) of `Graph.apply`.
         """
         if not part:
             return self.graph.apply(params, layers, x, **options)
@@ -192,8 +192,8 @@ class NetworkTask(Task):
         """One update by a rule.
 
         Args:
-            cost: params -> (cost, anything else), with all parameters; differentiated by those that
-                the rule sees.
+            cost: function (params) -> (cost, anything else), with all parameters; differentiated by
+                those that the rule sees.
 
         Returns:
             (the state with new weights, the cost, anything else), both as before the update.

@@ -56,7 +56,7 @@ class OnBatches:
         """One update on these rows; the cost (and metrics) before it, as `fit` logs them.
 
         Args:
-            x, y, sample_weight, class_weight: as in `fit`; all rows are one batch.
+            x, y, sample_weight, class_weight: rows, as in `fit`; all rows are one batch.
             return_dict: whether a dict by name is returned.
         """
         self.meet(x)

@@ -24,11 +24,11 @@ class Predicting:
         """The outputs on rows x: an array (n, ...), or a list of them for several outputs.
 
         Args:
-            x: as in `fit`; of batches (x, ...) the first part is taken.
+            x: rows, as in `fit`; of batches (x, ...) the first part is taken.
             batch_size: rows at a time; the numbers do not depend on it.
-            verbose: has no effect.
+            verbose: verbosity as in Keras; without effect.
             steps: batches that are used; needed for a generator.
-            callbacks: their on_predict_begin and on_predict_end are called.
+            callbacks: callbacks whose on_predict_begin and on_predict_end are called.
         """
         x = self.meet(x)
         callbacks = listed_callbacks(callbacks)
@@ -46,9 +46,9 @@ class Predicting:
         Random layers stay active, batch statistics and augmentation do not.
 
         Args:
-            x: as in `predict`.
-            samples: k, how many masks are drawn for each row.
-            seed: what they are drawn from.
+            x: rows, as in `predict`.
+            samples: number k of masks drawn for each row.
+            seed: seed of the masks.
 
         Returns:
             (mean, spread): arrays (n, ...), or lists of them for several outputs; the spread is the

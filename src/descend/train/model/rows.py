@@ -350,7 +350,7 @@ def _by_chance(above: np.ndarray, head_size: int) -> np.ndarray:
     """(columns,) probability that a random order puts so uneven a count into the rows from `kept`.
 
     Args:
-        above: (n, columns) booleans.
+        above: booleans (n, columns).
     """
     from scipy.stats import hypergeom
 

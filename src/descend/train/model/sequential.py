@@ -25,7 +25,7 @@ class Sequential(Model):
             `predict`.
         name: name shown by `summary()`.
         input_shape: shape of a row, in the place of an `Input`.
-        seed, compute_dtype: as in `Model`.
+        seed, compute_dtype: arguments of `Model`.
 
     Raises:
         DescendError: an entry that is neither a layer nor a network; one that gives several

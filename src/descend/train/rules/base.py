@@ -35,17 +35,18 @@ class Optimizer(metaclass=Arguments):
 
     Args:
         learning_rate: step size eta, > 0, or a Schedule.
-        weight_decay: lambda >= 0, decoupled from the gradient: w <- w - eta lambda w besides the
-            step (Loshchilov and Hutter 2019).
-        clipvalue: c > 0; each number of the gradient is cut to [-c, c].
-        clipnorm: c > 0; the gradient of each array is shortened to the length c.
-        global_clipnorm: c > 0; the gradient of all arrays together is shortened to the length c
+        weight_decay: factor lambda >= 0, decoupled from the gradient: w <- w - eta lambda w besides
+            the step (Loshchilov and Hutter 2019).
+        clipvalue: bound c > 0; each number of the gradient is cut to [-c, c].
+        clipnorm: length c > 0; the gradient of each array is shortened to the length c.
+        global_clipnorm: length c > 0; the gradient of all arrays together is shortened to it
             (Pascanu, Mikolov and Bengio 2013; PyTorch's clip_grad_norm_).
-        gradient_accumulation_steps: k >= 2; steps whose gradients are averaged into one update, so
-            that k batches of n rows give the update of one batch of k n. Schedules count updates.
+        gradient_accumulation_steps: number k >= 2 of steps whose gradients are averaged into one
+            update, so that k batches of n rows give the update of one batch of k n. Schedules count
+            updates.
         use_ema: whether an average of the weights is kept, a <- m a + (1 - m) w after each update;
             training leaves it in the weights' place (Polyak and Juditsky 1992, with forgetting).
-        ema_momentum: m of that average, in [0, 1).
+        ema_momentum: momentum m of that average, in [0, 1).
         ema_overwrite_frequency: updates after which the average replaces the weights also in
             training; None: at the end alone.
 
@@ -190,10 +191,10 @@ class Optimizer(metaclass=Arguments):
         """One update of any task: cost, gradient, step.
 
         Args:
-            cost: params -> (cost, anything else).
-            memory: what `begin` or the last update returned.
+            cost: function (params) -> (cost, anything else).
+            memory: result of `begin` or of the last update.
             hyper: values of (at least) `self.numbers()`.
-            steps: how often this was called so far; the schedule's clock.
+            steps: number of calls so far; the schedule's clock.
 
         Returns:
             (cost, anything else, new params, new memory).

@@ -29,8 +29,9 @@ def load_model(
 
     Args:
         path: the file.
-        custom: {class name: class} for layers of the user's own.
-        custom_objects: Keras's name of it; what is no layer in it is not needed and not looked at.
+        custom: classes {name: class} for layers of the user's own.
+        custom_objects: `custom` by Keras's name; what is no layer in it is not needed and not
+            looked at.
 
     Raises:
         CheckpointError: missing, truncated, edited, from a newer version, or not ours.
@@ -101,8 +102,8 @@ def model_from_json(text: str, custom_objects: Any = None) -> Any:
     """The model that `to_json` wrote, its weights undrawn; nothing in the text is executed.
 
     Args:
-        text: what `to_json` gave.
-        custom_objects: {class name: class} for layers of the user's own.
+        text: result of `to_json`.
+        custom_objects: classes {name: class} for layers of the user's own.
 
     Raises:
         DescendError: a text that is no such description.

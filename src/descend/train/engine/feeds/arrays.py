@@ -27,10 +27,10 @@ class Arrays(Feed):
     Args:
         data: pytree of arrays (n, ...).
         batch_size: rows in a batch; the last one is padded and masked.
-        shuffle: True draws without replacement (hull-2023, Algorithm 2), "with_replacement" draws
-            each batch uniformly (Algorithm 1), False keeps the order.
+        shuffle: order of the rows: True draws without replacement (hull-2023, Algorithm 2),
+            "with_replacement" draws each batch uniformly (Algorithm 1), False keeps the order.
         seeds: one seed a member, or one for all; draws the order.
-        rows: which rows are in play: an array, or one array a member (folds); all by default.
+        rows: row numbers in play: an array, or one array a member (folds); all by default.
         chunk: number of a stream's piece, so that pieces are not shuffled alike.
         steps: batches an epoch, the first of its order; all by default.
     """

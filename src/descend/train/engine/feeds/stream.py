@@ -36,14 +36,16 @@ class Stream(Feed):
     """Rows that do not fit into memory: a pass reads them in chunks.
 
     Args:
-        source: called once a pass; returns an iterator over (x, y) or (x, y, sample_weight), NumPy
-            arrays of any number of rows each. It is told, where it has arguments of these names,
-            the number of the pass (`epoch`) and the row to begin with (`start`); without `start` a
-            run that is resumed in the middle of a pass reads what it skips.
+        source: function called once a pass; returns an iterator over (x, y) or (x, y,
+            sample_weight), NumPy arrays of any number of rows each. It is told, where it has
+            arguments of these names, the number of the pass (`epoch`) and the row to begin with
+            (`start`); without `start` a run that is resumed in the middle of a pass reads what it
+            skips.
         rows: rows held at a time; what the source gives is joined and cut to this size, so that
             one compiled program serves all but the last. Rows are shuffled inside what is held.
         batch_size: rows of a batch.
-        shuffle, seeds: as in `Arrays`; the order depends on the seed, the pass and the chunk.
+        shuffle, seeds: order of the rows, as in `Arrays`; the order depends on the seed, the pass
+            and the chunk.
 
     In `Model.fit` the last three are fit's own arguments. Weights are taken as they come (there is
     no whole sample to scale them by): give them a mean of about one. A shuffle reaches `rows` far:

@@ -62,7 +62,7 @@ class Scaled(Schedule):
     """eta_t = learning_rate * factor(t).
 
     Args:
-        learning_rate: the base (for one-cycle and warm-up: the peak) rate, > 0; may be swept.
+        learning_rate: base (for one-cycle and warm-up: the peak) rate, > 0; may be swept.
     """
 
     learning_rate: float
@@ -175,7 +175,7 @@ class CosineDecay(Scaled):
         alpha: the last rate as a share of the first.
         warmup_target: the rate that the first `warmup_steps` lead to in a straight line, from eta;
             the cosine begins there. Then eta may be zero, and a sweep sets the target.
-        warmup_steps: see there; they are not counted in `decay_steps`.
+        warmup_steps: number of those steps; not counted in `decay_steps`.
     """
 
     decay_steps: int
