@@ -72,7 +72,7 @@ class ModelCheckpoint(Callback):
         self.best = -np.inf if self.threshold is None else self.sign * self.threshold
 
     def file(self, epoch: int, logs: dict[str, Any]) -> str:
-        """The file of an epoch, counted from 1; raises DescendError."""
+        """Return the file of an epoch, counted from 1; raise DescendError."""
         for name in self._names - {"epoch"}:
             if name not in logs:
                 raise unknown("name in ModelCheckpoint's filepath", name, ["epoch", *logs])
@@ -106,7 +106,7 @@ class ModelCheckpoint(Callback):
             save_checkpoint(self.run, self.file(self.run.epoch + 2, logs), self.scratch)
 
     def saved(self) -> dict[str, Any]:
-        """The best value, where it decides."""
+        """Return the best value, where it decides."""
         return {"best": np.asarray(self.best)} if self.save_best_only else {}
 
     def restore(self, saved: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ class LearningRateScheduler(Callback):
         self.name = full(rule, "learning_rate")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """The epoch's rate."""
+        """Set the epoch's rate."""
         takes_rate = len(inspect.signature(self.schedule).parameters) > 1
         rate = self.run.hyper(self.name)
         rate = self.schedule(epoch, rate) if takes_rate else self.schedule(epoch)
@@ -115,7 +115,7 @@ class ReduceLROnPlateau(Callback):
                 print(f"epoch {epoch + 1}: learning rate reduced to {lower}")
 
     def saved(self) -> dict[str, Any]:
-        """Best value, wait, and what is left of the cooldown."""
+        """Return best value, wait, and what is left of the cooldown."""
         return {"best": self.best, "wait": self.wait, "resting": self.resting}
 
     def restore(self, saved: dict[str, Any]) -> None:

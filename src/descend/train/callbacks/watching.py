@@ -114,7 +114,7 @@ class EarlyStopping(Callback):
                 print(f"the weights of epoch {int(self.best_epoch) + 1}, the best, are put back")
 
     def saved(self) -> dict[str, Any]:
-        """Best value, wait and best weights."""
+        """Return best value, wait and best weights."""
         memory = {"best": self.best, "wait": self.wait, "best_epoch": self.best_epoch}
         if self._best is not None:
             memory |= self._best.state

@@ -91,7 +91,7 @@ class _Carrier:
     def model(
         self, keras_model: Any, symbols: Sequence[Symbol] | None = None, path: str = ""
     ) -> tuple[Any, Any]:
-        """(inputs, outputs) of a Keras model, put behind `symbols` where it is inside another."""
+        """Return (inputs, outputs) of a Keras model; one inside another is put behind `symbols`."""
         if not hasattr(keras_model, "layers") or not hasattr(keras_model, "get_config"):
             raise DescendError(
                 f"from_keras: expected a Keras model, got {type(keras_model).__name__}"
@@ -202,7 +202,7 @@ class _Carrier:
         kwargs: Mapping[str, Any] | None,
         path: str,
     ) -> Any:
-        """What a layer gives: a symbol, or a list of them; None for kwargs that are not known."""
+        """Call a layer: return a symbol, or a list of them. kwargs are None where not known."""
         kind = entry["class_name"]
         label = f"layer {theirs.name!r} ({kind})"
         inputs, options = _arguments(label, kind, args, kwargs or {})
@@ -231,7 +231,7 @@ class _Carrier:
         return outputs
 
     def _name(self, name: str, path: str) -> str:
-        """A layer's own name where it stands in the whole model, else one that is free."""
+        """Return a layer's own name where it stands in the whole model, else one that is free."""
         while path and name in self._used_names:
             name = path + name
         self._used_names.add(name)
@@ -240,7 +240,7 @@ class _Carrier:
     def _operation(
         self, entry: Any, args: Sequence[Any], kwargs: Mapping[str, Any], path: str
     ) -> Any:
-        """What a function of Keras's on symbols gives: a mask, or arithmetic that is a layer."""
+        """Return what a function on symbols gives: a mask, or the output of an arithmetic layer."""
         kind, name = entry["class_name"], entry["name"]
         values = list(_flat([*args, *kwargs.values()]))
         masks = [v for v in values if isinstance(v, Mask)]

@@ -39,15 +39,15 @@ class Entries:
         self.number, self.ending = number, ending
 
     def key(self, name: str) -> str:
-        """The name in the state_dict."""
+        """Return the name in the state_dict."""
         return f"{self.prefix}.{name}" if self.prefix else name
 
     def has(self, name: str) -> bool:
-        """Whether the module has this entry."""
+        """Tell whether the module has this entry."""
         return self.key(name) in self.arrays
 
     def take(self, name: str) -> np.ndarray:
-        """An entry; raises DescendError where there is none."""
+        """Return an entry and note its use; raise DescendError where there is none."""
         key = self.key(name)
         if key not in self.arrays:
             near = difflib.get_close_matches(key, self.arrays, n=1, cutoff=0.4)
@@ -57,7 +57,7 @@ class Entries:
         return self.arrays[key]
 
     def inner(self, name: str) -> Entries:
-        """The entries of a module inside."""
+        """Return the entries of a module inside."""
         return Entries(self.arrays, self.key(name), self.used)
 
 

@@ -132,14 +132,14 @@ class Split(NamedTuple):
 
     @classmethod
     def of(cls, task: Task, state: Any) -> Split:
-        """The parts of a state."""
+        """Return the parts of a state."""
         if not task.scratch:
             return cls(state, ())
         scratch = tuple(getattr(state, name) for name in task.scratch)
         return cls(state._replace(**dict.fromkeys(task.scratch)), scratch)
 
     def joined(self, task: Task) -> Any:
-        """The state."""
+        """Return the state."""
         if not task.scratch:
             return self.rest
         return self.rest._replace(**dict(zip(task.scratch, self.scratch, strict=True)))
@@ -284,7 +284,7 @@ class Program:
         self._everywhere: tuple[Any, Any] = (None, None)  # data, and its copies on all devices
 
     def __call__(self, state: Any, *rest: Any, meanwhile: Callable[..., Any] = lambda: None) -> Any:
-        """(state, logs, validation logs, finite), the last three on the host.
+        """Return (state, logs, validation logs, finite), the last three on the host.
 
         The arrays of the state's scratch are used up. `meanwhile` is called while the devices work.
         """
@@ -303,7 +303,7 @@ class Program:
         return state, logs, _pairs(judged, self._checked), placement.to_host(finite)
 
     def _copied(self, state: Any, rest: Any) -> Any:
-        """State and arguments on every device of the mesh; the data are copied only once."""
+        """Return state and arguments on every device of the mesh; the data are copied only once."""
         assert self._rows_over is not None
         data, *others = rest
         if self._everywhere[0] is not data:

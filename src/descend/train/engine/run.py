@@ -22,7 +22,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, state: Any) -> Snapshot:
-        """A snapshot whose state is at hand."""
+        """Return a snapshot whose state is at hand."""
         snapshot = cls(lambda: state)
         snapshot._state, snapshot._replay = state, None
         return snapshot
@@ -40,7 +40,7 @@ class Snapshot:
         return self._state
 
     def weights(self, task: Task) -> Snapshot:
-        """Of this snapshot the weights alone, {field: arrays}: the rest need not be kept."""
+        """Return the weights alone, {field: arrays}: the rest need not be kept."""
         pick = lambda: weights_of(task, self.state)  # noqa: E731
         return Snapshot.of(pick()) if self.ready else Snapshot(pick)
 
@@ -109,7 +109,7 @@ class Run:
         self.touched = self.changed = True
 
     def hyper(self, name: str) -> Any:
-        """The present value of a hyperparameter: a float, or (members,)."""
+        """Return the present value of a hyperparameter: a float, or (members,)."""
         if name not in self.settings:
             raise unknown("hyperparameter", name, self.settings)
         value = np.asarray(self.settings[name])

@@ -154,7 +154,7 @@ class Rounds:
         self._active = np.arange(size) < len(remaining)
 
     def member(self, i: int) -> Member:
-        """Member i with the weights of its best epoch."""
+        """Return member i with the weights of its best epoch."""
         if i in self._done:
             return self._done[i]
         place, states = self._places[i], self._best()
@@ -172,7 +172,7 @@ class Rounds:
         )
 
     def outputs(self, x: Any) -> dict[int, np.ndarray]:
-        """{member: the network's output on rows x}, of those still in the program.
+        """Return {member: the network's output on rows x}, of those still in the program.
 
         The network has one output. Numbers of layers that are swept hold at prediction too.
         """
@@ -190,7 +190,7 @@ class Rounds:
         return {i: outputs[place] for i, place in self._places.items()}
 
     def _best(self) -> Any:
-        """The states with the weights of each member's best epoch."""
+        """Return the states with the weights of each member's best epoch."""
         if self._stopping_state is None or "params" not in self._stopping_state:
             return self._state
         weights = {name: self._stopping_state[name] for name in self.model.task.weights}

@@ -113,7 +113,7 @@ class _ClassAccuracy(Metric):
     larger_is_better = True
 
     def require(self, classes: int) -> None:
-        """Two or more classes."""
+        """Raise DescendError unless there are two or more classes."""
         _require_classes(self.name, ("n", classes))
 
 

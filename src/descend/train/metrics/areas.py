@@ -81,7 +81,7 @@ class AUC(Metric):
         return jnp.moveaxis(each, 2, 1).reshape(n, -1)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """The area."""
+        """Return the area."""
         counts = np.asarray(total, np.float64)
         counts = counts.reshape(*counts.shape[:-1], 2, -1, len(self.thresholds))
         tp, fp = counts[..., 0, :, :], counts[..., 1, :, :]

@@ -58,14 +58,14 @@ class Metric:
     # -- the formula --------------------------------------------------------------------------
 
     def rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
-        """What each row gives, (n,) or (n, k); traced."""
+        """Return each row's part, (n,) or (n, k); traced."""
         raise DescendError(
             f"the metric {self.name!r} has no formula: write rows(self, y, prediction), one number "
             "a row"
         )
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """What the sums come to, in NumPy; the mean by default.
+        """Return what the sums come to, in NumPy; the mean by default.
 
         Args:
             total: sums over the rows: arrays (...), or (..., k) where a row gives k > 1 numbers.
@@ -90,7 +90,7 @@ class Metric:
         self._weight = weight.sum() + (self._weight or 0.0)
 
     def result(self) -> Any:
-        """The number of all rows so far; 0 where there are none."""
+        """Return the number of all rows so far; 0 where there are none."""
         if self._total is None:
             return 0.0
         total = self._total[0] if self._total.shape == (1,) else self._total
@@ -105,7 +105,7 @@ class Metric:
             variable.assign(variable.initial)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """`update_state`, then `result`."""
+        """Call `update_state`, then `result`."""
         self.update_state(*args, **options)
         return self.result()
 
@@ -121,7 +121,7 @@ class Metric:
         dtype: Any = None,
         name: str | None = None,
     ) -> Any:
-        """A variable of a metric written for Keras; see `Variable`."""
+        """Make a variable of a metric written for Keras; see `Variable`."""
         if isinstance(shape, str):  # Keras 2: the name comes first
             shape, name = (), shape
         variable = Variable(shape, initializer, dtype, name or f"variable_{len(self._variables)}")

@@ -59,7 +59,7 @@ class Counting(Metric):
             )
 
     def require(self, classes: Any) -> Any:
-        """One number an epoch."""
+        """Raise DescendError unless it is one number an epoch."""
         if len(self.thresholds) > 1:
             raise DescendError(
                 f"{self.name}: one threshold gives one number an epoch, got "
@@ -72,7 +72,7 @@ class Counting(Metric):
         return confusion(y, prediction, self.thresholds, self.kinds)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """What `value` makes of the counts."""
+        """Return what `value` makes of the counts."""
         total = np.asarray(total)
         total = total[..., None] if len(self.kinds) * len(self.thresholds) == 1 else total
         counts = np.split(total, len(self.kinds), axis=-1)
@@ -80,7 +80,7 @@ class Counting(Metric):
         return value if self._several else value[..., 0]
 
     def value(self, *counts: np.ndarray) -> np.ndarray:
-        """The number for each threshold, (..., thresholds)."""
+        """Return the number for each threshold, (..., thresholds)."""
         return counts[0]
 
 
@@ -147,7 +147,7 @@ class Precision(Counting):
         return confusion(y, prediction, self.thresholds, self.kinds)
 
     def value(self, *counts: Any) -> Any:
-        """The ratio."""
+        """Return the ratio."""
         hits, others = counts
         return ratio(hits, hits + others)
 
@@ -187,7 +187,7 @@ class _ShareAtValue(Metric):
         return confusion(y, prediction, self.thresholds, KINDS)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """The largest share."""
+        """Return the largest share."""
         counts = dict(zip(KINDS, np.split(np.asarray(total), 4, axis=-1), strict=True))
         share, other = (_SHARES[name](**counts) for name in (self.share, self.constraint))
         return np.where(other >= self.at, share, 0.0).max(axis=-1)
@@ -312,7 +312,7 @@ class FBetaScore(Metric):
         self.average, self.beta, self.threshold = average, beta, threshold
 
     def require(self, classes: Any) -> Any:
-        """One number an epoch; something to choose from."""
+        """Raise DescendError unless it is one number an epoch, with something to choose from."""
         if self.average is None and classes > 1:
             raise DescendError(
                 f"{self.name} of {classes} columns is {classes} numbers: give average='macro', "
@@ -337,7 +337,7 @@ class FBetaScore(Metric):
         return jnp.concatenate([c.reshape(-1, *c.shape[-1:]) for c in counts], axis=-1)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """F."""
+        """Return F."""
         hits, false, missed = np.split(np.asarray(total, np.float64), 3, axis=-1)
         ones = hits + missed
         if self.average == "micro":

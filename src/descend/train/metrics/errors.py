@@ -47,7 +47,7 @@ class RootMeanSquaredError(LossMetric):
     of = losses.MeanSquaredError
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """The root."""
+        """Return the root."""
         return np.sqrt(total / weight)
 
 
@@ -178,7 +178,7 @@ class R2Score(Metric):
         self.aggregation, self.regressors = class_aggregation, num_regressors
 
     def require(self, classes: Any) -> Any:
-        """One number."""
+        """Raise DescendError unless it is one number."""
         if self.aggregation is None and classes > 1:
             raise DescendError(
                 f"{self.name} of {classes} columns: give class_aggregation='uniform_average'"
@@ -192,7 +192,7 @@ class R2Score(Metric):
         return jnp.concatenate([y**2, y, error**2], axis=-1)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """R2."""
+        """Return R2."""
         total = np.asarray(total, np.float64)
         squares, sums, residual = np.split(total, 3, axis=-1)
         n = np.asarray(weight, np.float64)[..., None]
@@ -216,7 +216,7 @@ class Mean(Metric):
     """The weighted mean of values, by hand: `update_state(values, sample_weight)`."""
 
     def require(self, classes: Any) -> Any:
-        """Not in `compile`."""
+        """Raise DescendError: it cannot be used in `compile`."""
         raise DescendError(
             f"{type(self).__name__} takes values, not targets and predictions: it is used by hand, "
             "and cannot be given to compile"
@@ -236,5 +236,5 @@ class Sum(Mean):
     """The weighted sum of values, by hand: `update_state(values, sample_weight)`."""
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """The sum."""
+        """Return the sum."""
         return total

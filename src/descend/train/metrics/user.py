@@ -50,7 +50,7 @@ class KerasMetric(Metric):
         )
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """`result()` with the sums in the variables."""
+        """Return `result()` with the sums in the variables."""
         numbers = sum(v.initial.size for v in self.metric.variables)
         total = np.asarray(total)
         total = total[..., None] if numbers == 1 else total
@@ -59,7 +59,7 @@ class KerasMetric(Metric):
         return np.asarray(values).reshape(total.shape[:-1])
 
     def _added(self, y: Any, prediction: Any, start: Any = 0.0) -> jax.Array:
-        """What a batch adds to the variables, from their first values plus `start`."""
+        """Return what a batch adds to the variables, from their first values plus `start`."""
 
         def update() -> jax.Array:
             self.metric.update_state(y, prediction)
@@ -71,7 +71,7 @@ class KerasMetric(Metric):
         return user.call(lambda *_: self._call_with(before - first, update), y, prediction, what)
 
     def _call_with(self, numbers: Any, function: Callable[[], Any]) -> Any:
-        """What the function returns while the variables are their first values plus `numbers`."""
+        """Call the function while the variables are their first values plus `numbers`."""
         variables = self.metric.variables
         old_values, at = [v.value for v in variables], 0
         try:

@@ -48,7 +48,7 @@ class Variable:
         return self.initial.shape
 
     def numpy(self) -> np.ndarray:
-        """The value."""
+        """Return the value."""
         return np.asarray(self.value)
 
     def __jax_array__(self) -> jax.Array:

@@ -36,15 +36,15 @@ class PyDataset:
         self.workers = workers
 
     def __getitem__(self, index: int) -> Any:
-        """Batch number `index`."""
+        """Return batch number `index`."""
         raise NotImplementedError
 
     def __len__(self) -> int:
-        """How many batches an epoch has."""
+        """Count the batches of an epoch."""
         raise NotImplementedError
 
     def on_epoch_end(self) -> None:
-        """After each epoch."""
+        """Act after each epoch."""
 
 
 class Windows(PyDataset):
@@ -194,7 +194,7 @@ class Batches(Stream):
             )
 
     def arrays(self, piece: Piece, number: int) -> Arrays:
-        """The feed of one piece: its batches as they came."""
+        """Return the feed of one piece: its batches as they came."""
         if self.required not in (None, piece.size):
             raise DataError(
                 f"{self.where}: a batch has {piece.size} rows, and the network a stateful layer "
@@ -227,7 +227,7 @@ class Batches(Stream):
             yield Piece(_joined(waiting), size)
 
     def _batches(self) -> Iterator[Any]:
-        """The batches of one epoch."""
+        """Yield the batches of one epoch."""
         if self.steps is None:
             yield from self._pass()
         else:

@@ -260,7 +260,7 @@ class Model(OnBatches, Predicting, Wired):
             self.history = run.history
 
     def whole_feed(self, data: Rows, size: int, where: str) -> Arrays:
-        """A feed of all rows for an evaluation; in the stateful layers' batches where there are."""
+        """Make a feed of all rows to evaluate; in the stateful layers' batches where there are."""
         if not self.carries:
             return rows.whole(data, size)
         prediction.require_whole_batches(self, len(data.x[0]), where)
@@ -279,7 +279,7 @@ class Model(OnBatches, Predicting, Wired):
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """The cost, and metrics, on given rows at prediction.
+        """Return the cost, and metrics, on given rows at prediction.
 
         Args:
             x, y, sample_weight: rows, as in `fit`.
@@ -311,7 +311,7 @@ class Model(OnBatches, Predicting, Wired):
         return list(logs.values()) if len(logs) > 1 else logs["loss"]
 
     def __call__(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        """On symbols: put this network behind them. On arrays: its output (as JAX arrays).
+        """Put this network behind symbols, or return its output on arrays (as JAX arrays).
 
         Args:
             inputs: symbol or array, or a list (or dict) of them.
@@ -342,7 +342,7 @@ class Model(OnBatches, Predicting, Wired):
         return arranged(outputs, self.form)
 
     def features(self, layer: str | None = None) -> Model:
-        """What the network has learned: a Model of its own, up to a layer's output.
+        """Return what the network has learned: a Model of its own, up to a layer's output.
 
             base = model.features("hidden2")
             base.predict(x)                                     the features of rows x
@@ -397,13 +397,13 @@ class Model(OnBatches, Predicting, Wired):
     # -- on disk ------------------------------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
-        """The JSON description: graph; optimiser, loss and metrics as far as they have names."""
+        """Describe in JSON: graph; optimiser, loss and metrics as far as they have names."""
         described = None if self._task is None else self._task.describe()
         return {"graph": self.config(), "seed": self.seed, "compile": described}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Model:
-        """The model that `get_config` describes, its weights undrawn.
+        """Build the model that `get_config` describes, its weights undrawn.
 
         Args:
             config: result of `get_config`.

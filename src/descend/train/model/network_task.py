@@ -74,7 +74,7 @@ class NetworkTask(Task):
         self._rules = {**self._rules, name: rule}
 
     def member(self, graph: Graph, numbers: Mapping[str, float]) -> NetworkTask:
-        """The same task over another network of the same layers, with numbers put in."""
+        """Return the same task over another network of the same layers, with numbers put in."""
         new = self.anew()
         new.graph = graph
         for name, rule in self.rules.items():
@@ -93,13 +93,13 @@ class NetworkTask(Task):
         return self.graph.carries
 
     def fresh(self, state: State) -> State:
-        """The state at the head of a pass over the rows: what layers carry over is forgotten."""
+        """Return the state at the head of a pass over the rows: layers forget what they carried."""
         return state._replace(layers=self.graph.forget(state.layers))
 
     # -- numbers ------------------------------------------------------------------------------
 
     def hyper(self) -> dict[str, float]:
-        """All numbers that may be swept, by name: the rules' and the layers'."""
+        """Return all numbers that may be swept, by name: the rules' and the layers'."""
         return {**super().hyper(), **self.graph.numbers()}
 
     def require(self, numbers: Mapping[str, float]) -> None:
@@ -117,7 +117,7 @@ class NetworkTask(Task):
         return self.start(params, layers, noise, hyper)
 
     def start(self, params: Any, layers: Any, noise: jax.Array, hyper: Mapping[str, Any]) -> State:
-        """A state from given weights, with fresh rules."""
+        """Return a state from given weights, with fresh rules."""
         numbers = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in hyper.items()}
         memories = {
             name: rule.begin(self.trained(params, name), scoped(numbers, name))
@@ -127,7 +127,7 @@ class NetworkTask(Task):
         return State(params, layers, memory, noise, numbers, jnp.zeros((), jnp.int32))
 
     def ended(self, state: State) -> State:
-        """The weights' averages in their place, of a rule that keeps them (`use_ema`)."""
+        """Return the weights' averages in their place, of a rule that keeps them (`use_ema`)."""
         for name, rule in self.rules.items():
             average = rule.average(self._memory(state, name))
             if average is not None:
@@ -148,7 +148,7 @@ class NetworkTask(Task):
         }
 
     def _names(self, part: str) -> dict[str, str]:
-        """{a layer's name in a part: its name in the whole network, where names are unique}."""
+        """Map a layer's name in a part to its name in the whole network, where names are unique."""
         whole = {id(layer.identity): name for name, layer in self.graph.layers.items()}
         network = self.parts[part]
         for name, layer in network.layers.items():
@@ -162,7 +162,7 @@ class NetworkTask(Task):
     def apply(
         self, params: Any, layers: Any, x: Any, part: str = "", **options: Any
     ) -> tuple[Any, Any]:
-        """(the outputs on x, what the layers remember then), of the whole network or one part.
+        """Return (the outputs on x, the layers' new state) of the whole network or one part.
 
         Args:
             params, layers: weights and layer state of the whole network.
@@ -179,17 +179,17 @@ class NetworkTask(Task):
         return outputs, {**layers, **{names[n]: arrays for n, arrays in new.items()}}
 
     def trained(self, params: Any, rule: str = "") -> Any:
-        """The parameters that a rule sees: those of its part whose layers are not frozen."""
+        """Return the parameters that a rule sees: those of its part whose layers are not frozen."""
         return freezing.part(params, self._trained[rule])
 
     def key(self, state: State) -> jax.Array:
-        """The key of this step's draws."""
+        """Return the key of this step's draws."""
         return jax.random.fold_in(state.key, state.steps)
 
     def update(
         self, state: State, cost: Callable[[Any], tuple[jax.Array, Any]], rule: str = ""
     ) -> tuple[State, jax.Array, Any]:
-        """One update by a rule.
+        """Make one update by a rule.
 
         Args:
             cost: function (params) -> (cost, anything else), with all parameters; differentiated by
@@ -217,7 +217,7 @@ class NetworkTask(Task):
         return state._replace(params=params, optimizer=optimizer), value, rest
 
     def stepped(self, state: State, layers: Any) -> State:
-        """The state behind a step: what the layers remember now, and one more update."""
+        """Return the state behind a step: the layers' new state, and one more update."""
         return state._replace(layers=layers, steps=state.steps + 1)
 
     def _memory(self, state: State, rule: str) -> Any:

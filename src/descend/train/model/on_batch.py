@@ -53,7 +53,7 @@ class OnBatches:
         class_weight: Mapping[Any, Any] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One update on these rows; the cost (and metrics) before it, as `fit` logs them.
+        """Make one update on these rows; return the cost (and metrics) before it, as in `fit`.
 
         Args:
             x, y, sample_weight, class_weight: rows, as in `fit`; all rows are one batch.
@@ -67,12 +67,12 @@ class OnBatches:
     def test_on_batch(
         self: Any, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """`evaluate` on these rows, in silence."""
+        """Evaluate these rows, in silence."""
         options = {"sample_weight": sample_weight, "return_dict": return_dict, "verbose": 0}
         return self.evaluate(x, y, **options)
 
     def predict_on_batch(self: Any, x: Any) -> Any:
-        """`predict` on these rows."""
+        """Predict these rows."""
         return self.predict(x)
 
     @property

@@ -21,7 +21,7 @@ class Predicting:
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
-        """The outputs on rows x: an array (n, ...), or a list of them for several outputs.
+        """Return the outputs on rows x: an array (n, ...), or a list of them for several outputs.
 
         Args:
             x: rows, as in `fit`; of batches (x, ...) the first part is taken.
@@ -39,7 +39,7 @@ class Predicting:
         return arranged(outputs, self.form)
 
     def monte_carlo(self: Any, x: Any, samples: int = 100, seed: int = 0) -> prediction.MonteCarlo:
-        """Model averaging by dropout: the mean of p(y | x, mu) over drawn masks mu, and its spread.
+        """Average over dropout: the mean of p(y | x, mu) over drawn masks mu, and its spread.
 
             mean = 1/k sum_i h(x; mu_i)
 

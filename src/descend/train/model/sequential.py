@@ -101,7 +101,7 @@ class Sequential(Model):
         return symbols, output
 
     def _entries(self) -> list[Any]:
-        """The layers as they were put in; those of the network, once it is wired."""
+        """Return the layers as they were put in; those of the network, once it is wired."""
         if not vars(self).get("_wired"):
             return list(self._items)
         return super()._entries()[1:]

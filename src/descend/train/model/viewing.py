@@ -23,7 +23,7 @@ class InputLayer(Layer):
     def apply(
         self, params: Any, state: Any, x: Any, *, key: Any = None, training: bool = False
     ) -> Any:
-        """Its input."""
+        """Return its input."""
         return x, state
 
 
@@ -66,15 +66,15 @@ class Layers:
         return repr(self._entries)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The layer of that name, or `default`."""
+        """Return the layer of that name, or `default`."""
         return self._named.get(name, default)
 
     def keys(self) -> KeysView[str]:
-        """The names."""
+        """Return the names."""
         return self._named.keys()
 
     def values(self) -> ValuesView[Layer]:
-        """The layers that compute, in order."""
+        """Return the layers that compute, in order."""
         return self._named.values()
 
     def items(self) -> ItemsView[str, Layer]:
@@ -97,7 +97,7 @@ class Viewed:
         return Layers(self._entries(), self._layers)
 
     def _entries(self: Any) -> list[Any]:
-        """What Keras counts as layers."""
+        """Return what Keras counts as layers."""
         entries: list[Any] = []
         seen: set[int] = set()
         if not hasattr(type(self), "call"):
@@ -111,7 +111,7 @@ class Viewed:
         return entries
 
     def get_layer(self: Any, name: str | None = None, index: int | None = None) -> Any:
-        """The layer (or network inside) of a name or at a position.
+        """Return the layer (or network inside) of a name or at a position.
 
         Raises:
             DescendError: there is none (the nearest name is suggested), or neither is given.
@@ -175,7 +175,7 @@ class Viewed:
     non_trainable_variables = non_trainable_weights
 
     def count_params(self: Any) -> int:
-        """How many numbers there are in all arrays."""
+        """Count the numbers in all arrays."""
         return sum(self.parameter_counts().values())
 
     def save_weights(self: Any, path: str | Path, overwrite: bool = True) -> None:
@@ -223,11 +223,11 @@ class Viewed:
     # -- description ----------------------------------------------------------------------------
 
     def get_config(self: Any) -> dict[str, Any]:
-        """The network as a dict for JSON, without weights; `from_config` reads it back."""
+        """Return the network as a dict for JSON, without weights; `from_config` reads it back."""
         return self.config() | {"seed": self.seed}
 
     def to_json(self, **options: Any) -> str:
-        """The network as JSON text, without weights; `model_from_json` reads it back.
+        """Return the network as JSON text, without weights; `model_from_json` reads it back.
 
         Args:
             options: arguments of json.dumps, such as indent=2.

@@ -121,7 +121,7 @@ class Weighted(Viewed, Graph, Guarded):
     # -- where weights come from --------------------------------------------------------------
 
     def _join(self) -> frozenset[str]:
-        """The layers that have weights already; raises where they cannot be shared."""
+        """Return the layers that have weights already; raise where they cannot be shared."""
         for node in self.nodes:
             identity = node.layer.identity
             if identity.input_shape is None:
@@ -173,7 +173,7 @@ class Weighted(Viewed, Graph, Guarded):
         return all(identity.drawn for identity in self._identities.values())
 
     def start_state(self, task: NetworkTask, seed: int) -> State:
-        """The state to train from, its weights drawn from `seed` where there are none yet."""
+        """Return the state to train from; its weights are drawn from `seed` if there are none."""
         prepare()
         self._claim()
         new = [n for n, one in self._identities.items() if not one.drawn]
@@ -202,7 +202,7 @@ class Weighted(Viewed, Graph, Guarded):
             identity.source = (run, name)
 
     def _leave(self) -> None:
-        """The run is over; the layers keep what it has reached, if that is an epoch or a chunk."""
+        """Leave the run: layers keep what it has reached, if that is an epoch or a chunk."""
         assert self._run is not None
         run, self._run = self._run, None
         for name, source in self._sources.items():
@@ -236,7 +236,7 @@ class Weighted(Viewed, Graph, Guarded):
         return self.current_weights()[1]
 
     def current_weights(self) -> tuple[Any, Any]:
-        """(params, layer state) as they are now, drawn from the model's seed if there are none."""
+        """Return (params, layer state) as they are now; drawn from the model's seed if none are."""
         self._claim()
         if not self._drawn:
             self._draw(self.seed)
@@ -265,7 +265,7 @@ class Weighted(Viewed, Graph, Guarded):
             )
 
     def get_weights(self) -> list[np.ndarray]:
-        """All arrays in the order of the layers, as numpy: parameters, then running statistics."""
+        """Return all arrays by layer, in NumPy: parameters, then running statistics."""
         weights = self.current_weights()
         return [
             np.asarray(weights[not is_param][layer][array])
@@ -391,7 +391,7 @@ class Weighted(Viewed, Graph, Guarded):
         return RuleView(self, "")
 
     def rule(self, name: str) -> RuleView:
-        """One of the update rules of a task that has several, by its name; as `optimizer`."""
+        """Return one of a task's several update rules by its name; as `optimizer`."""
         return RuleView(self, name)
 
     @property
@@ -420,7 +420,7 @@ class Weighted(Viewed, Graph, Guarded):
         self._switches = tuple(map(switches, self._layers.values()))
 
     def feature_symbols(self, layer: str | None) -> tuple[str, Any, Any]:
-        """(the layer's name, the inputs it depends on, its outputs), for `Model.features`."""
+        """Return (a layer's name, the inputs it depends on, its outputs), for `Model.features`."""
         self.current_weights()  # drawn as this network draws them
         target = self._before_output() if layer is None else self._use(layer)
         inputs, outputs = entered(target.call.symbols, self._inputs), target.call.symbols
@@ -428,7 +428,7 @@ class Weighted(Viewed, Graph, Guarded):
         return str(target.layer.name), one(inputs), one(outputs)
 
     def _use(self, name: str) -> Node:
-        """The node of a use of a layer: "name", or "name@2" for the second."""
+        """Return the node of a use of a layer: "name", or "name@2" for the second."""
         uses: dict[str, Node] = {}
         for node in self.nodes:
             layer_name = str(node.layer.name)
@@ -439,7 +439,7 @@ class Weighted(Viewed, Graph, Guarded):
         return uses[name]
 
     def _before_output(self) -> Node:
-        """The node whose output the (first) output layer is given."""
+        """Return the node whose output the (first) output layer is given."""
         last = self._node_at(self.outputs_at[0])
         sources = last.sources if last is not None else ()
         node = self._node_at(sources[0]) if len(sources) == 1 else None

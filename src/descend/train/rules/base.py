@@ -114,7 +114,7 @@ class Optimizer(metaclass=Arguments):
         return self.learning_rate if isinstance(self.learning_rate, Schedule) else None
 
     def numbers(self) -> dict[str, float]:
-        """The numbers that may be swept; with a schedule, `learning_rate` is its base rate."""
+        """Return the numbers that may be swept; of a schedule, `learning_rate` is the base rate."""
         numbers = {name: getattr(self, name) for name in self.swept}
         if self.schedule is not None:
             numbers["learning_rate"] = self.schedule.base
@@ -123,14 +123,14 @@ class Optimizer(metaclass=Arguments):
         return numbers | {name: getattr(self, name) for name in chosen}
 
     def with_numbers(self, numbers: Numbers) -> Optimizer:
-        """This rule with some of its `numbers` replaced; DescendError if one is out of range."""
+        """Return this rule with some `numbers` replaced; DescendError if one is out of range."""
         changes = dict(numbers)
         if self.schedule is not None and "learning_rate" in changes:
             changes["learning_rate"] = self.schedule.with_base(changes["learning_rate"])
         return dataclasses.replace(self, **changes)
 
     def transform(self, numbers: Numbers) -> optax.GradientTransformationExtraArgs:
-        """The Optax transformation with `numbers` put in."""
+        """Return the Optax transformation with `numbers` put in."""
         rule = self._transform(numbers)
         if self.weight_decay is not None:
             shrink = optax.add_decayed_weights(-numbers["learning_rate"] * numbers["weight_decay"])
@@ -138,7 +138,7 @@ class Optimizer(metaclass=Arguments):
         return optax.with_extra_args_support(rule)
 
     def begin(self, params: Any, numbers: Numbers) -> Any:
-        """The memory before the first update."""
+        """Make the memory before the first update."""
         memory = self.transform(numbers).init(params)
         if not self._remembers:
             return memory
@@ -151,16 +151,16 @@ class Optimizer(metaclass=Arguments):
         return self.use_ema or self.gradient_accumulation_steps is not None
 
     def own_memory(self, memory: Any) -> Any:
-        """What the rule itself remembers, of the memory that `begin` gave."""
+        """Return what the rule itself remembers, of the memory that `begin` gave."""
         memory = memory.rule if self._remembers else memory
         return memory if self.weight_decay is None else memory[0]
 
     def average(self, memory: Any) -> Any:
-        """The average of the weights, where the rule keeps one, else None."""
+        """Return the average of the weights, where the rule keeps one, else None."""
         return memory.average if self.use_ema else None
 
     def clipped(self, grads: Any, numbers: Numbers) -> Any:
-        """The gradient, cut or shortened as the rule says."""
+        """Return the gradient, cut or shortened as the rule says."""
         if self.clipvalue is not None:
             most = numbers["clipvalue"]
             return jax.tree.map(lambda g: jnp.clip(g, -most, most), grads)
@@ -177,7 +177,7 @@ class Optimizer(metaclass=Arguments):
         raise NotImplementedError
 
     def gradient_at(self, params: Any, memory: Any, numbers: Numbers) -> Any:
-        """The parameters at which the gradient is taken: the current ones for most rules."""
+        """Return the parameters at which the gradient is taken: the current ones for most rules."""
         return params
 
     def update(
@@ -188,7 +188,7 @@ class Optimizer(metaclass=Arguments):
         hyper: Numbers,
         steps: jax.Array,
     ) -> tuple[jax.Array, Any, Any, Any]:
-        """One update of any task: cost, gradient, step.
+        """Make one update of any task: cost, gradient, step.
 
         Args:
             cost: function (params) -> (cost, anything else).
@@ -243,13 +243,13 @@ class Optimizer(metaclass=Arguments):
         return jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates), memory
 
     def _updates(self, steps: Any, numbers: Numbers) -> Any:
-        """How many updates `steps` calls have made."""
+        """Count the updates that `steps` calls have made."""
         if self.gradient_accumulation_steps is None:
             return steps
         return steps // numbers["gradient_accumulation_steps"]
 
     def numbers_now(self, hyper: Numbers, steps: Any) -> dict[str, Any]:
-        """`self.numbers()` with their present values, the schedule's factor in the rate."""
+        """Return `self.numbers()` with their present values, the schedule's factor in the rate."""
         numbers = {name: hyper[name] for name in self.numbers()}
         if self.schedule is not None:
             factor = self.schedule.factor(self._updates(steps, numbers))

@@ -38,7 +38,7 @@ class SGD(Optimizer):
             raise DescendError("SGD: nesterov=True needs momentum > 0")
 
     def numbers(self) -> dict[str, float]:
-        """The learning rate, and momentum where it is not zero (zero keeps no memory)."""
+        """Return the learning rate, and momentum where it is not zero (zero keeps no memory)."""
         numbers = super().numbers()
         return numbers | {"momentum": self.momentum} if self.momentum else numbers
 
@@ -167,7 +167,7 @@ class RMSProp(Optimizer):
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "rho")
 
     def numbers(self) -> dict[str, float]:
-        """The learning rate, rho, and momentum where it is not zero."""
+        """Return the learning rate, rho, and momentum where it is not zero."""
         numbers = super().numbers()
         return numbers | {"momentum": self.momentum} if self.momentum else numbers
 

@@ -72,7 +72,7 @@ class Arrays(Feed):
         self.uneven = min(counts) <= (self.steps - 1) * batch_size
 
     def order(self, epoch: int) -> np.ndarray:
-        """Row numbers (steps, batch) of an epoch, or (members, steps, batch)."""
+        """Return row numbers (steps, batch) of an epoch, or (members, steps, batch)."""
         if isinstance(self.rows, list):
             seeds = np.broadcast_to(np.asarray(self.seeds), len(self.rows))
             return np.stack([self._one(r, s, epoch) for r, s in zip(self.rows, seeds, strict=True)])
@@ -97,12 +97,12 @@ class Arrays(Feed):
         return ("arrays", self.padded, self.uneven)
 
     def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
-        """All rows, in the order of the epoch."""
+        """Yield all rows, in the order of the epoch."""
         if not after:
             yield Chunk(self.data, self.order(epoch))
 
     def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
-        """The batch of those rows."""
+        """Return the batch of those rows."""
         return state, gather(data, row, self.padded)
 
     def _one(self, rows: np.ndarray, seed: Any, epoch: int) -> np.ndarray:

@@ -66,14 +66,14 @@ class Feed:
         """Draw orders from these seeds, one a member; a feed without orders does nothing."""
 
     def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
-        """The chunks of a pass in their order, but for the first `after` of them.
+        """Yield the chunks of a pass in their order, but for the first `after` of them.
 
         A function of (epoch, after) alone: a resumed run must see what the uninterrupted one would.
         """
         raise NotImplementedError(f"{type(self).__name__} has no chunks(epoch, after)")
 
     def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
-        """(the state, the batch of one draw); traced.
+        """Return (the state, the batch of one draw); traced.
 
         Args:
             data: data of the chunk (`Chunk.data`).

@@ -80,7 +80,7 @@ class Stream(Feed):
     def prepared(
         self, checked: Callable[[Any, str], Any], batch_size: int, shuffle: Any, seeds: Any
     ) -> Stream:
-        """This stream with other batches, each piece passed through `checked(piece, where)`."""
+        """Return this stream with other batches, each piece put through `checked(piece, where)`."""
         new = copy.copy(self)
         new.checked, new.size = checked, batch_size
         new.shuffle, new.seeds = shuffle, seeds
@@ -101,26 +101,26 @@ class Stream(Feed):
         return "stream"
 
     def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
-        """The pieces of a pass on the device, the next one loading."""
+        """Yield the pieces of a pass on the device, the next one loading."""
         for number, piece in enumerate(self.read(epoch, after), after):
             arrays = self.arrays(piece, number)
             order: Any = arrays.order(epoch)
             yield Chunk(arrays.data, Ragged(order) if arrays.padded else order)
 
     def arrays(self, piece: Any, number: int) -> Arrays:
-        """The feed of one piece."""
+        """Return the feed of one piece."""
         data = self.checked(piece, f"chunk {number + 1}")
         size = min(self.size, len(jax.tree.leaves(data)[0]))
         return Arrays(data, size, self.shuffle, self.seeds, chunk=number)
 
     def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
-        """The batch of those rows."""
+        """Return the batch of those rows."""
         if isinstance(row, Ragged):
             return state, gather(data, row.rows, True)
         return state, gather(data, row, False)
 
     def read(self, epoch: int = 0, after: int = 0) -> Iterator[Any]:
-        """Pieces of `rows` rows, the last shorter, but for the first `after`."""
+        """Yield pieces of `rows` rows, the last shorter, but for the first `after`."""
         with ThreadPoolExecutor(1) as pool:
             pieces = self._cut(epoch, after)
             ahead = pool.submit(next, pieces, None)
