@@ -219,8 +219,8 @@ def runs_in(frequency: Any) -> Callable[[int], bool]:
     if isinstance(frequency, int) and not isinstance(frequency, bool) and frequency >= 1:
         return lambda epoch: (epoch + 1) % frequency == 0
     if isinstance(frequency, (list, tuple, set, range)):
-        chosen = {int(number) for number in frequency}
-        return lambda epoch: epoch + 1 in chosen
+        numbers = {int(number) for number in frequency}
+        return lambda epoch: epoch + 1 in numbers
     raise DescendError(
         f"validation_freq must be a whole number >= 1 or a list of epochs, got {frequency!r}"
     )

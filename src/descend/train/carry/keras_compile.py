@@ -67,10 +67,10 @@ def carry(model: Any, keras_model: Any) -> str | None:
     return None
 
 
-def _rule(described: Any) -> Any:
-    if isinstance(described, str):
-        described = {"class_name": described, "config": {}}
-    name, config = described["class_name"], dict(described["config"])
+def _rule(description: Any) -> Any:
+    if isinstance(description, str):
+        description = {"class_name": description, "config": {}}
+    name, config = description["class_name"], dict(description["config"])
     if name not in _RULES:
         raise _CarryError(f"the optimizer {name!r} is not carried over")
     ours, options = _RULES[name]
@@ -95,13 +95,13 @@ def _by_place(value: Any, read: Any) -> Any:
     return value if value is None else read(value)
 
 
-def _loss(described: Any) -> Any:
-    if isinstance(described, str):
-        return described
-    name, options = _named(described)
+def _loss(description: Any) -> Any:
+    if isinstance(description, str):
+        return description
+    name, options = _named(description)
     name = losses.ALIASES.get(name, name)
     if name not in losses.BY_NAME:
-        raise _CarryError(f"the loss {described['class_name']!r} is not carried over")
+        raise _CarryError(f"the loss {description['class_name']!r} is not carried over")
     cls: Any = losses.BY_NAME[name]
     known = {f.name for f in dataclasses.fields(cls)}
     for option, value in options.items():
@@ -110,20 +110,20 @@ def _loss(described: Any) -> Any:
     return {"name": name, **options}
 
 
-def _metric(described: Any) -> Any:
-    if isinstance(described, str):
-        return described
-    name, options = _named(described)
+def _metric(description: Any) -> Any:
+    if isinstance(description, str):
+        return description
+    name, options = _named(description)
     if options:
         raise _CarryError(f"the options {options} of the metric {name!r} are not carried over")
     return "rmse" if name == "root_mean_squared_error" else name
 
 
-def _named(described: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _named(description: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """(our name, options that are not at their usual value) of a Keras loss or metric."""
-    if not isinstance(described, Mapping) or "config" not in described:
-        raise _CarryError(f"{described!r} is not carried over")
-    config = described["config"] if isinstance(described["config"], Mapping) else {}
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", described["class_name"]).lower()
+    if not isinstance(description, Mapping) or "config" not in description:
+        raise _CarryError(f"{description!r} is not carried over")
+    config = description["config"] if isinstance(description["config"], Mapping) else {}
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", description["class_name"]).lower()
     usual = {("name", config.get("name")), *_USUAL}
     return name, {k: v for k, v in config.items() if v is not None and (k, v) not in usual}

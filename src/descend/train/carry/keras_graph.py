@@ -116,15 +116,15 @@ class _Carrier:
         entries = list(config["layers"])
         shape = config.get("build_input_shape")
         if entries and entries[0]["class_name"] == "InputLayer":
-            entered = _input(entries.pop(0)["config"])
+            input_symbol = _input(entries.pop(0)["config"])
         elif shape:
-            entered = _input({"batch_shape": shape, "dtype": "float32", "name": None})
+            input_symbol = _input({"batch_shape": shape, "dtype": "float32", "name": None})
         else:
             raise DescendError(
                 f"from_keras: {keras_model.name!r} has not been built, so it has no weights; begin "
                 "it with keras.Input(shape) or call it once"
             )
-        start = symbols[0] if symbols else entered
+        start = symbols[0] if symbols else input_symbol
         self._masks.enter(start)
         symbol: Any = start
         layers = {layer.name: layer for layer in keras_model.layers}
@@ -145,8 +145,8 @@ class _Carrier:
         values: dict[Key, Any] = {}
         inputs: list[Symbol] = []
         for number, (input_name, (layer, _, _)) in enumerate(_leaves(config["input_layers"])):
-            entered = _input(entries[layer]["config"], input_name) if symbols is None else None
-            inputs.append(symbols[number] if symbols is not None else entered)  # type: ignore[arg-type]
+            symbol = _input(entries[layer]["config"], input_name) if symbols is None else None
+            inputs.append(symbols[number] if symbols is not None else symbol)  # type: ignore[arg-type]
             values[layer, 0, 0] = inputs[-1]
             self._masks.enter(inputs[-1])
 
@@ -226,8 +226,8 @@ class _Carrier:
         outputs = connect(layer, _alone(inputs))
         # inside a model that is a layer, Keras's masks come with the numbers, not with the graph
         masks = masks_given(kwargs) if not path else masks_given(kwargs) or None
-        listed = outputs if isinstance(outputs, list) else [outputs]
-        self._masks.follow(layer, theirs, label, inputs, listed, masks)
+        output_list = outputs if isinstance(outputs, list) else [outputs]
+        self._masks.follow(layer, theirs, label, inputs, output_list, masks)
         return outputs
 
     def _name(self, name: str, path: str) -> str:

@@ -176,9 +176,9 @@ def _value(option: str, value: Any, theirs: Any, label: str, batch: int | None) 
 
 
 def _inner(
-    described: Mapping[str, Any], theirs: Any, batch: int | None, allowed: Sequence[Any] = ()
+    description: Mapping[str, Any], theirs: Any, batch: int | None, allowed: Sequence[Any] = ()
 ) -> Layer:
-    kind, config = described["class_name"], described["config"]
+    kind, config = description["class_name"], description["config"]
     return layer_of(kind, config, theirs, None, batch, allowed=allowed)
 
 
@@ -238,8 +238,8 @@ def _activation_layer(kind: str, config: Mapping[str, Any], where: str) -> Any:
 
 
 def _initializer(value: Any) -> Any:
-    described: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-    name, config = described.get("class_name"), described.get("config") or {}
+    description: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    name, config = description.get("class_name"), description.get("config") or {}
     if name == "Ones":
         return ["constant", {"value": 1.0}]
     if not isinstance(name, str) or name not in _INITIALIZERS or config.get("mean"):

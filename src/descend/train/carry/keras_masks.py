@@ -183,5 +183,5 @@ def masks_given(kwargs: Mapping[str, Any] | None) -> list[Mask] | None:
     if kwargs is None:
         return None
     value = kwargs.get("mask")
-    listed = value if isinstance(value, list) else [value]
-    return [mask for mask in listed if isinstance(mask, Mask)]
+    values = value if isinstance(value, list) else [value]
+    return [mask for mask in values if isinstance(mask, Mask)]

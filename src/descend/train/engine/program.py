@@ -175,12 +175,12 @@ def epoch_program(
     rows_over = placement.row_mesh(task.heavy, rows) if members is None else None
     many_orders = feed.per_member
     many_checks = validation is not None and validation.per_member
-    judged = None if validation is None else validation.key
-    key = (feed.key, judged, members, many_orders, many_checks, rows_over, room, draws, begins)
+    check_key = None if validation is None else validation.key
+    key = (feed.key, check_key, members, many_orders, many_checks, rows_over, room, draws, begins)
     if key in task.programs:
         return task.programs[key]
     names: Names = []
-    checked: Names = []
+    check_names: Names = []
     spread = partial(placement.over_rows, mesh=rows_over)
 
     def step(state: Any, batch: Any) -> Any:
@@ -205,11 +205,11 @@ def epoch_program(
             length = draws[0] if order is None else None
             state, sums = jax.lax.scan(body, state, order, length=length)
         sums = sums.reshape(-1, sums.shape[-1]).sum(axis=0)
-        judged = jnp.zeros((0,), sums.dtype)
+        check_sums = jnp.zeros((0,), sums.dtype)
         if validation is not None:
             chunk = Chunk(checks[0], checks[1], draws[1])
-            judged = scan_evaluate(task, state, validation, chunk, checked, rows_over)
-        return state, sums, judged, all_finite(state.params) & jnp.all(jnp.isfinite(sums))
+            check_sums = scan_evaluate(task, state, validation, chunk, check_names, rows_over)
+        return state, sums, check_sums, all_finite(state.params) & jnp.all(jnp.isfinite(sums))
 
     def whole(
         rest: Any, scratch: Any, data: Any, orders: Any, checks: Any, count: Any, active: Any
@@ -232,8 +232,8 @@ def epoch_program(
                 stay = jax.tree.map(lambda a, b: jnp.where(alive, a, b), after.rest, before.rest)
                 new = after._replace(rest=stay).joined(task)
                 results[-1] = alive
-            filled = (a.at[i].set(r) for a, r in zip(stacks, results, strict=True))
-            return new, alive, *filled
+            stacks_now = (a.at[i].set(r) for a, r in zip(stacks, results, strict=True))
+            return new, alive, *stacks_now
 
         if epochs == 1:
             state, _, *logs = one(0, (state, active, *empty))
@@ -262,7 +262,7 @@ def epoch_program(
                 out_specs=P("members"),
                 check_vma=False,
             )
-    task.programs[key] = Program(task, whole, names, checked, rows_over)
+    task.programs[key] = Program(task, whole, names, check_names, rows_over)
     return task.programs[key]
 
 
@@ -274,11 +274,11 @@ class Program:
         task: Task,
         whole: Callable[..., Any],
         names: Names,
-        checked: Names,
+        check_names: Names,
         rows_over: Mesh | None,
     ):
         self._task, self._whole = task, whole
-        self._names, self._checked = names, checked
+        self._names, self._check_names = names, check_names
         self._rows_over = rows_over
         self._jitted: Callable[..., Any] | None = None
         self._everywhere: tuple[Any, Any] = (None, None)  # data, and its copies on all devices
@@ -296,11 +296,11 @@ class Program:
         split = Split.of(self._task, state)
         if self._rows_over is not None:
             split, rest = self._copied(split, rest)
-        state, scratch, sums, judged, finite = self._jitted(*split, *rest)
+        state, scratch, sums, check_sums, finite = self._jitted(*split, *rest)
         meanwhile()
         state = Split(state, scratch).joined(self._task)
         logs = _pairs(sums, self._names)
-        return state, logs, _pairs(judged, self._checked), placement.to_host(finite)
+        return state, logs, _pairs(check_sums, self._check_names), placement.to_host(finite)
 
     def _copied(self, state: Any, rest: Any) -> Any:
         """Return state and arguments on every device of the mesh; the data are copied only once."""

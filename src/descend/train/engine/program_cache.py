@@ -121,7 +121,7 @@ def _close(folder: Path) -> None:
         contextlib.suppress(OSError, Timeout, DescendError),
         FileLock(folder / f"{INDEX}.lock", timeout=PATIENCE),
     ):
-        known, entered = _index(folder), {}
+        known, entries = _index(folder), {}
         latest_first = sorted(_files(folder), key=lambda e: -max(e[1].st_atime, e[1].st_mtime))
         total = 0
         for name, stat in latest_first:
@@ -129,9 +129,9 @@ def _close(folder: Path) -> None:
             if total > CACHE_BYTES:
                 _remove(folder / name)
             elif known.get(name) == _mark(stat) or _whole(folder / name):
-                entered[name] = _mark(stat)
-        if entered != known:
-            write_atomically(folder / INDEX, json.dumps(entered).encode())
+                entries[name] = _mark(stat)
+        if entries != known:
+            write_atomically(folder / INDEX, json.dumps(entries).encode())
 
 
 def _whole(path: Path) -> bool:

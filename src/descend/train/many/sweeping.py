@@ -246,10 +246,10 @@ def _names(task: Task, settings: list[dict[str, Any]]) -> dict[str, list[str]]:
         if name in hyper:
             meanings[name] = [name]
             continue
-        meant = [full for full in hyper if full.rsplit(".", 1)[-1] == name]
-        if not meant:
+        full_names = [full for full in hyper if full.rsplit(".", 1)[-1] == name]
+        if not full_names:
             raise unknown("setting to sweep", name, [*SEEDS, *hyper]) from None
-        meanings[name] = meant
+        meanings[name] = full_names
     return meanings
 
 
@@ -263,16 +263,16 @@ def start(
     Raises:
         DescendError: an unknown setting, or one out of range.
     """
-    filled = settings + [settings[-1]] * (members - len(settings))
+    padded = settings + [settings[-1]] * (members - len(settings))
     hyper = {name: np.full(members, value, float) for name, value in task.hyper().items()}
-    for name, meant in _names(task, settings).items():
-        for i, one in enumerate(filled):
-            for full in meant if name in one else ():
+    for name, full_names in _names(task, settings).items():
+        for i, one in enumerate(padded):
+            for full in full_names if name in one else ():
                 hyper[full][i] = float(one[name])
                 task.require({full: float(one[name])})  # as outside a sweep
-    seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in filled])
+    seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in padded])
     orders = np.array(
-        [rows.require_seed(one.get("order_seed", s)) for one, s in zip(filled, seeds, strict=True)]
+        [rows.require_seed(one.get("order_seed", s)) for one, s in zip(padded, seeds, strict=True)]
     )
 
     def draw(s: Any, numbers: Any) -> Any:
@@ -370,11 +370,11 @@ def _train(
         validation = rows.whole(checks[0], size) if checks else None
     else:
         parts = parts + parts[-1:] * (placement.filling(len(parts)) - len(parts))
-        trained, judged = ([pair[i] for pair in parts] for i in (0, 1))
-        size = rows.rows_a_batch(batch_size, min(map(len, trained)), task)
-        feed = Arrays(data, size, shuffle, rows=trained)
+        training_rows, validation_rows = ([pair[i] for pair in parts] for i in (0, 1))
+        size = rows.rows_a_batch(batch_size, min(map(len, training_rows)), task)
+        feed = Arrays(data, size, shuffle, rows=training_rows)
         assert checks is not None
-        validation = Arrays(checks[0], max(map(len, judged)), False, 0, judged)
+        validation = Arrays(checks[0], max(map(len, validation_rows)), False, 0, validation_rows)
     return train_task(task, settings, feed, model=model, validation=validation, **options)
 
 

@@ -25,13 +25,13 @@ def confusion(
     """Counts of each row, (n, kinds * thresholds): hits and misses summed over the columns."""
     n = len(prediction)
     p = prediction.reshape(n, -1, 1)
-    yes = (y.reshape(n, -1, 1) != 0).astype(p.dtype)
-    says = (p > jnp.asarray(thresholds, p.dtype)[None, None, :]).astype(p.dtype)
+    positive = (y.reshape(n, -1, 1) != 0).astype(p.dtype)
+    predicted = (p > jnp.asarray(thresholds, p.dtype)[None, None, :]).astype(p.dtype)
     of = {
-        "tp": lambda: yes * says,
-        "fp": lambda: (1 - yes) * says,
-        "fn": lambda: yes * (1 - says),
-        "tn": lambda: (1 - yes) * (1 - says),
+        "tp": lambda: positive * predicted,
+        "fp": lambda: (1 - positive) * predicted,
+        "fn": lambda: positive * (1 - predicted),
+        "tn": lambda: (1 - positive) * (1 - predicted),
     }
     return jnp.concatenate([of[kind]().sum(axis=1) for kind in kinds], axis=-1)
 
@@ -329,11 +329,11 @@ class FBetaScore(Metric):
         same_shapes(self.name, y, prediction)
         p, y = prediction, y.astype(prediction.dtype)
         if self.threshold is None:
-            says = (p >= p.max(axis=-1, keepdims=True)) & (jnp.abs(p) > 1e-9)
+            predicted = (p >= p.max(axis=-1, keepdims=True)) & (jnp.abs(p) > 1e-9)
         else:
-            says = p > self.threshold
-        says = says.astype(p.dtype)
-        counts = (says * y, says * (1 - y), (1 - says) * y)
+            predicted = p > self.threshold
+        predicted = predicted.astype(p.dtype)
+        counts = (predicted * y, predicted * (1 - y), (1 - predicted) * y)
         return jnp.concatenate([c.reshape(-1, *c.shape[-1:]) for c in counts], axis=-1)
 
     def finish(self, total: Any, weight: Any) -> Any:

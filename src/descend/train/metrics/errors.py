@@ -207,8 +207,8 @@ class R2Score(Metric):
             elif score.shape[-1] == 1:
                 score = score[..., 0]
             if self.regressors:
-                left = np.asarray(weight, np.float64) - self.regressors - 1
-                score = np.where(left > 0, 1 - (1 - score) * (weight - 1) / left, score)
+                freedom = np.asarray(weight, np.float64) - self.regressors - 1
+                score = np.where(freedom > 0, 1 - (1 - score) * (weight - 1) / freedom, score)
         return score
 
 

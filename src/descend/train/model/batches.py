@@ -231,22 +231,22 @@ class Batches(Stream):
         if self.steps is None:
             yield from self._pass()
         else:
-            left = self.steps
-            while left:
+            remaining = self.steps
+            while remaining:
                 anew = self._going is None
                 if self._going is None:
                     self._going = self._pass()
                 count = 0
-                for item in islice(self._going, left):
+                for item in islice(self._going, remaining):
                     count += 1
                     yield item
-                left -= count
-                if left:
+                remaining -= count
+                if remaining:
                     self._going = None
                     if self.once or (anew and not count):
                         raise DataError(
-                            f"{self.where}: the batches ended, {left} short of the {self.steps} "
-                            "that an epoch takes"
+                            f"{self.where}: the batches ended, {remaining} short of the "
+                            f"{self.steps} that an epoch takes"
                         )
 
     def _pass(self) -> Iterator[Any]:

@@ -25,11 +25,13 @@ def outputs_of(graph: Graph, loss: Any, metrics: Any, loss_weights: Any) -> tupl
         DescendError: an unknown name (the nearest one is suggested), a missing loss.
     """
     require_loss(loss)
-    chosen, shapes = _by_output(graph, loss, "loss"), graph.output_shapes
-    for name, part in zip(graph.output_names, chosen, strict=True):
+    output_losses, shapes = _by_output(graph, loss, "loss"), graph.output_shapes
+    for name, part in zip(graph.output_names, output_losses, strict=True):
         if part is None:
             raise DescendError(f"compile: no loss is given for the output {name!r}")
-    costs = [_cost(losses.get(part), shape) for part, shape in zip(chosen, shapes, strict=True)]
+    costs = [
+        _cost(losses.get(part), shape) for part, shape in zip(output_losses, shapes, strict=True)
+    ]
     wanted = _by_output(graph, metrics or [], "metrics", lists=True)
     shares = _by_output(graph, 1.0 if loss_weights is None else loss_weights, "loss_weights")
     return tuple(

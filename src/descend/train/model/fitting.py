@@ -44,24 +44,24 @@ def of_arrays(
     steps: int | None,
     shuffle: bool | str,
     seed: int,
-    judged: Validation,
+    check: Validation,
 ) -> Fed:
     """Rows that are all at hand; `steps` batches an epoch, or all."""
     outputs = model.task.outputs
     data = rows_of(model, (x, y, sample_weight), "training data")
     tail = None
-    if judged.data is None and judged.split:
-        data, tail = rows.split_tail(data, judged.split)
-        tail = rows.weighted(_first(tail, judged.steps, judged.batch_size), outputs)
+    if check.data is None and check.split:
+        data, tail = rows.split_tail(data, check.split)
+        tail = rows.weighted(_first(tail, check.steps, check.batch_size), outputs)
     data = rows.weighted(data, outputs, class_weight)
     size = rows.rows_a_batch(batch_size, len(data.x[0]), model.task)
     prediction.require_order(model, len(data.x[0]), size, shuffle)
     feed = Arrays(data, size, shuffle, seed, steps=steps)
     validation: Feed | None = None
-    if judged.data is not None:
-        validation = validation_feed(model, judged, size)
+    if check.data is not None:
+        validation = validation_feed(model, check, size)
     elif tail is not None:
-        validation = model.whole_feed(tail, judged.batch_size or size, "validation data")
+        validation = model.whole_feed(tail, check.batch_size or size, "validation data")
     identity = {"seed": seed, "batch_size": size, "shuffle": shuffle}
     return Fed(feed, validation, identity | ({} if steps is None else {"steps": steps}))
 
@@ -75,10 +75,10 @@ def of_stream(
     batch_size: int | None,
     shuffle: bool | str,
     seed: int,
-    judged: Validation,
+    check: Validation,
 ) -> Fed:
     """Rows that come chunk by chunk, or batch by batch."""
-    if y is not None or sample_weight is not None or judged.split or class_weight:
+    if y is not None or sample_weight is not None or check.split or class_weight:
         raise DataError(
             "an iterable of batches, as a Stream, gives x, y and sample_weight itself; y, "
             "sample_weight, validation_split and class_weight cannot be given beside it "
@@ -94,7 +94,7 @@ def of_stream(
         prediction.require_order(model, stream.rows, size, shuffle)
     feed = stream.prepared(checked(model), size, shuffle, seed)
     identity = {"seed": seed, "batch_size": size, "shuffle": shuffle, "data": "stream"}
-    validation = None if judged.data is None else validation_feed(model, judged, size)
+    validation = None if check.data is None else validation_feed(model, check, size)
     return Fed(feed, validation, identity)
 
 
@@ -110,17 +110,17 @@ def checked(model: Model) -> Callable[[Any, str], Rows]:
     return check
 
 
-def validation_feed(model: Model, judged: Validation, size: int) -> Feed:
+def validation_feed(model: Model, check: Validation, size: int) -> Feed:
     """The feed of `validation_data`: its rows in memory, or a Stream that is read every time."""
-    size = judged.batch_size or size
-    if isinstance(judged.data, Stream):
-        if judged.steps is not None:
+    size = check.batch_size or size
+    if isinstance(check.data, Stream):
+        if check.steps is not None:
             raise DataError("a Stream is judged whole; leave validation_steps out")
         if model.carries:
             size = prediction.batch_of(model)
-            prediction.require_order(model, judged.data.rows, size, False)
-        return judged.data.prepared(checked(model), size, False, 0)
-    data = validation_rows(model, judged.data, judged.steps, judged.batch_size)
+            prediction.require_order(model, check.data.rows, size, False)
+        return check.data.prepared(checked(model), size, False, 0)
+    data = validation_rows(model, check.data, check.steps, check.batch_size)
     return model.whole_feed(data, size, "validation data")
 
 

@@ -207,7 +207,7 @@ class Model(OnBatches, Predicting, Wired):
         callbacks = listed_callbacks(callbacks)
         self.stop_training = False
         due, verbose = runs_in(validation_freq), shown_as(verbose)
-        judged = fitting.Validation(
+        check = fitting.Validation(
             validation_data, validation_split, validation_steps, validation_batch_size
         )
         if is_batches(x):
@@ -217,15 +217,15 @@ class Model(OnBatches, Predicting, Wired):
             raise DataError("a Stream's epoch is all its chunks; leave steps_per_epoch out")
         weights = (sample_weight, class_weight)
         if isinstance(x, Stream):
-            fed = fitting.of_stream(self, x, y, *weights, batch_size, shuffle, seed, judged)
+            feeds = fitting.of_stream(self, x, y, *weights, batch_size, shuffle, seed, check)
         else:
-            fed = fitting.of_arrays(
-                self, x, y, *weights, batch_size, steps_per_epoch, shuffle, seed, judged
+            feeds = fitting.of_arrays(
+                self, x, y, *weights, batch_size, steps_per_epoch, shuffle, seed, check
             )
-        identity = fed.identity
+        identity = feeds.identity
         goes_on = any(getattr(c, "comes_last", False) for c in callbacks)  # checkpoints
-        if isinstance(fed.feed, Arrays) and (resume is not None or goes_on):
-            identity = identity | {"data": rows.fingerprint(fed.feed.data)}
+        if isinstance(feeds.feed, Arrays) and (resume is not None or goes_on):
+            identity = identity | {"data": rows.fingerprint(feeds.feed.data)}
         state = self.start_state(task, seed)
         if anew and self._drawn:
             state = state._replace(key=jax.random.split(jax.random.key(seed))[1])
@@ -233,11 +233,11 @@ class Model(OnBatches, Predicting, Wired):
         try:
             run = engine.train(
                 task,
-                fed.feed,
+                feeds.feed,
                 epochs,
                 state=state,
                 callbacks=[_AttachRun(self), *callbacks, *progress],
-                validation=fed.validation,
+                validation=feeds.validation,
                 initial_epoch=initial_epoch,
                 model=self,
                 identity=identity,
@@ -398,8 +398,8 @@ class Model(OnBatches, Predicting, Wired):
 
     def describe(self) -> dict[str, Any]:
         """Describe in JSON: graph; optimiser, loss and metrics as far as they have names."""
-        described = None if self._task is None else self._task.describe()
-        return {"graph": self.config(), "seed": self.seed, "compile": described}
+        task_description = None if self._task is None else self._task.describe()
+        return {"graph": self.config(), "seed": self.seed, "compile": task_description}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Model:
@@ -424,12 +424,12 @@ class Model(OnBatches, Predicting, Wired):
         """
         arrays = checkpoint.flatten(self.params, "params")
         arrays |= checkpoint.flatten(self.layer_state, "layers")
-        described: dict[str, Any] = {"model": self.describe(), "extra": dict(extra or {})}
+        description: dict[str, Any] = {"model": self.describe(), "extra": dict(extra or {})}
         history = self._run.history if self._run is not None else self.history
         if history is not None:
-            described |= {"history": history.history, "epochs": history.epoch}
-            described["logged"] = history.logged
-        checkpoint.write(path, "model", described, arrays)
+            description |= {"history": history.history, "epochs": history.epoch}
+            description["logged"] = history.logged
+        checkpoint.write(path, "model", description, arrays)
 
 
 class _AttachRun(Callback):

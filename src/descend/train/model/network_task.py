@@ -198,22 +198,22 @@ class NetworkTask(Task):
         Returns:
             (the state with new weights, the cost, anything else), both as before the update.
         """
-        trained = self.trained(state.params, rule)
-        if not trained:
+        rule_params = self.trained(state.params, rule)
+        if not rule_params:
             raise DescendError(
                 f"{self.graph.name} has nothing to train: "
                 + ("every layer is frozen. Call unfreeze(...), or " if state.params else "")
                 + "put a layer with weights behind it, such as Dense"
             )
-        value, rest, trained, memory = self.rules[rule].update(
+        value, rest, rule_params, memory = self.rules[rule].update(
             lambda some: cost(freezing.merged(state.params, some)),
-            trained,
+            rule_params,
             self._memory(state, rule),
             scoped(state.hyper, rule),
             state.steps,
         )
         optimizer = {**state.optimizer, rule: memory} if rule else memory
-        params = freezing.merged(state.params, trained)
+        params = freezing.merged(state.params, rule_params)
         return state._replace(params=params, optimizer=optimizer), value, rest
 
     def stepped(self, state: State, layers: Any) -> State:

@@ -115,7 +115,7 @@ def monte_carlo(
     if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 2:
         raise DescendError(f"samples must be a whole number >= 2, got {samples!r}")
 
-    def drawn(params: Any, layers: Any, x: tuple[Any, ...], keys: Any) -> Any:
+    def moments_of(params: Any, layers: Any, x: tuple[Any, ...], keys: Any) -> Any:
         def add(total: Any, key: Any) -> Any:
             y, _, _ = model.apply_masked(
                 params, layers, x[0] if model.single_input else x, key=key, noise=True
@@ -136,7 +136,7 @@ def monte_carlo(
         (count, means, squares), _ = jax.lax.scan(add, start, keys)
         return (*means, *(jnp.sqrt(s / (count - 1)) for s in squares))
 
-    program = _program(model, "monte_carlo", lambda: drawn)
+    program = _program(model, "monte_carlo", lambda: moments_of)
     params, layers = model.current_weights()
     key = jax.random.key(seed)
     pieces = iter(range(len(arrays[0])))

@@ -78,8 +78,8 @@ class Sequential(Model):
         """Wire the layers, if a shape is known."""
         first = self._items[0] if self._items else None
         if self._start is None and isinstance(first, Graph) and "_layers" in vars(first):
-            entered = first.input_symbols[0]
-            self._start = Input(entered.shape, name=entered.name, dtype=entered.dtype)
+            entry = first.input_symbols[0]
+            self._start = Input(entry.shape, name=entry.name, dtype=entry.dtype)
         elif self._start is None and first is not None and "_input_shape" in vars(first):
             self._start = Input(vars(first)["_input_shape"])
         if self._start is None or not self._items:

@@ -100,14 +100,14 @@ class Supervised(NetworkTask):
     def describe(self) -> dict[str, Any] | None:
         """Describe the arguments of `compile` in JSON; None where a function has no name."""
         rule = describe_rule(self.optimizer)
-        described = [losses.describe(o.loss) for o in self.outputs]
-        if rule is None or not all(described):
+        forms = [losses.describe(o.loss) for o in self.outputs]
+        if rule is None or not all(forms):
             return None
         names = [o.name for o in self.outputs]
         metrics = [[m.saved for m in o.metrics if m.saved] for o in self.outputs]
         return {
             "optimizer": rule,
-            "loss": dict(zip(names, described, strict=True)),
+            "loss": dict(zip(names, forms, strict=True)),
             "metrics": dict(zip(names, metrics, strict=True)),
             "loss_weights": {o.name: o.share for o in self.outputs},
             "mixup": self.mixup,

@@ -99,14 +99,14 @@ class Viewed:
     def _entries(self: Any) -> list[Any]:
         """Return what Keras counts as layers."""
         entries: list[Any] = []
-        seen: set[int] = set()
+        ids: set[int] = set()
         if not hasattr(type(self), "call"):
             named = zip(self.input_names, self.input_shapes, strict=True)
             entries += [InputLayer(name=name, shape=shape) for name, shape in named]
         for node in self.nodes:
             one = node.layer if node.call.origin is None else node.call.origin
-            if id(one) not in seen:
-                seen.add(id(one))
+            if id(one) not in ids:
+                ids.add(id(one))
                 entries.append(one)
         return entries
 
@@ -202,11 +202,11 @@ class Viewed:
         Raises:
             CheckpointError: the file is not ours, is damaged, or does not fit this model.
         """
-        described, arrays = checkpoint.read(path)
-        if described["kind"] == "weights":
+        description, arrays = checkpoint.read(path)
+        if description["kind"] == "weights":
             values = [arrays[name] for name in sorted(arrays) if name.startswith("weights/")]
         else:
-            prefix = "state/" if described["kind"] == "checkpoint" else ""
+            prefix = "state/" if description["kind"] == "checkpoint" else ""
             places = [
                 f"{prefix}{'params' if is_param else 'layers'}/{layer}/{array}"
                 for layer, array, is_param in self.array_names

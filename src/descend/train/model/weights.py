@@ -138,18 +138,18 @@ class Weighted(Viewed, Graph, Guarded):
         frozen arrays of a network that has weights: every member of a sweep or an ensemble has
         them.
         """
-        drawn = super().init(key)
+        weights = super().init(key)
         for name, identity in self._identities.items():
             if not identity.drawn:
                 continue
-            layer, brought = self._layers[name], name in self._brought
-            for fresh, arrays in zip(drawn, identity.present(), strict=True):
-                if fresh is drawn[1] and layer.carries:
+            layer, is_foreign = self._layers[name], name in self._brought
+            for fresh, arrays in zip(weights, identity.present(), strict=True):
+                if fresh is weights[1] and layer.carries:
                     continue
-                stay = {a: v for a, v in arrays.items() if brought or not layer.trains(a)}
+                stay = {a: v for a, v in arrays.items() if is_foreign or not layer.trains(a)}
                 if stay:
                     fresh[name] = {**fresh[name], **stay}
-        return drawn
+        return weights
 
     def _claim(self) -> None:
         """Raise DescendError where a layer has its weights inside another one."""
@@ -160,13 +160,13 @@ class Weighted(Viewed, Graph, Guarded):
     def _draw(self, seed: int) -> None:
         """Draw the weights of layers that have none."""
         prepare()
-        drawn = jax.jit(
+        weights = jax.jit(
             lambda seed: Graph.init(self, jax.random.split(jax.random.key(seed))[0]),
             compiler_options=quick_compile(),
         )(seed)
         for name, identity in self._identities.items():
             if not identity.drawn:
-                identity.params, identity.state = (part.get(name, {}) for part in drawn)
+                identity.params, identity.state = (part.get(name, {}) for part in weights)
 
     @property
     def _drawn(self) -> bool:

@@ -364,8 +364,8 @@ def _require_like(
 
 def _places(callbacks: list[Any]) -> Iterator[tuple[str, Any]]:
     """Where each callback's state lies: by its type, and its number among those of that type."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for callback in callbacks:
         kind = type(callback).__name__
-        seen[kind] += 1
-        yield f"callbacks/{kind}-{seen[kind]}", callback
+        counts[kind] += 1
+        yield f"callbacks/{kind}-{counts[kind]}", callback

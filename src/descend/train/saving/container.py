@@ -169,10 +169,10 @@ def digest_of(file: BinaryIO, description: str, stored: Mapping[str, Stored]) ->
         one = stored[name]
         digest.update(name_in_digest(name, one.dtype, one.shape))
         file.seek(one.start)
-        left = one.stop - one.start
-        while left > 0 and (block := file.read(min(left, BLOCK))):
+        remaining = one.stop - one.start
+        while remaining > 0 and (block := file.read(min(remaining, BLOCK))):
             digest.update(block)
-            left -= len(block)
+            remaining -= len(block)
     return digest.hexdigest()
 
 

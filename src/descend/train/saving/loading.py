@@ -50,17 +50,17 @@ def load_with_extra(
 ) -> tuple[Model, dict[str, Any]]:
     """The model, and the JSON that `save(extra=...)` put beside it."""
     prepare()
-    described, arrays = checkpoint.read(path)
-    if described.get("kind") == "economy":
+    description, arrays = checkpoint.read(path)
+    if description.get("kind") == "economy":
         raise CheckpointError(
-            f"{path} is a solved economy ({described['economy'].rpartition(':')[2]}), not a fitted "
-            f"model. Open it in Python: descend.economies.load_solution({str(path)!r}); the page "
-            "of a solution is written by descend solve --report"
+            f"{path} is a solved economy ({description['economy'].rpartition(':')[2]}), not a "
+            f"fitted model. Open it in Python: descend.economies.load_solution({str(path)!r}); the "
+            "page of a solution is written by descend solve --report"
         )
-    if described.get("model") is None:
+    if description.get("model") is None:
         raise CheckpointError(f"{path} holds a run that is not of a model")
     with checkpoint.understood(path, "description"):
-        return _build_model(path, described, arrays, custom)
+        return _build_model(path, description, arrays, custom)
 
 
 class Described(TypedDict):
@@ -73,16 +73,16 @@ class Described(TypedDict):
 
 def _build_model(
     path: str | Path,
-    described: Mapping[str, Any],
+    description: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
     custom: Mapping[str, type[Layer]] | None,
 ) -> tuple[Model, dict[str, Any]]:
-    whole = described["model"]
+    whole = description["model"]
     conforms(whole, Described, "the model")
     graph = whole["graph"]
     conforms(graph["name"], str, "its name")
     model = Model(*symbols_from_config(graph, custom), name=graph["name"], seed=whole["seed"])
-    prefix = "state/" if described["kind"] == "checkpoint" else ""
+    prefix = "state/" if description["kind"] == "checkpoint" else ""
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     params = checkpoint.unflatten(arrays, shapes[0], f"{prefix}params", path)
     layers = checkpoint.unflatten(arrays, shapes[1], f"{prefix}layers", path)
@@ -91,9 +91,9 @@ def _build_model(
     model.take_weights(params, layers)
     if whole["compile"] is not None:
         model.compile(**whole["compile"])
-    if "history" in described:
-        model.history = checkpoint.history_of(described)
-    extra = described.get("extra", {})
+    if "history" in description:
+        model.history = checkpoint.history_of(description)
+    extra = description.get("extra", {})
     conforms(extra, dict, "what travels along")
     return model, extra
 

@@ -77,8 +77,8 @@ class Arrays(Feed):
             seeds = np.broadcast_to(np.asarray(self.seeds), len(self.rows))
             return np.stack([self._one(r, s, epoch) for r, s in zip(self.rows, seeds, strict=True)])
         if np.ndim(self.seeds):
-            drawn = {s: self._one(self.rows, s, epoch) for s in np.unique(self.seeds)}
-            return np.stack([drawn[s] for s in np.asarray(self.seeds)])
+            orders = {s: self._one(self.rows, s, epoch) for s in np.unique(self.seeds)}
+            return np.stack([orders[s] for s in np.asarray(self.seeds)])
         return self._one(self.rows, self.seeds, epoch)
 
     @property

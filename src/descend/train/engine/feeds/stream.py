@@ -145,9 +145,9 @@ class Stream(Feed):
             waiting.append(chunk)
             count += sizes.pop()
             while count >= self.rows:
-                joined = jax.tree.map(lambda *parts: np.concatenate(parts), *waiting)
-                yield jax.tree.map(lambda a: a[: self.rows], joined)
-                waiting = [jax.tree.map(lambda a: a[self.rows :], joined)]
+                block = jax.tree.map(lambda *parts: np.concatenate(parts), *waiting)
+                yield jax.tree.map(lambda a: a[: self.rows], block)
+                waiting = [jax.tree.map(lambda a: a[self.rows :], block)]
                 count -= self.rows
         if count:
             yield jax.tree.map(lambda *parts: np.concatenate(parts), *waiting)
