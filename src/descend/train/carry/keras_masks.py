@@ -59,9 +59,9 @@ class Masks:
         if id(symbol) not in self._known:
             self._note(symbol, _SymbolMask())
 
-    def _note(self, symbol: Symbol, followed: _SymbolMask) -> None:
+    def _note(self, symbol: Symbol, mask: _SymbolMask) -> None:
         self._symbols.append(symbol)
-        self._known[id(symbol)] = followed
+        self._known[id(symbol)] = mask
 
     def follow(
         self,
