@@ -163,7 +163,7 @@ def test_through_evaluate_and_fit(batch_size):
     logs = model.evaluate(x, y, batch_size=batch_size, verbose=0, return_dict=True)
     p = model.predict(x)
     for metric in model.task.outputs[0].metrics:
-        hand = type(metric)(*metric._given[0], **metric._given[1])
+        hand = type(metric)(*metric._arguments[0], **metric._arguments[1])
         assert logs[metric.name] == pytest.approx(hand(y, p), rel=1e-5)
     assert list(logs)[:3] == ["loss", "auc", "pr"]
     history = model.fit(

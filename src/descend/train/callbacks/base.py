@@ -48,15 +48,15 @@ class Callback:
     _model: Any = None
 
     def set_run(self, run: Run) -> None:
-        """Called first, with the run; not in `evaluate` and `predict`."""
+        """Receive the run; called first, but not in `evaluate` and `predict`."""
         self.run = run
 
     def set_model(self, model: Any) -> None:
-        """Called before any hook, with the model."""
+        """Receive the model; called before any hook."""
         self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Called before any hook."""
+        """Receive `params`; called before any hook."""
         self.params = params
 
     @property
@@ -65,40 +65,40 @@ class Callback:
         return self._model
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Before the first epoch; logs are empty."""
+        """Act before the first epoch; logs are empty."""
 
     def on_train_end(self, logs: Any = None) -> None:
-        """After the last epoch, also when interrupted or diverged; logs are the last epoch's."""
+        """Act after the last epoch, also if interrupted or diverged; logs are the last epoch's."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Before every epoch; logs are empty. A learning rate set here holds for this epoch."""
+        """Act before every epoch; logs are empty. A learning rate set here holds for this epoch."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """After every epoch and its validation, with the means over it.
+        """Act after every epoch and its validation, with the means over it.
 
         What is added to `logs` enters the history, and the hooks of the callbacks behind.
         """
 
     def on_chunk_end(self, chunk: int, logs: Any = None) -> None:
-        """After every chunk of an epoch, with the means over the epoch so far.
+        """Act after every chunk of an epoch, with the means over the epoch so far.
 
         A Stream has a chunk for every `rows` rows, other feeds mostly one an epoch.
         """
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Before an evaluation: that of an epoch's validation rows, and `evaluate`."""
+        """Act before an evaluation: that of an epoch's validation rows, and `evaluate`."""
 
     def on_test_end(self, logs: Any = None) -> None:
-        """After it, with its cost and metrics (without "val_")."""
+        """Act after an evaluation, with its cost and metrics (without "val_")."""
 
     def on_predict_begin(self, logs: Any = None) -> None:
-        """Before `predict`."""
+        """Act before `predict`."""
 
     def on_predict_end(self, logs: Any = None) -> None:
-        """After `predict`; logs are empty."""
+        """Act after `predict`; logs are empty."""
 
     def saved(self) -> dict[str, Any]:
-        """What a checkpoint must hold so that a resumed run decides alike: a dict of arrays."""
+        """Return what a checkpoint must hold for a resumed run to decide alike: {name: array}."""
         return {}
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -196,8 +196,8 @@ def call_all(callbacks: Sequence[Any], method: str, *arguments: Any) -> None:
 
 def hears_chunks(callback: Any) -> bool:
     """Whether a callback does anything after a chunk."""
-    own = getattr(type(callback), "on_chunk_end", None)
-    return "on_chunk_end" in vars(callback) or own not in (None, Callback.on_chunk_end)
+    hook = getattr(type(callback), "on_chunk_end", None)
+    return "on_chunk_end" in vars(callback) or hook not in (None, Callback.on_chunk_end)
 
 
 def introduce(callbacks: Sequence[Any], model: Any, **params: Any) -> None:
@@ -208,10 +208,10 @@ def introduce(callbacks: Sequence[Any], model: Any, **params: Any) -> None:
 
 def shown_as(verbose: Any) -> int:
     """0, 1 or 2, of what `verbose=` was given; raises DescendError."""
-    shown = 1 if verbose == "auto" else verbose
-    if not isinstance(shown, (bool, int)) or int(shown) not in (0, 1, 2):
+    level = 1 if verbose == "auto" else verbose
+    if not isinstance(level, (bool, int)) or int(level) not in (0, 1, 2):
         raise DescendError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
-    return int(shown)
+    return int(level)
 
 
 def runs_in(frequency: Any) -> Callable[[int], bool]:
@@ -219,8 +219,8 @@ def runs_in(frequency: Any) -> Callable[[int], bool]:
     if isinstance(frequency, int) and not isinstance(frequency, bool) and frequency >= 1:
         return lambda epoch: (epoch + 1) % frequency == 0
     if isinstance(frequency, (list, tuple, set, range)):
-        chosen = {int(number) for number in frequency}
-        return lambda epoch: epoch + 1 in chosen
+        numbers = {int(number) for number in frequency}
+        return lambda epoch: epoch + 1 in numbers
     raise DescendError(
         f"validation_freq must be a whole number >= 1 or a list of epochs, got {frequency!r}"
     )

@@ -21,14 +21,14 @@ class ModelCheckpoint(Callback):
             "run-{epoch:02d}-{val_loss:.2f}.descend", epochs counting from 1; without them each
             checkpoint overwrites the last (by renaming a complete temporary file, so that a kill
             leaves the old or the new one whole).
-        monitor, mode: with `save_best_only`, write only when this has improved.
-        verbose: 1 prints each file's name.
-        save_best_only: see `monitor`.
-        save_weights_only: write what `model.save_weights` writes: nothing can be resumed from it.
+        monitor, mode: quantity, and its direction, that `save_best_only` waits for.
+        verbose: verbosity; 1 prints each file's name.
+        save_best_only: whether only an improvement of `monitor` is written.
+        save_weights_only: whether only weights are written, as by `save_weights`; no resuming then.
         save_freq: "epoch", or "chunk": also after every chunk of a Stream, so that a run which is
             killed in the middle of a pass goes on there. Keras's number of batches is refused, a
             chunk being one program.
-        initial_value_threshold: the monitored quantity must improve on it.
+        initial_value_threshold: value that the monitored quantity must improve on.
         every: epochs between checkpoints; the last epoch is always written.
         scratch: whether a task's scratch (a replay buffer, see `Task`) is written, too.
 
@@ -72,7 +72,7 @@ class ModelCheckpoint(Callback):
         self.best = -np.inf if self.threshold is None else self.sign * self.threshold
 
     def file(self, epoch: int, logs: dict[str, Any]) -> str:
-        """The file of an epoch, counted from 1; raises DescendError."""
+        """Return the file of an epoch, counted from 1; raise DescendError."""
         for name in self._names - {"epoch"}:
             if name not in logs:
                 raise unknown("name in ModelCheckpoint's filepath", name, ["epoch", *logs])
@@ -106,7 +106,7 @@ class ModelCheckpoint(Callback):
             save_checkpoint(self.run, self.file(self.run.epoch + 2, logs), self.scratch)
 
     def saved(self) -> dict[str, Any]:
-        """The best value, where it decides."""
+        """Return the best value, where it decides."""
         return {"best": np.asarray(self.best)} if self.save_best_only else {}
 
     def restore(self, saved: dict[str, Any]) -> None:

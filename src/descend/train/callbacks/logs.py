@@ -60,7 +60,7 @@ class TensorBoard(Callback):
         log_dir: the folder.
         histogram_freq: epochs between histograms of all weights; 0 for none.
         update_freq: "epoch"; numbers by batch are refused, an epoch being one program.
-        write_graph: has no effect: `model.summary()` shows the layers.
+        write_graph: option of Keras's without effect: `model.summary()` shows the layers.
         update_freq: "epoch"; numbers by batch are refused, an epoch being one program.
         others: Keras's other arguments, refused where they ask for something.
     """

@@ -19,7 +19,7 @@ class Progress(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Start the bar."""
-        self._shown = -1
+        self._tenths = -1
         if self.verbose == 1 and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
@@ -42,8 +42,8 @@ class Progress(Callback):
             self._bar.update(self._line, completed=epoch + 1, logs=show_logs(logs))
             return
         tenth = (epoch + 1) * 10 // total
-        if self.verbose == 2 or tenth > self._shown or epoch + 1 == total:
-            self._shown = tenth
+        if self.verbose == 2 or tenth > self._tenths or epoch + 1 == total:
+            self._tenths = tenth
             print(f"epoch {epoch + 1}/{total}  {show_logs(logs)}", flush=self.verbose != 2)
 
     def on_chunk_end(self, chunk: int, logs: Any = None) -> None:

@@ -19,7 +19,7 @@ class LearningRateScheduler(Callback):
     Args:
         schedule: a function (epoch) -> rate or (epoch, rate) -> rate, the second argument being the
             present rate.
-        verbose: 1 prints each epoch's rate.
+        verbose: verbosity; 1 prints each epoch's rate.
         rule: name of the update rule, of a task that has several; the log is then called
             "critic.learning_rate".
     """
@@ -29,7 +29,7 @@ class LearningRateScheduler(Callback):
         self.name = full(rule, "learning_rate")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """The epoch's rate."""
+        """Set the epoch's rate."""
         takes_rate = len(inspect.signature(self.schedule).parameters) > 1
         rate = self.run.hyper(self.name)
         rate = self.schedule(epoch, rate) if takes_rate else self.schedule(epoch)
@@ -51,13 +51,13 @@ class ReduceLROnPlateau(Callback):
 
     Args:
         monitor: a name in the logs.
-        factor: what the rate is multiplied by, in (0, 1).
+        factor: multiplier of the rate, in (0, 1).
         patience: epochs without improvement that are waited out.
-        verbose: 1 prints each reduction.
+        verbose: verbosity; 1 prints each reduction.
         mode: "min", "max", or "auto", as in `EarlyStopping`.
-        min_delta: an improvement must exceed it.
+        min_delta: smallest change that counts as an improvement.
         cooldown: epochs after a reduction that do not count.
-        min_lr: the rate does not fall below it.
+        min_lr: lower bound of the rate.
         rule: name of the update rule, of a task that has several.
 
     The rate of each epoch enters the logs as "learning_rate".
@@ -115,7 +115,7 @@ class ReduceLROnPlateau(Callback):
                 print(f"epoch {epoch + 1}: learning rate reduced to {lower}")
 
     def saved(self) -> dict[str, Any]:
-        """Best value, wait, and what is left of the cooldown."""
+        """Return best value, wait, and what is left of the cooldown."""
         return {"best": self.best, "wait": self.wait, "resting": self.resting}
 
     def restore(self, saved: dict[str, Any]) -> None:

@@ -23,13 +23,13 @@ class EarlyStopping(Callback):
 
     Args:
         monitor: a name in the logs.
-        min_delta: an improvement must exceed it.
+        min_delta: smallest change that counts as an improvement.
         patience: epochs without improvement that are waited out.
-        verbose: 1 prints why training ended and which epoch's weights it left.
+        verbose: verbosity; 1 prints why training ended and which epoch's weights it left.
         mode: "min", "max", or "auto": what the metric says of itself (`direction`).
         baseline: a value that must be beaten, too, for an epoch to count as an improvement.
-        restore_best_weights: False leaves the last epoch's weights.
-        start_from_epoch: epochs before it do not count.
+        restore_best_weights: whether the best epoch's weights are put back, not the last one's.
+        start_from_epoch: first epoch that counts.
 
     With members (a sweep) each member is judged alone. In epochs without validation
     (`validation_freq`) a quantity of the validation is neither better nor worse.
@@ -114,7 +114,7 @@ class EarlyStopping(Callback):
                 print(f"the weights of epoch {int(self.best_epoch) + 1}, the best, are put back")
 
     def saved(self) -> dict[str, Any]:
-        """Best value, wait and best weights."""
+        """Return best value, wait and best weights."""
         memory = {"best": self.best, "wait": self.wait, "best_epoch": self.best_epoch}
         if self._best is not None:
             memory |= self._best.state

@@ -41,8 +41,8 @@ _USUAL = {
 }
 
 
-class _Lost(Exception):
-    """Why the compilation is not carried over."""
+class _CarryError(Exception):
+    """A compilation that cannot be carried over; its message is the reason."""
 
 
 def carry(model: Any, keras_model: Any) -> str | None:
@@ -52,36 +52,36 @@ def carry(model: Any, keras_model: Any) -> str | None:
             warnings.simplefilter("ignore")
             config = keras_model.get_compile_config()
         if not config:
-            raise _Lost("Keras cannot describe it")
+            raise _CarryError("Keras cannot describe it")
         if config.get("weighted_metrics"):
-            raise _Lost(f"weighted_metrics={config['weighted_metrics']}")
+            raise _CarryError(f"weighted_metrics={config['weighted_metrics']}")
         model.compile(
             optimizer=_rule(config["optimizer"]),
             loss=_by_place(config["loss"], _loss),
             metrics=_by_place(config.get("metrics") or [], _metric),
             loss_weights=config.get("loss_weights"),
         )
-    except (_Lost, DescendError) as reason:
+    except (_CarryError, DescendError) as reason:
         model.put_task(None)
         return str(reason)
     return None
 
 
-def _rule(described: Any) -> Any:
-    if isinstance(described, str):
-        described = {"class_name": described, "config": {}}
-    name, config = described["class_name"], dict(described["config"])
+def _rule(description: Any) -> Any:
+    if isinstance(description, str):
+        description = {"class_name": description, "config": {}}
+    name, config = description["class_name"], dict(description["config"])
     if name not in _RULES:
-        raise _Lost(f"the optimizer {name!r} is not carried over")
+        raise _CarryError(f"the optimizer {name!r} is not carried over")
     ours, options = _RULES[name]
     values = {mine: config.pop(theirs) for theirs, mine in options.items() if theirs in config}
     values |= {n: config.pop(n) for n in _EVERY_RULES if config.get(n) is not None}
     rate = config.get("learning_rate")
     if not isinstance(rate, (int, float)):
-        raise _Lost("its learning rate is a schedule")
+        raise _CarryError("its learning rate is a schedule")
     for option, value in config.items():
         if option not in _NO_EFFECT and value not in (None, False):
-            raise _Lost(f"the option {option}={value!r} of {name} is not carried over")
+            raise _CarryError(f"the option {option}={value!r} of {name} is not carried over")
     # Keras keeps the rate in float32: .001 comes back as .0010000000474974513
     return rule_of({"name": ours, "learning_rate": float(f"{rate:.7g}"), **values})
 
@@ -95,35 +95,35 @@ def _by_place(value: Any, read: Any) -> Any:
     return value if value is None else read(value)
 
 
-def _loss(described: Any) -> Any:
-    if isinstance(described, str):
-        return described
-    name, options = _named(described)
+def _loss(description: Any) -> Any:
+    if isinstance(description, str):
+        return description
+    name, options = _named(description)
     name = losses.ALIASES.get(name, name)
     if name not in losses.BY_NAME:
-        raise _Lost(f"the loss {described['class_name']!r} is not carried over")
+        raise _CarryError(f"the loss {description['class_name']!r} is not carried over")
     cls: Any = losses.BY_NAME[name]
     known = {f.name for f in dataclasses.fields(cls)}
     for option, value in options.items():
         if option not in known:
-            raise _Lost(f"the option {option}={value!r} of {name!r} is not carried over")
+            raise _CarryError(f"the option {option}={value!r} of {name!r} is not carried over")
     return {"name": name, **options}
 
 
-def _metric(described: Any) -> Any:
-    if isinstance(described, str):
-        return described
-    name, options = _named(described)
+def _metric(description: Any) -> Any:
+    if isinstance(description, str):
+        return description
+    name, options = _named(description)
     if options:
-        raise _Lost(f"the options {options} of the metric {name!r} are not carried over")
+        raise _CarryError(f"the options {options} of the metric {name!r} are not carried over")
     return "rmse" if name == "root_mean_squared_error" else name
 
 
-def _named(described: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _named(description: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """(our name, options that are not at their usual value) of a Keras loss or metric."""
-    if not isinstance(described, Mapping) or "config" not in described:
-        raise _Lost(f"{described!r} is not carried over")
-    config = described["config"] if isinstance(described["config"], Mapping) else {}
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", described["class_name"]).lower()
+    if not isinstance(description, Mapping) or "config" not in description:
+        raise _CarryError(f"{description!r} is not carried over")
+    config = description["config"] if isinstance(description["config"], Mapping) else {}
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", description["class_name"]).lower()
     usual = {("name", config.get("name")), *_USUAL}
     return name, {k: v for k, v in config.items() if v is not None and (k, v) not in usual}

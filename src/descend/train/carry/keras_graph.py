@@ -52,8 +52,8 @@ def from_keras(keras_model: Any, name: str | None = None) -> Model:
     uncompiled, with a warning that says why. The optimizer starts afresh.
 
     Args:
-        keras_model: with all its weights; any backend.
-        name: of the new model; the Keras model's by default.
+        keras_model: model with all its weights; of any backend.
+        name: name of the new model; the Keras model's by default.
 
     Raises:
         DescendError: something whose effect would be lost (a layer or an option that descend does
@@ -81,8 +81,8 @@ class _Carrier:
 
     def __init__(self) -> None:
         self.pairs: dict[str, tuple[Layer, Any]] = {}  # our name -> (our layer, theirs)
-        self._made: dict[int, Layer] = {}
-        self._taken: set[str] = set()
+        self._layers: dict[int, Layer] = {}
+        self._used_names: set[str] = set()
         self._masks = Masks()
         self._operator: str | None = None
 
@@ -91,7 +91,7 @@ class _Carrier:
     def model(
         self, keras_model: Any, symbols: Sequence[Symbol] | None = None, path: str = ""
     ) -> tuple[Any, Any]:
-        """(inputs, outputs) of a Keras model, put behind `symbols` where it is inside another."""
+        """Return (inputs, outputs) of a Keras model; one inside another is put behind `symbols`."""
         if not hasattr(keras_model, "layers") or not hasattr(keras_model, "get_config"):
             raise DescendError(
                 f"from_keras: expected a Keras model, got {type(keras_model).__name__}"
@@ -103,7 +103,7 @@ class _Carrier:
         except (NotImplementedError, TypeError, ValueError) as error:
             raise _not_a_graph(keras_model) from error
         if not path:
-            self._taken = {entry["config"]["name"] for entry in config.get("layers", ())}
+            self._used_names = {entry["config"]["name"] for entry in config.get("layers", ())}
         if "input_layers" in config:
             return self._functional(keras_model, config, symbols, path)
         if "layers" in config:
@@ -116,15 +116,15 @@ class _Carrier:
         entries = list(config["layers"])
         shape = config.get("build_input_shape")
         if entries and entries[0]["class_name"] == "InputLayer":
-            entered = _input(entries.pop(0)["config"])
+            input_symbol = _input(entries.pop(0)["config"])
         elif shape:
-            entered = _input({"batch_shape": shape, "dtype": "float32", "name": None})
+            input_symbol = _input({"batch_shape": shape, "dtype": "float32", "name": None})
         else:
             raise DescendError(
                 f"from_keras: {keras_model.name!r} has not been built, so it has no weights; begin "
                 "it with keras.Input(shape) or call it once"
             )
-        start = symbols[0] if symbols else entered
+        start = symbols[0] if symbols else input_symbol
         self._masks.enter(start)
         symbol: Any = start
         layers = {layer.name: layer for layer in keras_model.layers}
@@ -144,9 +144,9 @@ class _Carrier:
         layers = {layer.name: layer for layer in keras_model.layers}
         values: dict[Key, Any] = {}
         inputs: list[Symbol] = []
-        for number, (given, (layer, _, _)) in enumerate(_leaves(config["input_layers"])):
-            entered = _input(entries[layer]["config"], given) if symbols is None else None
-            inputs.append(symbols[number] if symbols is not None else entered)  # type: ignore[arg-type]
+        for number, (input_name, (layer, _, _)) in enumerate(_leaves(config["input_layers"])):
+            symbol = _input(entries[layer]["config"], input_name) if symbols is None else None
+            inputs.append(symbols[number] if symbols is not None else symbol)  # type: ignore[arg-type]
             values[layer, 0, 0] = inputs[-1]
             self._masks.enter(inputs[-1])
 
@@ -170,10 +170,10 @@ class _Carrier:
                 args, kwargs = _looked_up(args, values), _looked_up(kwargs, values)
                 entry = entries[name]
                 if name in layers:
-                    found = self._call(entry, layers[name], args, kwargs, path)
+                    result = self._call(entry, layers[name], args, kwargs, path)
                 else:
-                    found = self._operation(entry, args, kwargs, path)
-                for part, value in enumerate(found if isinstance(found, list) else [found]):
+                    result = self._operation(entry, args, kwargs, path)
+                for part, value in enumerate(result if isinstance(result, list) else [result]):
                     values[name, number, part] = value
             if len(later) == len(waiting):
                 raise DescendError(
@@ -202,14 +202,14 @@ class _Carrier:
         kwargs: Mapping[str, Any] | None,
         path: str,
     ) -> Any:
-        """What a layer gives: a symbol, or a list of them; None for kwargs that are not known."""
+        """Call a layer: return a symbol, or a list of them. kwargs are None where not known."""
         kind = entry["class_name"]
         label = f"layer {theirs.name!r} ({kind})"
-        taken, options = _arguments(label, kind, args, kwargs or {})
+        inputs, options = _arguments(label, kind, args, kwargs or {})
         if hasattr(theirs, "layers") and kind not in REGISTRY:
-            _, outputs = self.model(theirs, taken, f"{path}{theirs.name}_")
+            _, outputs = self.model(theirs, inputs, f"{path}{theirs.name}_")
             return outputs
-        layer = self._made.get(id(theirs))
+        layer = self._layers.get(id(theirs))
         if layer is None:
             batch = None
             shape = (entry.get("build_config") or {}).get("input_shape")
@@ -217,43 +217,43 @@ class _Carrier:
                 batch = shape[0]
             name = self._name(theirs.name, path)
             layer = layer_of(kind, entry["config"], theirs, name, batch=batch, call=options)
-            self._made[id(theirs)] = layer
+            self._layers[id(theirs)] = layer
             self.pairs[str(layer.name)] = (layer, theirs)
         elif options and any(getattr(layer, o) != v for o, v in options.items()):
             raise DescendError(f"from_keras: {label} is called twice with different {options}")
-        if kind == "MultiHeadAttention" and len({id(s) for s in taken}) == 1:
-            taken = taken[:1]  # one product instead of three
-        found = connect(layer, _alone(taken))
+        if kind == "MultiHeadAttention" and len({id(s) for s in inputs}) == 1:
+            inputs = inputs[:1]  # one product instead of three
+        outputs = connect(layer, _alone(inputs))
         # inside a model that is a layer, Keras's masks come with the numbers, not with the graph
-        given = masks_given(kwargs) if not path else masks_given(kwargs) or None
-        listed = found if isinstance(found, list) else [found]
-        self._masks.follow(layer, theirs, label, taken, listed, given)
-        return found
+        masks = masks_given(kwargs) if not path else masks_given(kwargs) or None
+        output_list = outputs if isinstance(outputs, list) else [outputs]
+        self._masks.follow(layer, theirs, label, inputs, output_list, masks)
+        return outputs
 
     def _name(self, name: str, path: str) -> str:
-        """A layer's own name where it stands in the whole model, else one that is free."""
-        while path and name in self._taken:
+        """Return a layer's own name where it stands in the whole model, else one that is free."""
+        while path and name in self._used_names:
             name = path + name
-        self._taken.add(name)
+        self._used_names.add(name)
         return name
 
     def _operation(
         self, entry: Any, args: Sequence[Any], kwargs: Mapping[str, Any], path: str
     ) -> Any:
-        """What a function of Keras's on symbols gives: a mask, or arithmetic that is a layer."""
+        """Return what a function on symbols gives: a mask, or the output of an arithmetic layer."""
         kind, name = entry["class_name"], entry["name"]
-        given = list(_flat([*args, *kwargs.values()]))
-        masks = [v for v in given if isinstance(v, Mask)]
-        symbols = [v for v in given if isinstance(v, Symbol)]
+        values = list(_flat([*args, *kwargs.values()]))
+        masks = [v for v in values if isinstance(v, Mask)]
+        symbols = [v for v in values if isinstance(v, Symbol)]
         if masks and not symbols:
             return Mask(frozenset().union(*(mask.tests for mask in masks)))
         if kind == "NotEqual" and len(args) == 2 and len(symbols) == 1 and args[0] is symbols[0]:
             return Mask(frozenset({(id(args[0]), float(args[1]))}))
         if kind in _OPERATORS and kind in REGISTRY and len(symbols) == len(args) == 2:
             self._operator = name
-            found = connect(REGISTRY[kind](name=self._name(name, path)), symbols)
-            self._masks.enter(found)
-            return found
+            output = connect(REGISTRY[kind](name=self._name(name, path)), symbols)
+            self._masks.enter(output)
+            return output
         raise DescendError(
             f"from_keras: the function {kind!r} (at {name!r}) on symbols is not carried over; use "
             "a layer of Keras's for it, such as keras.layers.Add()([x, y]) for x + y"
@@ -263,7 +263,7 @@ class _Carrier:
 
     def fill(self, model: Model) -> None:
         """Put the Keras model's weights into ours."""
-        if self._operator and self._masks.made:
+        if self._operator and self._masks.layer_tests:
             raise DescendError(
                 f"from_keras: {self._operator!r} adds symbols by an operator, which loses their "
                 "mask in Keras; use a layer, such as keras.layers.Add()([x, y])"
@@ -271,13 +271,16 @@ class _Carrier:
         shapes = jax.eval_shape(model.init, jax.random.key(0))
         # not what only leads to outputs of a model inside that are not used
         wanted: dict[str, dict[str, Any]] = {n: {} for n in self.pairs if n in model.layers}
-        for name, array, own in model.array_names:  # in the layers' order, as Keras's
-            wanted[name][array] = shapes[not own][name][array]
+        for name, array, is_param in model.array_names:  # in the layers' order, as Keras's
+            wanted[name][array] = shapes[not is_param][name][array]
         new: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-        found = {name: arrays_of(*self.pairs[name], held) for name, held in wanted.items()}
-        for name, array, own in model.array_names:
-            value = jnp.asarray(found[name][array], wanted[name][array].dtype)
-            new[not own].setdefault(name, {})[array] = value
+        arrays = {
+            name: arrays_of(*self.pairs[name], array_shapes)
+            for name, array_shapes in wanted.items()
+        }
+        for name, array, is_param in model.array_names:
+            value = jnp.asarray(arrays[name][array], wanted[name][array].dtype)
+            new[not is_param].setdefault(name, {})[array] = value
         model.take_weights(*new)
 
 
@@ -363,12 +366,12 @@ def _arguments(
     label: str, kind: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[list[Symbol], dict[str, Any]]:
     """(symbols in our order, options of the call that are fields of ours)."""
-    taken: list[Any] = list(_flat(list(args)))
+    symbols: list[Any] = list(_flat(list(args)))
     options: dict[str, Any] = {}
     names = _CALLED.get(kind, ())
     for name in names:
         if isinstance(kwargs.get(name), (Symbol, list)):
-            taken += _flat([kwargs[name]])
+            symbols += _flat([kwargs[name]])
     for name, value in kwargs.items():
         plain = value is None or value is False
         if plain or name in names or _is_mask(name, value):
@@ -379,11 +382,11 @@ def _arguments(
         raise DescendError(
             f"from_keras: {label} is called with {name}=..., which is not carried over"
         )
-    taken = [value for value in taken if value is not None]
-    for value in taken:
+    symbols = [value for value in symbols if value is not None]
+    for value in symbols:
         if not isinstance(value, Symbol):
             raise DescendError(
                 f"from_keras: {label} is called on {type(value).__name__} {value!r}; only the "
                 "outputs of layers are carried over"
             )
-    return taken, options
+    return symbols, options

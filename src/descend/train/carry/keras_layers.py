@@ -74,13 +74,13 @@ def layer_of(
     """Our layer for a Keras layer.
 
     Args:
-        kind: its class's name.
-        config: what its `get_config` gives.
+        kind: name of the Keras layer's class.
+        config: result of its `get_config`.
         theirs: the Keras layer itself.
-        name: of ours.
+        name: name of our layer.
         batch: the batch axis of its input, for stateful layers.
         call: options of its call that are fields of ours (use_causal_mask).
-        allowed: (option, value) that may be lost: those that hold at masked steps alone.
+        allowed: pairs (option, value) that may be lost: they hold at masked steps alone.
 
     Raises:
         DescendError: a class or an option that would be lost.
@@ -93,7 +93,7 @@ def layer_of(
             "and build the network in descend"
         )
     dtype = _policy(label, config.get("dtype"))
-    given = {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT} | dict(call or {})
+    options = {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT} | dict(call or {})
     if kind not in REGISTRY or kind in ("Lambda", "SpectralNormalization"):
         raise DescendError(
             f"from_keras: {label}: descend has no layer {kind!r}, so what it does would be "
@@ -102,22 +102,22 @@ def layer_of(
         )
     if kind == "Normalization":
         moments = {n: np.squeeze(np.asarray(getattr(theirs, n))) for n in ("mean", "variance")}
-        given |= moments | {"axis": given["axis"] or None}
+        options |= moments | {"axis": options["axis"] or None}
     cls = REGISTRY[kind]
     fields = {f.name for f in dataclasses.fields(cls)}
-    if given.get("stateful") and "batch_size" in fields:
+    if options.get("stateful") and "batch_size" in fields:
         if batch is None:
             raise DescendError(
                 f"from_keras: {label} is stateful, which needs the batch size: build the Keras "
                 "model with keras.Input(batch_shape=...)"
             )
-        given["batch_size"] = batch
+        options["batch_size"] = batch
     ours: dict[str, Any] = {}
-    for option, value in given.items():
+    for option, value in options.items():
         if option in fields:
-            found = _value(option, value, theirs, label, batch)
-            if found is not _UNSET:
-                ours[option] = found
+            field = _value(option, value, theirs, label, batch)
+            if field is not _UNSET:
+                ours[option] = field
         elif not _same(option, value) and (option, value) not in allowed:
             raise DescendError(
                 f"from_keras: {label}: {option}={value!r} is not carried over, descend has no such "
@@ -176,9 +176,9 @@ def _value(option: str, value: Any, theirs: Any, label: str, batch: int | None) 
 
 
 def _inner(
-    described: Mapping[str, Any], theirs: Any, batch: int | None, allowed: Sequence[Any] = ()
+    description: Mapping[str, Any], theirs: Any, batch: int | None, allowed: Sequence[Any] = ()
 ) -> Layer:
-    kind, config = described["class_name"], described["config"]
+    kind, config = description["class_name"], description["config"]
     return layer_of(kind, config, theirs, None, batch, allowed=allowed)
 
 
@@ -206,21 +206,21 @@ def _activation(value: Any, where: str) -> Any:
     elif value is None or value in activations.FORMULAS or value == "silu":
         # Keras's slope is .2
         return partial(activations.leaky_relu, slope=0.2) if value == "leaky_relu" else value
-    shown = value.get("class_name", value) if isinstance(value, Mapping) else value
+    kind = value.get("class_name", value) if isinstance(value, Mapping) else value
     raise DescendError(
-        f"from_keras: {where}={shown!r} is not an activation of descend's; known: "
+        f"from_keras: {where}={kind!r} is not an activation of descend's; known: "
         f"{', '.join(sorted(activations.FORMULAS))}"
     )
 
 
 def _activation_layer(kind: str, config: Mapping[str, Any], where: str) -> Any:
     """The function of a layer that only applies one; None where ours has no such function."""
-    given = {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT}
-    given.pop("trainable", None)  # has no weights
+    options = {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT}
+    options.pop("trainable", None)  # has no weights
     if kind == "LeakyReLU":
-        return partial(activations.leaky_relu, slope=float(given["negative_slope"]))
+        return partial(activations.leaky_relu, slope=float(options["negative_slope"]))
     if kind == "ELU":
-        return partial(activations.elu, a=float(given["alpha"]))
+        return partial(activations.elu, a=float(options["alpha"]))
     plain: dict[str, tuple[dict[str, Any], Any]] = {
         "ReLU": ({"max_value": None, "negative_slope": 0.0, "threshold": 0.0}, activations.relu),
         "Softmax": ({"axis": -1}, activations.softmax),
@@ -228,7 +228,7 @@ def _activation_layer(kind: str, config: Mapping[str, Any], where: str) -> Any:
     if kind not in plain:
         return None
     wanted, function = plain[kind]
-    for option, value in given.items():
+    for option, value in options.items():
         if option not in wanted or value != wanted[option]:
             raise DescendError(
                 f"from_keras: {where}: {option}={value!r} of {kind} is not carried over; descend "
@@ -238,8 +238,8 @@ def _activation_layer(kind: str, config: Mapping[str, Any], where: str) -> Any:
 
 
 def _initializer(value: Any) -> Any:
-    described: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-    name, config = described.get("class_name"), described.get("config") or {}
+    description: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    name, config = description.get("class_name"), description.get("config") or {}
     if name == "Ones":
         return ["constant", {"value": 1.0}]
     if not isinstance(name, str) or name not in _INITIALIZERS or config.get("mean"):
@@ -285,23 +285,23 @@ def arrays_of(ours: Layer, theirs: Any, wanted: Mapping[str, Any]) -> dict[str, 
     """
     if isinstance(ours, Normalization):
         return {}  # its numbers are among its fields
-    held = {id(v): v for v in [*theirs.weights, *_carried(theirs)]}
-    found = {name: _variable(theirs, name) for name in wanted}
+    theirs_by_id = {id(v): v for v in [*theirs.weights, *_carried(theirs)]}
+    variables = {name: _variable(theirs, name) for name in wanted}
     # states have no names in Keras, but an order
-    nameless = [name for name, variable in found.items() if variable is None]
+    nameless = [name for name, variable in variables.items() if variable is None]
     if len(nameless) == len(carried := _carried(theirs)):
-        found |= dict(zip(nameless, carried, strict=True))
-    found = {name: variable for name, variable in found.items() if variable is not None}
-    used = {id(v) for v in found.values()}
-    missing = [name for name in wanted if name not in found]
-    left = [v.path for key, v in held.items() if key not in used]
+        variables |= dict(zip(nameless, carried, strict=True))
+    variables = {name: variable for name, variable in variables.items() if variable is not None}
+    used = {id(v) for v in variables.values()}
+    missing = [name for name in wanted if name not in variables]
+    left = [v.path for key, v in theirs_by_id.items() if key not in used]
     if missing or left:
         raise DescendError(
             f"from_keras: {ours.label} ({type(ours).__name__}) and Keras's {theirs.name!r} do not "
             f"hold the same arrays: ours without a counterpart {missing}, Keras's {left}"
         )
     arrays: dict[str, np.ndarray] = {}
-    for name, variable in found.items():
+    for name, variable in variables.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of numpy's, in Keras
             array = np.asarray(variable.numpy())
@@ -333,5 +333,5 @@ def _variable(theirs: Any, name: str) -> Any:
     if rest and hasattr(inner, "weights"):
         return _variable(inner, rest)
     ending = "/" + name.replace(".", "/")
-    found = [v for v in theirs.weights if ("/" + v.path).endswith(ending)]
-    return found[0] if len(found) == 1 else None
+    matches = [v for v in theirs.weights if ("/" + v.path).endswith(ending)]
+    return matches[0] if len(matches) == 1 else None

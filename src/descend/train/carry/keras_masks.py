@@ -31,12 +31,12 @@ class Mask:
 
 
 @dataclass(frozen=True)
-class _Followed:
+class _SymbolMask:
     """The mask of one symbol.
 
     Attributes:
-        shape: of ours, or None where there is none.
-        tests: the comparisons that ours is made of.
+        shape: shape of our mask, or None where there is none.
+        tests: comparisons that our mask is made of.
         alive: whether Keras has one there when it runs: it forgets some (MultiHeadAttention).
     """
 
@@ -49,77 +49,78 @@ class Masks:
     """What is known of the masks of the symbols made so far."""
 
     def __init__(self) -> None:
-        self._known: dict[int, _Followed] = {}
-        self._kept: list[Symbol] = []  # so that their ids stay theirs
-        self.made: set[Test] = set()  # the comparisons that Embedding and Masking layers make
+        self._known: dict[int, _SymbolMask] = {}
+        self._symbols: list[Symbol] = []  # so that their ids stay theirs
+        # the comparisons that Embedding and Masking layers make
+        self.layer_tests: set[Test] = set()
 
     def enter(self, symbol: Symbol) -> None:
-        """An input; one of a model that is a layer keeps the mask that it has."""
+        """Note an input; one of a model that is a layer keeps the mask that it has."""
         if id(symbol) not in self._known:
-            self._note(symbol, _Followed())
+            self._note(symbol, _SymbolMask())
 
-    def _note(self, symbol: Symbol, followed: _Followed) -> None:
-        self._kept.append(symbol)
-        self._known[id(symbol)] = followed
+    def _note(self, symbol: Symbol, mask: _SymbolMask) -> None:
+        self._symbols.append(symbol)
+        self._known[id(symbol)] = mask
 
     def follow(
         self,
         layer: Layer,
         theirs: Any,
         label: str,
-        taken: Sequence[Symbol],
-        found: Sequence[Symbol],
-        given: Sequence[Mask] | None,
+        inputs: Sequence[Symbol],
+        outputs: Sequence[Symbol],
+        masks: Sequence[Mask] | None,
     ) -> None:
         """Note the masks of a call's outputs.
 
         Args:
-            layer, theirs: ours and Keras's.
-            label: how messages call it.
-            taken, found: its inputs and outputs.
-            given: the masks that the Keras graph hands it; None where the graph does not say.
+            layer, theirs: our layer and Keras's.
+            label: words for the layer in messages.
+            inputs, outputs: symbols of the call.
+            masks: masks that the Keras graph hands it; None where the graph does not say.
 
         Raises:
             DescendError: Keras and we would hide different steps.
         """
-        before = [self._known[id(symbol)] for symbol in taken]
-        self._compare(layer, theirs, label, taken, before, given)
-        alive = bool(given) or before[0].alive
+        before = [self._known[id(symbol)] for symbol in inputs]
+        self._compare(layer, theirs, label, inputs, before, masks)
+        alive = bool(masks) or before[0].alive
         if type(layer).__name__ == "MultiHeadAttention":
-            for symbol, one in zip(taken, before, strict=True):  # it takes them off its inputs
-                self._known[id(symbol)] = _Followed(one.shape, one.tests, False)
+            for symbol, one in zip(inputs, before, strict=True):  # it takes them off its inputs
+                self._known[id(symbol)] = _SymbolMask(one.shape, one.tests, False)
         elif isinstance(layer, Merge):
             alive = all(one.alive for one in before)
         tests = frozenset().union(*(one.tests for one in before))
         if layer.gives_mask and getattr(layer, "mask_zero", True):
-            test = (id(taken[0]), float(getattr(layer, "mask_value", 0.0)))
-            self.made.add(test)
+            test = (id(inputs[0]), float(getattr(layer, "mask_value", 0.0)))
+            self.layer_tests.add(test)
             tests, alive = tests | {test}, True
-        for symbol, shape in zip(found, _after(layer, taken, before, len(found)), strict=True):
+        for symbol, shape in zip(outputs, _after(layer, inputs, before, len(outputs)), strict=True):
             some = shape is not None
-            self._note(symbol, _Followed(shape, tests if some else frozenset(), alive and some))
+            self._note(symbol, _SymbolMask(shape, tests if some else frozenset(), alive and some))
 
     def _compare(
         self,
         layer: Layer,
         theirs: Any,
         label: str,
-        taken: Sequence[Symbol],
-        before: Sequence[_Followed],
-        given: Sequence[Mask] | None,
+        inputs: Sequence[Symbol],
+        before: Sequence[_SymbolMask],
+        masks: Sequence[Mask] | None,
     ) -> None:
         ours = [one.shape is not None for one in before]
         takes = "mask" in inspect.signature(theirs.call).parameters
-        for test in (test for mask in given or () for test in mask.tests):
-            if test not in self.made:
+        for test in (test for mask in masks or () for test in mask.tests):
+            if test not in self.layer_tests:
                 raise DescendError(
                     f"from_keras: {label} is called with a mask that no Embedding or Masking layer "
                     "makes; use one of these layers instead of mask="
                 )
-        if layer.uses_mask and takes and given is not None and bool(given) != any(ours):
+        if layer.uses_mask and takes and masks is not None and bool(masks) != any(ours):
             raise DescendError(
                 f"from_keras: {label} is called "
-                + ("with a mask" if given else "without the mask that its input has")
+                + ("with a mask" if masks else "without the mask that its input has")
                 + "; masks are carried over where they come from Embedding(mask_zero=True) or "
                 "Masking and pass through layers (Keras drops them where first states are given: "
                 "hand them on by mask=)"
@@ -134,7 +135,7 @@ class Masks:
         masked = [one for one in before if one.shape is not None]
         if not masked:
             return
-        if isinstance(layer, GroupNormalization) or 1 in _axes(layer, taken[0]):
+        if isinstance(layer, GroupNormalization) or 1 in _axes(layer, inputs[0]):
             raise DescendError(
                 f"from_keras: {label} takes its statistics over steps that are masked, which "
                 "descend leaves out and Keras does not"
@@ -153,20 +154,20 @@ class Masks:
 
 
 def _after(
-    layer: Layer, taken: Sequence[Symbol], before: Sequence[_Followed], count: int
+    layer: Layer, inputs: Sequence[Symbol], before: Sequence[_SymbolMask], count: int
 ) -> Sequence[Any]:
     """The shapes of the masks of the outputs."""
     masks = [one.shape for one in before]
     if not layer.gives_mask and all(mask is None for mask in masks):
         return [None] * count
-    rows = [jax.ShapeDtypeStruct((2, *s.trial(0)), jnp.dtype(s.dtype)) for s in taken]
-    several = len(taken) > 1
-    made = jax.eval_shape(
+    rows = [jax.ShapeDtypeStruct((2, *s.trial(0)), jnp.dtype(s.dtype)) for s in inputs]
+    several = len(inputs) > 1
+    result = jax.eval_shape(
         layer.output_mask,
         tuple(rows) if several else rows[0],
         tuple(masks) if several else masks[0],
     )
-    return made if isinstance(made, tuple) else [made] * count
+    return result if isinstance(result, tuple) else [result] * count
 
 
 def _axes(layer: Layer, symbol: Symbol) -> set[int]:
@@ -181,6 +182,6 @@ def masks_given(kwargs: Mapping[str, Any] | None) -> list[Mask] | None:
     """The masks among the arguments of a call; None where the arguments are not known."""
     if kwargs is None:
         return None
-    held = kwargs.get("mask")
-    listed = held if isinstance(held, list) else [held]
-    return [mask for mask in listed if isinstance(mask, Mask)]
+    value = kwargs.get("mask")
+    values = value if isinstance(value, list) else [value]
+    return [mask for mask in values if isinstance(mask, Mask)]

@@ -25,53 +25,53 @@ Order = Any
 _BY_FEATURE = (BatchNormalization, LayerNormalization, RMSNormalization, PReLU)
 
 
-def orders_of(graph: Graph, kept: set[str]) -> dict[str, tuple[Order, Order]]:
+def orders_of(graph: Graph, channels_last: set[str]) -> dict[str, tuple[Order, Order]]:
     """For each layer where it matters, the order of its input's features and of its output's.
 
     Args:
         graph: the network.
-        kept: Flatten and Reshape layers that are alike in both.
+        channels_last: Flatten and Reshape layers that have the same order in both.
 
     Raises:
         DescendError: features in two orders meet, or reach a layer that cannot follow.
     """
-    asked = _asked(graph, kept)
+    wanted_orders = _orders_before_images(graph, channels_last)
     known: dict[int, Order] = {}  # place of a value -> order of its features
-    found: dict[str, tuple[Order, Order]] = {}
+    pairs: dict[str, tuple[Order, Order]] = {}
     for node in graph.nodes:
         name = str(node.layer.name)
-        taken = [known.get(place) for place in node.sources]
-        order, after = taken[0], None
+        orders = [known.get(place) for place in node.sources]
+        order, after = orders[0], None
         if _flattens(node):
-            channels_first = name not in kept and _is_image(graph, node)
+            channels_first = name not in channels_last and _is_image(graph, node)
             after = (
                 order if len(node.input_shape) == 1 else _order(node.input_shape, channels_first)
             )
         elif isinstance(node.layer, Reshape) and len(node.input_shape) == 1:
-            wanted = _order(_made(node), _makes_image(graph, node, kept))
+            wanted = _order(_whole_output(node), _makes_image(graph, node, channels_last))
             count = math.prod(node.input_shape)
             if wanted is not None and order is None and _fed(graph, node.sources[0]):
                 raise _lost(node, "puts channels last", count)
             if order is not None and not _same([order, wanted]):
                 raise _lost(node, "takes them in another order", count)
         elif isinstance(node.layer, Dense):
-            after = asked.get(name)
-            _note(found, node, (order, after))
-        elif isinstance(node.layer, Concatenate) and any(o is not None for o in taken):
-            after = _joined(taken, [shape[-1] for shape in node.input_shape])
+            after = wanted_orders.get(name)
+            _note(pairs, node, (order, after))
+        elif isinstance(node.layer, Concatenate) and any(o is not None for o in orders):
+            after = _joined(orders, [shape[-1] for shape in node.input_shape])
         elif isinstance(node.layer, Merge):
-            if not _same(taken):
+            if not _same(orders):
                 raise _lost(node, "joins them with others in our own order", 0)
             after = order
         elif _keeps(node):
             after = order
             if isinstance(node.layer, _BY_FEATURE):
-                _note(found, node, (order, order))
+                _note(pairs, node, (order, order))
         elif order is not None:
             raise _lost(node, "cannot take them in PyTorch's order", len(order))
         for part in range(len(node.output_shapes)):
             known[node.place + part] = after
-    return {name: pair for name, pair in found.items() if any(o is not None for o in pair)}
+    return {name: pair for name, pair in pairs.items() if any(o is not None for o in pair)}
 
 
 def _order(shape: Shape, channels_first: bool) -> Order:
@@ -82,27 +82,27 @@ def _order(shape: Shape, channels_first: bool) -> Order:
     return np.moveaxis(first, 0, -1).ravel()
 
 
-def _made(node: Node) -> Shape:
+def _whole_output(node: Node) -> Shape:
     """The output's shape, whole."""
     return node.layer.build(node.input_shape)
 
 
-def _asked(graph: Graph, kept: set[str]) -> dict[str, Order]:
+def _orders_before_images(graph: Graph, channels_last: set[str]) -> dict[str, Order]:
     """The order that a Reshape to an image asks of the Dense layer before it."""
-    asked: dict[str, Order] = {}
+    orders: dict[str, Order] = {}
     for node in graph.nodes:
         if not isinstance(node.layer, Reshape) or len(node.input_shape) != 1:
             continue
-        order = _order(_made(node), _makes_image(graph, node, kept))
+        order = _order(_whole_output(node), _makes_image(graph, node, channels_last))
         before = _fed(graph, node.sources[0])
         while order is not None and before is not None:
             if isinstance(before.layer, Dense):
                 name = str(before.layer.name)
-                if name in asked and not _same([asked[name], order]):
+                if name in orders and not _same([orders[name], order]):
                     raise _lost(node, "takes them in another order", len(order))
-                asked[name] = order
+                orders[name] = order
             before = _fed(graph, before.sources[0]) if _keeps(before) else None
-    return asked
+    return orders
 
 
 def _fed(graph: Graph, place: int) -> Node | None:
@@ -135,9 +135,9 @@ def _is_image(graph: Graph, node: Node) -> bool:
     return False
 
 
-def _makes_image(graph: Graph, node: Node, kept: set[str]) -> bool:
+def _makes_image(graph: Graph, node: Node, channels_last: set[str]) -> bool:
     """Whether a Reshape makes what PyTorch has with channels first."""
-    if node.layer.name in kept or len(node.output_shapes[0]) < 2:
+    if node.layer.name in channels_last or len(node.output_shapes[0]) < 2:
         return False
     behind = [n for n in graph.nodes if node.place in n.sources]
     return len(node.output_shapes[0]) > 2 or any("Conv1D" in type(n.layer).__name__ for n in behind)
@@ -156,10 +156,10 @@ def _same(orders: list[Order]) -> bool:
     return all((o is None and first is None) or np.array_equal(o, first) for o in orders)
 
 
-def _note(found: dict[str, tuple[Order, Order]], node: Node, pair: tuple[Order, Order]) -> None:
+def _note(pairs: dict[str, tuple[Order, Order]], node: Node, pair: tuple[Order, Order]) -> None:
     name = str(node.layer.name)
-    held = found.setdefault(name, pair)
-    if not (_same([held[0], pair[0]]) and _same([held[1], pair[1]])):
+    known_pair = pairs.setdefault(name, pair)
+    if not (_same([known_pair[0], pair[0]]) and _same([known_pair[1], pair[1]])):
         raise _lost(node, "is shared between features in two orders", 0)
 
 

@@ -67,14 +67,14 @@ def from_torch_state(
             raise unknown("layer in channels_last", name, model.layer_names)
     orders = orders_of(model, set(channels_last))
     if mapping is None:
-        found = _by_order(model, arrays, present, orders)
+        converted = _by_order(model, arrays, present, orders)
     else:
-        found = _mapped(model, arrays, mapping, present, orders)
+        converted = _mapped(model, arrays, mapping, present, orders)
     new: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for layer, array, own in model.array_names:
-        held = present[not own][layer][array]
-        value = found.get((layer, array), held)
-        new[not own].setdefault(layer, {})[array] = jnp.asarray(value, held.dtype)
+    for layer, array, is_param in model.array_names:
+        old = present[not is_param][layer][array]
+        value = converted.get((layer, array), old)
+        new[not is_param].setdefault(layer, {})[array] = jnp.asarray(value, old.dtype)
     model.take_weights(*new)
 
 
@@ -86,7 +86,7 @@ def _mapped(
     orders: Mapping[str, tuple[Order, Order]],
 ) -> dict[tuple[str, str], np.ndarray]:
     """{(layer, array): its values}, every array of the model among them."""
-    found: dict[tuple[str, str], np.ndarray] = {}
+    converted: dict[tuple[str, str], np.ndarray] = {}
     used: set[str] = set()
     prefixes: list[str] = []
     for name, prefix in mapping.items():
@@ -95,13 +95,13 @@ def _mapped(
         sources = [_entries(arrays, part, used, name) for part in parts]
         prefixes += [source.prefix for source in sources]
         rows, columns = orders.get(name, (None, None))
-        made = convert(layer, sources, wanted, rows, columns)
+        layer_arrays = convert(layer, sources, wanted, rows, columns)
         root = name.partition(".")[0]
-        found |= {(root, start + array): value for array, value in made.items()}
+        converted |= {(root, start + array): value for array, value in layer_arrays.items()}
     unfilled = [
         f"{layer}.{array}"
-        for layer, array, own in model.array_names
-        if (layer, array) not in found and (own or not model.layers[layer].carries)
+        for layer, array, is_param in model.array_names
+        if (layer, array) not in converted and (is_param or not model.layers[layer].carries)
     ]
     left = [
         key
@@ -117,7 +117,7 @@ def _mapped(
             "layer with weights needs its prefix in mapping, and the options of the layers "
             "(use_bias, center, scale, ...) must be those of the modules."
         )
-    return found
+    return converted
 
 
 def _target(model: Model, name: str, present: Any) -> tuple[Layer, dict[str, tuple[Any, ...]], str]:
@@ -127,9 +127,9 @@ def _target(model: Model, name: str, present: Any) -> tuple[Layer, dict[str, tup
         holding = [n for n in model.layer_names if n in present[0] or n in present[1]]
         raise unknown("layer of ours in mapping", name, holding)
     layer = model.layers[root]
-    held = {**present[0].get(root, {}), **({} if layer.carries else present[1].get(root, {}))}
+    arrays = {**present[0].get(root, {}), **({} if layer.carries else present[1].get(root, {}))}
     shapes: dict[str, tuple[Any, ...]] = {
-        array: tuple(value.shape) for array, value in held.items()
+        array: tuple(value.shape) for array, value in arrays.items()
     }
     shape = next(node.input_shape for node in model.nodes if node.layer.name == root)
     for depth, part in enumerate(path):
@@ -147,16 +147,16 @@ def _target(model: Model, name: str, present: Any) -> tuple[Layer, dict[str, tup
     return layer, shapes, "".join(part + "." for part in path)
 
 
-def _entries(arrays: Mapping[str, np.ndarray], given: str, used: set[str], name: str) -> Entries:
-    prefix, _, layer = given.partition(":")
+def _entries(arrays: Mapping[str, np.ndarray], module: str, used: set[str], name: str) -> Entries:
+    prefix, _, layer = module.partition(":")
     start = prefix + "." if prefix else ""
-    held = [key for key in arrays if key.startswith(start)]
+    keys = [key for key in arrays if key.startswith(start)]
     numbered = layer.startswith("l") and layer[1:].isdigit()
-    if not held or (layer and not numbered):
+    if not keys or (layer and not numbered):
         near = difflib.get_close_matches(prefix, _prefixes(arrays), n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DescendError(
-            f"from_torch_state: mapping sends {name!r} to {given!r}, under which the state_dict "
+            f"from_torch_state: mapping sends {name!r} to {module!r}, under which the state_dict "
             f"has nothing.{hint} It begins with: {', '.join(_prefixes(arrays)[:20])}"
         )
     return Entries(arrays, prefix, used, int(layer[1:]) if layer else 0)
@@ -191,7 +191,7 @@ def _by_order(
 
 def _modules(arrays: Mapping[str, np.ndarray]) -> list[str]:
     """The modules with weights in order, as `mapping` writes them."""
-    found: list[str] = []
+    modules: list[str] = []
     attention = {
         n.rpartition(".")[0] for n in arrays if n.endswith(("in_proj_weight", "q_proj_weight"))
     }
@@ -200,8 +200,8 @@ def _modules(arrays: Mapping[str, np.ndarray]) -> list[str]:
             continue
         start = prefix + "." if prefix else ""
         depth = sum(f"{start}weight_ih_l{n}" in arrays for n in range(len(arrays)))
-        found += [prefix] if depth < 2 else [f"{prefix}:l{n}" for n in range(depth)]
-    return found
+        modules += [prefix] if depth < 2 else [f"{prefix}:l{n}" for n in range(depth)]
+    return modules
 
 
 def _numpy(value: Any) -> np.ndarray:

@@ -17,7 +17,7 @@ class History:
         history: {"loss": [...], "val_loss": [...], ...}, one entry an epoch.
         epoch: the epochs' numbers, from 0.
         logged: the epochs in which each log was made.
-        stopped: in words, why training ended before the last epoch; None if it did not.
+        stopped: reason, in words, why training ended before the last epoch; None if it did not.
         interrupted: whether that was Ctrl-C.
     """
 
@@ -52,18 +52,18 @@ class History:
         self.history.setdefault(name, []).append(value)
 
     def epochs_of(self, name: str) -> list[int]:
-        """The epochs in which a log was made: not all of them with `validation_freq`."""
+        """Return the epochs in which a log was made: not all of them with `validation_freq`."""
         return self.logged.get(name, self.epoch[: len(self.history[name])])
 
     def to_frame(self) -> pd.DataFrame:
-        """A DataFrame with one row an epoch; NaN where a log was not made."""
+        """Return a DataFrame with one row an epoch; NaN where a log was not made."""
         import pandas as pd
 
         columns = {n: pd.Series(v, self.epochs_of(n)) for n, v in self.history.items()}
         return pd.DataFrame(columns, index=pd.Index(self.epoch, name="epoch"))
 
     def plot(self, ax: Any = None) -> Any:
-        """The learning curve: cost against epoch, training and validation; a matplotlib Axes."""
+        """Draw the learning curve, cost against epoch, on a matplotlib Axes and return it."""
         from descend.train.curves import plot_history
 
         return plot_history(self, ax)

@@ -45,8 +45,8 @@ def row_mesh(heavy: bool, rows: int | None) -> Mesh | None:
     recurrence, do not occupy two cores by themselves.
 
     Args:
-        heavy: `Task.heavy`.
-        rows: in a batch, None where batches have none.
+        heavy: whether the task is heavy (`Task.heavy`).
+        rows: rows in a batch, None where batches have none.
     """
     return _mesh("rows", rows) if heavy and rows is not None else None
 

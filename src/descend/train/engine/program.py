@@ -132,14 +132,14 @@ class Split(NamedTuple):
 
     @classmethod
     def of(cls, task: Task, state: Any) -> Split:
-        """The parts of a state."""
+        """Return the parts of a state."""
         if not task.scratch:
             return cls(state, ())
         scratch = tuple(getattr(state, name) for name in task.scratch)
         return cls(state._replace(**dict.fromkeys(task.scratch)), scratch)
 
     def joined(self, task: Task) -> Any:
-        """The state."""
+        """Return the state."""
         if not task.scratch:
             return self.rest
         return self.rest._replace(**dict(zip(task.scratch, self.scratch, strict=True)))
@@ -165,22 +165,22 @@ def epoch_program(
     `finite` has shape (epochs,). With members every result has a leading axis.
 
     Args:
-        validation: a feed that is `whole`.
-        rows: of a batch, which heavy tasks spread over the devices; None leaves them together.
+        validation: feed that is `whole`.
+        rows: rows of a batch, which heavy tasks spread over the devices; None leaves them together.
         room: epochs that one call has room for, where feeds need no order.
-        draws: of a chunk of the feed, and of the validation's, where they need no order.
+        draws: draws of a chunk of the feed, and of the validation's, where they need no order.
         begins: whether an epoch is a whole pass, and begins afresh.
     """
     mesh = placement.member_mesh(members)
     rows_over = placement.row_mesh(task.heavy, rows) if members is None else None
     many_orders = feed.per_member
     many_checks = validation is not None and validation.per_member
-    judged = None if validation is None else validation.key
-    key = (feed.key, judged, members, many_orders, many_checks, rows_over, room, draws, begins)
+    check_key = None if validation is None else validation.key
+    key = (feed.key, check_key, members, many_orders, many_checks, rows_over, room, draws, begins)
     if key in task.programs:
         return task.programs[key]
     names: Names = []
-    checked: Names = []
+    check_names: Names = []
     spread = partial(placement.over_rows, mesh=rows_over)
 
     def step(state: Any, batch: Any) -> Any:
@@ -205,11 +205,11 @@ def epoch_program(
             length = draws[0] if order is None else None
             state, sums = jax.lax.scan(body, state, order, length=length)
         sums = sums.reshape(-1, sums.shape[-1]).sum(axis=0)
-        judged = jnp.zeros((0,), sums.dtype)
+        check_sums = jnp.zeros((0,), sums.dtype)
         if validation is not None:
             chunk = Chunk(checks[0], checks[1], draws[1])
-            judged = scan_evaluate(task, state, validation, chunk, checked, rows_over)
-        return state, sums, judged, all_finite(state.params) & jnp.all(jnp.isfinite(sums))
+            check_sums = scan_evaluate(task, state, validation, chunk, check_names, rows_over)
+        return state, sums, check_sums, all_finite(state.params) & jnp.all(jnp.isfinite(sums))
 
     def whole(
         rest: Any, scratch: Any, data: Any, orders: Any, checks: Any, count: Any, active: Any
@@ -232,8 +232,8 @@ def epoch_program(
                 stay = jax.tree.map(lambda a, b: jnp.where(alive, a, b), after.rest, before.rest)
                 new = after._replace(rest=stay).joined(task)
                 results[-1] = alive
-            filled = (a.at[i].set(r) for a, r in zip(stacks, results, strict=True))
-            return new, alive, *filled
+            stacks_now = (a.at[i].set(r) for a, r in zip(stacks, results, strict=True))
+            return new, alive, *stacks_now
 
         if epochs == 1:
             state, _, *logs = one(0, (state, active, *empty))
@@ -262,7 +262,7 @@ def epoch_program(
                 out_specs=P("members"),
                 check_vma=False,
             )
-    task.programs[key] = Program(task, whole, names, checked, rows_over)
+    task.programs[key] = Program(task, whole, names, check_names, rows_over)
     return task.programs[key]
 
 
@@ -274,17 +274,17 @@ class Program:
         task: Task,
         whole: Callable[..., Any],
         names: Names,
-        checked: Names,
+        check_names: Names,
         rows_over: Mesh | None,
     ):
         self._task, self._whole = task, whole
-        self._names, self._checked = names, checked
+        self._names, self._check_names = names, check_names
         self._rows_over = rows_over
         self._jitted: Callable[..., Any] | None = None
         self._everywhere: tuple[Any, Any] = (None, None)  # data, and its copies on all devices
 
     def __call__(self, state: Any, *rest: Any, meanwhile: Callable[..., Any] = lambda: None) -> Any:
-        """(state, logs, validation logs, finite), the last three on the host.
+        """Return (state, logs, validation logs, finite), the last three on the host.
 
         The arrays of the state's scratch are used up. `meanwhile` is called while the devices work.
         """
@@ -296,14 +296,14 @@ class Program:
         split = Split.of(self._task, state)
         if self._rows_over is not None:
             split, rest = self._copied(split, rest)
-        state, scratch, sums, judged, finite = self._jitted(*split, *rest)
+        state, scratch, sums, check_sums, finite = self._jitted(*split, *rest)
         meanwhile()
         state = Split(state, scratch).joined(self._task)
         logs = _pairs(sums, self._names)
-        return state, logs, _pairs(judged, self._checked), placement.to_host(finite)
+        return state, logs, _pairs(check_sums, self._check_names), placement.to_host(finite)
 
     def _copied(self, state: Any, rest: Any) -> Any:
-        """State and arguments on every device of the mesh; the data are copied only once."""
+        """Return state and arguments on every device of the mesh; the data are copied only once."""
         assert self._rows_over is not None
         data, *others = rest
         if self._everywhere[0] is not data:

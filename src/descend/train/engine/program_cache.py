@@ -85,31 +85,31 @@ def _folder(choice: str) -> Path:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    with contextlib.suppress(OSError), os.scandir(folder) as found:
-        for one in found:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for one in entries:
             with contextlib.suppress(OSError):  # another process may have removed it
                 if one.name.endswith((ENTRY, TIME)):
                     yield one.name, one.stat()
 
 
-def _mark(found: os.stat_result) -> list[int]:
+def _mark(stat: os.stat_result) -> list[int]:
     """What changes when an entry is written again or another takes its place."""
-    return [found.st_size, found.st_mtime_ns, found.st_ino]
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ino]
 
 
 def _index(folder: Path) -> dict[str, list[int]]:
     try:
-        found = json.loads((folder / INDEX).read_text())
+        marks = json.loads((folder / INDEX).read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return marks if isinstance(marks, dict) else {}
 
 
 def _check(folder: Path) -> None:
     """Remove the entries that are not as the index says."""
     known = _index(folder)
-    for name, found in _files(folder):
-        if known.get(name) != _mark(found):
+    for name, stat in _files(folder):
+        if known.get(name) != _mark(stat):
             _remove(folder / name)
 
 
@@ -121,17 +121,17 @@ def _close(folder: Path) -> None:
         contextlib.suppress(OSError, Timeout, DescendError),
         FileLock(folder / f"{INDEX}.lock", timeout=PATIENCE),
     ):
-        known, entered = _index(folder), {}
+        known, entries = _index(folder), {}
         latest_first = sorted(_files(folder), key=lambda e: -max(e[1].st_atime, e[1].st_mtime))
         total = 0
-        for name, found in latest_first:
-            total += found.st_size
+        for name, stat in latest_first:
+            total += stat.st_size
             if total > CACHE_BYTES:
                 _remove(folder / name)
-            elif known.get(name) == _mark(found) or _whole(folder / name):
-                entered[name] = _mark(found)
-        if entered != known:
-            write_atomically(folder / INDEX, json.dumps(entered).encode())
+            elif known.get(name) == _mark(stat) or _whole(folder / name):
+                entries[name] = _mark(stat)
+        if entries != known:
+            write_atomically(folder / INDEX, json.dumps(entries).encode())
 
 
 def _whole(path: Path) -> bool:

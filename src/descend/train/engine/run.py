@@ -22,7 +22,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, state: Any) -> Snapshot:
-        """A snapshot whose state is at hand."""
+        """Return a snapshot whose state is at hand."""
         snapshot = cls(lambda: state)
         snapshot._state, snapshot._replay = state, None
         return snapshot
@@ -40,7 +40,7 @@ class Snapshot:
         return self._state
 
     def weights(self, task: Task) -> Snapshot:
-        """Of this snapshot the weights alone, {field: arrays}: the rest need not be kept."""
+        """Return the weights alone, {field: arrays}: the rest need not be kept."""
         pick = lambda: weights_of(task, self.state)  # noqa: E731
         return Snapshot.of(pick()) if self.ready else Snapshot(pick)
 
@@ -54,16 +54,16 @@ class Run:
     """One training run, or `members` runs trained as one program (arrays get a leading axis).
 
     Attributes:
-        task: what is trained.
+        task: Task in training.
         history: the History so far.
         epoch: the epoch just ended.
         chunk: chunks done of the pass that has begun since; 0 where an epoch is one chunk.
         totals: sums of the logs over these chunks, {name: (numbers,)}.
-        active: which members still train, (members,); None for a single run.
+        active: booleans (members,) of those that still train; None for a single run.
         diverged: {member: epoch} of members stopped by a NaN.
         model: the Model in training, or None.
-        identity: what tells this run from another in a checkpoint.
-        due: epoch -> whether its validation is made; None where there is no validation.
+        identity: JSON that tells this run from another in a checkpoint.
+        due: function (epoch) -> whether its validation is made; None where there is no validation.
         failing: of a run that diverged, (task, state, batch) of the step that did it; `glass` runs
             that step again.
     """
@@ -109,7 +109,7 @@ class Run:
         self.touched = self.changed = True
 
     def hyper(self, name: str) -> Any:
-        """The present value of a hyperparameter: a float, or (members,)."""
+        """Return the present value of a hyperparameter: a float, or (members,)."""
         if name not in self.settings:
             raise unknown("hyperparameter", name, self.settings)
         value = np.asarray(self.settings[name])

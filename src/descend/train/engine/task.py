@@ -57,7 +57,8 @@ class Task:
             in place, never copied to the host; in a checkpoint only where it is asked for. A call
             of the program is then one pass, and a run that diverged cannot be replayed. The other
             fields are memory: a checkpoint holds them beside the weights.
-        outputs: what `Model.fit` checks targets against; empty: targets are any arrays of n rows.
+        outputs: outputs that `Model.fit` checks targets against; empty: targets are any arrays of n
+            rows.
     """
 
     weights: tuple[str, ...] = ("params", "layers")
@@ -82,21 +83,21 @@ class Task:
         return False
 
     def init(self, key: jax.Array, hyper: Mapping[str, Any]) -> Any:
-        """The state before the first step; `hyper` has the names of `hyper()`."""
+        """Return the state before the first step; `hyper` has the names of `hyper()`."""
         raise NotImplementedError(f"{type(self).__name__} has no init(key, hyper)")
 
     def step(self, state: Any, batch: Batch) -> tuple[Any, Logs]:
-        """ONE update."""
+        """Make ONE update."""
         raise NotImplementedError(f"{type(self).__name__} has no step(state, batch)")
 
     def evaluate(self, state: Any, batch: Batch) -> Logs:
-        """Sums and weights over the real rows, so that ragged last batches count exactly."""
+        """Return sums and weights over the real rows, so that ragged last batches count exactly."""
         raise NotImplementedError(
             f"{type(self).__name__} has no evaluate(state, batch), which validation needs"
         )
 
     def collect(self, state: Any, steps: int) -> tuple[Any, Any]:
-        """(state, the data of `steps` batches, leaves with a leading axis) made by the task.
+        """Make (state, the data of `steps` batches, leaves with a leading axis).
 
         What the feed `Steps` draws, inside the program.
         """
@@ -105,28 +106,28 @@ class Task:
         )
 
     def carry(self, state: Any, batch: Batch) -> tuple[Any, Logs]:
-        """`evaluate`, with the state that the next batch starts from."""
+        """Return `evaluate`'s result and the state that the next batch starts from."""
         return state, self.evaluate(state, batch)
 
     def fresh(self, state: Any) -> Any:
-        """The state at the head of a pass over the rows."""
+        """Return the state at the head of a pass over the rows."""
         return state
 
     def ended(self, state: Any) -> Any:
-        """The state that training leaves, made of its last one (averages in the weights' place)."""
+        """Make of the last state what training leaves (averages in the weights' place)."""
         return state
 
     def finish(self, name: str, total: Any, weight: Any) -> Any:
-        """The number that a log's sums over all rows come to, by default their mean.
+        """Return the number that a log's sums over all rows come to, by default their mean.
 
         Args:
-            name: of the log.
+            name: name of the log.
             total, weight: NumPy arrays (...), or (..., size) and (...) for vectors of sums.
         """
         return total / weight
 
     def diagnose(self, state: Any, batch: Batch) -> str:
-        """Words on the first array that became non-finite in this step; empty: none are known."""
+        """Name the first array that became non-finite in this step; empty: it is not known."""
         return ""
 
     # -- its numbers --------------------------------------------------------------------------
@@ -137,17 +138,19 @@ class Task:
         return {}
 
     def hyper(self) -> dict[str, float]:
-        """All numbers that may be swept, by name: "learning_rate", or "critic.learning_rate"."""
+        """Return all numbers that may be swept: "learning_rate", or "critic.learning_rate"."""
         return {
-            full(rule, name): value
-            for rule, own in self.rules.items()
-            for name, value in own.numbers().items()
+            full(rule_name, name): value
+            for rule_name, rule in self.rules.items()
+            for name, value in rule.numbers().items()
         }
 
     def require(self, numbers: Mapping[str, float]) -> None:
         """Raise DescendError where a number of `hyper()` is out of range."""
-        for rule, own in self.rules.items():
-            own.with_numbers({k: v for k, v in scoped(numbers, rule).items() if k in own.numbers()})
+        for name, rule in self.rules.items():
+            rule.with_numbers(
+                {k: v for k, v in scoped(numbers, name).items() if k in rule.numbers()}
+            )
 
     @property
     def full_batch(self) -> bool:
@@ -162,7 +165,7 @@ class Task:
         return {}
 
     def anew(self) -> Self:
-        """The same task without what was compiled or remembered, as when other arrays freeze."""
+        """Return the same task, nothing compiled or remembered, as when other arrays freeze."""
         new = copy.copy(self)
         for name in list(vars(new)):
             if isinstance(getattr(type(new), name, None), functools.cached_property):
@@ -170,7 +173,7 @@ class Task:
         return new
 
     def describe(self) -> dict[str, Any] | None:
-        """The task in JSON, so that a file of a Model holds it; None where it cannot."""
+        """Describe the task in JSON for a file of a Model; None where it cannot be."""
         return None
 
 

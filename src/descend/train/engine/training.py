@@ -74,22 +74,22 @@ def train(
     """Train a task.
 
     Args:
-        task: see `descend.train.engine.task.Task`.
-        feed: what an epoch, a pass over the data, is made of.
+        task: Task (`descend.train.engine.task.Task`) to train.
+        feed: feed that an epoch, a pass over the data, is made of.
         epochs: number of the last epoch, exclusive.
-        state: as `task.init` (or a checkpoint) gave it; with a leading axis for members.
+        state: state from `task.init` (or a checkpoint); with a leading axis for members.
         callbacks: objects with any of the hooks of `descend.train.callbacks.Callback`, and of
             `set_run(run)`.
-        validation: what `task.evaluate` is called on after every epoch, any feed.
+        validation: feed that `task.evaluate` is called on after every epoch.
         initial_epoch: number of the first epoch.
-        members: how many runs the state holds, None for one.
-        model: what callbacks see as `self.model`.
-        identity: what tells this run from another in a checkpoint (seed, data, batch size).
-        resume: a checkpoint to go on from; `state` then only gives the shapes.
-        on_interrupt: what Ctrl-C does: "return" what was reached, with an InterruptedWarning, or
+        members: number of runs that the state holds, None for one.
+        model: Model that callbacks see as `self.model`.
+        identity: JSON that tells this run from another in a checkpoint (seed, data, batch size).
+        resume: checkpoint to go on from; `state` then only gives the shapes.
+        on_interrupt: effect of Ctrl-C: "return" what was reached, with an InterruptedWarning, or
             "raise". A second Ctrl-C raises at once.
-        due: epoch -> whether its validation is made.
-        verbose: what callbacks see in `self.params`.
+        due: function (epoch) -> whether its validation is made.
+        verbose: verbosity that callbacks see in `self.params`.
 
     Returns:
         The Run, with its state and history.
@@ -162,8 +162,8 @@ def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
     inside = validation if validation is not None and validation.whole else None
     checks, draws = None, (chunk.draws, 1)
     if inside is not None:
-        judged = next(inside.chunks(0))
-        checks, draws = (judged.data, judged.order), (chunk.draws, judged.draws)
+        check_chunk = next(inside.chunks(0))
+        checks, draws = (check_chunk.data, check_chunk.order), (chunk.draws, check_chunk.draws)
     if mesh is not None:  # copied to every device once, not at every call
         data = placement.everywhere(data, mesh)
         if checks is not None:
@@ -172,7 +172,7 @@ def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
     room = _room(task, feed, alone=validation is not inside)
     at_once = 1
     programs: dict[bool, Program] = {}  # with validation, and without
-    drawn: dict[int, Any] = {}  # orders of epochs to come
+    next_orders: dict[int, Any] = {}  # orders of epochs to come
     _begin_epoch(run)
     while run.epoch + 1 < run.epochs and not run.stopped:
         start, first, active = run.state, run.epoch + 1, run.active
@@ -182,7 +182,7 @@ def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
         if run.due is not None and inside is not None:
             changes = (n for n in range(1, count) if run.due(first + n) is not judge)
             count = next(changes, count)
-        orders = _orders(feed, first, count, room, drawn) if ordered else None
+        orders = _orders(feed, first, count, room, next_orders) if ordered else None
         new = judge not in programs
         if new:
             programs[judge] = epoch_program(
@@ -209,12 +209,12 @@ def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
 
         def draw_ahead(begin: int = first + count, end: int = first + 2 * count) -> None:
             if ordered:
-                drawn.update({e: _order(feed, e) for e in range(begin, min(end, run.epochs))})
+                next_orders.update({e: _order(feed, e) for e in range(begin, min(end, run.epochs))})
 
-        began = time.perf_counter()
-        state, logs, checked, finite = call(count, meanwhile=draw_ahead)
-        took = time.perf_counter() - began
-        results = _results(task, logs, checked)
+        started = time.perf_counter()
+        state, logs, check_sums, finite = call(count, meanwhile=draw_ahead)
+        seconds = time.perf_counter() - started
+        results = _results(task, logs, check_sums)
         run.touched = run.changed = False
         for i in range(count):
             last = i == count - 1
@@ -223,14 +223,14 @@ def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
             if run.members is not None:
                 _freeze(run, finite[..., i])
             elif not finite[i]:
-                begun = Split(Split.of(task, start).rest, Split.of(task, state).scratch)
-                run.snapshot = Snapshot.of(begun.joined(task) if i == 0 else _replay(call, i))
+                split = Split(Split.of(task, start).rest, Split.of(task, state).scratch)
+                run.snapshot = Snapshot.of(split.joined(task) if i == 0 else _replay(call, i))
                 _fail(task, feed, chunk._replace(order=_order(feed, run.epoch)), run, run.state)
                 break
             epoch_logs = {name: values[..., i] for name, values in results.items()}
             _end_chunk(run, 0, epoch_logs)
             if validation is not inside:
-                epoch_logs |= _judged(task, validation, run)
+                epoch_logs |= _validation_logs(task, validation, run)
             _end_epoch(run, epoch_logs)
             _begin_epoch(run)
             if run.stopped or run.changed:
@@ -238,7 +238,7 @@ def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
         # the first call compiled; and where somebody wants every epoch's state, replays would cost
         # more than calls do
         if not new and not run.touched:
-            count = int(np.clip(SECONDS_PER_CALL * count / max(took, 1e-9), 1, room))
+            count = int(np.clip(SECONDS_PER_CALL * count / max(seconds, 1e-9), 1, room))
             at_once = placement.agreed(count)
         else:
             at_once = 1
@@ -263,8 +263,11 @@ def _order(feed: Feed, epoch: int) -> Any:
     return next(feed.chunks(epoch)).order
 
 
-def _orders(feed: Feed, first: int, count: int, room: int, drawn: dict[int, Any]) -> Any:
-    orders = [drawn.pop(e) if e in drawn else _order(feed, e) for e in range(first, first + count)]
+def _orders(feed: Feed, first: int, count: int, room: int, next_orders: dict[int, Any]) -> Any:
+    orders = [
+        next_orders.pop(e) if e in next_orders else _order(feed, e)
+        for e in range(first, first + count)
+    ]
     orders += [orders[-1]] * (room - count)  # the program's shape is fixed; these are not run
     axis = 1 if feed.per_member else 0
     return jax.tree.map(lambda *each: np.stack(each, axis=axis), *orders)
@@ -304,8 +307,8 @@ def _chunks(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
             if run.members is not None:
                 _freeze(run, finite[..., 0])
             elif not finite.all():
-                begun = Split(Split.of(task, start).rest, Split.of(task, state).scratch)
-                run.snapshot, run.epoch = Snapshot.of(begun.joined(task)), epoch
+                split = Split(Split.of(task, start).rest, Split.of(task, state).scratch)
+                run.snapshot, run.epoch = Snapshot.of(split.joined(task)), epoch
                 _fail(task, feed, chunk, run, run.state)
                 return
             for name, sums in logs.items():
@@ -319,12 +322,12 @@ def _chunks(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
         logs, run.epoch = finished(task, run.totals), epoch
         run.chunk, run.totals = 0, {}
         if run.due is not None and run.due(epoch):
-            logs |= _judged(task, validation, run)
+            logs |= _validation_logs(task, validation, run)
         _end_epoch(run, logs)
         _begin_epoch(run)
 
 
-def _judged(task: Task, validation: Feed | None, run: Run) -> dict[str, Any]:
+def _validation_logs(task: Task, validation: Feed | None, run: Run) -> dict[str, Any]:
     """The validation's numbers, by a program of its own."""
     if validation is None or run.due is None or not run.due(run.epoch):
         return {}
@@ -332,10 +335,10 @@ def _judged(task: Task, validation: Feed | None, run: Run) -> dict[str, Any]:
     return {f"val_{name}": value for name, value in sums.items()}
 
 
-def _results(task: Task, logs: Any, checked: Any) -> dict[str, np.ndarray]:
+def _results(task: Task, logs: Any, check_sums: Any) -> dict[str, np.ndarray]:
     """Each log's number in each epoch of a call: arrays (..., epochs)."""
-    judged = {f"val_{name}": value for name, value in finished(task, checked).items()}
-    return finished(task, logs) | judged
+    validation_logs = {f"val_{name}": value for name, value in finished(task, check_sums).items()}
+    return finished(task, logs) | validation_logs
 
 
 def _begin_epoch(run: Run) -> None:
@@ -344,7 +347,7 @@ def _begin_epoch(run: Run) -> None:
         call_all(run.callbacks, "on_epoch_begin", run.epoch + 1, {})
 
 
-def _own(run: Run, logs: dict[str, Any]) -> dict[str, Any]:
+def _history_values(run: Run, logs: dict[str, Any]) -> dict[str, Any]:
     """Logs as the history holds them: floats, or arrays (members,)."""
     if run.active is None:
         return {name: float(value) for name, value in logs.items()}
@@ -354,17 +357,17 @@ def _own(run: Run, logs: dict[str, Any]) -> dict[str, Any]:
 
 def _end_chunk(run: Run, chunk: int, logs: dict[str, Any]) -> None:
     if run.hearing:
-        trained = {k: v for k, v in logs.items() if not k.startswith("val_")}
-        call_all(run.hearing, "on_chunk_end", chunk, _own(run, trained))
+        training_logs = {k: v for k, v in logs.items() if not k.startswith("val_")}
+        call_all(run.hearing, "on_chunk_end", chunk, _history_values(run, training_logs))
 
 
 def _end_epoch(run: Run, logs: dict[str, Any]) -> None:
-    logs = _own(run, logs)
+    logs = _history_values(run, logs)
     run.history.append(run.epoch, logs)
-    judged = {n.removeprefix("val_"): v for n, v in logs.items() if n.startswith("val_")}
-    if judged:
+    validation_logs = {n.removeprefix("val_"): v for n, v in logs.items() if n.startswith("val_")}
+    if validation_logs:
         call_all(run.callbacks, "on_test_begin", {})
-        call_all(run.callbacks, "on_test_end", judged)
+        call_all(run.callbacks, "on_test_end", validation_logs)
     for callback in run.callbacks:
         call_all([callback], "on_epoch_end", run.epoch, logs)
         run.history.amend(logs)

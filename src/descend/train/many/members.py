@@ -26,8 +26,8 @@ class Member:
     """One run of many.
 
     Attributes:
-        settings: what was swept, {"learning_rate": .01, "seed": 3}.
-        history: its cost and metrics, an epoch each; shorter if it stopped early.
+        settings: values of what was swept, {"learning_rate": .01, "seed": 3}.
+        history: cost and metrics of each epoch; shorter if it stopped early.
         diverged_in: the epoch (from 1) in which it became non-finite, or None.
         best_epoch: the epoch (from 0) whose weights EarlyStopping put back, or None.
         states, index, source: the states of all members, its place there, the model handed in.
@@ -54,7 +54,7 @@ class Member:
         return jax.tree.map(lambda a: a[self.index], self.states)
 
     def final(self, monitor: str) -> float:
-        """The monitored quantity of its weights: after the last epoch, or after the best one.
+        """Return the monitored quantity of its weights: after the last epoch, or the best one.
 
         NaN for a member that diverged.
         """
@@ -83,7 +83,7 @@ class Many:
         return self.members[index]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a member: its settings and the logs of its weights (see `Member.final`)."""
+        """Return one row a member: its settings and the logs of its weights (`Member.final`)."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -96,7 +96,7 @@ class Many:
         )
 
     def best(self, monitor: str | None = None, mode: str = "auto") -> Member:
-        """The member whose weights have the best `monitor` (val_loss, else loss); no NaN."""
+        """Return the member whose weights have the best `monitor` (val_loss, else loss); no NaN."""
         if monitor is None:
             monitor = "val_loss" if "val_loss" in self.members[0].history.history else "loss"
         sign = direction(monitor, mode, "best", self.members[0].source)
@@ -114,15 +114,15 @@ class Ensemble(Many):
     """
 
     def predict(self, x: Any) -> np.ndarray:
-        """Mean over the members, (n, ...), of a network with one output."""
+        """Return the mean over the members, (n, ...), of a network with one output."""
         return self.predict_all(x).mean(axis=0)
 
     def spread(self, x: Any) -> np.ndarray:
-        """Standard deviation over the members, (n, ...)."""
+        """Return the standard deviation over the members, (n, ...)."""
         return self.predict_all(x).std(axis=0)
 
     def predict_all(self, x: Any) -> np.ndarray:
-        """Every member's prediction, (members, n, ...); members that diverged are left out."""
+        """Return every member's prediction, (members, n, ...), but of those that diverged."""
         arrays = rows.make_inputs(self._model, x, "prediction data")
         return rows.in_pieces(self._forward, arrays, None, axis=1)[0]
 

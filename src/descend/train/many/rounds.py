@@ -31,16 +31,17 @@ class Rounds:
     """Networks of one shape, trained as one program with the weights of each one's best epoch.
 
     Args:
-        model: compiled; its own weights stay as they are.
-        settings: of each member, as in `descend.train.many.sweeping.sweep`, nothing structural.
+        model: compiled Model; its own weights stay as they are.
+        settings: settings of each member, as in `descend.train.many.sweeping.sweep`, nothing
+            structural.
         x, y: training rows, as in `Model.fit`.
         validation_data: (x, y) or (x, y, sample_weight); chooses the best epoch.
-        batch_size, sample_weight: as in `Model.fit`.
+        batch_size, sample_weight: arguments of `Model.fit`.
         patience: epochs without a better validation cost after which a member stops.
-        seed: of members whose settings name none.
+        seed: seed of members whose settings name none.
 
     Attributes:
-        seconds: for each member its share of the time that its program took.
+        seconds: each member's share of the time that its program took.
 
     Raises:
         DataError, ShapeError: the data cannot be used.
@@ -63,8 +64,8 @@ class Rounds:
         prepare()
         self.model = model
         self.settings = [dict(one) for one in settings]
-        made = rows.make_rows(model, model.task.outputs, x, y, sample_weight)
-        data = rows.weighted(made, model.task.outputs)
+        checked_rows = rows.make_rows(model, model.task.outputs, x, y, sample_weight)
+        data = rows.weighted(checked_rows, model.task.outputs)
         self._size = rows.rows_a_batch(batch_size, len(data.x[0]), model.task)
         self._feed = Arrays(data, self._size)
         self._checks = rows.whole(fitting.validation_rows(model, validation_data), self._size)
@@ -75,7 +76,7 @@ class Rounds:
         # the place of each member in the program; what only fills the devices has none
         self._places = {i: i for i in range(count)}
         self._active = np.arange(places) < count
-        self._held: dict[str, Any] | None = None  # what early stopping remembers
+        self._stopping_state: dict[str, Any] | None = None  # what early stopping remembers
         self._done: dict[int, Member] = {}  # members that are no longer in the program
         self._histories = [History() for _ in range(count)]
         self._diverged: dict[int, int] = {}
@@ -103,7 +104,7 @@ class Rounds:
             return
         began = time.perf_counter()
         self._feed.order_by(self._orders)
-        stop = _GoesOn(self._held, patience=self._patience)
+        stop = _RoundStopping(self._stopping_state, patience=self._patience)
         run = engine.train(
             self.model.task,
             self._feed,
@@ -118,7 +119,7 @@ class Rounds:
         self.interrupted = run.history.interrupted
         assert run.active is not None
         self._state, self._active = run.reached, run.active
-        self._held = stop.saved()
+        self._stopping_state = stop.saved()
         self.epoch = max(self.epoch, run.epoch + 1)
         for i, place in self._places.items():
             if place in run.diverged:
@@ -137,27 +138,29 @@ class Rounds:
         left = set(members) & set(self._places)
         for i in left:
             self._active[self._places[i]] = False
-        kept = self.training
-        size = placement.filling(len(kept))
-        if not pack or not kept or size >= len(self._active):
+        remaining = self.training
+        size = placement.filling(len(remaining))
+        if not pack or not remaining or size >= len(self._active):
             return
-        for i in set(self._places) - set(kept):
+        for i in set(self._places) - set(remaining):
             self._done[i] = self.member(i)
-        which = np.array([self._places[i] for i in kept])
-        which = np.concatenate([which, np.repeat(which[-1:], size - len(kept))])
+        which = np.array([self._places[i] for i in remaining])
+        which = np.concatenate([which, np.repeat(which[-1:], size - len(remaining))])
         self._state = jax.tree.map(lambda a: a[which], self._state)
-        if self._held is not None:
-            self._held = jax.tree.map(lambda a: a[which], self._held)
+        if self._stopping_state is not None:
+            self._stopping_state = jax.tree.map(lambda a: a[which], self._stopping_state)
         self._orders = self._orders[which]
-        self._places = {i: place for place, i in enumerate(kept)}
-        self._active = np.arange(size) < len(kept)
+        self._places = {i: place for place, i in enumerate(remaining)}
+        self._active = np.arange(size) < len(remaining)
 
     def member(self, i: int) -> Member:
-        """Member i with the weights of its best epoch."""
+        """Return member i with the weights of its best epoch."""
         if i in self._done:
             return self._done[i]
         place, states = self._places[i], self._best()
-        best = -1 if self._held is None else int(self._held["best_epoch"][place])
+        best = (
+            -1 if self._stopping_state is None else int(self._stopping_state["best_epoch"][place])
+        )
         return Member(
             settings=self.settings[i],
             history=self._histories[i],
@@ -169,7 +172,7 @@ class Rounds:
         )
 
     def outputs(self, x: Any) -> dict[int, np.ndarray]:
-        """{member: the network's output on rows x}, of those still in the program.
+        """Return {member: the network's output on rows x}, of those still in the program.
 
         The network has one output. Numbers of layers that are swept hold at prediction too.
         """
@@ -183,14 +186,14 @@ class Rounds:
         run = jax.jit(jax.vmap(one, in_axes=(0, 0, 0, None)))
         arrays = rows.make_inputs(model, x, "prediction data")
         ask = lambda part: run(state.params, state.layers, numbers, part)  # noqa: E731
-        found = rows.in_pieces(ask, arrays, None, axis=1)[0]
-        return {i: found[place] for i, place in self._places.items()}
+        outputs = rows.in_pieces(ask, arrays, None, axis=1)[0]
+        return {i: outputs[place] for i, place in self._places.items()}
 
     def _best(self) -> Any:
-        """The states with the weights of each member's best epoch."""
-        if self._held is None or "params" not in self._held:
+        """Return the states with the weights of each member's best epoch."""
+        if self._stopping_state is None or "params" not in self._stopping_state:
             return self._state
-        weights = {name: self._held[name] for name in self.model.task.weights}
+        weights = {name: self._stopping_state[name] for name in self.model.task.weights}
         return self._state._replace(**weights)
 
 
@@ -216,15 +219,15 @@ class _Training(Callback):
         run.active = self._active.copy()
 
 
-class _GoesOn(EarlyStopping):
-    """Early stopping that remembers what an earlier round held."""
+class _RoundStopping(EarlyStopping):
+    """Early stopping that goes on from the state of an earlier round."""
 
-    def __init__(self, held: dict[str, Any] | None, **options: Any):
+    def __init__(self, earlier_state: dict[str, Any] | None, **options: Any):
         super().__init__("val_loss", **options)
-        self._taken_up = held
+        self._earlier_state = earlier_state
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Take up what was remembered."""
+        """Take up the earlier round's state."""
         super().on_train_begin(logs)
-        if self._taken_up is not None:
-            self.restore(self._taken_up)
+        if self._earlier_state is not None:
+            self.restore(self._earlier_state)

@@ -80,18 +80,20 @@ def sweep(
     groups: dict[tuple[Any, ...], list[int]] = {}
     for i, one in enumerate(settings):
         groups.setdefault(tuple((k, one[k]) for k in structural if k in one), []).append(i)
-    found: list[Member | None] = [None] * len(settings)
+    results: list[Member | None] = [None] * len(settings)
     for structure, places in groups.items():
         built = model if isinstance(model, Model) else model(**dict(structure))
-        data, kept = _data(
+        data, validation = _data(
             built, x, y, sample_weight, class_weight, validation_split, validation_data
         )
-        own = [{k: v for k, v in settings[i].items() if k not in structural} for i in places]
+        member_settings = [
+            {k: v for k, v in settings[i].items() if k not in structural} for i in places
+        ]
         members = _train(
             built,
-            own,
+            member_settings,
             data,
-            None if kept is None else [kept],
+            None if validation is None else [validation],
             batch_size=batch_size,
             epochs=epochs,
             callbacks=callbacks,
@@ -101,10 +103,10 @@ def sweep(
         )
         for i, member in zip(places, members, strict=True):
             member.settings = settings[i]
-            found[i] = member
+            results[i] = member
         if members[0].history.interrupted:
             break  # Ctrl-C: what has been trained so far is the result
-    return Many([m for m in found if m is not None], len(groups))
+    return Many([m for m in results if m is not None], len(groups))
 
 
 def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) -> Ensemble:
@@ -136,9 +138,9 @@ def cross_validate(
     """Train once a fold on the other folds, all folds as one program; `val_loss` is the fold's.
 
     Args:
-        folds: their number, or a list of (training rows, held-out rows), where a row may repeat.
+        folds: number of folds, or a list of (training rows, held-out rows), where a row may repeat.
         stratify: labels (n,) whose shares each fold keeps.
-        seed: one for all folds, or one for each.
+        seed: seed for all folds, or one for each.
         The rest as in `sweep`.
     """
     data, _ = _data(model, x, y, sample_weight, class_weight, 0.0, None)
@@ -225,13 +227,13 @@ def _data(
     model.meet(x)
     outputs = model.task.outputs
     data = fitting.rows_of(model, (x, y, sample_weight), "training data")
-    kept = None
+    validation = None
     if validation_data is not None:
-        kept = fitting.validation_rows(model, validation_data)
+        validation = fitting.validation_rows(model, validation_data)
     elif split:
-        data, kept = rows.split_tail(data, split)
-        kept = rows.weighted(kept, outputs)
-    return rows.weighted(data, outputs, class_weight), kept
+        data, validation = rows.split_tail(data, split)
+        validation = rows.weighted(validation, outputs)
+    return rows.weighted(data, outputs, class_weight), validation
 
 
 def _names(task: Task, settings: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -244,10 +246,10 @@ def _names(task: Task, settings: list[dict[str, Any]]) -> dict[str, list[str]]:
         if name in hyper:
             meanings[name] = [name]
             continue
-        meant = [full for full in hyper if full.rsplit(".", 1)[-1] == name]
-        if not meant:
+        full_names = [full for full in hyper if full.rsplit(".", 1)[-1] == name]
+        if not full_names:
             raise unknown("setting to sweep", name, [*SEEDS, *hyper]) from None
-        meanings[name] = meant
+        meanings[name] = full_names
     return meanings
 
 
@@ -261,16 +263,16 @@ def start(
     Raises:
         DescendError: an unknown setting, or one out of range.
     """
-    filled = settings + [settings[-1]] * (members - len(settings))
+    padded = settings + [settings[-1]] * (members - len(settings))
     hyper = {name: np.full(members, value, float) for name, value in task.hyper().items()}
-    for name, meant in _names(task, settings).items():
-        for i, one in enumerate(filled):
-            for full in meant if name in one else ():
+    for name, full_names in _names(task, settings).items():
+        for i, one in enumerate(padded):
+            for full in full_names if name in one else ():
                 hyper[full][i] = float(one[name])
                 task.require({full: float(one[name])})  # as outside a sweep
-    seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in filled])
+    seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in padded])
     orders = np.array(
-        [rows.require_seed(one.get("order_seed", s)) for one, s in zip(filled, seeds, strict=True)]
+        [rows.require_seed(one.get("order_seed", s)) for one, s in zip(padded, seeds, strict=True)]
     )
 
     def draw(s: Any, numbers: Any) -> Any:
@@ -297,14 +299,14 @@ def train_task(
     """Train any task under every combination of settings, as one program.
 
     Args:
-        task: see `descend.train.engine.task.Task`.
+        task: any `descend.train.engine.task.Task`.
         settings: a grid or a list of settings as in `sweep`, of names in `task.hyper()`
             ("critic.learning_rate") and "seed", "order_seed"; nothing structural.
-        feed: the same for all members; where it draws orders (`Arrays`, `Stream`), `feed.seeds` is
+        feed: one feed for all members; where it draws orders (`Arrays`, `Stream`), `feed.seeds` is
             set to the members'.
-        validation, callbacks, epochs, verbose: as in `descend.train.engine.training.train`.
-        seed: of members whose settings name none.
-        model: what callbacks see as `self.model`, and what members are models of.
+        validation, callbacks, epochs, verbose: arguments of `descend.train.engine.training.train`.
+        seed: seed of members whose settings name none.
+        model: Model that callbacks see as `self.model`, and that members are models of.
 
     Returns:
         The members in the order of the settings.
@@ -321,13 +323,13 @@ def train_task(
     feed.order_by(orders)
     callbacks = listed(callbacks)
     stops = [c for c in callbacks if isinstance(c, EarlyStopping)]
-    shown = [Progress(verbose)] if verbose else []
+    progress = [Progress(verbose)] if verbose else []
     run = engine.train(
         task,
         feed,
         epochs,
         state=state,
-        callbacks=[_Idle(count), *callbacks, *shown],
+        callbacks=[_DisablePadding(count), *callbacks, *progress],
         validation=validation,
         members=members,
         model=model,
@@ -368,16 +370,16 @@ def _train(
         validation = rows.whole(checks[0], size) if checks else None
     else:
         parts = parts + parts[-1:] * (placement.filling(len(parts)) - len(parts))
-        trained, judged = ([pair[i] for pair in parts] for i in (0, 1))
-        size = rows.rows_a_batch(batch_size, min(map(len, trained)), task)
-        feed = Arrays(data, size, shuffle, rows=trained)
+        training_rows, validation_rows = ([pair[i] for pair in parts] for i in (0, 1))
+        size = rows.rows_a_batch(batch_size, min(map(len, training_rows)), task)
+        feed = Arrays(data, size, shuffle, rows=training_rows)
         assert checks is not None
-        validation = Arrays(checks[0], max(map(len, judged)), False, 0, judged)
+        validation = Arrays(checks[0], max(map(len, validation_rows)), False, 0, validation_rows)
     return train_task(task, settings, feed, model=model, validation=validation, **options)
 
 
-class _Idle:
-    """Switches off the members that only fill the devices."""
+class _DisablePadding:
+    """Callback that switches off the members that only fill the devices."""
 
     def __init__(self, real: int):
         self._real = real
@@ -388,12 +390,12 @@ class _Idle:
 
 def own_history(run: Run, i: int) -> History:
     """What member i has gone through, up to where it stopped."""
-    own = History()
+    history = History()
     length = next(
         (e for e, v in enumerate(run.history.history.get("loss", [])) if np.isnan(v[i])),
         len(run.history),
     )
-    own.epoch = run.history.epoch[:length]
-    own.history = {k: [float(e[i]) for e in v[:length]] for k, v in run.history.history.items()}
-    own.stopped = run.history.stopped if length == len(run.history) else "stopped early"
-    return own
+    history.epoch = run.history.epoch[:length]
+    history.history = {k: [float(e[i]) for e in v[:length]] for k, v in run.history.history.items()}
+    history.stopped = run.history.stopped if length == len(run.history) else "stopped early"
+    return history

@@ -46,8 +46,8 @@ def sparse_top_k_categorical_accuracy(y: jax.Array, prediction: jax.Array, k: in
     name = "sparse_top_k_categorical_accuracy"
     _require(name, y.shape, prediction.shape[:-1], prediction.shape)
     _require_classes(name, prediction.shape)
-    own = jnp.take_along_axis(prediction, y.astype(jnp.int32)[..., None], axis=-1)
-    return _share(jnp.sum(prediction > own, axis=-1) < k, prediction)
+    true_score = jnp.take_along_axis(prediction, y.astype(jnp.int32)[..., None], axis=-1)
+    return _share(jnp.sum(prediction > true_score, axis=-1) < k, prediction)
 
 
 Form = tuple[Any, ...]  # a shape
@@ -91,9 +91,9 @@ class BinaryAccuracy(Metric):
     """`binary_accuracy`.
 
     Args:
-        name: in the logs.
-        dtype: has no effect.
-        threshold: above it the prediction is a one.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
+        threshold: value above which the prediction is a one.
     """
 
     larger_is_better = True
@@ -109,15 +109,15 @@ class BinaryAccuracy(Metric):
         return binary_accuracy(y, prediction, self.threshold)
 
 
-class _OfClasses(Metric):
+class _ClassAccuracy(Metric):
     larger_is_better = True
 
     def require(self, classes: int) -> None:
-        """Two or more classes."""
+        """Raise DescendError unless there are two or more classes."""
         _require_classes(self.name, ("n", classes))
 
 
-class CategoricalAccuracy(_OfClasses):
+class CategoricalAccuracy(_ClassAccuracy):
     """`categorical_accuracy`."""
 
     def rows(self, y: Any, prediction: Any) -> Any:
@@ -125,7 +125,7 @@ class CategoricalAccuracy(_OfClasses):
         return categorical_accuracy(y, prediction)
 
 
-class SparseCategoricalAccuracy(_OfClasses):
+class SparseCategoricalAccuracy(_ClassAccuracy):
     """`sparse_categorical_accuracy`."""
 
     def rows(self, y: Any, prediction: Any) -> Any:
@@ -133,13 +133,13 @@ class SparseCategoricalAccuracy(_OfClasses):
         return sparse_categorical_accuracy(y, prediction)
 
 
-class TopKCategoricalAccuracy(_OfClasses):
+class TopKCategoricalAccuracy(_ClassAccuracy):
     """`top_k_categorical_accuracy`.
 
     Args:
-        k: how many of the most probable classes count.
-        name: in the logs.
-        dtype: has no effect.
+        k: number of most probable classes that count.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None):

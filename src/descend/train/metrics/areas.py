@@ -22,17 +22,17 @@ class AUC(Metric):
     The curve is known at `num_thresholds` points; the exact area: `sklearn.metrics.roc_auc_score`.
 
     Args:
-        num_thresholds: how many thresholds, in even steps from 0 to 1.
+        num_thresholds: number of thresholds, in even steps from 0 to 1.
         curve: "ROC" (true against false positive rate) or "PR" (precision against recall).
         summation_method: "interpolation", "minoring" or "majoring": the height of the curve between
             two thresholds. For PR, interpolation is that of Davis and Goadrich (2006).
-        name: in the logs.
-        dtype: has no effect.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
         thresholds: thresholds of one's own in [0, 1].
         multi_label: whether each column has its curve, and the areas are averaged.
-        num_labels: has no effect; the columns are counted.
+        num_labels: number of columns as in Keras; without effect, they are counted.
         label_weights: weights of the columns in that average.
-        from_logits: predictions are logits.
+        from_logits: whether predictions are logits.
     """
 
     larger_is_better = True
@@ -60,12 +60,12 @@ class AUC(Metric):
         if thresholds is None and num_thresholds < 2:
             raise DescendError(f"{self.name}: num_thresholds must be >= 2, got {num_thresholds}")
         self.curve, self.method = str(curve).upper(), str(summation_method).lower()
-        own = even(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds)
-        if not all(0 <= t <= 1 for t in own):
+        inner = even(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds)
+        if not all(0 <= t <= 1 for t in inner):
             raise DescendError(
                 f"{self.name}: thresholds must lie between 0 and 1, got {thresholds}"
             )
-        self.thresholds = [-1e-7, *map(float, own), 1 + 1e-7]
+        self.thresholds = [-1e-7, *map(float, inner), 1 + 1e-7]
         self.multi_label, self.from_logits = multi_label, from_logits
         self.label_weights = None if label_weights is None else list(label_weights)
 
@@ -81,7 +81,7 @@ class AUC(Metric):
         return jnp.moveaxis(each, 2, 1).reshape(n, -1)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """The area."""
+        """Return the area."""
         counts = np.asarray(total, np.float64)
         counts = counts.reshape(*counts.shape[:-1], 2, -1, len(self.thresholds))
         tp, fp = counts[..., 0, :, :], counts[..., 1, :, :]

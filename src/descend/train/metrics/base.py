@@ -33,24 +33,24 @@ class Metric:
     By hand, as in Keras: `m.update_state(y, p)`, `m.result()`, `m.reset_state()`.
 
     Args:
-        name: in the logs; by default the class's.
-        dtype: has no effect.
+        name: name in the logs; by default the class's.
+        dtype: dtype as in Keras; without effect.
     """
 
     larger_is_better: bool | None = None  # for callbacks with mode="auto"
     saved: Any = None  # by which `get` finds it again; None for code of the user's
-    _given: tuple[tuple[Any, ...], dict[str, Any]]
+    _arguments: tuple[tuple[Any, ...], dict[str, Any]]
     _variables: list[Any]
     _total: Any
     _weight: Any
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         """Remember the arguments, by which a saved model makes the metric again."""
-        made = super().__new__(cls)
-        made._given = (args, options)
-        made._variables = []
-        made._total = made._weight = None
-        return made
+        metric = super().__new__(cls)
+        metric._arguments = (args, options)
+        metric._variables = []
+        metric._total = metric._weight = None
+        return metric
 
     def __init__(self, name: str | None = None, dtype: Any = None):
         self.name = name or snake(type(self).__name__)
@@ -58,18 +58,18 @@ class Metric:
     # -- the formula --------------------------------------------------------------------------
 
     def rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
-        """What each row gives, (n,) or (n, k); traced."""
+        """Return each row's part, (n,) or (n, k); traced."""
         raise DescendError(
             f"the metric {self.name!r} has no formula: write rows(self, y, prediction), one number "
             "a row"
         )
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """What the sums come to, in NumPy; the mean by default.
+        """Return what the sums come to, in NumPy; the mean by default.
 
         Args:
-            total: the rows' sums: arrays (...), or (..., k) where a row gives k > 1 numbers.
-            weight: how many rows there are, (...).
+            total: sums over the rows: arrays (...), or (..., k) where a row gives k > 1 numbers.
+            weight: number of rows, (...).
         """
         return total / weight
 
@@ -90,7 +90,7 @@ class Metric:
         self._weight = weight.sum() + (self._weight or 0.0)
 
     def result(self) -> Any:
-        """The number of all rows so far; 0 where there are none."""
+        """Return the number of all rows so far; 0 where there are none."""
         if self._total is None:
             return 0.0
         total = self._total[0] if self._total.shape == (1,) else self._total
@@ -105,7 +105,7 @@ class Metric:
             variable.assign(variable.initial)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """`update_state`, then `result`."""
+        """Call `update_state`, then `result`."""
         self.update_state(*args, **options)
         return self.result()
 
@@ -121,7 +121,7 @@ class Metric:
         dtype: Any = None,
         name: str | None = None,
     ) -> Any:
-        """A variable of a metric written for Keras; see `Variable`."""
+        """Make a variable of a metric written for Keras; see `Variable`."""
         if isinstance(shape, str):  # Keras 2: the name comes first
             shape, name = (), shape
         variable = Variable(shape, initializer, dtype, name or f"variable_{len(self._variables)}")
@@ -133,7 +133,7 @@ class Metric:
 
 def described(metric: Metric) -> Any:
     """The JSON form of a metric of this package's; None if its arguments have none."""
-    args, options = metric._given
+    args, options = metric._arguments
     form = {"name": type(metric).__name__, "args": list(args), "options": options}
     try:
         return json.loads(json.dumps(form))

@@ -25,13 +25,13 @@ def confusion(
     """Counts of each row, (n, kinds * thresholds): hits and misses summed over the columns."""
     n = len(prediction)
     p = prediction.reshape(n, -1, 1)
-    yes = (y.reshape(n, -1, 1) != 0).astype(p.dtype)
-    says = (p > jnp.asarray(thresholds, p.dtype)[None, None, :]).astype(p.dtype)
+    positive = (y.reshape(n, -1, 1) != 0).astype(p.dtype)
+    predicted = (p > jnp.asarray(thresholds, p.dtype)[None, None, :]).astype(p.dtype)
     of = {
-        "tp": lambda: yes * says,
-        "fp": lambda: (1 - yes) * says,
-        "fn": lambda: yes * (1 - says),
-        "tn": lambda: (1 - yes) * (1 - says),
+        "tp": lambda: positive * predicted,
+        "fp": lambda: (1 - positive) * predicted,
+        "fn": lambda: positive * (1 - predicted),
+        "tn": lambda: (1 - positive) * (1 - predicted),
     }
     return jnp.concatenate([of[kind]().sum(axis=1) for kind in kinds], axis=-1)
 
@@ -40,9 +40,9 @@ class Counting(Metric):
     """Base: counts at thresholds, and what they come to.
 
     Args:
-        thresholds: one in [0, 1], or several (by hand: several numbers); .5 by default.
-        name: in the logs.
-        dtype: has no effect.
+        thresholds: threshold in [0, 1], or several (by hand: several numbers); .5 by default.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     larger_is_better = True
@@ -59,7 +59,7 @@ class Counting(Metric):
             )
 
     def require(self, classes: Any) -> Any:
-        """One number an epoch."""
+        """Raise DescendError unless it is one number an epoch."""
         if len(self.thresholds) > 1:
             raise DescendError(
                 f"{self.name}: one threshold gives one number an epoch, got "
@@ -72,7 +72,7 @@ class Counting(Metric):
         return confusion(y, prediction, self.thresholds, self.kinds)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """What `value` makes of the counts."""
+        """Return what `value` makes of the counts."""
         total = np.asarray(total)
         total = total[..., None] if len(self.kinds) * len(self.thresholds) == 1 else total
         counts = np.split(total, len(self.kinds), axis=-1)
@@ -80,7 +80,7 @@ class Counting(Metric):
         return value if self._several else value[..., 0]
 
     def value(self, *counts: np.ndarray) -> np.ndarray:
-        """The number for each threshold, (..., thresholds)."""
+        """Return the number for each threshold, (..., thresholds)."""
         return counts[0]
 
 
@@ -114,11 +114,11 @@ class Precision(Counting):
     """TP / (TP + FP): which share of what is above the threshold is a one; 0 where nothing is.
 
     Args:
-        thresholds: as of `Counting`; with `top_k` by default none.
-        top_k: only the k largest columns of a row say yes.
-        class_id: only this column counts.
-        name: in the logs.
-        dtype: has no effect.
+        thresholds: thresholds as of `Counting`; with `top_k` by default none.
+        top_k: number k of the largest columns of a row that alone say yes.
+        class_id: column that alone counts.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     kinds = ("tp", "fp")
@@ -147,7 +147,7 @@ class Precision(Counting):
         return confusion(y, prediction, self.thresholds, self.kinds)
 
     def value(self, *counts: Any) -> Any:
-        """The ratio."""
+        """Return the ratio."""
         hits, others = counts
         return ratio(hits, hits + others)
 
@@ -158,7 +158,7 @@ class Recall(Precision):
     kinds = ("tp", "fn")
 
 
-class _AtValue(Metric):
+class _ShareAtValue(Metric):
     """Base: the largest of one share among the thresholds where another is large enough."""
 
     larger_is_better = True
@@ -187,7 +187,7 @@ class _AtValue(Metric):
         return confusion(y, prediction, self.thresholds, KINDS)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """The largest share."""
+        """Return the largest share."""
         counts = dict(zip(KINDS, np.split(np.asarray(total), 4, axis=-1), strict=True))
         share, other = (_SHARES[name](**counts) for name in (self.share, self.constraint))
         return np.where(other >= self.at, share, 0.0).max(axis=-1)
@@ -201,7 +201,7 @@ _SHARES: dict[str, Any] = {
 _SHARES["recall"] = _SHARES["sensitivity"]
 
 
-class SensitivityAtSpecificity(_AtValue):
+class SensitivityAtSpecificity(_ShareAtValue):
     """The largest TP / (TP + FN) among thresholds where TN / (TN + FP) >= specificity."""
 
     share, constraint = "sensitivity", "specificity"
@@ -217,7 +217,7 @@ class SensitivityAtSpecificity(_AtValue):
         super().__init__(specificity, num_thresholds, class_id, name)
 
 
-class SpecificityAtSensitivity(_AtValue):
+class SpecificityAtSensitivity(_ShareAtValue):
     """The largest TN / (TN + FP) among thresholds where TP / (TP + FN) >= sensitivity."""
 
     share, constraint = "specificity", "sensitivity"
@@ -233,7 +233,7 @@ class SpecificityAtSensitivity(_AtValue):
         super().__init__(sensitivity, num_thresholds, class_id, name)
 
 
-class PrecisionAtRecall(_AtValue):
+class PrecisionAtRecall(_ShareAtValue):
     """The largest TP / (TP + FP) among thresholds where TP / (TP + FN) >= recall."""
 
     share, constraint = "precision", "recall"
@@ -249,7 +249,7 @@ class PrecisionAtRecall(_AtValue):
         super().__init__(recall, num_thresholds, class_id, name)
 
 
-class RecallAtPrecision(_AtValue):
+class RecallAtPrecision(_ShareAtValue):
     """The largest TP / (TP + FN) among thresholds where TP / (TP + FP) >= precision."""
 
     share, constraint = "recall", "precision"
@@ -284,10 +284,10 @@ class FBetaScore(Metric):
     Args:
         average: "macro" the mean over the columns, "weighted" that by their ones, "micro" of all
             columns' counts together, or None for each column's (by hand only).
-        beta: how much more recall counts than precision.
-        threshold: above it a column says yes; None: only the largest column of a row does.
-        name: in the logs.
-        dtype: has no effect.
+        beta: weight of recall relative to precision.
+        threshold: value above which a column says yes; None: only a row's largest column does.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     larger_is_better = True
@@ -312,7 +312,7 @@ class FBetaScore(Metric):
         self.average, self.beta, self.threshold = average, beta, threshold
 
     def require(self, classes: Any) -> Any:
-        """One number an epoch; something to choose from."""
+        """Raise DescendError unless it is one number an epoch, with something to choose from."""
         if self.average is None and classes > 1:
             raise DescendError(
                 f"{self.name} of {classes} columns is {classes} numbers: give average='macro', "
@@ -329,15 +329,15 @@ class FBetaScore(Metric):
         same_shapes(self.name, y, prediction)
         p, y = prediction, y.astype(prediction.dtype)
         if self.threshold is None:
-            says = (p >= p.max(axis=-1, keepdims=True)) & (jnp.abs(p) > 1e-9)
+            predicted = (p >= p.max(axis=-1, keepdims=True)) & (jnp.abs(p) > 1e-9)
         else:
-            says = p > self.threshold
-        says = says.astype(p.dtype)
-        counts = (says * y, says * (1 - y), (1 - says) * y)
+            predicted = p > self.threshold
+        predicted = predicted.astype(p.dtype)
+        counts = (predicted * y, predicted * (1 - y), (1 - predicted) * y)
         return jnp.concatenate([c.reshape(-1, *c.shape[-1:]) for c in counts], axis=-1)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """F."""
+        """Return F."""
         hits, false, missed = np.split(np.asarray(total, np.float64), 3, axis=-1)
         ones = hits + missed
         if self.average == "micro":

@@ -17,9 +17,9 @@ class LossMetric(Metric):
     """A loss without weights, averaged over the rows.
 
     Args:
-        name: in the logs.
-        dtype: has no effect.
-        options: those of the loss.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
+        options: options of the loss.
     """
 
     of: ClassVar[type[losses.Loss]]
@@ -47,7 +47,7 @@ class RootMeanSquaredError(LossMetric):
     of = losses.MeanSquaredError
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """The root."""
+        """Return the root."""
         return np.sqrt(total / weight)
 
 
@@ -150,11 +150,12 @@ class R2Score(Metric):
     """1 - sum (y - yhat)^2 / sum (y - mean y)^2, the share of the variance that is explained.
 
     Args:
-        class_aggregation: over several columns "uniform_average", "variance_weighted_average", or
-            None for each column's (by hand only).
-        num_regressors: p of the adjusted form 1 - (1 - R2)(n - 1)/(n - p - 1); 0 for the plain one.
-        name: in the logs.
-        dtype: has no effect.
+        class_aggregation: mean over several columns: "uniform_average",
+            "variance_weighted_average", or None for each column's (by hand only).
+        num_regressors: number p of the adjusted form 1 - (1 - R2)(n - 1)/(n - p - 1); 0 for the
+            plain one.
+        name: name in the logs.
+        dtype: dtype as in Keras; without effect.
     """
 
     larger_is_better = True
@@ -177,7 +178,7 @@ class R2Score(Metric):
         self.aggregation, self.regressors = class_aggregation, num_regressors
 
     def require(self, classes: Any) -> Any:
-        """One number."""
+        """Raise DescendError unless it is one number."""
         if self.aggregation is None and classes > 1:
             raise DescendError(
                 f"{self.name} of {classes} columns: give class_aggregation='uniform_average'"
@@ -191,7 +192,7 @@ class R2Score(Metric):
         return jnp.concatenate([y**2, y, error**2], axis=-1)
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """R2."""
+        """Return R2."""
         total = np.asarray(total, np.float64)
         squares, sums, residual = np.split(total, 3, axis=-1)
         n = np.asarray(weight, np.float64)[..., None]
@@ -206,8 +207,8 @@ class R2Score(Metric):
             elif score.shape[-1] == 1:
                 score = score[..., 0]
             if self.regressors:
-                left = np.asarray(weight, np.float64) - self.regressors - 1
-                score = np.where(left > 0, 1 - (1 - score) * (weight - 1) / left, score)
+                freedom = np.asarray(weight, np.float64) - self.regressors - 1
+                score = np.where(freedom > 0, 1 - (1 - score) * (weight - 1) / freedom, score)
         return score
 
 
@@ -215,7 +216,7 @@ class Mean(Metric):
     """The weighted mean of values, by hand: `update_state(values, sample_weight)`."""
 
     def require(self, classes: Any) -> Any:
-        """Not in `compile`."""
+        """Raise DescendError: it cannot be used in `compile`."""
         raise DescendError(
             f"{type(self).__name__} takes values, not targets and predictions: it is used by hand, "
             "and cannot be given to compile"
@@ -235,5 +236,5 @@ class Sum(Mean):
     """The weighted sum of values, by hand: `update_state(values, sample_weight)`."""
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """The sum."""
+        """Return the sum."""
         return total

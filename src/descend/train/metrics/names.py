@@ -47,7 +47,7 @@ def get(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
     Args:
         identifier: "accuracy" (or "acc") takes the form that fits the loss, as in Keras; a Metric,
             or the name of one in any form ("AUC", "auc"); a loss; a function.
-        loss: the loss of the output.
+        loss: loss of the output.
         classes: width of the output.
 
     Raises:
@@ -72,8 +72,8 @@ def _meant(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         identifier = identifier()
     if isinstance(identifier, Metric):
-        own = type(identifier)
-        if own.update_state is not Metric.update_state and own.rows is Metric.rows:
+        cls = type(identifier)
+        if cls.update_state is not Metric.update_state and cls.rows is Metric.rows:
             identifier.require(classes)
             return KerasMetric(identifier)
         return identifier

@@ -18,8 +18,8 @@ class FunctionMetric(Metric):
     """A function (y, prediction) -> (n,), or to the mean over the rows."""
 
     def __init__(self, function: Callable[..., Any], name: str | None = None, dtype: Any = None):
-        own = getattr(function, "__name__", "metric")
-        super().__init__(name or ("metric" if own == "<lambda>" else own))
+        function_name = getattr(function, "__name__", "metric")
+        super().__init__(name or ("metric" if function_name == "<lambda>" else function_name))
         self.function = function
 
     def rows(self, y: Any, prediction: Any) -> Any:
@@ -50,16 +50,16 @@ class KerasMetric(Metric):
         )
 
     def finish(self, total: Any, weight: Any) -> Any:
-        """`result()` with the sums in the variables."""
+        """Return `result()` with the sums in the variables."""
         numbers = sum(v.initial.size for v in self.metric.variables)
         total = np.asarray(total)
         total = total[..., None] if numbers == 1 else total
         places = np.ndindex(total.shape[:-1])
-        values = [self._held(total[at], lambda: float(self.metric.result())) for at in places]
+        values = [self._call_with(total[at], lambda: float(self.metric.result())) for at in places]
         return np.asarray(values).reshape(total.shape[:-1])
 
     def _added(self, y: Any, prediction: Any, start: Any = 0.0) -> jax.Array:
-        """What a batch adds to the variables, from their first values plus `start`."""
+        """Return what a batch adds to the variables, from their first values plus `start`."""
 
         def update() -> jax.Array:
             self.metric.update_state(y, prediction)
@@ -68,12 +68,12 @@ class KerasMetric(Metric):
         first = _flat([v.initial for v in self.metric.variables])
         before = first + start
         what = _who(self.metric)
-        return user.call(lambda *_: self._held(before - first, update), y, prediction, what)
+        return user.call(lambda *_: self._call_with(before - first, update), y, prediction, what)
 
-    def _held(self, numbers: Any, function: Callable[[], Any]) -> Any:
-        """What the function returns while the variables are their first values plus `numbers`."""
+    def _call_with(self, numbers: Any, function: Callable[[], Any]) -> Any:
+        """Call the function while the variables are their first values plus `numbers`."""
         variables = self.metric.variables
-        kept, at = [v.value for v in variables], 0
+        old_values, at = [v.value for v in variables], 0
         try:
             for v in variables:
                 size = v.initial.size
@@ -81,7 +81,7 @@ class KerasMetric(Metric):
                 at += size
             return function()
         finally:  # no traced array stays behind
-            for v, value in zip(variables, kept, strict=True):
+            for v, value in zip(variables, old_values, strict=True):
                 v.value = value
 
     def require_sums(self, y: np.ndarray, prediction: np.ndarray) -> None:

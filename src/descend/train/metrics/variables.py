@@ -17,17 +17,17 @@ class Variable:
 
     Attributes:
         value: the present array.
-        initial: what it starts from.
+        initial: first value.
     """
 
     def __init__(self, shape: Any, initializer: Any, dtype: Any, name: str):
-        given = initializer if initializer is not None else "zeros"
+        start = initializer if initializer is not None else "zeros"
         form = (shape,) if isinstance(shape, int) else tuple(shape)
-        if callable(given) and not isinstance(given, initializers.Initializer):
-            self.initial = jnp.asarray(given(form))
+        if callable(start) and not isinstance(start, initializers.Initializer):
+            self.initial = jnp.asarray(start(form))
         else:
-            made = initializers.get(given)(jax.random.key(0), form)
-            self.initial = jnp.asarray(made, jnp.result_type(float))
+            values = initializers.get(start)(jax.random.key(0), form)
+            self.initial = jnp.asarray(values, jnp.result_type(float))
         self.value, self.name = self.initial, name
 
     def assign(self, value: Any) -> None:
@@ -48,7 +48,7 @@ class Variable:
         return self.initial.shape
 
     def numpy(self) -> np.ndarray:
-        """The value."""
+        """Return the value."""
         return np.asarray(self.value)
 
     def __jax_array__(self) -> jax.Array:

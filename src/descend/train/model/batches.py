@@ -36,15 +36,15 @@ class PyDataset:
         self.workers = workers
 
     def __getitem__(self, index: int) -> Any:
-        """Batch number `index`."""
+        """Return batch number `index`."""
         raise NotImplementedError
 
     def __len__(self) -> int:
-        """How many batches an epoch has."""
+        """Count the batches of an epoch."""
         raise NotImplementedError
 
     def on_epoch_end(self) -> None:
-        """After each epoch."""
+        """Act after each epoch."""
 
 
 class Windows(PyDataset):
@@ -86,8 +86,8 @@ def timeseries_dataset_from_array(
     being the sampling rate, and has the target i.
 
     Args:
-        data: (time, ...) rows of the series.
-        targets: (time, ...) targets by the first row of their window, or None.
+        data: rows (time, ...) of the series.
+        targets: targets (time, ...) by the first row of their window, or None.
         sequence_length: rows of a window.
         sequence_stride: rows from one window's start to the next one's.
         sampling_rate: rows from one row of a window to the next.
@@ -155,10 +155,10 @@ class Batches(Stream):
     """A feed of somebody's batches.
 
     Args:
-        source: see `is_batches`.
+        source: iterable of batches (`is_batches`).
         steps: batches an epoch; an epoch goes on where the last one ended, and begins anew when the
             source does. None: all there are.
-        where: for messages.
+        where: words for the data in messages.
     """
 
     def __init__(self, source: Any, steps: int | None = None, where: str = "training data"):
@@ -194,7 +194,7 @@ class Batches(Stream):
             )
 
     def arrays(self, piece: Piece, number: int) -> Arrays:
-        """The feed of one piece: its batches as they came."""
+        """Return the feed of one piece: its batches as they came."""
         if self.required not in (None, piece.size):
             raise DataError(
                 f"{self.where}: a batch has {piece.size} rows, and the network a stateful layer "
@@ -227,26 +227,26 @@ class Batches(Stream):
             yield Piece(_joined(waiting), size)
 
     def _batches(self) -> Iterator[Any]:
-        """The batches of one epoch."""
+        """Yield the batches of one epoch."""
         if self.steps is None:
             yield from self._pass()
         else:
-            left = self.steps
-            while left:
+            remaining = self.steps
+            while remaining:
                 anew = self._going is None
                 if self._going is None:
                     self._going = self._pass()
                 count = 0
-                for item in islice(self._going, left):
+                for item in islice(self._going, remaining):
                     count += 1
                     yield item
-                left -= count
-                if left:
+                remaining -= count
+                if remaining:
                     self._going = None
                     if self.once or (anew and not count):
                         raise DataError(
-                            f"{self.where}: the batches ended, {left} short of the {self.steps} "
-                            "that an epoch takes"
+                            f"{self.where}: the batches ended, {remaining} short of the "
+                            f"{self.steps} that an epoch takes"
                         )
 
     def _pass(self) -> Iterator[Any]:

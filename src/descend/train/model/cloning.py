@@ -21,7 +21,7 @@ def clone_model(model: Model) -> Model:
         copy.set_weights(model.get_weights())
 
     Args:
-        model: any Model; compiled or not, the clone is not.
+        model: Model, compiled or not; the clone is not.
 
     Returns:
         A Model with the same names, shapes and seed; layers that are frozen are frozen in it.
@@ -41,8 +41,8 @@ def member_of(model: Model, states: Any, i: int) -> Model:
     task, old = model.task, model.task.hyper()
     swept = {n: float(v) for n, v in state.hyper.items() if np.float32(old[n]) != np.float32(v)}
     layers = model.with_numbers({n: swept[n] for n in model.numbers() if n in swept})
-    own = {name: layer.another() for name, layer in layers.items()}
-    copy = Model(*symbols_over(model, own), name=model.name, seed=model.seed)
+    copies = {name: layer.another() for name, layer in layers.items()}
+    copy = Model(*symbols_over(model, copies), name=model.name, seed=model.seed)
     copy.take_weights(state.params, state.layers)
     copy.put_task(task.member(copy, swept))
     return copy

@@ -25,22 +25,24 @@ def outputs_of(graph: Graph, loss: Any, metrics: Any, loss_weights: Any) -> tupl
         DescendError: an unknown name (the nearest one is suggested), a missing loss.
     """
     require_loss(loss)
-    chosen, shapes = _by_output(graph, loss, "loss"), graph.output_shapes
-    for name, part in zip(graph.output_names, chosen, strict=True):
+    output_losses, shapes = _by_output(graph, loss, "loss"), graph.output_shapes
+    for name, part in zip(graph.output_names, output_losses, strict=True):
         if part is None:
             raise DescendError(f"compile: no loss is given for the output {name!r}")
-    found = [_cost(losses.get(part), shape) for part, shape in zip(chosen, shapes, strict=True)]
+    costs = [
+        _cost(losses.get(part), shape) for part, shape in zip(output_losses, shapes, strict=True)
+    ]
     wanted = _by_output(graph, metrics or [], "metrics", lists=True)
     shares = _by_output(graph, 1.0 if loss_weights is None else loss_weights, "loss_weights")
     return tuple(
         Output(
             name=name,
             loss=one,
-            metrics=_metrics(asked, one, shape, name),
+            metrics=_metrics(identifiers, one, shape, name),
             share=1.0 if share is None else float(share),
         )
-        for name, one, asked, share, shape in zip(
-            graph.output_names, found, wanted, shares, shapes, strict=True
+        for name, one, identifiers, share, shape in zip(
+            graph.output_names, costs, wanted, shares, shapes, strict=True
         )
     )
 
@@ -77,17 +79,17 @@ def _cost(loss: losses.Loss, shape: tuple[Any, ...]) -> losses.Loss:
             "rows of a batch. Leave reduction out; the steps of a sum are those of a learning rate "
             "times the batch size"
         )
-    own = loss.function if isinstance(loss, losses.FunctionLoss) else None
-    if own is None and not isinstance(loss, losses.Formula):
-        own = loss.call
-    if own is not None:
-        _try(lambda y, p: require_mean(own, y, p, f"the loss {loss.name!r}"), loss, shape)
+    function = loss.function if isinstance(loss, losses.FunctionLoss) else None
+    if function is None and not isinstance(loss, losses.Formula):
+        function = loss.call
+    if function is not None:
+        _try(lambda y, p: require_mean(function, y, p, f"the loss {loss.name!r}"), loss, shape)
     return loss
 
 
-def _metrics(asked: Any, loss: losses.Loss, shape: tuple[Any, ...], output: str) -> Any:
+def _metrics(identifiers: Any, loss: losses.Loss, shape: tuple[Any, ...], output: str) -> Any:
     """The metrics of an output, each under a name of its own."""
-    metrics = tuple(metric_of(m, loss, shape[-1] or 0 if shape else 1) for m in asked or ())
+    metrics = tuple(metric_of(m, loss, shape[-1] or 0 if shape else 1) for m in identifiers or ())
     names = ["loss", *(m.name for m in metrics)]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
@@ -99,8 +101,12 @@ def _metrics(asked: Any, loss: losses.Loss, shape: tuple[Any, ...], output: str)
         if isinstance(metric, KerasMetric):
             _try(metric.require_sums, loss, shape)
         elif isinstance(metric, FunctionMetric):
-            own, what = metric.function, f"the metric {metric.name!r}"
-            _try(lambda y, p, own=own, what=what: require_mean(own, y, p, what), loss, shape)
+            function, what = metric.function, f"the metric {metric.name!r}"
+            _try(
+                lambda y, p, function=function, what=what: require_mean(function, y, p, what),
+                loss,
+                shape,
+            )
     return metrics
 
 

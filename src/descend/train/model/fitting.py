@@ -44,24 +44,24 @@ def of_arrays(
     steps: int | None,
     shuffle: bool | str,
     seed: int,
-    judged: Validation,
+    check: Validation,
 ) -> Fed:
     """Rows that are all at hand; `steps` batches an epoch, or all."""
     outputs = model.task.outputs
     data = rows_of(model, (x, y, sample_weight), "training data")
     tail = None
-    if judged.data is None and judged.split:
-        data, tail = rows.split_tail(data, judged.split)
-        tail = rows.weighted(_first(tail, judged.steps, judged.batch_size), outputs)
+    if check.data is None and check.split:
+        data, tail = rows.split_tail(data, check.split)
+        tail = rows.weighted(_first(tail, check.steps, check.batch_size), outputs)
     data = rows.weighted(data, outputs, class_weight)
     size = rows.rows_a_batch(batch_size, len(data.x[0]), model.task)
     prediction.require_order(model, len(data.x[0]), size, shuffle)
     feed = Arrays(data, size, shuffle, seed, steps=steps)
     validation: Feed | None = None
-    if judged.data is not None:
-        validation = validation_feed(model, judged, size)
+    if check.data is not None:
+        validation = validation_feed(model, check, size)
     elif tail is not None:
-        validation = model.whole_feed(tail, judged.batch_size or size, "validation data")
+        validation = model.whole_feed(tail, check.batch_size or size, "validation data")
     identity = {"seed": seed, "batch_size": size, "shuffle": shuffle}
     return Fed(feed, validation, identity | ({} if steps is None else {"steps": steps}))
 
@@ -75,10 +75,10 @@ def of_stream(
     batch_size: int | None,
     shuffle: bool | str,
     seed: int,
-    judged: Validation,
+    check: Validation,
 ) -> Fed:
     """Rows that come chunk by chunk, or batch by batch."""
-    if y is not None or sample_weight is not None or judged.split or class_weight:
+    if y is not None or sample_weight is not None or check.split or class_weight:
         raise DataError(
             "an iterable of batches, as a Stream, gives x, y and sample_weight itself; y, "
             "sample_weight, validation_split and class_weight cannot be given beside it "
@@ -94,7 +94,7 @@ def of_stream(
         prediction.require_order(model, stream.rows, size, shuffle)
     feed = stream.prepared(checked(model), size, shuffle, seed)
     identity = {"seed": seed, "batch_size": size, "shuffle": shuffle, "data": "stream"}
-    validation = None if judged.data is None else validation_feed(model, judged, size)
+    validation = None if check.data is None else validation_feed(model, check, size)
     return Fed(feed, validation, identity)
 
 
@@ -102,25 +102,25 @@ def checked(model: Model) -> Callable[[Any, str], Rows]:
     """What turns a piece of a stream into rows."""
 
     def check(piece: Any, where: str) -> Rows:
-        made = rows_of(model, piece, where)
+        piece_rows = rows_of(model, piece, where)
         if model.carries:
-            prediction.require_whole_batches(model, len(made.x[0]), where)
-        return made
+            prediction.require_whole_batches(model, len(piece_rows.x[0]), where)
+        return piece_rows
 
     return check
 
 
-def validation_feed(model: Model, judged: Validation, size: int) -> Feed:
+def validation_feed(model: Model, check: Validation, size: int) -> Feed:
     """The feed of `validation_data`: its rows in memory, or a Stream that is read every time."""
-    size = judged.batch_size or size
-    if isinstance(judged.data, Stream):
-        if judged.steps is not None:
+    size = check.batch_size or size
+    if isinstance(check.data, Stream):
+        if check.steps is not None:
             raise DataError("a Stream is judged whole; leave validation_steps out")
         if model.carries:
             size = prediction.batch_of(model)
-            prediction.require_order(model, judged.data.rows, size, False)
-        return judged.data.prepared(checked(model), size, False, 0)
-    data = validation_rows(model, judged.data, judged.steps, judged.batch_size)
+            prediction.require_order(model, check.data.rows, size, False)
+        return check.data.prepared(checked(model), size, False, 0)
+    data = validation_rows(model, check.data, check.steps, check.batch_size)
     return model.whole_feed(data, size, "validation data")
 
 
@@ -136,16 +136,16 @@ def rows_of(model: Model, parts: tuple[Any, ...], where: str) -> Rows:
 
 
 def validation_rows(
-    model: Model, given: Any, steps: int | None = None, batch_size: int | None = None
+    model: Model, data: Any, steps: int | None = None, batch_size: int | None = None
 ) -> Rows:
     """Checked rows of `validation_data`, weights scaled; of an iterable they are kept in memory."""
     where = "validation data"
-    if is_batches(given):
-        given, steps = joined(given, steps, where), None
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+    if is_batches(data):
+        data, steps = joined(data, steps, where), None
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise DataError("validation_data must be (x, y) or (x, y, sample_weight)")
-    made = _first(rows_of(model, tuple(given), where), steps, batch_size)
-    return rows.weighted(made, model.task.outputs, where=where)
+    checked_rows = _first(rows_of(model, tuple(data), where), steps, batch_size)
+    return rows.weighted(checked_rows, model.task.outputs, where=where)
 
 
 def _first(data: Rows, steps: int | None, batch_size: int | None) -> Rows:

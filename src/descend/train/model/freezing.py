@@ -34,12 +34,12 @@ def trained_arrays(graph: Graph) -> Names:
 
 def part(params: Mapping[str, Mapping[str, Any]], names: Names) -> dict[str, dict[str, Any]]:
     """The arrays of those names; layers of which none is left are left out."""
-    found: dict[str, dict[str, Any]] = {}
+    result: dict[str, dict[str, Any]] = {}
     for layer, arrays in params.items():
-        held = {array: value for array, value in arrays.items() if (layer, array) in names}
-        if held:
-            found[layer] = held
-    return found
+        matches = {array: value for array, value in arrays.items() if (layer, array) in names}
+        if matches:
+            result[layer] = matches
+    return result
 
 
 def merged(

@@ -39,8 +39,8 @@ class Model(OnBatches, Predicting, Wired):
 
     Args:
         inputs, outputs: symbols, as in `Graph`.
-        name: shown by `summary()`.
-        seed: what the weights are drawn from if they are used before `fit` gives a seed; by default
+        name: name that `summary()` shows.
+        seed: seed of the weights if they are used before `fit` gives a seed; by default
             that of `descend.keras.utils.set_random_seed`, else 0.
         compute_dtype: "bfloat16" for mixed precision in all layers; weights stay float32.
 
@@ -79,7 +79,7 @@ class Model(OnBatches, Predicting, Wired):
         self.history: History | None = None
         self.stop_training = False  # a callback may set it, as in Keras
         self._drawn_noise = 0  # calls with training=True
-        self._asked: dict[str, Any] | None = None  # what `compile` was given
+        self._compile_options: dict[str, Any] | None = None  # what `compile` was given
         super().__init__(inputs, outputs, name, seed, compute_dtype)
 
     # -- compile ------------------------------------------------------------------------------
@@ -102,9 +102,9 @@ class Model(OnBatches, Predicting, Wired):
                 several outputs a list or a dict by output name.
             metrics: names or functions; for several outputs a dict of lists.
             loss_weights: share of each output's loss in the cost (list or dict); 1 by default.
-            mixup: alpha > 0 of mixup (descend.train.model.supervised.mix), an augmentation of any
-                kind of rows inside the training step; it may be swept. Metrics are then of the
-                mixed rows against their first part's targets.
+            mixup: number alpha > 0 of mixup (descend.train.model.supervised.mix), an augmentation
+                of any kind of rows inside the training step; it may be swept. Metrics are then of
+                the mixed rows against their first part's targets.
             task: a Task of one's own over this network, in the place of all the others: its step is
                 what fit, callbacks, checkpoints and sweeps run (docs/write-your-own-task.md). A
                 file of the model holds the weights; `compile(task=...)` again after `load_model`.
@@ -116,7 +116,7 @@ class Model(OnBatches, Predicting, Wired):
             self.put_task(compiling.require_task(self, task, loss))
             return
         rule = optimizer.rule if isinstance(optimizer, RuleView) else rule_of(optimizer)
-        self._asked = {
+        self._compile_options = {
             "optimizer": rule,
             "loss": loss,
             "metrics": metrics,
@@ -164,25 +164,26 @@ class Model(OnBatches, Predicting, Wired):
             y: targets, of the outputs' shape; integer labels (n,) for the sparse cross-entropy.
             batch_size: rows an update; 32 by default (all, for full-batch rules).
             epochs: number of the last epoch; with `initial_epoch` e, epochs - e are run.
-            verbose: 0 silent, 1 or "auto" progress bar, 2 one line an epoch.
-            callbacks: see descend.train.callbacks.
+            verbose: verbosity: 0 silent, 1 or "auto" progress bar, 2 one line an epoch.
+            callbacks: callbacks (`descend.train.callbacks`), in order.
             validation_split: share of the last rows kept for validation (Keras's rule); warns where
                 they are unlike the rest.
-            validation_data: (x, y) or (x, y, sample_weight).
-            shuffle: True (without replacement), False, or "with_replacement" (hull-2023, Alg. 1).
-            class_weight: {class: weight}; for several outputs {output: {class: weight}}.
-            sample_weight: (n,); weights are scaled to mean one.
+            validation_data: tuple (x, y) or (x, y, sample_weight).
+            shuffle: order of the rows: True (without replacement), False, or "with_replacement"
+                (hull-2023, Alg. 1).
+            class_weight: dict {class: weight}; for several outputs {output: {class: weight}}.
+            sample_weight: weights (n,); they are scaled to mean one.
             steps_per_epoch: batches an epoch: of arrays the first of the epoch's order, of an
                 iterable the next ones.
             validation_steps: batches of the validation data that are used; needed for a generator.
             validation_batch_size: rows at a time in validation; the numbers do not depend on it.
             validation_freq: epochs from one validation to the next, or the numbers (from 1) of
                 the epochs that have one.
-            seed: draws weights (if there are none yet), the order of rows, and noise; the model's
-                seed by default. Rows are ordered by (seed, epoch): a second fit repeats the order
-                unless it gets another seed or goes on with `initial_epoch`.
-            resume: a ModelCheckpoint file to go on from.
-            on_interrupt: what Ctrl-C does: "return" with the weights reached and an
+            seed: seed of weights (if there are none yet), of the rows' order, and of noise; the
+                model's seed by default. Rows are ordered by (seed, epoch): a second fit repeats the
+                order unless it gets another seed or goes on with `initial_epoch`.
+            resume: ModelCheckpoint file to go on from.
+            on_interrupt: effect of Ctrl-C: "return" with the weights reached and an
                 `descend.train.engine.InterruptedWarning` (`history.interrupted` says so too), or
                 "raise" KeyboardInterrupt, the model keeping them. A second Ctrl-C raises at once.
 
@@ -206,7 +207,7 @@ class Model(OnBatches, Predicting, Wired):
         callbacks = listed_callbacks(callbacks)
         self.stop_training = False
         due, verbose = runs_in(validation_freq), shown_as(verbose)
-        judged = fitting.Validation(
+        check = fitting.Validation(
             validation_data, validation_split, validation_steps, validation_batch_size
         )
         if is_batches(x):
@@ -216,27 +217,27 @@ class Model(OnBatches, Predicting, Wired):
             raise DataError("a Stream's epoch is all its chunks; leave steps_per_epoch out")
         weights = (sample_weight, class_weight)
         if isinstance(x, Stream):
-            fed = fitting.of_stream(self, x, y, *weights, batch_size, shuffle, seed, judged)
+            feeds = fitting.of_stream(self, x, y, *weights, batch_size, shuffle, seed, check)
         else:
-            fed = fitting.of_arrays(
-                self, x, y, *weights, batch_size, steps_per_epoch, shuffle, seed, judged
+            feeds = fitting.of_arrays(
+                self, x, y, *weights, batch_size, steps_per_epoch, shuffle, seed, check
             )
-        identity = fed.identity
+        identity = feeds.identity
         goes_on = any(getattr(c, "comes_last", False) for c in callbacks)  # checkpoints
-        if isinstance(fed.feed, Arrays) and (resume is not None or goes_on):
-            identity = identity | {"data": rows.fingerprint(fed.feed.data)}
+        if isinstance(feeds.feed, Arrays) and (resume is not None or goes_on):
+            identity = identity | {"data": rows.fingerprint(feeds.feed.data)}
         state = self.start_state(task, seed)
         if anew and self._drawn:
             state = state._replace(key=jax.random.split(jax.random.key(seed))[1])
-        shown = [Progress(verbose)] if verbose else []
+        progress = [Progress(verbose)] if verbose else []
         try:
             run = engine.train(
                 task,
-                fed.feed,
+                feeds.feed,
                 epochs,
                 state=state,
-                callbacks=[_Follow(self), *callbacks, *shown],
-                validation=fed.validation,
+                callbacks=[_AttachRun(self), *callbacks, *progress],
+                validation=feeds.validation,
                 initial_epoch=initial_epoch,
                 model=self,
                 identity=identity,
@@ -259,7 +260,7 @@ class Model(OnBatches, Predicting, Wired):
             self.history = run.history
 
     def whole_feed(self, data: Rows, size: int, where: str) -> Arrays:
-        """A feed of all rows for an evaluation; in the stateful layers' batches where there are."""
+        """Make a feed of all rows to evaluate; in the stateful layers' batches where there are."""
         if not self.carries:
             return rows.whole(data, size)
         prediction.require_whole_batches(self, len(data.x[0]), where)
@@ -278,14 +279,14 @@ class Model(OnBatches, Predicting, Wired):
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """The cost, and metrics, on given rows at prediction.
+        """Return the cost, and metrics, on given rows at prediction.
 
         Args:
-            x, y, sample_weight: as in `fit`.
+            x, y, sample_weight: rows, as in `fit`.
             batch_size: rows at a time.
-            verbose: 1 or "auto" prints the result.
+            verbose: verbosity; 1 or "auto" prints the result.
             steps: batches that are used; needed for a generator.
-            callbacks: their on_test_begin and on_test_end are called.
+            callbacks: callbacks whose on_test_begin and on_test_end are called.
             return_dict: whether a dict by name is returned.
 
         Returns:
@@ -310,14 +311,14 @@ class Model(OnBatches, Predicting, Wired):
         return list(logs.values()) if len(logs) > 1 else logs["loss"]
 
     def __call__(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        """On symbols: put this network behind them. On arrays: its output (as JAX arrays).
+        """Put this network behind symbols, or return its output on arrays (as JAX arrays).
 
         Args:
             inputs: symbol or array, or a list (or dict) of them.
-            training: on symbols False fixes the layers as they are at prediction, in whatever
+            training: mode; on symbols False fixes the layers as they are at prediction, in whatever
                 network they come to stand; on arrays True turns dropout and batch statistics on,
                 with a new draw at every call (running averages stay as they are).
-            mask: nothing; masks follow by themselves.
+            mask: None; masks follow by themselves.
         """
         parts = list(inputs.values()) if isinstance(inputs, Mapping) else listed(inputs)
         if mask is not None:
@@ -337,11 +338,11 @@ class Model(OnBatches, Predicting, Wired):
             whole = x[0] if self.single_input else x
             y, _ = self.apply(params, layers, whole, key=key, training=True)
             return y
-        found, _ = prediction.forward(self, params, layers, x)
-        return arranged(found, self.form)
+        outputs, _ = prediction.forward(self, params, layers, x)
+        return arranged(outputs, self.form)
 
     def features(self, layer: str | None = None) -> Model:
-        """What the network has learned: a Model of its own, up to a layer's output.
+        """Return what the network has learned: a Model of its own, up to a layer's output.
 
             base = model.features("hidden2")
             base.predict(x)                                     the features of rows x
@@ -352,8 +353,9 @@ class Model(OnBatches, Predicting, Wired):
         to, or frozen to, holds for both. `clone_model` copies.
 
         Args:
-            layer: whose output; "name@2" at its second use, where a layer is shared. None: what
-                the output layer is given, the lecture's learned feature a^[r-1] = phi_beta(x).
+            layer: layer whose output is taken; "name@2" at its second use, where a layer is shared.
+                None: what the output layer is given, the lecture's learned feature a^[r-1] =
+                phi_beta(x).
 
         Returns:
             The model, not compiled; with those of the inputs that the layer depends on.
@@ -381,7 +383,7 @@ class Model(OnBatches, Predicting, Wired):
         Args:
             line_length: width of a line, at least; by default as wide as the longest.
             print_fn: function that gets each line in the place of `print`.
-            positions, expand_nested, show_trainable, layer_range: Keras's; all is shown always.
+            positions, expand_nested, show_trainable, layer_range: options of Keras's; all is shown.
         """
         from descend.train.model.summary import summary
 
@@ -395,17 +397,17 @@ class Model(OnBatches, Predicting, Wired):
     # -- on disk ------------------------------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
-        """The JSON description: graph; optimiser, loss and metrics as far as they have names."""
-        described = None if self._task is None else self._task.describe()
-        return {"graph": self.config(), "seed": self.seed, "compile": described}
+        """Describe in JSON: graph; optimiser, loss and metrics as far as they have names."""
+        task_description = None if self._task is None else self._task.describe()
+        return {"graph": self.config(), "seed": self.seed, "compile": task_description}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Model:
-        """The model that `get_config` describes, its weights undrawn.
+        """Build the model that `get_config` describes, its weights undrawn.
 
         Args:
-            config: what `get_config` gave.
-            custom_objects: {class name: class} for layers of the user's own.
+            config: result of `get_config`.
+            custom_objects: classes {name: class} for layers of the user's own.
         """
         symbols = symbols_from_config(config, custom_objects)
         return Model(*symbols, name=config["name"], seed=config.get("seed", 0))
@@ -414,7 +416,7 @@ class Model(OnBatches, Predicting, Wired):
         """Write description and weights to one file (`load_model` reads it).
 
         Args:
-            path: conventionally *.descend; written to a temporary name and renamed.
+            path: file, conventionally *.descend; written to a temporary name and renamed.
             extra: JSON that travels along, such as the table recipe's encoder.
 
         Raises:
@@ -422,15 +424,15 @@ class Model(OnBatches, Predicting, Wired):
         """
         arrays = checkpoint.flatten(self.params, "params")
         arrays |= checkpoint.flatten(self.layer_state, "layers")
-        described: dict[str, Any] = {"model": self.describe(), "extra": dict(extra or {})}
+        description: dict[str, Any] = {"model": self.describe(), "extra": dict(extra or {})}
         history = self._run.history if self._run is not None else self.history
         if history is not None:
-            described |= {"history": history.history, "epochs": history.epoch}
-            described["logged"] = history.logged
-        checkpoint.write(path, "model", described, arrays)
+            description |= {"history": history.history, "epochs": history.epoch}
+            description["logged"] = history.logged
+        checkpoint.write(path, "model", description, arrays)
 
 
-class _Follow(Callback):
+class _AttachRun(Callback):
     """Lets `model.params` be the weights of the run while it trains."""
 
     def __init__(self, model: Model):

@@ -37,7 +37,7 @@ class NetworkTask(Task):
         graph: the network; a Model. Networks over some of its layers can be applied to the same
             `params`.
         rules: an update rule (an object or a name), or several by name, {"critic": Adam(1e-4)}.
-        parts: {rule: the network, over layers of `graph`, whose weights it changes}; by default
+        parts: networks {rule: network over layers of `graph`, whose weights it changes}; by default
             all of `graph`. `apply` runs one.
 
     Raises:
@@ -74,12 +74,12 @@ class NetworkTask(Task):
         self._rules = {**self._rules, name: rule}
 
     def member(self, graph: Graph, numbers: Mapping[str, float]) -> NetworkTask:
-        """The same task over another network of the same layers, with numbers put in."""
+        """Return the same task over another network of the same layers, with numbers put in."""
         new = self.anew()
         new.graph = graph
         for name, rule in self.rules.items():
-            own = {k: v for k, v in scoped(numbers, name).items() if k in rule.numbers()}
-            new.set_rule(name, rule.with_numbers(own))
+            rule_numbers = {k: v for k, v in scoped(numbers, name).items() if k in rule.numbers()}
+            new.set_rule(name, rule.with_numbers(rule_numbers))
         return new
 
     @property
@@ -93,20 +93,20 @@ class NetworkTask(Task):
         return self.graph.carries
 
     def fresh(self, state: State) -> State:
-        """The state at the head of a pass over the rows: what layers carry over is forgotten."""
+        """Return the state at the head of a pass over the rows: layers forget what they carried."""
         return state._replace(layers=self.graph.forget(state.layers))
 
     # -- numbers ------------------------------------------------------------------------------
 
     def hyper(self) -> dict[str, float]:
-        """All numbers that may be swept, by name: the rules' and the layers'."""
+        """Return all numbers that may be swept, by name: the rules' and the layers'."""
         return {**super().hyper(), **self.graph.numbers()}
 
     def require(self, numbers: Mapping[str, float]) -> None:
         """Raise DescendError where a number is out of range."""
         super().require(numbers)
-        own = self.graph.numbers()
-        self.graph.with_numbers({k: v for k, v in numbers.items() if k in own})
+        known = self.graph.numbers()
+        self.graph.with_numbers({k: v for k, v in numbers.items() if k in known})
 
     # -- state --------------------------------------------------------------------------------
 
@@ -117,17 +117,17 @@ class NetworkTask(Task):
         return self.start(params, layers, noise, hyper)
 
     def start(self, params: Any, layers: Any, noise: jax.Array, hyper: Mapping[str, Any]) -> State:
-        """A state from given weights, with fresh rules."""
+        """Return a state from given weights, with fresh rules."""
         numbers = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in hyper.items()}
-        memory = {
+        memories = {
             name: rule.begin(self.trained(params, name), scoped(numbers, name))
             for name, rule in self.rules.items()
         }
-        kept = memory[""] if set(memory) == {""} else memory
-        return State(params, layers, kept, noise, numbers, jnp.zeros((), jnp.int32))
+        memory = memories[""] if set(memories) == {""} else memories
+        return State(params, layers, memory, noise, numbers, jnp.zeros((), jnp.int32))
 
     def ended(self, state: State) -> State:
-        """The weights' averages in their place, of a rule that keeps them (`use_ema`)."""
+        """Return the weights' averages in their place, of a rule that keeps them (`use_ema`)."""
         for name, rule in self.rules.items():
             average = rule.average(self._memory(state, name))
             if average is not None:
@@ -139,14 +139,16 @@ class NetworkTask(Task):
     @functools.cached_property
     def _trained(self) -> dict[str, freezing.Names]:
         every = freezing.trained_arrays(self.graph)
-        own = {name: set(self._names(name).values()) for name in self.parts}
+        part_layers = {name: set(self._names(name).values()) for name in self.parts}
         return {
-            name: frozenset((layer, a) for layer, a in every if layer in own.get(name, {layer}))
+            name: frozenset(
+                (layer, a) for layer, a in every if layer in part_layers.get(name, {layer})
+            )
             for name in self.rules
         }
 
     def _names(self, part: str) -> dict[str, str]:
-        """{a layer's name in a part: its name in the whole network, where names are unique}."""
+        """Map a layer's name in a part to its name in the whole network, where names are unique."""
         whole = {id(layer.identity): name for name, layer in self.graph.layers.items()}
         network = self.parts[part]
         for name, layer in network.layers.items():
@@ -160,60 +162,62 @@ class NetworkTask(Task):
     def apply(
         self, params: Any, layers: Any, x: Any, part: str = "", **options: Any
     ) -> tuple[Any, Any]:
-        """(the outputs on x, what the layers remember then), of the whole network or one part.
+        """Return (the outputs on x, the layers' new state) of the whole network or one part.
 
         Args:
-            params, layers: of the whole network, as in the state.
+            params, layers: weights and layer state of the whole network.
             part: name of the rule whose network is run.
-            options: `key`, `training` and the like of `Graph.apply`.
+            options: options (`key`, `training`, ...) of `Graph.apply`.
         """
         if not part:
             return self.graph.apply(params, layers, x, **options)
         names = self._names(part)
-        own, state = ({n: a[w] for n, w in names.items() if w in a} for a in (params, layers))
-        outputs, new = self.parts[part].apply(own, state, x, **options)
+        part_params, state = (
+            {n: a[w] for n, w in names.items() if w in a} for a in (params, layers)
+        )
+        outputs, new = self.parts[part].apply(part_params, state, x, **options)
         return outputs, {**layers, **{names[n]: arrays for n, arrays in new.items()}}
 
     def trained(self, params: Any, rule: str = "") -> Any:
-        """The parameters that a rule sees: those of its part whose layers are not frozen."""
+        """Return the parameters that a rule sees: those of its part whose layers are not frozen."""
         return freezing.part(params, self._trained[rule])
 
     def key(self, state: State) -> jax.Array:
-        """The key of this step's draws."""
+        """Return the key of this step's draws."""
         return jax.random.fold_in(state.key, state.steps)
 
     def update(
         self, state: State, cost: Callable[[Any], tuple[jax.Array, Any]], rule: str = ""
     ) -> tuple[State, jax.Array, Any]:
-        """One update by a rule.
+        """Make one update by a rule.
 
         Args:
-            cost: params -> (cost, anything else), with all parameters; differentiated by those that
-                the rule sees.
+            cost: function (params) -> (cost, anything else), with all parameters; differentiated by
+                those that the rule sees.
 
         Returns:
             (the state with new weights, the cost, anything else), both as before the update.
         """
-        trained = self.trained(state.params, rule)
-        if not trained:
+        rule_params = self.trained(state.params, rule)
+        if not rule_params:
             raise DescendError(
                 f"{self.graph.name} has nothing to train: "
                 + ("every layer is frozen. Call unfreeze(...), or " if state.params else "")
                 + "put a layer with weights behind it, such as Dense"
             )
-        value, rest, trained, memory = self.rules[rule].update(
+        value, rest, rule_params, memory = self.rules[rule].update(
             lambda some: cost(freezing.merged(state.params, some)),
-            trained,
+            rule_params,
             self._memory(state, rule),
             scoped(state.hyper, rule),
             state.steps,
         )
         optimizer = {**state.optimizer, rule: memory} if rule else memory
-        params = freezing.merged(state.params, trained)
+        params = freezing.merged(state.params, rule_params)
         return state._replace(params=params, optimizer=optimizer), value, rest
 
     def stepped(self, state: State, layers: Any) -> State:
-        """The state behind a step: what the layers remember now, and one more update."""
+        """Return the state behind a step: the layers' new state, and one more update."""
         return state._replace(layers=layers, steps=state.steps + 1)
 
     def _memory(self, state: State, rule: str) -> Any:

@@ -35,7 +35,7 @@ def step(model: Model, data: Rows) -> dict[str, float]:
     return {name: float(value) for name, value in finished(task, sums).items()}
 
 
-def shown(logs: dict[str, float], as_dict: bool) -> Any:
+def logs_as_keras(logs: dict[str, float], as_dict: bool) -> Any:
     """Logs as Keras returns them: a number, a list where there are metrics, or a dict."""
     if as_dict:
         return logs
@@ -53,26 +53,26 @@ class OnBatches:
         class_weight: Mapping[Any, Any] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One update on these rows; the cost (and metrics) before it, as `fit` logs them.
+        """Make one update on these rows; return the cost (and metrics) before it, as in `fit`.
 
         Args:
-            x, y, sample_weight, class_weight: as in `fit`; all rows are one batch.
+            x, y, sample_weight, class_weight: rows, as in `fit`; all rows are one batch.
             return_dict: whether a dict by name is returned.
         """
         self.meet(x)
         data = fitting.rows_of(self, (x, y, sample_weight), "training data")
         data = rows.weighted(data, self.task.outputs, class_weight)
-        return shown(step(self, data), return_dict)
+        return logs_as_keras(step(self, data), return_dict)
 
     def test_on_batch(
         self: Any, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """`evaluate` on these rows, in silence."""
-        given = {"sample_weight": sample_weight, "return_dict": return_dict, "verbose": 0}
-        return self.evaluate(x, y, **given)
+        """Evaluate these rows, in silence."""
+        options = {"sample_weight": sample_weight, "return_dict": return_dict, "verbose": 0}
+        return self.evaluate(x, y, **options)
 
     def predict_on_batch(self: Any, x: Any) -> Any:
-        """`predict` on these rows."""
+        """Predict these rows."""
         return self.predict(x)
 
     @property

@@ -73,11 +73,11 @@ def _drawing(model: Any, shapes: bool, names: bool) -> str:
     parts = []
     level = {i: number for number, row in enumerate(rows) for i in row}
     side = max(x + wide[i] for i, (x, _) in places.items())
-    for i, given in enumerate(sources):
-        for place, j in enumerate(sorted(given, key=lambda j: places[j])):
+    for i, inputs in enumerate(sources):
+        for place, j in enumerate(sorted(inputs, key=lambda j: places[j])):
             (x0, y0), (x1, y1) = places[j], places[i]
             x0, y0 = x0 + wide[j] / 2, y0 + high[j]
-            x1 += wide[i] * (place + 1) / (len(given) + 1)
+            x1 += wide[i] * (place + 1) / (len(inputs) + 1)
             bend = ""
             if level[i] - level[j] > 1:  # a line past other rows goes round them, in its own lane
                 side += LANE
@@ -137,9 +137,10 @@ def _boxes(model: Any, shapes: bool, names: bool) -> tuple[list[list[str]], list
 def _rows(sources: list[list[int]]) -> list[list[int]]:
     """The boxes of each row: below all that it takes from; an input just above its reader."""
     level: list[int] = []
-    for given in sources:
-        level.append(1 + max((level[j] for j in given), default=-1))
-    for i, given in enumerate(sources):
-        if not given:
-            level[i] = min((level[k] for k, own in enumerate(sources) if i in own), default=1) - 1
+    for inputs in sources:
+        level.append(1 + max((level[j] for j in inputs), default=-1))
+    for i, inputs in enumerate(sources):
+        if not inputs:
+            readers = [level[k] for k, others in enumerate(sources) if i in others]
+            level[i] = min(readers, default=1) - 1
     return [[i for i, at in enumerate(level) if at == row] for row in range(max(level) + 1)]

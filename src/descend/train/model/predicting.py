@@ -21,14 +21,14 @@ class Predicting:
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
-        """The outputs on rows x: an array (n, ...), or a list of them for several outputs.
+        """Return the outputs on rows x: an array (n, ...), or a list of them for several outputs.
 
         Args:
-            x: as in `fit`; of batches (x, ...) the first part is taken.
+            x: rows, as in `fit`; of batches (x, ...) the first part is taken.
             batch_size: rows at a time; the numbers do not depend on it.
-            verbose: has no effect.
+            verbose: verbosity as in Keras; without effect.
             steps: batches that are used; needed for a generator.
-            callbacks: their on_predict_begin and on_predict_end are called.
+            callbacks: callbacks whose on_predict_begin and on_predict_end are called.
         """
         x = self.meet(x)
         callbacks = listed_callbacks(callbacks)
@@ -39,16 +39,16 @@ class Predicting:
         return arranged(outputs, self.form)
 
     def monte_carlo(self: Any, x: Any, samples: int = 100, seed: int = 0) -> prediction.MonteCarlo:
-        """Model averaging by dropout: the mean of p(y | x, mu) over drawn masks mu, and its spread.
+        """Average over dropout: the mean of p(y | x, mu) over drawn masks mu, and its spread.
 
             mean = 1/k sum_i h(x; mu_i)
 
         Random layers stay active, batch statistics and augmentation do not.
 
         Args:
-            x: as in `predict`.
-            samples: k, how many masks are drawn for each row.
-            seed: what they are drawn from.
+            x: rows, as in `predict`.
+            samples: number k of masks drawn for each row.
+            seed: seed of the masks.
 
         Returns:
             (mean, spread): arrays (n, ...), or lists of them for several outputs; the spread is the

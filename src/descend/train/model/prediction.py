@@ -58,13 +58,13 @@ def predict(model: Model, arrays: tuple[np.ndarray, ...], batch_size: int | None
         return rows.in_pieces(run, arrays, batch_size)
     size = batch_of(model)
     require_whole_batches(model, len(arrays[0]), "prediction data")
-    found = []
+    outputs = []
     for start in range(0, len(arrays[0]), size):
         part = tuple(a[start : start + size] for a in arrays)
         y, layers = program(params, layers, part)
-        found.append([np.asarray(a) for a in y])
+        outputs.append([np.asarray(a) for a in y])
     model.take_weights(params, layers)
-    return [np.concatenate(column) for column in zip(*found, strict=True)]
+    return [np.concatenate(column) for column in zip(*outputs, strict=True)]
 
 
 def batch_of(model: Model) -> int:
@@ -115,7 +115,7 @@ def monte_carlo(
     if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 2:
         raise DescendError(f"samples must be a whole number >= 2, got {samples!r}")
 
-    def drawn(params: Any, layers: Any, x: tuple[Any, ...], keys: Any) -> Any:
+    def moments_of(params: Any, layers: Any, x: tuple[Any, ...], keys: Any) -> Any:
         def add(total: Any, key: Any) -> Any:
             y, _, _ = model.apply_masked(
                 params, layers, x[0] if model.single_input else x, key=key, noise=True
@@ -136,7 +136,7 @@ def monte_carlo(
         (count, means, squares), _ = jax.lax.scan(add, start, keys)
         return (*means, *(jnp.sqrt(s / (count - 1)) for s in squares))
 
-    program = _program(model, "monte_carlo", lambda: drawn)
+    program = _program(model, "monte_carlo", lambda: moments_of)
     params, layers = model.current_weights()
     key = jax.random.key(seed)
     pieces = iter(range(len(arrays[0])))
@@ -145,9 +145,9 @@ def monte_carlo(
         keys = jax.random.split(jax.random.fold_in(key, next(pieces)), samples)
         return program(params, layers, part, keys)
 
-    found = rows.in_pieces(run, arrays, None)
-    half = len(found) // 2
-    return found[:half], found[half:]
+    moments = rows.in_pieces(run, arrays, None)
+    half = len(moments) // 2
+    return moments[:half], moments[half:]
 
 
 def _program(model: Model, name: str, make: Any) -> Any:

@@ -15,7 +15,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
 
     Args:
         x: integers from 0; a last axis of length one is dropped.
-        num_classes: by default the largest class and one.
+        num_classes: number of classes; by default the largest class and one.
 
     Raises:
         DataError: negative or broken numbers, or a class beyond num_classes.
@@ -53,10 +53,10 @@ def pad_sequences(
 
     Args:
         sequences: n lists or arrays of numbers.
-        maxlen: by default the longest one's length.
-        dtype: of the result.
-        padding, truncating: "pre" or "post": the end at which is filled and cut.
-        value: what is filled in.
+        maxlen: length of the result; by default the longest sequence's.
+        dtype: dtype of the result.
+        padding, truncating: end at which is filled and cut: "pre" or "post".
+        value: number that is filled in.
 
     Raises:
         DataError: what is no sequence; rows of different shape.

@@ -319,20 +319,20 @@ def split_tail(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     n = len(rows.x[0])
     if not 0 < fraction < 1:
         raise DataError(f"validation_split must be between 0 and 1, got {fraction}")
-    kept = math.floor(n * (1.0 - fraction))
-    if kept < 1 or kept >= n:
-        raise DataError(f"validation_split={fraction} of {n} rows leaves {kept} for training")
-    _warn_if_unlike(rows, kept)
-    return take(rows, slice(0, kept)), take(rows, slice(kept, n))
+    head_size = math.floor(n * (1.0 - fraction))
+    if head_size < 1 or head_size >= n:
+        raise DataError(f"validation_split={fraction} of {n} rows leaves {head_size} for training")
+    _warn_if_unlike(rows, head_size)
+    return take(rows, slice(0, head_size)), take(rows, slice(head_size, n))
 
 
-def _warn_if_unlike(rows: Rows, kept: int) -> None:
+def _warn_if_unlike(rows: Rows, head_size: int) -> None:
     columns = sum(int(np.prod(a.shape[1:])) for a in (*rows.y, *rows.x))
     for kind, arrays in (("y", rows.y), ("x", rows.x)):
         for array in arrays:
             flat = np.asarray(array, np.float64).reshape(len(array), -1)
-            head, tail = flat[:kept], flat[kept:]
-            far = _by_chance(flat > flat.mean(axis=0), kept) < UNLIKE / columns
+            head, tail = flat[:head_size], flat[head_size:]
+            far = _by_chance(flat > flat.mean(axis=0), head_size) < UNLIKE / columns
             if far.any():
                 column = int(np.argmax(far))
                 warnings.warn(
@@ -346,24 +346,24 @@ def _warn_if_unlike(rows: Rows, kept: int) -> None:
                 return
 
 
-def _by_chance(above: np.ndarray, kept: int) -> np.ndarray:
+def _by_chance(above: np.ndarray, head_size: int) -> np.ndarray:
     """(columns,) probability that a random order puts so uneven a count into the rows from `kept`.
 
     Args:
-        above: (n, columns) booleans.
+        above: booleans (n, columns).
     """
     from scipy.stats import hypergeom
 
-    n, tail = len(above), len(above) - kept
-    whole, inside = above.sum(axis=0), above[kept:].sum(axis=0)
+    n, tail = len(above), len(above) - head_size
+    whole, inside = above.sum(axis=0), above[head_size:].sum(axis=0)
     share = whole / n
-    sd = np.sqrt(tail * share * (1 - share) * kept / max(n - 1, 1))
-    found = np.ones(len(whole))
+    sd = np.sqrt(tail * share * (1 - share) * head_size / max(n - 1, 1))
+    probabilities = np.ones(len(whole))
     # the exact law only where the normal one is in doubt
     for i in np.flatnonzero(np.abs(inside - tail * share) > 3 * sd):
         law = hypergeom(n, int(whole[i]), tail)
-        found[i] = min(1.0, 2 * min(law.cdf(inside[i]), law.sf(inside[i] - 1)))
-    return found
+        probabilities[i] = min(1.0, 2 * min(law.cdf(inside[i]), law.sf(inside[i] - 1)))
+    return probabilities
 
 
 def in_pieces(
@@ -387,8 +387,8 @@ def in_pieces(
         have = len(part[0])
         if have < size:
             part = tuple(np.concatenate([a, np.repeat(a[-1:], size - have, axis=0)]) for a in part)
-        found = forward(part)
-        pieces.append([np.take(np.asarray(y), range(have), axis=axis) for y in found])
+        outputs = forward(part)
+        pieces.append([np.take(np.asarray(y), range(have), axis=axis) for y in outputs])
     return [np.concatenate(column, axis=axis) for column in zip(*pieces, strict=True)]
 
 

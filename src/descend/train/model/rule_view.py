@@ -19,7 +19,7 @@ class Rate(float):
     """A learning rate; as in Keras it can also be read by `numpy()`."""
 
     def numpy(self) -> np.float32:
-        """The rate as a NumPy number."""
+        """Return the rate as a NumPy number."""
         return np.float32(self)
 
 
@@ -72,7 +72,7 @@ class RuleView(Guarded):
         return 0 if state is None else int(state.steps)
 
     def get_config(self) -> dict[str, Any]:
-        """The rule in JSON form, or {} for a transformation of the user's."""
+        """Return the rule in JSON form, or {} for a transformation of the user's."""
         from descend.train.rules import describe as describe_rule
 
         return describe_rule(self.rule) or {}

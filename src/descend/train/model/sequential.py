@@ -25,7 +25,7 @@ class Sequential(Model):
             `predict`.
         name: name shown by `summary()`.
         input_shape: shape of a row, in the place of an `Input`.
-        seed, compute_dtype: as in `Model`.
+        seed, compute_dtype: arguments of `Model`.
 
     Raises:
         DescendError: an entry that is neither a layer nor a network; one that gives several
@@ -78,8 +78,8 @@ class Sequential(Model):
         """Wire the layers, if a shape is known."""
         first = self._items[0] if self._items else None
         if self._start is None and isinstance(first, Graph) and "_layers" in vars(first):
-            entered = first.input_symbols[0]
-            self._start = Input(entered.shape, name=entered.name, dtype=entered.dtype)
+            entry = first.input_symbols[0]
+            self._start = Input(entry.shape, name=entry.name, dtype=entry.dtype)
         elif self._start is None and first is not None and "_input_shape" in vars(first):
             self._start = Input(vars(first)["_input_shape"])
         if self._start is None or not self._items:
@@ -101,7 +101,7 @@ class Sequential(Model):
         return symbols, output
 
     def _entries(self) -> list[Any]:
-        """The layers as they were put in; those of the network, once it is wired."""
+        """Return the layers as they were put in; those of the network, once it is wired."""
         if not vars(self).get("_wired"):
             return list(self._items)
         return super()._entries()[1:]

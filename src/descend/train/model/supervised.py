@@ -83,31 +83,31 @@ class Supervised(NetworkTask):
         )
 
     def gradient_at(self, state: State, numbers: Mapping[str, Any]) -> Any:
-        """The parameters at which a step takes its gradient; `numbers` are the rule's."""
+        """Return the parameters at which a step takes its gradient; `numbers` are the rule's."""
         at = self.optimizer.gradient_at(self.trained(state.params), state.optimizer, numbers)
         return freezing.merged(state.params, at)
 
     def hyper(self) -> dict[str, float]:
-        """All numbers that may be swept, by name."""
-        own = {} if self.mixup is None else {"mixup": self.mixup}
-        return {**super().hyper(), **own}
+        """Return all numbers that may be swept, by name."""
+        mixup = {} if self.mixup is None else {"mixup": self.mixup}
+        return {**super().hyper(), **mixup}
 
     def member(self, graph: Graph, numbers: Mapping[str, float]) -> Supervised:
-        """The same task over another network of the same layers, with numbers put in."""
+        """Return the same task over another network of the same layers, with numbers put in."""
         rule = super().member(graph, numbers).optimizer
         return Supervised(graph, rule, self.outputs, numbers.get("mixup", self.mixup))
 
     def describe(self) -> dict[str, Any] | None:
-        """The arguments of `compile` in JSON form; None where a function has no name."""
+        """Describe the arguments of `compile` in JSON; None where a function has no name."""
         rule = describe_rule(self.optimizer)
-        described = [losses.describe(o.loss) for o in self.outputs]
-        if rule is None or not all(described):
+        forms = [losses.describe(o.loss) for o in self.outputs]
+        if rule is None or not all(forms):
             return None
         names = [o.name for o in self.outputs]
         metrics = [[m.saved for m in o.metrics if m.saved] for o in self.outputs]
         return {
             "optimizer": rule,
-            "loss": dict(zip(names, described, strict=True)),
+            "loss": dict(zip(names, forms, strict=True)),
             "metrics": dict(zip(names, metrics, strict=True)),
             "loss_weights": {o.name: o.share for o in self.outputs},
             "mixup": self.mixup,
@@ -125,7 +125,7 @@ class Supervised(NetworkTask):
         training: bool,
         tap: Tap | None = None,
     ) -> tuple[jax.Array, tuple[Any, dict[str, tuple[Any, Any]]]]:
-        """J on a batch, with (new layer state, logs); `tap` as in `Graph.apply`."""
+        """Return J on a batch, with (new layer state, logs); `tap` as in `Graph.apply`."""
         rows: Rows = batch.data
         numbers = {name: hyper[name] for name in self.graph.numbers()}
         mixed = None
@@ -156,15 +156,15 @@ class Supervised(NetworkTask):
                 partner = mixed.partner
                 others = _per_row(loss.rows, y[partner], raws[i], steps)
                 share = mixed.share
-                own = _weighted_sum(errors * share, weight, real)
+                error_sum = _weighted_sum(errors * share, weight, real)
                 weight = None if weight is None else weight[partner]
-                own = own + _weighted_sum(others * (1 - share), weight, real)
+                error_sum = error_sum + _weighted_sum(others * (1 - share), weight, real)
             else:
-                own = _weighted_sum(errors, weight, real)
+                error_sum = _weighted_sum(errors, weight, real)
             # a batch without a real row (a shorter fold) costs nothing
-            cost = cost + output.share * own / jnp.maximum(count, 1)
+            cost = cost + output.share * error_sum / jnp.maximum(count, 1)
             prefix = f"{output.name}_" if len(self.outputs) > 1 else ""
-            parts[f"{prefix}loss"] = (own, count)
+            parts[f"{prefix}loss"] = (error_sum, count)
             prediction = _activate(raws[i], self.links[i])
             for metric in output.metrics:
                 values = _per_row(metric.rows, y, prediction, steps)
@@ -180,7 +180,7 @@ class Supervised(NetworkTask):
         return cost, (layers, {"loss": whole.pop("loss"), **whole, **logs})
 
     def step(self, state: State, batch: Batch) -> tuple[State, Logs]:
-        """Forward pass, gradient, update."""
+        """Make one update: forward pass, gradient, step."""
         key = self.key(state) if self.stochastic else None
 
         def cost(params: Any) -> Any:
@@ -191,16 +191,16 @@ class Supervised(NetworkTask):
         return self.stepped(state, layers), logs
 
     def evaluate(self, state: State, batch: Batch) -> Logs:
-        """Cost and metrics at prediction: random layers off, running statistics used."""
+        """Return cost and metrics at prediction: random layers off, running statistics used."""
         return self.carry(state, batch)[1]
 
     def carry(self, state: State, batch: Batch) -> tuple[State, Logs]:
-        """`evaluate`, with the state that the next batch starts from."""
+        """Return `evaluate`'s result and the state that the next batch starts from."""
         _, (layers, logs) = self.cost(state.params, state.layers, batch, state.hyper, None, False)
         return state._replace(layers=layers), logs
 
     def finish(self, name: str, total: Any, weight: Any) -> Any:
-        """The mean over the rows, or what the metric of that name makes of its sums."""
+        """Return the mean over the rows, or what the metric of that name makes of its sums."""
         for output in self.outputs:
             prefix = f"{output.name}_" if len(self.outputs) > 1 else ""
             for metric in output.metrics:
@@ -215,19 +215,19 @@ class Supervised(NetworkTask):
     # -- where did NaN come from --------------------------------------------------------------
 
     def diagnose(self, state: State, batch: Batch) -> str:
-        """The first array, in the order of computation, that is not finite."""
+        """Name the first array, in the order of computation, that is not finite."""
         key = self.key(state) if self.stochastic else None
         rows: Rows = batch.data
-        found: list[str] = []
+        messages: list[str] = []
 
         def tap(name: str, _: Any, y: Any) -> None:
-            if not found and not np.isfinite(np.asarray(y, float)).all():
-                found.append(f"the first non-finite array is the output of layer {name!r}")
+            if not messages and not np.isfinite(np.asarray(y, float)).all():
+                messages.append(f"the first non-finite array is the output of layer {name!r}")
 
         x = rows.x[0] if self.graph.single_input else rows.x
         self.graph.apply(state.params, state.layers, x, key=key, training=True, tap=tap)
-        if found:
-            return found[0]
+        if messages:
+            return messages[0]
         numbers = {name: state.hyper[name] for name in self.optimizer.numbers()}
         at = self.gradient_at(state, numbers)
 

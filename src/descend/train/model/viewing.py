@@ -23,7 +23,7 @@ class InputLayer(Layer):
     def apply(
         self, params: Any, state: Any, x: Any, *, key: Any = None, training: bool = False
     ) -> Any:
-        """Its input."""
+        """Return its input."""
         return x, state
 
 
@@ -66,15 +66,15 @@ class Layers:
         return repr(self._entries)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The layer of that name, or `default`."""
+        """Return the layer of that name, or `default`."""
         return self._named.get(name, default)
 
     def keys(self) -> KeysView[str]:
-        """The names."""
+        """Return the names."""
         return self._named.keys()
 
     def values(self) -> ValuesView[Layer]:
-        """The layers that compute, in order."""
+        """Return the layers that compute, in order."""
         return self._named.values()
 
     def items(self) -> ItemsView[str, Layer]:
@@ -97,21 +97,21 @@ class Viewed:
         return Layers(self._entries(), self._layers)
 
     def _entries(self: Any) -> list[Any]:
-        """What Keras counts as layers."""
+        """Return what Keras counts as layers."""
         entries: list[Any] = []
-        seen: set[int] = set()
+        ids: set[int] = set()
         if not hasattr(type(self), "call"):
             named = zip(self.input_names, self.input_shapes, strict=True)
             entries += [InputLayer(name=name, shape=shape) for name, shape in named]
         for node in self.nodes:
             one = node.layer if node.call.origin is None else node.call.origin
-            if id(one) not in seen:
-                seen.add(id(one))
+            if id(one) not in ids:
+                ids.add(id(one))
                 entries.append(one)
         return entries
 
     def get_layer(self: Any, name: str | None = None, index: int | None = None) -> Any:
-        """The layer (or network inside) of a name or at a position.
+        """Return the layer (or network inside) of a name or at a position.
 
         Raises:
             DescendError: there is none (the nearest name is suggested), or neither is given.
@@ -175,7 +175,7 @@ class Viewed:
     non_trainable_variables = non_trainable_weights
 
     def count_params(self: Any) -> int:
-        """How many numbers there are in all arrays."""
+        """Count the numbers in all arrays."""
         return sum(self.parameter_counts().values())
 
     def save_weights(self: Any, path: str | Path, overwrite: bool = True) -> None:
@@ -202,32 +202,32 @@ class Viewed:
         Raises:
             CheckpointError: the file is not ours, is damaged, or does not fit this model.
         """
-        described, arrays = checkpoint.read(path)
-        if described["kind"] == "weights":
-            found = [arrays[name] for name in sorted(arrays) if name.startswith("weights/")]
+        description, arrays = checkpoint.read(path)
+        if description["kind"] == "weights":
+            values = [arrays[name] for name in sorted(arrays) if name.startswith("weights/")]
         else:
-            prefix = "state/" if described["kind"] == "checkpoint" else ""
+            prefix = "state/" if description["kind"] == "checkpoint" else ""
             places = [
-                f"{prefix}{'params' if own else 'layers'}/{layer}/{array}"
-                for layer, array, own in self.array_names
+                f"{prefix}{'params' if is_param else 'layers'}/{layer}/{array}"
+                for layer, array, is_param in self.array_names
             ]
-            found = [arrays[place] for place in places if place in arrays]
-        have, want = [a.shape for a in found], [one.shape for one in self.weights]
+            values = [arrays[place] for place in places if place in arrays]
+        have, want = [a.shape for a in values], [one.shape for one in self.weights]
         if have != want:
             raise CheckpointError(
                 f"{path} does not fit {self.name}: it holds arrays of shapes {have}, the model has "
                 f"{want}. Build the same network first."
             )
-        self.set_weights(found)
+        self.set_weights(values)
 
     # -- description ----------------------------------------------------------------------------
 
     def get_config(self: Any) -> dict[str, Any]:
-        """The network as a dict for JSON, without weights; `from_config` reads it back."""
+        """Return the network as a dict for JSON, without weights; `from_config` reads it back."""
         return self.config() | {"seed": self.seed}
 
     def to_json(self, **options: Any) -> str:
-        """The network as JSON text, without weights; `model_from_json` reads it back.
+        """Return the network as JSON text, without weights; `model_from_json` reads it back.
 
         Args:
             options: arguments of json.dumps, such as indent=2.

@@ -121,7 +121,7 @@ class Weighted(Viewed, Graph, Guarded):
     # -- where weights come from --------------------------------------------------------------
 
     def _join(self) -> frozenset[str]:
-        """The layers that have weights already; raises where they cannot be shared."""
+        """Return the layers that have weights already; raise where they cannot be shared."""
         for node in self.nodes:
             identity = node.layer.identity
             if identity.input_shape is None:
@@ -138,18 +138,18 @@ class Weighted(Viewed, Graph, Guarded):
         frozen arrays of a network that has weights: every member of a sweep or an ensemble has
         them.
         """
-        drawn = super().init(key)
+        weights = super().init(key)
         for name, identity in self._identities.items():
             if not identity.drawn:
                 continue
-            layer, brought = self._layers[name], name in self._brought
-            for fresh, arrays in zip(drawn, identity.present(), strict=True):
-                if fresh is drawn[1] and layer.carries:
+            layer, is_foreign = self._layers[name], name in self._brought
+            for fresh, arrays in zip(weights, identity.present(), strict=True):
+                if fresh is weights[1] and layer.carries:
                     continue
-                stay = {a: v for a, v in arrays.items() if brought or not layer.trains(a)}
+                stay = {a: v for a, v in arrays.items() if is_foreign or not layer.trains(a)}
                 if stay:
                     fresh[name] = {**fresh[name], **stay}
-        return drawn
+        return weights
 
     def _claim(self) -> None:
         """Raise DescendError where a layer has its weights inside another one."""
@@ -160,20 +160,20 @@ class Weighted(Viewed, Graph, Guarded):
     def _draw(self, seed: int) -> None:
         """Draw the weights of layers that have none."""
         prepare()
-        drawn = jax.jit(
+        weights = jax.jit(
             lambda seed: Graph.init(self, jax.random.split(jax.random.key(seed))[0]),
             compiler_options=quick_compile(),
         )(seed)
         for name, identity in self._identities.items():
             if not identity.drawn:
-                identity.params, identity.state = (part.get(name, {}) for part in drawn)
+                identity.params, identity.state = (part.get(name, {}) for part in weights)
 
     @property
     def _drawn(self) -> bool:
         return all(identity.drawn for identity in self._identities.values())
 
     def start_state(self, task: NetworkTask, seed: int) -> State:
-        """The state to train from, its weights drawn from `seed` where there are none yet."""
+        """Return the state to train from; its weights are drawn from `seed` if there are none."""
         prepare()
         self._claim()
         new = [n for n, one in self._identities.items() if not one.drawn]
@@ -202,7 +202,7 @@ class Weighted(Viewed, Graph, Guarded):
             identity.source = (run, name)
 
     def _leave(self) -> None:
-        """The run is over; the layers keep what it has reached, if that is an epoch or a chunk."""
+        """Leave the run: layers keep what it has reached, if that is an epoch or a chunk."""
         assert self._run is not None
         run, self._run = self._run, None
         for name, source in self._sources.items():
@@ -236,7 +236,7 @@ class Weighted(Viewed, Graph, Guarded):
         return self.current_weights()[1]
 
     def current_weights(self) -> tuple[Any, Any]:
-        """(params, layer state) as they are now, drawn from the model's seed if there are none."""
+        """Return (params, layer state) as they are now; drawn from the model's seed if none are."""
         self._claim()
         if not self._drawn:
             self._draw(self.seed)
@@ -259,15 +259,18 @@ class Weighted(Viewed, Graph, Guarded):
             for part, arrays in zip(parts, mine, strict=True):
                 if arrays:
                     part[there] = arrays
-        for run, own, remembered in runs.values():
+        for run, run_params, remembered in runs.values():
             run.state = run.state._replace(
-                params={**run.state.params, **own}, layers={**run.state.layers, **remembered}
+                params={**run.state.params, **run_params}, layers={**run.state.layers, **remembered}
             )
 
     def get_weights(self) -> list[np.ndarray]:
-        """All arrays in the order of the layers, as numpy: parameters, then running statistics."""
-        held = self.current_weights()
-        return [np.asarray(held[not own][layer][array]) for layer, array, own in self.array_names]
+        """Return all arrays by layer, in NumPy: parameters, then running statistics."""
+        weights = self.current_weights()
+        return [
+            np.asarray(weights[not is_param][layer][array])
+            for layer, array, is_param in self.array_names
+        ]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Put arrays in, in the order of `get_weights`; raises DescendError where they misfit."""
@@ -277,13 +280,13 @@ class Weighted(Viewed, Graph, Guarded):
             )
         present = self.current_weights()
         new: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-        for (layer, array, own), value in zip(self.array_names, weights, strict=True):
-            held = present[not own][layer][array]
-            if np.shape(value) != held.shape:
+        for (layer, array, is_param), value in zip(self.array_names, weights, strict=True):
+            old = present[not is_param][layer][array]
+            if np.shape(value) != old.shape:
                 raise DescendError(
-                    f"{layer}/{array} has shape {held.shape}, got an array of {np.shape(value)}"
+                    f"{layer}/{array} has shape {old.shape}, got an array of {np.shape(value)}"
                 )
-            new[not own].setdefault(layer, {})[array] = jnp.asarray(value, held.dtype)
+            new[not is_param].setdefault(layer, {})[array] = jnp.asarray(value, old.dtype)
         self.take_weights(*new)
 
     # -- frozen layers and learned features ---------------------------------------------------
@@ -327,17 +330,17 @@ class Weighted(Viewed, Graph, Guarded):
         self._set_trainable(layers, True)
 
     def _set_trainable(self, chosen: Sequence[str | Layer], trainable: bool) -> None:
-        own = {id(identity): name for name, identity in self._identities.items()}
+        known = {id(identity): name for name, identity in self._identities.items()}
         names = []
-        for given in chosen or self._layers:
-            name = own.get(id(given.identity)) if isinstance(given, Layer) else given
-            if not isinstance(given, (str, Layer)):
+        for choice in chosen or self._layers:
+            name = known.get(id(choice.identity)) if isinstance(choice, Layer) else choice
+            if not isinstance(choice, (str, Layer)):
                 raise DescendError(
                     "freeze and unfreeze take names or layers one by one, as freeze('dense', "
-                    f"'dense_1'); got {given!r}"
+                    f"'dense_1'); got {choice!r}"
                 )
             if name not in self._layers:
-                raise unknown("layer", getattr(given, "name", given), self._layers)
+                raise unknown("layer", getattr(choice, "name", choice), self._layers)
             names.append(name)
         for name in names:
             switch(self._layers[name], trainable)
@@ -388,7 +391,7 @@ class Weighted(Viewed, Graph, Guarded):
         return RuleView(self, "")
 
     def rule(self, name: str) -> RuleView:
-        """One of the update rules of a task that has several, by its name; as `optimizer`."""
+        """Return one of a task's several update rules by its name; as `optimizer`."""
         return RuleView(self, name)
 
     @property
@@ -417,7 +420,7 @@ class Weighted(Viewed, Graph, Guarded):
         self._switches = tuple(map(switches, self._layers.values()))
 
     def feature_symbols(self, layer: str | None) -> tuple[str, Any, Any]:
-        """(the layer's name, the inputs it depends on, its outputs), for `Model.features`."""
+        """Return (a layer's name, the inputs it depends on, its outputs), for `Model.features`."""
         self.current_weights()  # drawn as this network draws them
         target = self._before_output() if layer is None else self._use(layer)
         inputs, outputs = entered(target.call.symbols, self._inputs), target.call.symbols
@@ -425,18 +428,18 @@ class Weighted(Viewed, Graph, Guarded):
         return str(target.layer.name), one(inputs), one(outputs)
 
     def _use(self, name: str) -> Node:
-        """The node of a use of a layer: "name", or "name@2" for the second."""
+        """Return the node of a use of a layer: "name", or "name@2" for the second."""
         uses: dict[str, Node] = {}
         for node in self.nodes:
-            own = str(node.layer.name)
-            count = sum(n.layer.name == own for n in uses.values())
-            uses[f"{own}@{count + 1}" if count else own] = node
+            layer_name = str(node.layer.name)
+            count = sum(n.layer.name == layer_name for n in uses.values())
+            uses[f"{layer_name}@{count + 1}" if count else layer_name] = node
         if name not in uses:
             raise unknown("layer", name, uses)
         return uses[name]
 
     def _before_output(self) -> Node:
-        """The node whose output the (first) output layer is given."""
+        """Return the node whose output the (first) output layer is given."""
         last = self._node_at(self.outputs_at[0])
         sources = last.sources if last is not None else ()
         node = self._node_at(sources[0]) if len(sources) == 1 else None

@@ -103,7 +103,7 @@ def as_floats(model: Any) -> None:
 class Wired(Weighted):
     """The part of `Model` that may wait for a shape."""
 
-    _asked: dict[str, Any] | None  # what `compile` was given
+    _compile_options: dict[str, Any] | None  # what `compile` was given
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -139,8 +139,8 @@ class Wired(Weighted):
     def _wire(self, inputs: Any, outputs: Any) -> None:
         super()._wire(inputs, outputs)
         self._functions: dict[str, Any] = {}
-        if self._asked is not None:
-            self.compile(**self._asked)
+        if self._compile_options is not None:
+            self.compile(**self._compile_options)
 
     def meet(self, x: Any) -> Any:
         """Wire the network for data, where it has not seen a shape; the data, as they were."""

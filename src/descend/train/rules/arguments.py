@@ -35,11 +35,11 @@ class Arguments(type):
 
     if not TYPE_CHECKING:  # to a type checker a rule is what its class says
 
-        def __call__(cls, *args: Any, **given: Any) -> Any:
+        def __call__(cls, *args: Any, **arguments: Any) -> Any:
             """An object, its arguments checked."""
             known = [n for n in inspect.signature(cls.__init__).parameters if n != "self"]
             options = {}
-            for name, value in given.items():
+            for name, value in arguments.items():
                 ours = cls.renamed.get(name, name)
                 if ours in known:
                     options[ours] = value

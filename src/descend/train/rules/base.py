@@ -35,17 +35,18 @@ class Optimizer(metaclass=Arguments):
 
     Args:
         learning_rate: step size eta, > 0, or a Schedule.
-        weight_decay: lambda >= 0, decoupled from the gradient: w <- w - eta lambda w besides the
-            step (Loshchilov and Hutter 2019).
-        clipvalue: c > 0; each number of the gradient is cut to [-c, c].
-        clipnorm: c > 0; the gradient of each array is shortened to the length c.
-        global_clipnorm: c > 0; the gradient of all arrays together is shortened to the length c
+        weight_decay: factor lambda >= 0, decoupled from the gradient: w <- w - eta lambda w besides
+            the step (Loshchilov and Hutter 2019).
+        clipvalue: bound c > 0; each number of the gradient is cut to [-c, c].
+        clipnorm: length c > 0; the gradient of each array is shortened to the length c.
+        global_clipnorm: length c > 0; the gradient of all arrays together is shortened to it
             (Pascanu, Mikolov and Bengio 2013; PyTorch's clip_grad_norm_).
-        gradient_accumulation_steps: k >= 2; steps whose gradients are averaged into one update, so
-            that k batches of n rows give the update of one batch of k n. Schedules count updates.
+        gradient_accumulation_steps: number k >= 2 of steps whose gradients are averaged into one
+            update, so that k batches of n rows give the update of one batch of k n. Schedules count
+            updates.
         use_ema: whether an average of the weights is kept, a <- m a + (1 - m) w after each update;
             training leaves it in the weights' place (Polyak and Juditsky 1992, with forgetting).
-        ema_momentum: m of that average, in [0, 1).
+        ema_momentum: momentum m of that average, in [0, 1).
         ema_overwrite_frequency: updates after which the average replaces the weights also in
             training; None: at the end alone.
 
@@ -72,9 +73,9 @@ class Optimizer(metaclass=Arguments):
     renamed: ClassVar[dict[str, str]] = {}  # Keras's name of an argument -> ours
 
     def __post_init__(self) -> None:
-        for own in fields(self):
-            if isinstance(value := getattr(self, own.name), np.generic):
-                object.__setattr__(self, own.name, value.item())
+        for option in fields(self):
+            if isinstance(value := getattr(self, option.name), np.generic):
+                object.__setattr__(self, option.name, value.item())
         if isinstance(self.learning_rate, dict):
             object.__setattr__(self, "learning_rate", schedules.get(self.learning_rate))
         if not isinstance(self.learning_rate, Schedule):
@@ -113,23 +114,23 @@ class Optimizer(metaclass=Arguments):
         return self.learning_rate if isinstance(self.learning_rate, Schedule) else None
 
     def numbers(self) -> dict[str, float]:
-        """The numbers that may be swept; with a schedule, `learning_rate` is its base rate."""
-        found = {name: getattr(self, name) for name in self.swept}
+        """Return the numbers that may be swept; of a schedule, `learning_rate` is the base rate."""
+        numbers = {name: getattr(self, name) for name in self.swept}
         if self.schedule is not None:
-            found["learning_rate"] = self.schedule.base
+            numbers["learning_rate"] = self.schedule.base
         chosen = [n for n in _OPTIONAL if getattr(self, n) is not None]
         chosen += ["ema_momentum"] * self.use_ema
-        return found | {name: getattr(self, name) for name in chosen}
+        return numbers | {name: getattr(self, name) for name in chosen}
 
     def with_numbers(self, numbers: Numbers) -> Optimizer:
-        """This rule with some of its `numbers` replaced; DescendError if one is out of range."""
+        """Return this rule with some `numbers` replaced; DescendError if one is out of range."""
         changes = dict(numbers)
         if self.schedule is not None and "learning_rate" in changes:
             changes["learning_rate"] = self.schedule.with_base(changes["learning_rate"])
         return dataclasses.replace(self, **changes)
 
     def transform(self, numbers: Numbers) -> optax.GradientTransformationExtraArgs:
-        """The Optax transformation with `numbers` put in."""
+        """Return the Optax transformation with `numbers` put in."""
         rule = self._transform(numbers)
         if self.weight_decay is not None:
             shrink = optax.add_decayed_weights(-numbers["learning_rate"] * numbers["weight_decay"])
@@ -137,7 +138,7 @@ class Optimizer(metaclass=Arguments):
         return optax.with_extra_args_support(rule)
 
     def begin(self, params: Any, numbers: Numbers) -> Any:
-        """The memory before the first update."""
+        """Make the memory before the first update."""
         memory = self.transform(numbers).init(params)
         if not self._remembers:
             return memory
@@ -150,16 +151,16 @@ class Optimizer(metaclass=Arguments):
         return self.use_ema or self.gradient_accumulation_steps is not None
 
     def own_memory(self, memory: Any) -> Any:
-        """What the rule itself remembers, of the memory that `begin` gave."""
+        """Return what the rule itself remembers, of the memory that `begin` gave."""
         memory = memory.rule if self._remembers else memory
         return memory if self.weight_decay is None else memory[0]
 
     def average(self, memory: Any) -> Any:
-        """The average of the weights, where the rule keeps one, else None."""
+        """Return the average of the weights, where the rule keeps one, else None."""
         return memory.average if self.use_ema else None
 
     def clipped(self, grads: Any, numbers: Numbers) -> Any:
-        """The gradient, cut or shortened as the rule says."""
+        """Return the gradient, cut or shortened as the rule says."""
         if self.clipvalue is not None:
             most = numbers["clipvalue"]
             return jax.tree.map(lambda g: jnp.clip(g, -most, most), grads)
@@ -176,7 +177,7 @@ class Optimizer(metaclass=Arguments):
         raise NotImplementedError
 
     def gradient_at(self, params: Any, memory: Any, numbers: Numbers) -> Any:
-        """The parameters at which the gradient is taken: the current ones for most rules."""
+        """Return the parameters at which the gradient is taken: the current ones for most rules."""
         return params
 
     def update(
@@ -187,13 +188,13 @@ class Optimizer(metaclass=Arguments):
         hyper: Numbers,
         steps: jax.Array,
     ) -> tuple[jax.Array, Any, Any, Any]:
-        """One update of any task: cost, gradient, step.
+        """Make one update of any task: cost, gradient, step.
 
         Args:
-            cost: params -> (cost, anything else).
-            memory: what `begin` or the last update returned.
+            cost: function (params) -> (cost, anything else).
+            memory: result of `begin` or of the last update.
             hyper: values of (at least) `self.numbers()`.
-            steps: how often this was called so far; the schedule's clock.
+            steps: number of calls so far; the schedule's clock.
 
         Returns:
             (cost, anything else, new params, new memory).
@@ -210,9 +211,9 @@ class Optimizer(metaclass=Arguments):
             grads = jax.tree.map(lambda g: g / together, total)
             due = (steps + 1) % together == 0
             total = jax.tree.map(lambda g: jnp.where(due, 0, g), total)
-        new, own = self._stepped(cost, value, grads, params, memory.rule, numbers)
+        new, rule_memory = self._stepped(cost, value, grads, params, memory.rule, numbers)
         choose = lambda a, b: jnp.where(due, a, b)  # noqa: E731
-        new, own = jax.tree.map(choose, (new, own), (params, memory.rule))
+        new, rule_memory = jax.tree.map(choose, (new, rule_memory), (params, memory.rule))
         average = memory.average
         if average is not None:
             updates = self._updates(steps, numbers)  # made before this one
@@ -222,7 +223,7 @@ class Optimizer(metaclass=Arguments):
             if self.ema_overwrite_frequency is not None:
                 replace = due & ((updates + 1) % self.ema_overwrite_frequency == 0)
                 new = jax.tree.map(lambda a, w: jnp.where(replace, a, w), average, new)
-        return value, rest, new, Memory(own, total, average)
+        return value, rest, new, Memory(rule_memory, total, average)
 
     def _stepped(
         self,
@@ -242,13 +243,13 @@ class Optimizer(metaclass=Arguments):
         return jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates), memory
 
     def _updates(self, steps: Any, numbers: Numbers) -> Any:
-        """How many updates `steps` calls have made."""
+        """Count the updates that `steps` calls have made."""
         if self.gradient_accumulation_steps is None:
             return steps
         return steps // numbers["gradient_accumulation_steps"]
 
     def numbers_now(self, hyper: Numbers, steps: Any) -> dict[str, Any]:
-        """`self.numbers()` with their present values, the schedule's factor in the rate."""
+        """Return `self.numbers()` with their present values, the schedule's factor in the rate."""
         numbers = {name: hyper[name] for name in self.numbers()}
         if self.schedule is not None:
             factor = self.schedule.factor(self._updates(steps, numbers))

@@ -22,8 +22,8 @@ class SGD(Optimizer):
     form; Keras puts eta inside v, the same path while eta is constant).
 
     Args:
-        momentum: mu in [0, 1).
-        nesterov: use mu v + g as the step (see `Nesterov`).
+        momentum: factor mu in [0, 1).
+        nesterov: whether mu v + g is the step (see `Nesterov`).
 
     Source: hull-2023, Algorithm 2; scheidegger-2020, "Stochastic Gradient Descent".
     """
@@ -38,9 +38,9 @@ class SGD(Optimizer):
             raise DescendError("SGD: nesterov=True needs momentum > 0")
 
     def numbers(self) -> dict[str, float]:
-        """The learning rate, and momentum where it is not zero (zero keeps no memory)."""
-        found = super().numbers()
-        return found | {"momentum": self.momentum} if self.momentum else found
+        """Return the learning rate, and momentum where it is not zero (zero keeps no memory)."""
+        numbers = super().numbers()
+        return numbers | {"momentum": self.momentum} if self.momentum else numbers
 
     def _transform(self, numbers: Numbers) -> Any:
         step = optax.scale_by_learning_rate(numbers["learning_rate"])
@@ -83,9 +83,10 @@ class Nesterov(Optimizer):
     taken behind, not ahead, so the sign of Nesterov's paper is used.
 
     Args:
-        lookahead: True takes the gradient at w + mu v, as the lecture writes it. False is the form
-            of PyTorch and Keras, which stores y = w + mu v instead of w; the two paths are the same
-            after that change of variable. The cost that is reported is that at w + mu v in both.
+        lookahead: form: True takes the gradient at w + mu v, as the lecture writes it. False is the
+            form of PyTorch and Keras, which stores y = w + mu v instead of w; the two paths are the
+            same after that change of variable. The cost that is reported is that at w + mu v in
+            both.
     """
 
     known_as: ClassVar[str] = "nesterov"
@@ -100,7 +101,7 @@ class Nesterov(Optimizer):
         )
 
     def gradient_at(self, params: Any, memory: Any, numbers: Numbers) -> Any:
-        """W + mu v in the look-ahead form; Optax's memory is -v / eta."""
+        """Return w + mu v in the look-ahead form; Optax's memory is -v / eta."""
         if not self.lookahead:
             return params
         ahead = numbers["learning_rate"] * numbers["momentum"]
@@ -112,8 +113,9 @@ class AdaGrad(Optimizer):
     """w <- w - eta g / sqrt(A + eps), A <- A + g^2 (Duchi et al. 2011; scheidegger-2020).
 
     Args:
-        initial_accumulator: A before the first step: 0 in the lecture and PyTorch, .1 in Keras.
-        epsilon_inside: eps under the root (lecture, Keras), or sqrt(A) + eps (PyTorch).
+        initial_accumulator: value of A before the first step: 0 in the lecture and PyTorch, .1 in
+            Keras.
+        epsilon_inside: whether eps is under the root (lecture, Keras), not sqrt(A) + eps (PyTorch).
     """
 
     known_as: ClassVar[str] = "adagrad"
@@ -150,8 +152,8 @@ class RMSProp(Optimizer):
 
     Args:
         rho: memory of the squared gradient: .9 in Keras, .99 in PyTorch.
-        epsilon_inside: eps under the root (lecture, Keras), or sqrt(A) + eps (PyTorch).
-        momentum: of the scaled step; 0 for none.
+        epsilon_inside: whether eps is under the root (lecture, Keras), not sqrt(A) + eps (PyTorch).
+        momentum: momentum of the scaled step; 0 for none.
         centered: whether the variance of g stands in the place of A, its mean square.
     """
 
@@ -165,9 +167,9 @@ class RMSProp(Optimizer):
     swept: ClassVar[tuple[str, ...]] = ("learning_rate", "rho")
 
     def numbers(self) -> dict[str, float]:
-        """The learning rate, rho, and momentum where it is not zero."""
-        found = super().numbers()
-        return found | {"momentum": self.momentum} if self.momentum else found
+        """Return the learning rate, rho, and momentum where it is not zero."""
+        numbers = super().numbers()
+        return numbers | {"momentum": self.momentum} if self.momentum else numbers
 
     def _transform(self, numbers: Numbers) -> Any:
         return optax.rmsprop(
@@ -188,8 +190,9 @@ class Adam(Optimizer):
     1 - beta^t where used (Kingma and Ba 2015; scheidegger-2020).
 
     Args:
-        epsilon_inside: the lecture's sqrt(v + eps); False (PyTorch) adds eps to the root. Keras
-            adds it before the bias correction: its eps is ours divided by sqrt(1 - beta_2^t).
+        epsilon_inside: form of the root: the lecture's sqrt(v + eps); False (PyTorch) adds eps to
+            the root. Keras adds it before the bias correction: its eps is ours divided by sqrt(1 -
+            beta_2^t).
     """
 
     known_as: ClassVar[str] = "adam"

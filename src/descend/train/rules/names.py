@@ -39,7 +39,7 @@ class OptaxOptimizer(Optimizer):
         return self.transformation
 
     def numbers(self) -> dict[str, float]:
-        """None: they are inside the transformation."""
+        """Return none: they are inside the transformation."""
         return {}
 
 

@@ -23,7 +23,8 @@ class NewtonRaphson(Optimizer):
     one step with eta = 1 and no damping lands on the minimum.
 
     Args:
-        damping: added to the Hessian's diagonal (Levenberg), >= 0; needed where J is not convex.
+        damping: number >= 0 added to the Hessian's diagonal (Levenberg); needed where J is not
+            convex.
 
     Source: scheidegger-2020, "Descent methods in general" (second order).
     """
@@ -59,7 +60,7 @@ class LBFGS(Optimizer):
     """Limited-memory BFGS with a zoom line search, on the cost of the whole sample (Optax).
 
     Args:
-        learning_rate: multiplies the step that the line search finds; 1 leaves it.
+        learning_rate: multiplier of the step that the line search finds; 1 leaves it.
         memory_size: number of past steps kept.
     """
 

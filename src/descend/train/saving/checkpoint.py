@@ -46,12 +46,12 @@ SHOWN = 200  # characters of an error that came from inside
 
 def flatten(tree: Any, prefix: str) -> dict[str, np.ndarray]:
     """The leaves of a pytree by their path: {"params/dense/kernel": array}."""
-    found = {}
+    leaves = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         if _is_key(leaf):
             leaf = jax.random.key_data(leaf)
-        found[prefix + "/".join(["", *(_step(p) for p in path)])] = placement.to_host(leaf)
-    return found
+        leaves[prefix + "/".join(["", *(_step(p) for p in path)])] = placement.to_host(leaf)
+    return leaves
 
 
 def _is_key(leaf: Any) -> bool:
@@ -74,17 +74,17 @@ def unflatten(arrays: Mapping[str, np.ndarray], like: Any, prefix: str, path: st
         is_key = _is_key(leaf)
         like_it = jax.random.key_data(leaf) if is_key else leaf
         shape, dtype = jnp.shape(like_it), getattr(like_it, "dtype", None)
-        held = arrays.get(name)
-        if held is None or held.shape != shape or dtype not in (None, held.dtype):
+        values = arrays.get(name)
+        if values is None or values.shape != shape or dtype not in (None, values.dtype):
             have = "nothing"
-            if held is not None:
-                have = f"{held.dtype} of shape {held.shape}"
+            if values is not None:
+                have = f"{values.dtype} of shape {values.shape}"
             raise CheckpointError(
                 f"{path} does not fit this model: {name} should be {dtype or 'a number'} of "
                 f"shape {shape}, the "
                 f"file holds {have}. Was the model or its optimizer changed, or jax_enable_x64?"
             )
-        array = jnp.asarray(held)
+        array = jnp.asarray(values)
         leaves.append(jax.random.wrap_key_data(array) if is_key else array)
     return jax.tree.unflatten(structure, leaves)
 
@@ -193,10 +193,10 @@ def understood(path: str | Path, part: str) -> Iterator[None]:
     except DescendError as error:
         raise CheckpointError(f"{path}: its {part} cannot be used: {error}") from None
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        said = said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
+        reason = f"{type(error).__name__}: {error}"
+        reason = reason if len(reason) <= SHOWN else f"{reason[:SHOWN]}..."
         raise CheckpointError(
-            f"{path}: its {part} cannot be read ({said}). The file was edited, or comes from "
+            f"{path}: its {part} cannot be read ({reason}). The file was edited, or comes from "
             "another version of descend"
         ) from None
 
@@ -218,8 +218,8 @@ def history_of(description: Mapping[str, Any]) -> History:
     history.logged = logged
     for name, values in history.history.items():
         epochs = logged.get(name, history.epoch)
-        made = set(epochs) <= set(history.epoch)  # not in all of them with `validation_freq`
-        if not made or len(values) != len(epochs) or np.asarray(values).dtype.kind not in "fiub":
+        valid = set(epochs) <= set(history.epoch)  # not in all of them with `validation_freq`
+        if not valid or len(values) != len(epochs) or np.asarray(values).dtype.kind not in "fiub":
             raise CheckpointError(
                 f"its history of {name!r} should be {len(epochs)} numbers, one an epoch"
             )
@@ -319,11 +319,11 @@ def _load_checkpoint(
                     f"Build and compile it as it was, or start anew from load_model(path)."
                 )
     places = dict(_places([c for c in run.callbacks if hasattr(c, "restore")]))
-    kept = {"/".join(n.split("/")[:2]) for n in arrays if n.startswith("callbacks/")}
-    if kept - set(places):
+    file_places = {"/".join(n.split("/")[:2]) for n in arrays if n.startswith("callbacks/")}
+    if file_places - set(places):
         raise CheckpointError(
             f"{path} holds the state of callbacks that this call has not got: "
-            f"{', '.join(sorted(kept - set(places)))}. Pass the same callbacks as before."
+            f"{', '.join(sorted(file_places - set(places)))}. Pass the same callbacks as before."
         )
     present = Split.of(run.task, run.snapshot.state)
     if description["scratch"]:
@@ -342,28 +342,30 @@ def _load_checkpoint(
         if run.active.shape != (run.members,):
             raise CheckpointError(f"it is of {run.active.size} members, this run of {run.members}")
         run.diverged = dict(description["diverged"])
-    for place in kept:
+    for place in file_places:
         _require_like(arrays, place, places[place], weights_of(run.task, run.snapshot.state))
         places[place].restore(nested(arrays, place))
 
 
-def _require_like(arrays: Mapping[str, np.ndarray], place: str, callback: Any, kept: Any) -> None:
+def _require_like(
+    arrays: Mapping[str, np.ndarray], place: str, callback: Any, weights: Any
+) -> None:
     """Raise CheckpointError unless a callback's arrays are shaped as its own, or as the weights."""
-    own = flatten(callback.saved(), place)
-    weights = flatten(kept, place)
-    for name, array in {**weights, **own}.items():
-        held = arrays.get(name)
-        if held is None and name not in own:
+    own_arrays = flatten(callback.saved(), place)
+    weight_arrays = flatten(weights, place)
+    for name, array in {**weight_arrays, **own_arrays}.items():
+        values = arrays.get(name)
+        if values is None and name not in own_arrays:
             continue  # early stopping has no best weights before there is a best epoch
-        if held is None or held.shape != array.shape:
-            have = "missing" if held is None else f"of shape {held.shape}"
+        if values is None or values.shape != array.shape:
+            have = "missing" if values is None else f"of shape {values.shape}"
             raise CheckpointError(f"{name} should have shape {array.shape}, and is {have}")
 
 
 def _places(callbacks: list[Any]) -> Iterator[tuple[str, Any]]:
     """Where each callback's state lies: by its type, and its number among those of that type."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for callback in callbacks:
         kind = type(callback).__name__
-        seen[kind] += 1
-        yield f"callbacks/{kind}-{seen[kind]}", callback
+        counts[kind] += 1
+        yield f"callbacks/{kind}-{counts[kind]}", callback

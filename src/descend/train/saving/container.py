@@ -96,15 +96,15 @@ def parsed(path: Path, text: str | bytes) -> Any:
         raise CheckpointError(f"{path}: its description has more than {MOST:,} values")
     deep = CheckpointError(f"{path}: its description is nested deeper than {DEEPEST} levels")
     try:
-        found = json.loads(text, parse_int=lambda digits: _whole(path, digits))
+        content = json.loads(text, parse_int=lambda digits: _whole(path, digits))
     except RecursionError:
         raise deep from None
-    level = [found] if isinstance(found, (dict, list)) else []
+    level = [content] if isinstance(content, (dict, list)) else []
     for _ in range(DEEPEST):
         parts = (one.values() if isinstance(one, dict) else one for one in level)
         level = [part for some in parts for part in some if isinstance(part, (dict, list))]
         if not level:
-            return found
+            return content
     raise deep
 
 
@@ -116,20 +116,20 @@ def _whole(path: Path, digits: str) -> int:
 
 def _stored(path: Path, header: Mapping[str, Any], begin: int, size: int) -> dict[str, Stored]:
     """What the header says of the arrays, if they fill the rest of the file exactly."""
-    found = {}
-    for name, said in header.items():
+    entries = {}
+    for name, entry in header.items():
         try:
-            dtype = DTYPES[said["dtype"]]
-            shape = tuple(said["shape"])
-            start, stop = said["data_offsets"]
+            dtype = DTYPES[entry["dtype"]]
+            shape = tuple(entry["shape"])
+            start, stop = entry["data_offsets"]
             whole = all(type(n) is int and n >= 0 for n in (*shape, start, stop))
             if not whole or stop - start != math.prod(shape) * dtype.itemsize:
                 raise ValueError
         except (KeyError, TypeError, ValueError):
             raise CheckpointError(f"{path} is damaged: what it says of {name!r} is wrong") from None
-        found[name] = Stored(dtype, shape, begin + start, begin + stop)
+        entries[name] = Stored(dtype, shape, begin + start, begin + stop)
     end = begin
-    for name, one in sorted(found.items(), key=lambda item: item[1][2:]):
+    for name, one in sorted(entries.items(), key=lambda item: item[1][2:]):
         if one.start != end:
             raise CheckpointError(f"{path} is damaged: {name!r} does not lie where it should")
         end = one.stop
@@ -142,7 +142,7 @@ def _stored(path: Path, header: Mapping[str, Any], begin: int, size: int) -> dic
     memory = _memory()
     if memory is not None and size > memory:
         raise CheckpointError(f"{path} has {size:,} bytes, more than this machine has memory")
-    return found
+    return entries
 
 
 def _memory() -> int | None:
@@ -169,17 +169,17 @@ def digest_of(file: BinaryIO, description: str, stored: Mapping[str, Stored]) ->
         one = stored[name]
         digest.update(name_in_digest(name, one.dtype, one.shape))
         file.seek(one.start)
-        left = one.stop - one.start
-        while left > 0 and (block := file.read(min(left, BLOCK))):
+        remaining = one.stop - one.start
+        while remaining > 0 and (block := file.read(min(remaining, BLOCK))):
             digest.update(block)
-            left -= len(block)
+            remaining -= len(block)
     return digest.hexdigest()
 
 
 def load_arrays(file: BinaryIO, stored: Mapping[str, Stored]) -> dict[str, np.ndarray]:
     """Every array of an open file."""
-    found = {}
+    arrays = {}
     for name, one in stored.items():
         file.seek(one.start)
-        found[name] = np.frombuffer(file.read(one.stop - one.start), one.dtype).reshape(one.shape)
-    return found
+        arrays[name] = np.frombuffer(file.read(one.stop - one.start), one.dtype).reshape(one.shape)
+    return arrays

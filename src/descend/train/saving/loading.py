@@ -29,8 +29,9 @@ def load_model(
 
     Args:
         path: the file.
-        custom: {class name: class} for layers of the user's own.
-        custom_objects: Keras's name of it; what is no layer in it is not needed and not looked at.
+        custom: classes {name: class} for layers of the user's own.
+        custom_objects: `custom` by Keras's name; what is no layer in it is not needed and not
+            looked at.
 
     Raises:
         CheckpointError: missing, truncated, edited, from a newer version, or not ours.
@@ -49,17 +50,17 @@ def load_with_extra(
 ) -> tuple[Model, dict[str, Any]]:
     """The model, and the JSON that `save(extra=...)` put beside it."""
     prepare()
-    described, arrays = checkpoint.read(path)
-    if described.get("kind") == "economy":
+    description, arrays = checkpoint.read(path)
+    if description.get("kind") == "economy":
         raise CheckpointError(
-            f"{path} is a solved economy ({described['economy'].rpartition(':')[2]}), not a fitted "
-            f"model. Open it in Python: descend.economies.load_solution({str(path)!r}); the page "
-            "of a solution is written by descend solve --report"
+            f"{path} is a solved economy ({description['economy'].rpartition(':')[2]}), not a "
+            f"fitted model. Open it in Python: descend.economies.load_solution({str(path)!r}); the "
+            "page of a solution is written by descend solve --report"
         )
-    if described.get("model") is None:
+    if description.get("model") is None:
         raise CheckpointError(f"{path} holds a run that is not of a model")
     with checkpoint.understood(path, "description"):
-        return _made(path, described, arrays, custom)
+        return _build_model(path, description, arrays, custom)
 
 
 class Described(TypedDict):
@@ -70,18 +71,18 @@ class Described(TypedDict):
     compile: dict[str, Any] | None
 
 
-def _made(
+def _build_model(
     path: str | Path,
-    described: Mapping[str, Any],
+    description: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
     custom: Mapping[str, type[Layer]] | None,
 ) -> tuple[Model, dict[str, Any]]:
-    whole = described["model"]
+    whole = description["model"]
     conforms(whole, Described, "the model")
     graph = whole["graph"]
     conforms(graph["name"], str, "its name")
     model = Model(*symbols_from_config(graph, custom), name=graph["name"], seed=whole["seed"])
-    prefix = "state/" if described["kind"] == "checkpoint" else ""
+    prefix = "state/" if description["kind"] == "checkpoint" else ""
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     params = checkpoint.unflatten(arrays, shapes[0], f"{prefix}params", path)
     layers = checkpoint.unflatten(arrays, shapes[1], f"{prefix}layers", path)
@@ -90,9 +91,9 @@ def _made(
     model.take_weights(params, layers)
     if whole["compile"] is not None:
         model.compile(**whole["compile"])
-    if "history" in described:
-        model.history = checkpoint.history_of(described)
-    extra = described.get("extra", {})
+    if "history" in description:
+        model.history = checkpoint.history_of(description)
+    extra = description.get("extra", {})
     conforms(extra, dict, "what travels along")
     return model, extra
 
@@ -101,8 +102,8 @@ def model_from_json(text: str, custom_objects: Any = None) -> Any:
     """The model that `to_json` wrote, its weights undrawn; nothing in the text is executed.
 
     Args:
-        text: what `to_json` gave.
-        custom_objects: {class name: class} for layers of the user's own.
+        text: result of `to_json`.
+        custom_objects: classes {name: class} for layers of the user's own.
 
     Raises:
         DescendError: a text that is no such description.

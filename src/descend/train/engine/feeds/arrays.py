@@ -27,10 +27,10 @@ class Arrays(Feed):
     Args:
         data: pytree of arrays (n, ...).
         batch_size: rows in a batch; the last one is padded and masked.
-        shuffle: True draws without replacement (hull-2023, Algorithm 2), "with_replacement" draws
-            each batch uniformly (Algorithm 1), False keeps the order.
+        shuffle: order of the rows: True draws without replacement (hull-2023, Algorithm 2),
+            "with_replacement" draws each batch uniformly (Algorithm 1), False keeps the order.
         seeds: one seed a member, or one for all; draws the order.
-        rows: which rows are in play: an array, or one array a member (folds); all by default.
+        rows: row numbers in play: an array, or one array a member (folds); all by default.
         chunk: number of a stream's piece, so that pieces are not shuffled alike.
         steps: batches an epoch, the first of its order; all by default.
     """
@@ -72,13 +72,13 @@ class Arrays(Feed):
         self.uneven = min(counts) <= (self.steps - 1) * batch_size
 
     def order(self, epoch: int) -> np.ndarray:
-        """Row numbers (steps, batch) of an epoch, or (members, steps, batch)."""
+        """Return row numbers (steps, batch) of an epoch, or (members, steps, batch)."""
         if isinstance(self.rows, list):
             seeds = np.broadcast_to(np.asarray(self.seeds), len(self.rows))
             return np.stack([self._one(r, s, epoch) for r, s in zip(self.rows, seeds, strict=True)])
         if np.ndim(self.seeds):
-            drawn = {s: self._one(self.rows, s, epoch) for s in np.unique(self.seeds)}
-            return np.stack([drawn[s] for s in np.asarray(self.seeds)])
+            orders = {s: self._one(self.rows, s, epoch) for s in np.unique(self.seeds)}
+            return np.stack([orders[s] for s in np.asarray(self.seeds)])
         return self._one(self.rows, self.seeds, epoch)
 
     @property
@@ -97,12 +97,12 @@ class Arrays(Feed):
         return ("arrays", self.padded, self.uneven)
 
     def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
-        """All rows, in the order of the epoch."""
+        """Yield all rows, in the order of the epoch."""
         if not after:
             yield Chunk(self.data, self.order(epoch))
 
     def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
-        """The batch of those rows."""
+        """Return the batch of those rows."""
         return state, gather(data, row, self.padded)
 
     def _one(self, rows: np.ndarray, seed: Any, epoch: int) -> np.ndarray:

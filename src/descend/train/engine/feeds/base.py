@@ -21,9 +21,9 @@ class Chunk(NamedTuple):
 
     Attributes:
         data: pytree of arrays on the device, or None.
-        order: what `Feed.draw` is given, a draw each: an array (draws, ...), mostly of row numbers
+        order: argument of `Feed.draw`, a draw each: an array (draws, ...), mostly of row numbers
             (draws, batch); (members, draws, ...) where `Feed.per_member`; None where it needs none.
-        draws: how many there are, where there is no order.
+        draws: number of draws, where there is no order.
     """
 
     data: Any
@@ -66,18 +66,18 @@ class Feed:
         """Draw orders from these seeds, one a member; a feed without orders does nothing."""
 
     def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
-        """The chunks of a pass in their order, but for the first `after` of them.
+        """Yield the chunks of a pass in their order, but for the first `after` of them.
 
         A function of (epoch, after) alone: a resumed run must see what the uninterrupted one would.
         """
         raise NotImplementedError(f"{type(self).__name__} has no chunks(epoch, after)")
 
     def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
-        """(the state, the batch of one draw); traced.
+        """Return (the state, the batch of one draw); traced.
 
         Args:
-            data: `Chunk.data`.
-            row: this draw's part of `Chunk.order`.
+            data: data of the chunk (`Chunk.data`).
+            row: part of `Chunk.order` for this draw.
         """
         raise NotImplementedError(f"{type(self).__name__} has no draw(task, state, data, row)")
 

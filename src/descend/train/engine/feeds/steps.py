@@ -45,13 +45,13 @@ class Steps(Feed):
         return ("steps", self.per_draw)
 
     def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
-        """Nothing from the host but the number of draws."""
+        """Yield the number of draws alone: nothing comes from the host."""
         for _ in range(after, self.steps // self.chunk):
             yield Chunk(None, None, self.chunk // self.per_draw)
 
     def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
-        """What the task collects."""
-        state, made = task.collect(state, self.per_draw)
+        """Return the batches that the task collects."""
+        state, values = task.collect(state, self.per_draw)
         if self.per_draw == 1:
-            made = jax.tree.map(lambda a: a[0], made)
-        return state, Batch(made, None)
+            values = jax.tree.map(lambda a: a[0], values)
+        return state, Batch(values, None)

@@ -36,14 +36,16 @@ class Stream(Feed):
     """Rows that do not fit into memory: a pass reads them in chunks.
 
     Args:
-        source: called once a pass; returns an iterator over (x, y) or (x, y, sample_weight), NumPy
-            arrays of any number of rows each. It is told, where it has arguments of these names,
-            the number of the pass (`epoch`) and the row to begin with (`start`); without `start` a
-            run that is resumed in the middle of a pass reads what it skips.
+        source: function called once a pass; returns an iterator over (x, y) or (x, y,
+            sample_weight), NumPy arrays of any number of rows each. It is told, where it has
+            arguments of these names, the number of the pass (`epoch`) and the row to begin with
+            (`start`); without `start` a run that is resumed in the middle of a pass reads what it
+            skips.
         rows: rows held at a time; what the source gives is joined and cut to this size, so that
             one compiled program serves all but the last. Rows are shuffled inside what is held.
         batch_size: rows of a batch.
-        shuffle, seeds: as in `Arrays`; the order depends on the seed, the pass and the chunk.
+        shuffle, seeds: order of the rows, as in `Arrays`; the order depends on the seed, the pass
+            and the chunk.
 
     In `Model.fit` the last three are fit's own arguments. Weights are taken as they come (there is
     no whole sample to scale them by): give them a mean of about one. A shuffle reaches `rows` far:
@@ -78,7 +80,7 @@ class Stream(Feed):
     def prepared(
         self, checked: Callable[[Any, str], Any], batch_size: int, shuffle: Any, seeds: Any
     ) -> Stream:
-        """This stream with other batches, each piece passed through `checked(piece, where)`."""
+        """Return this stream with other batches, each piece put through `checked(piece, where)`."""
         new = copy.copy(self)
         new.checked, new.size = checked, batch_size
         new.shuffle, new.seeds = shuffle, seeds
@@ -99,26 +101,26 @@ class Stream(Feed):
         return "stream"
 
     def chunks(self, epoch: int, after: int = 0) -> Iterator[Chunk]:
-        """The pieces of a pass on the device, the next one loading."""
+        """Yield the pieces of a pass on the device, the next one loading."""
         for number, piece in enumerate(self.read(epoch, after), after):
             arrays = self.arrays(piece, number)
             order: Any = arrays.order(epoch)
             yield Chunk(arrays.data, Ragged(order) if arrays.padded else order)
 
     def arrays(self, piece: Any, number: int) -> Arrays:
-        """The feed of one piece."""
+        """Return the feed of one piece."""
         data = self.checked(piece, f"chunk {number + 1}")
         size = min(self.size, len(jax.tree.leaves(data)[0]))
         return Arrays(data, size, self.shuffle, self.seeds, chunk=number)
 
     def draw(self, task: Task, state: Any, data: Any, row: Any) -> tuple[Any, Batch]:
-        """The batch of those rows."""
+        """Return the batch of those rows."""
         if isinstance(row, Ragged):
             return state, gather(data, row.rows, True)
         return state, gather(data, row, False)
 
     def read(self, epoch: int = 0, after: int = 0) -> Iterator[Any]:
-        """Pieces of `rows` rows, the last shorter, but for the first `after`."""
+        """Yield pieces of `rows` rows, the last shorter, but for the first `after`."""
         with ThreadPoolExecutor(1) as pool:
             pieces = self._cut(epoch, after)
             ahead = pool.submit(next, pieces, None)
@@ -127,10 +129,10 @@ class Stream(Feed):
                 yield piece
 
     def _cut(self, epoch: int, after: int) -> Iterator[Any]:
-        told = {"epoch": epoch, "start": after * self.rows}
-        told = {name: told[name] for name in told if name in _arguments(self.source)}
-        pieces = self._joined(self.source(**told))
-        return pieces if "start" in told else islice(pieces, after, None)
+        arguments = {"epoch": epoch, "start": after * self.rows}
+        arguments = {name: arguments[name] for name in arguments if name in _arguments(self.source)}
+        pieces = self._joined(self.source(**arguments))
+        return pieces if "start" in arguments else islice(pieces, after, None)
 
     def _joined(self, chunks: Iterable[Any]) -> Iterator[Any]:
         waiting: list[Any] = []
@@ -143,9 +145,9 @@ class Stream(Feed):
             waiting.append(chunk)
             count += sizes.pop()
             while count >= self.rows:
-                joined = jax.tree.map(lambda *parts: np.concatenate(parts), *waiting)
-                yield jax.tree.map(lambda a: a[: self.rows], joined)
-                waiting = [jax.tree.map(lambda a: a[self.rows :], joined)]
+                block = jax.tree.map(lambda *parts: np.concatenate(parts), *waiting)
+                yield jax.tree.map(lambda a: a[: self.rows], block)
+                waiting = [jax.tree.map(lambda a: a[self.rows :], block)]
                 count -= self.rows
         if count:
             yield jax.tree.map(lambda *parts: np.concatenate(parts), *waiting)

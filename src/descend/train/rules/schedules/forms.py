@@ -38,7 +38,7 @@ class Schedule(metaclass=Arguments):
         return 1.0
 
     def with_base(self, rate: Any) -> Schedule:
-        """The same in proportion to another rate."""
+        """Return the same in proportion to another rate."""
         if rate == self.base:
             return self
         raise DescendError(
@@ -47,11 +47,11 @@ class Schedule(metaclass=Arguments):
         )
 
     def factor(self, step: Any) -> jax.Array:
-        """eta_t / base at update `step`."""
+        """Return eta_t / base at update `step`."""
         return self(step)
 
     def __call__(self, step: Any) -> jax.Array:
-        """eta_t at update `step`."""
+        """Return eta_t at update `step`."""
         if type(self).factor is Schedule.factor:
             raise DescendError(f"{type(self).__name__}: write __call__(self, step) -> rate")
         return self.base * self.factor(step)
@@ -62,7 +62,7 @@ class Scaled(Schedule):
     """eta_t = learning_rate * factor(t).
 
     Args:
-        learning_rate: the base (for one-cycle and warm-up: the peak) rate, > 0; may be swept.
+        learning_rate: base (for one-cycle and warm-up: the peak) rate, > 0; may be swept.
     """
 
     learning_rate: float
@@ -84,7 +84,7 @@ class Scaled(Schedule):
         return self.learning_rate
 
     def with_base(self, rate: Any) -> Schedule:
-        """The same with another learning rate."""
+        """Return the same with another learning rate."""
         return dataclasses.replace(self, learning_rate=rate)
 
 
@@ -93,7 +93,7 @@ class Constant(Scaled):
     """eta_t = eta."""
 
     def factor(self, step: Any) -> Any:
-        """1."""
+        """Return 1."""
         return jnp.ones(())
 
 
@@ -105,7 +105,7 @@ class StepDecay(Scaled):
     rate: float = 0.1
 
     def factor(self, step: Any) -> Any:
-        """rate^floor(t / every_steps)."""
+        """Return rate^floor(t / every_steps)."""
         return optax.exponential_decay(1.0, self.every_steps, self.rate, staircase=True)(step)
 
 
@@ -122,7 +122,7 @@ class ExponentialDecay(Scaled):
     staircase: bool = False
 
     def factor(self, step: Any) -> Any:
-        """rate^(t / decay_steps)."""
+        """Return rate^(t / decay_steps)."""
         decay = optax.exponential_decay(1.0, self.decay_steps, self.rate, staircase=self.staircase)
         return decay(step)
 
@@ -136,7 +136,7 @@ class InverseTimeDecay(Scaled):
     staircase: bool = False
 
     def factor(self, step: Any) -> Any:
-        """1 / (1 + rate t / decay_steps)."""
+        """Return 1 / (1 + rate t / decay_steps)."""
         share = step / self.decay_steps
         return 1 / (1 + self.rate * (jnp.floor(share) if self.staircase else share))
 
@@ -157,7 +157,7 @@ class PolynomialDecay(Scaled):
     cycle: bool = False
 
     def factor(self, step: Any) -> Any:
-        """eta_t / eta."""
+        """Return eta_t / eta."""
         end: Any = self.end_learning_rate / self.learning_rate
         last: Any = self.decay_steps
         if self.cycle:
@@ -175,7 +175,7 @@ class CosineDecay(Scaled):
         alpha: the last rate as a share of the first.
         warmup_target: the rate that the first `warmup_steps` lead to in a straight line, from eta;
             the cosine begins there. Then eta may be zero, and a sweep sets the target.
-        warmup_steps: see there; they are not counted in `decay_steps`.
+        warmup_steps: number of those steps; not counted in `decay_steps`.
     """
 
     decay_steps: int
@@ -189,14 +189,14 @@ class CosineDecay(Scaled):
         return self.learning_rate if self.warmup_target is None else self.warmup_target
 
     def with_base(self, rate: Any) -> Schedule:
-        """The same with another rate there."""
+        """Return the same with another rate there."""
         if self.warmup_target is None:
             return super().with_base(rate)
         first = self.learning_rate * rate / self.warmup_target
         return dataclasses.replace(self, learning_rate=first, warmup_target=rate)
 
     def factor(self, step: Any) -> Any:
-        """The line, then the cosine from 1 to alpha."""
+        """Return the line, then the cosine from 1 to alpha."""
         fall = optax.cosine_decay_schedule(1.0, self.decay_steps, self.alpha)
         if self.warmup_target is None:
             return fall(step)
@@ -222,7 +222,7 @@ class CosineDecayRestarts(Scaled):
     alpha: float = 0.0
 
     def factor(self, step: Any) -> Any:
-        """The cosine that step is in."""
+        """Return the cosine that step is in."""
         share = step / self.first_decay_steps
         if self.t_mul == 1:
             i = jnp.floor(share)
@@ -267,11 +267,11 @@ class PiecewiseConstantDecay(Schedule):
         return max(self.values)
 
     def with_base(self, rate: Any) -> Schedule:
-        """All rates in proportion."""
+        """Return all rates in proportion."""
         return dataclasses.replace(self, values=tuple(v * rate / self.base for v in self.values))
 
     def factor(self, step: Any) -> Any:
-        """The step's rate as a share of the largest."""
+        """Return the step's rate as a share of the largest."""
         beyond = jnp.asarray(step) > jnp.asarray(self.boundaries, jnp.result_type(float))
         return jnp.asarray(self.values)[jnp.sum(beyond)] / self.base
 
@@ -292,7 +292,7 @@ class WarmupCosine(Scaled):
             )
 
     def factor(self, step: Any) -> Any:
-        """The ramp, then the cosine."""
+        """Return the ramp, then the cosine."""
         return optax.warmup_cosine_decay_schedule(0.0, 1.0, self.warmup_steps, self.decay_steps)(
             step
         )
@@ -305,7 +305,7 @@ class Warmup(Scaled):
     warmup_steps: int
 
     def factor(self, step: Any) -> Any:
-        """min(t / warmup_steps, 1)."""
+        """Return min(t / warmup_steps, 1)."""
         if self.warmup_steps == 0:
             return jnp.ones(())
         return optax.linear_schedule(0.0, 1.0, self.warmup_steps)(step)
@@ -329,7 +329,7 @@ class OneCycle(Scaled):
             raise DescendError(f"OneCycle: peak is a share of the run, below 1, got {self.peak}")
 
     def factor(self, step: Any) -> Any:
-        """The cycle; peak 1."""
+        """Return the cycle; peak 1."""
         return optax.cosine_onecycle_schedule(
             self.total_steps, 1.0, self.peak, self.div, self.final_div
         )(step)
@@ -348,7 +348,7 @@ class CosineLog(Scaled):
     cycles: int = 4
 
     def factor(self, step: Any) -> Any:
-        """The waves; at most 1."""
+        """Return the waves; at most 1."""
         share = jnp.clip(step / self.total_steps, 0.0, 1.0)
         turns = jnp.log2(1 + (2**self.cycles - 1) * share)
         return 0.5 * (1 - jnp.cos(2 * jnp.pi * turns))
