@@ -29,6 +29,7 @@ from descend.train.engine.program import Names, scan_evaluate
 from descend.train.engine.runtime import quick_compile
 from descend.train.model import rows
 from descend.train.model.model import Model
+from descend.train.model.supervised import Rows
 
 AT_ONCE = 64  # points of the landscape that are evaluated side by side, at most
 NUMBERS = 2**26  # that layers put out at a time: a quarter of a gigabyte
@@ -196,7 +197,7 @@ def _axes(span: Any, path: np.ndarray | None, dimensions: int, points: int) -> l
     return along
 
 
-def _costs(model: Model, data: rows.Rows, build: Any) -> Any:
+def _costs(model: Model, data: Rows, build: Any) -> Any:
     """A function (centre, directions, grid (points, dimensions)) -> costs (points,)."""
     task = model.supervised
     whole = model.whole_feed(data, rows.DEFAULT_BATCH, "landscape data")

@@ -23,7 +23,8 @@ from descend.tables.heads import Classes
 from descend.tables.network import batch_size, compile_for, network
 from descend.tables.prepare import Prepared
 from descend.train.callbacks import EarlyStopping
-from descend.train.many.sweeping import Ensemble, cross_validate
+from descend.train.many.members import Ensemble
+from descend.train.many.sweeping import cross_validate
 from descend.train.model.model import Model
 
 if TYPE_CHECKING:
