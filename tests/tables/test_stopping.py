@@ -7,6 +7,7 @@ from descend.tables.network import in_waves
 from descend.tables.options import NetworkOptions
 from descend.tables.stopping import StopAfterThirdWave, third_wave, why_all
 from descend.train.engine.run import Snapshot
+from descend.train.engine.task import State, Task
 from descend.train.rules.schedules import CosineLog
 
 
@@ -27,10 +28,11 @@ def test_the_third_wave_is_that_of_the_schedule(epochs):
 class FakeRun:
     """What a callback needs of a run."""
 
-    members, epochs, model = None, 64, None
+    members, epochs, model, task = None, 64, None, Task()
 
     def __init__(self):
-        self.snapshot, self.stopped = Snapshot.of({}), None
+        state = State({}, {}, None, None, {}, None)
+        self.snapshot, self.stopped = Snapshot.of(state), None
 
     def stop(self, reason, members=None):
         self.stopped = reason
