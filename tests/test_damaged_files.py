@@ -78,7 +78,7 @@ def make_checkpoint(path):
 
     def read(damaged):
         load_model(damaged)
-        run = Run(whole.state, 5)
+        run = Run(model.task, whole.state, 5)
         run.model, run.callbacks, run.identity = model, callbacks[:2], whole.identity
         for callback in run.callbacks:
             callback.set_run(run)

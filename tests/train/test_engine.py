@@ -25,7 +25,7 @@ from descend import (
 from descend.errors import DataError, DescendError, DivergenceError
 from descend.train import engine
 from descend.train.callbacks import Callback, LearningRateScheduler, ReduceLROnPlateau
-from descend.train.engine import program
+from descend.train.engine import placement, training
 from descend.train.engine.feeds import Arrays, Steps, Stream
 from descend.train.engine.task import Task
 from descend.train.engine.training import InterruptedWarning
@@ -155,7 +155,7 @@ def test_results_do_not_depend_on_how_epochs_are_grouped(monkeypatch, rate):
     x, y = data()
     runs = []
     for seconds, watcher in ((0.0, None), (10.0, None), (10.0, Watcher(7)), (10.0, Watcher(1))):
-        monkeypatch.setattr(engine, "SECONDS_PER_CALL", seconds)
+        monkeypatch.setattr(training, "SECONDS_PER_CALL", seconds)
         model = network("adam", rate=rate)
         callbacks = [watcher] if watcher else []
         history = model.fit(x, y, batch_size=8, epochs=40, verbose=0, callbacks=callbacks)
@@ -170,11 +170,11 @@ def test_results_do_not_depend_on_how_epochs_are_grouped(monkeypatch, rate):
 
 
 def test_many_epochs_really_share_a_call(monkeypatch):
-    monkeypatch.setattr(engine, "SECONDS_PER_CALL", 10.0)
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 10.0)
     counts = []
-    real = engine._orders
+    real = training._orders
     monkeypatch.setattr(
-        engine,
+        training,
         "_orders",
         lambda feed, first, n, *rest: counts.append(n) or real(feed, first, n, *rest),
     )
@@ -277,7 +277,7 @@ def test_divergence_inside_a_call_keeps_the_epoch_before(monkeypatch):
 
     kept = []
     for seconds in (0.0, 10.0):
-        monkeypatch.setattr(engine, "SECONDS_PER_CALL", seconds)
+        monkeypatch.setattr(training, "SECONDS_PER_CALL", seconds)
         model = diverging()
         with pytest.raises(DivergenceError):
             model.fit(x, y, batch_size=25, epochs=200, verbose=0)
@@ -469,10 +469,10 @@ def test_rows_spread_over_devices_give_the_numbers_of_one(make, monkeypatch):
     held = rng.standard_normal((9, *shape)), rng.standard_normal((9, 1))  # not spread: odd
     options = {"batch_size": 16, "epochs": 3, "verbose": 0, "validation_data": held}
     weights = model.get_weights()
-    meshes, row_mesh = [], program.row_mesh
+    meshes, row_mesh = [], placement.row_mesh
 
     def run(find):
-        monkeypatch.setattr(program, "row_mesh", lambda *a: meshes.append(find(*a)) or meshes[-1])
+        monkeypatch.setattr(placement, "row_mesh", lambda *a: meshes.append(find(*a)) or meshes[-1])
         model.compile(SGD(0.05), "mse")
         model.set_weights(weights)
         return model.fit(x, y, **options).history, model.get_weights()

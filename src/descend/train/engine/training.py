@@ -387,9 +387,8 @@ def _freeze(run: Run, finite: np.ndarray) -> None:
 def _fail(task: Task, feed: Feed, chunk: Chunk, run: Run, before: Any) -> None:
     where, run.failing = _locate(task, feed, chunk, before)
     run.history.stopped = f"diverged in epoch {run.epoch + 1}"
-    since = "epoch"
+    since = "epoch" if feed.whole else "chunk"
     if not feed.whole:
-        since = f"chunk {run.chunk + 1}"
         where = f", chunk {run.chunk + 1}{where}"
     if any(getattr(callback, "ends_on_nan", False) for callback in run.callbacks):
         run.history.stopped += f"{where}; the weights from before that {since} are kept"
