@@ -1,7 +1,7 @@
 """One version of descend beside another, on the workloads of speed.py, in one run.
 
-    git worktree add /tmp/before COMMIT
-    python benchmarks/before_after.py /tmp/before            [--only iris,cnn] [--rounds 3]
+    git worktree add ../before COMMIT
+    python benchmarks/before_after.py ../before            [--only iris,cnn] [--rounds 3]
 
 Each workload is trained by the other version and by this one in turns, each time in a process of
 its own that begins with an empty cache: time a step (median over rounds of the medians) and the
