@@ -334,7 +334,7 @@ def test_optimizers(optimizer, name, options):
             {"optimizer": "sgd", "loss": "mse", "metrics": [keras.metrics.PearsonCorrelation()]},
             "[Pp]earson",
         ),
-        ({"optimizer": keras.optimizers.Adam(use_ema=True), "loss": "mse"}, "use_ema=True"),
+        ({"optimizer": keras.optimizers.Adam(amsgrad=True), "loss": "mse"}, "amsgrad=True"),
         ({"optimizer": "sgd", "loss": keras.losses.Huber(reduction="sum")}, "reduction='sum'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import jax
@@ -329,6 +330,33 @@ def test_an_average_of_the_weights_takes_their_place():
     ours = linear(SGD(0.05, use_ema=True, ema_momentum=0.8))
     ours.fit(X, Y, batch_size=24, epochs=5, verbose=0)
     np.testing.assert_allclose(ours.get_weights()[0], average, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gradient_accumulation_steps": 3},
+        {"use_ema": True, "ema_momentum": 0.8},
+        {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2},
+        {"global_clipnorm": 0.7},
+    ],
+    ids=lambda o: "-".join(o),
+)
+def test_accumulation_averages_and_clipping_are_kerass(options):
+    """Two epochs of six batches each; float32 sums differ in their order."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its imports warn about their own dependencies
+        keras = pytest.importorskip("keras", exc_type=ImportError)
+    ours = linear(Adam(0.05, **options))
+    ours.fit(X, Y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    with jax.numpy_rank_promotion("allow"):
+        theirs = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        theirs.compile(keras.optimizers.Adam(0.05, **options), "mse")
+        theirs.set_weights([np.full((3, 2), 0.5, np.float32), np.zeros(2, np.float32)])
+        theirs.fit(X, Y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+        expected = [np.asarray(v.value) for v in theirs.weights]
+    for a, b in zip(ours.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
 def test_these_numbers_are_swept_and_saved():

@@ -68,7 +68,7 @@ def test_six_steps_equal_keras(name, options):
     [
         (lambda: optimizers.Adam(lr=0.1), "is called learning_rate"),
         (lambda: optimizers.SGD(0.1, decay=0.1), "InverseTimeDecay"),
-        (lambda: optimizers.Adam(use_ema=True), "EarlyStopping"),
+        (lambda: optimizers.Adam(ema_momentum=1.0), "ema_momentum must be a finite number"),
         (lambda: optimizers.Adam(amsgrad=True), "not here"),
         (lambda: optimizers.Adam(learning_rat=0.1), "Did you mean 'learning_rate'"),
         (lambda: optimizers.Adam(clipnorm=0.0), "clipnorm must be a finite number > 0"),
