@@ -313,3 +313,14 @@ def test_a_passive_tap_and_no_tap_are_one_program():
         assert len(seen) >= len(model.nodes)
         zero = lambda name, x, y: jax.tree.map(lambda a: a + 0.0, y)
         assert program(zero) != plain  # and the comparison can tell
+
+
+def test_what_freezing_changed_is_seen_by_the_next_trace():
+    """A frozen normalisation uses its moving mean 0 and variance 1, also after an earlier trace."""
+    model = Model(i := Input((3,)), Dense(1)(L.BatchNormalization(name="norm")(i)))
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(5, 2, (8, 3)).astype("float32")
+    trace(model, x, x[:, :1])
+    model.freeze("norm")
+    output = trace(model, x, x[:, :1]).place("norm").a
+    np.testing.assert_allclose(output, x / np.sqrt(1 + 1e-3), rtol=1e-6)

@@ -233,12 +233,12 @@ def _batch(model: Any, x: Any, y: Any, sample_weight: Any) -> Batch:
 
 def _measure(model: Model, state: Any, batch: Batch) -> Health:
     task = model.supervised
-    programs = vars(task)
-    if "_health" not in programs:  # compiled once for a task
-        programs["_health"] = jax.jit(
+    programs = task.programs
+    if "health" not in programs:  # compiled once for a task
+        programs["health"] = jax.jit(
             lambda s, b: _numbers(task, s, b), compiler_options=quick_compile()
         )
-    measures = jax.tree.map(float, programs["_health"](state, batch))
+    measures = jax.tree.map(float, programs["health"](state, batch))
     first = {node.layer.name: n for n, node in reversed(list(enumerate(model.nodes)))}
     order = sorted(measures, key=lambda place: first[_owner(place)])  # jit sorts by name
     layers = {place: measures[place] for place in order}

@@ -208,8 +208,8 @@ def _costs(model: Model, data: Rows, build: Any) -> Any:
         for shape in node.output_shapes
     )
     at_once = int(np.clip(NUMBERS // (units * whole.batch_size), 1, AT_ONCE))
-    programs = vars(task).setdefault("_landscape", {})
-    if whole.padded not in programs:  # compiled once for a task and a kind of rows
+    programs, key = task.programs, ("landscape", whole.padded)
+    if key not in programs:  # compiled once for a task and a kind of rows
 
         def evaluate(state: Any, centre: Any, directions: Any, grid: Any, data: Any, order: Any):
             def at(point: Any) -> Any:
@@ -220,8 +220,8 @@ def _costs(model: Model, data: Rows, build: Any) -> Any:
 
             return jax.lax.map(at, grid, batch_size=min(at_once, len(grid)))
 
-        programs[whole.padded] = jax.jit(evaluate, compiler_options=quick_compile())
-    program = programs[whole.padded]
+        programs[key] = jax.jit(evaluate, compiler_options=quick_compile())
+    program = programs[key]
 
     def costs(centre: Any, directions: Any, grid: np.ndarray) -> np.ndarray:
         points = jnp.asarray(grid, centre.dtype)

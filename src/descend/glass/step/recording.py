@@ -172,8 +172,7 @@ def _point(task: Supervised, state: State) -> tuple[Any, Any]:
 
 
 def _run(task: Supervised, feed: Arrays, state: State, whole: bool) -> tuple[list[str], Record]:
-    recordings = vars(task).setdefault("_recordings", {})  # compiled once
-    recording = recordings.setdefault(whole, Recording(task, whole))
+    recording = task.programs.setdefault(("recording", whole), Recording(task, whole))
     batch = Batch(jax.tree.map(lambda a: a[: feed.batch_size], feed.data), None)
     shapes = jax.eval_shape(recording.record, state, batch)
     empty = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
