@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from descend.cli.reading import reading_options
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("trace")

@@ -157,7 +157,8 @@ def _end(run: Run) -> None:
 def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
     """A feed whose pass is one chunk: several epochs a call, validation inside."""
     mesh = placement.member_mesh(run.members)
-    chunk = next(feed.chunks(0))
+    next_epoch = run.epoch + 1
+    chunk = next(feed.chunks(next_epoch))
     data, ordered = chunk.data, chunk.order is not None
     inside = validation if validation is not None and validation.whole else None
     checks, draws = None, (chunk.draws, 1)
@@ -172,7 +173,7 @@ def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
     room = _room(task, feed, alone=validation is not inside)
     at_once = 1
     programs: dict[bool, Program] = {}  # with validation, and without
-    next_orders: dict[int, Any] = {}  # orders of epochs to come
+    next_orders = {next_epoch: chunk.order}  # of epochs to come
     _begin_epoch(run)
     while run.epoch + 1 < run.epochs and not run.stopped:
         start, first, active = run.state, run.epoch + 1, run.active
@@ -223,8 +224,8 @@ def _epochs(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
             if run.members is not None:
                 _freeze(run, finite[..., i])
             elif not finite[i]:
-                split = Split(Split.of(task, start).rest, Split.of(task, state).scratch)
-                run.snapshot = Snapshot.of(split.joined(task) if i == 0 else _replay(call, i))
+                before = _before(task, start, state) if i == 0 else _replay(call, i)
+                run.snapshot = Snapshot.of(before)
                 _fail(task, feed, chunk._replace(order=_order(feed, run.epoch)), run, run.state)
                 break
             epoch_logs = {name: values[..., i] for name, values in results.items()}
@@ -253,6 +254,11 @@ def _room(task: Task, feed: Feed, alone: bool) -> int:
     if task.scratch or alone or feed.steps is None:
         return 1
     return max(1, min(EPOCHS_PER_CALL, STEPS_PER_CALL // feed.steps))
+
+
+def _before(task: Task, start: Any, state: Any) -> Any:
+    """The state at the start of a call that ended in `state`; its scratch is used up."""
+    return Split(Split.of(task, start).rest, Split.of(task, state).scratch).joined(task)
 
 
 def _replay(call: Callable[..., Any], count: int) -> Any:
@@ -307,8 +313,7 @@ def _chunks(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
             if run.members is not None:
                 _freeze(run, finite[..., 0])
             elif not finite.all():
-                split = Split(Split.of(task, start).rest, Split.of(task, state).scratch)
-                run.snapshot, run.epoch = Snapshot.of(split.joined(task)), epoch
+                run.snapshot, run.epoch = Snapshot.of(_before(task, start, state)), epoch
                 _fail(task, feed, chunk, run, run.state)
                 return
             for name, sums in logs.items():
@@ -321,9 +326,7 @@ def _chunks(task: Task, feed: Feed, run: Run, validation: Feed | None) -> None:
             raise DataError("the stream gave no chunk of rows in this epoch")
         logs, run.epoch = finished(task, run.totals), epoch
         run.chunk, run.totals = 0, {}
-        if run.due is not None and run.due(epoch):
-            logs |= _validation_logs(task, validation, run)
-        _end_epoch(run, logs)
+        _end_epoch(run, logs | _validation_logs(task, validation, run))
         _begin_epoch(run)
 
 

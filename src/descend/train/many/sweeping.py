@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,9 +29,6 @@ from descend.train.many.members import Ensemble, Many, Member
 from descend.train.model import fitting, rows
 from descend.train.model.model import Model
 from descend.train.model.supervised import Rows
-
-if TYPE_CHECKING:
-    pass
 
 SEEDS = ("seed", "order_seed")
 
@@ -302,14 +299,18 @@ def train_task(
         task: any `descend.train.engine.task.Task`.
         settings: a grid or a list of settings as in `sweep`, of names in `task.hyper()`
             ("critic.learning_rate") and "seed", "order_seed"; nothing structural.
-        feed: one feed for all members; where it draws orders (`Arrays`, `Stream`), `feed.seeds` is
-            set to the members'.
+        feed: one feed for all members; where it draws orders (`Arrays`, `Stream`), those are
+            drawn from the members' seeds (`Feed.order_by`).
         validation, callbacks, epochs, verbose: arguments of `descend.train.engine.training.train`.
         seed: seed of members whose settings name none.
         model: Model that callbacks see as `self.model`, and that members are models of.
 
     Returns:
-        The members in the order of the settings.
+        The members in the order of the settings. One that diverges is frozen and marked.
+
+    Raises:
+        DescendError: an unknown setting, one out of range, an empty grid.
+        DataError: epochs that are no whole number >= 1.
     """
     from descend.train.callbacks import EarlyStopping, Progress
     from descend.train.callbacks.base import listed

@@ -27,11 +27,6 @@ class Ragged(NamedTuple):
     rows: Any
 
 
-def unchecked(piece: Any, where: str) -> Any:
-    """A piece as it comes."""
-    return piece
-
-
 class Stream(Feed):
     """Rows that do not fit into memory: a pass reads them in chunks.
 
@@ -60,7 +55,6 @@ class Stream(Feed):
     """
 
     whole = False
-    checked: Callable[[Any, str], Any] = staticmethod(unchecked)
 
     def __init__(
         self,
@@ -75,6 +69,7 @@ class Stream(Feed):
         if rows < 1:
             raise DataError(f"Stream: rows must be >= 1, got {rows}")
         self.source, self.rows = source, rows
+        self.checked: Callable[[Any, str], Any] = lambda piece, where: piece
         self.size, self.shuffle, self.seeds = batch_size, shuffle, seeds
 
     def prepared(
