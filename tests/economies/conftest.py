@@ -1,13 +1,15 @@
-"""What the economies' tests share: compiled programs, and solutions that several look at."""
+"""What the economies' tests share: what a quick solve is, and a solution that several look at."""
 
 from __future__ import annotations
 
 import jax
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
-from descend.economies.accuracy import Size
+from descend.economies import Plan
+from descend.economies.accuracy import Measure, Size
+from descend.economies.floats import precision
 from descend.economies.models.brock_mirman import BrockMirman
+from descend.economies.problem import Problem
 from descend.economies.solver import solve
 
 SMALL = Size(paths=20, burn=50, periods=20, thin=2, box=500, stressed=200, stability=300)
@@ -23,27 +25,27 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
-def programs(tmp_path_factory):
-    """What took long to compile is kept for the session: an equal solve need not compile again."""
-    wanted = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
-        "jax_persistent_cache_min_compile_time_secs": 0.2,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: jax.config.values[name] for name in wanted}
-    for settings in (wanted, before):
-        for name, value in settings.items():
-            jax.config.update(name, value)
-        compilation_cache.reset_cache()
-        if settings is wanted:
-            yield
-
-
 @pytest.fixture(scope="session")
 def quick():
     """Arguments of a solve that takes seconds."""
     return dict(QUICK)
+
+
+@pytest.fixture(scope="session")
+def judged():
+    """judged(economy, aim=None) is the accuracy of the policy that its outputs start from.
+
+    A network whose last layer is zero puts out zeros, so that no solve is needed.
+    """
+
+    def measured(economy, aim=None):
+        with precision("float64"):
+            problem = Problem.of(economy, Plan(aim=aim, hidden=(), size=SMALL))
+            params = problem.graph.init(jax.random.key(0))[0]
+            measure = Measure(problem.judge, SMALL, problem.rule.name, 0)
+            return measure(params, problem.numbers, problem.aims)
+
+    return measured
 
 
 @pytest.fixture(scope="session")

@@ -39,17 +39,17 @@ class Exact(BrockMirman):
 
 
 @pytest.fixture(scope="module")
-def exact(quick):
-    return untrained(Exact(), quick)
+def exact(judged):
+    return judged(Exact())
 
 
 def test_the_exact_policy_has_residuals_of_rounding(exact):
     for name in SETS:
-        stats = exact.accuracy.sets[name]
+        stats = exact.sets[name]
         assert stats["conditions"]["euler"]["max"] < 5e-15, name
         assert stats["consumption"]["euler"]["max"] < -14
         assert stats["set back"] == 0
-    assert exact.accuracy.stable
+    assert exact.stable
     assert exact.status.startswith("aim met: ")  # the model's own aims, all of them
     assert "ergodic mean residual " in exact.status
     assert "NOT" not in exact.status
@@ -61,9 +61,9 @@ class ExactOLG(AnalyticOLG):
         return {"saving": Share(shape=(self.cohorts - 1,), start=self.shares())}
 
 
-def test_the_exact_policy_of_overlapping_generations(quick):
+def test_the_exact_policy_of_overlapping_generations(judged):
     """A chain, a vector of states, three conditions."""
-    found = untrained(ExactOLG(cohorts=4), quick).accuracy
+    found = judged(ExactOLG(cohorts=4))
     for name in SETS:
         stats = found.sets[name]["conditions"]
         assert list(stats) == [f"euler_{h}" for h in range(1, 4)]
@@ -71,9 +71,9 @@ def test_the_exact_policy_of_overlapping_generations(quick):
     assert found.stable
 
 
-def test_a_wrong_saving_rate_has_the_residual_of_its_closed_form(quick):
+def test_a_wrong_saving_rate_has_the_residual_of_its_closed_form(judged):
     """For a constant share s, c / c' R' = alpha / s whatever the shock: 1 - alpha beta / s."""
-    found = untrained(Exact(saved=0.3), quick).accuracy
+    found = judged(Exact(saved=0.3))
     for name in SETS:
         for figure in FIGURES:
             reached = found.sets[name]["conditions"]["euler"][figure]
@@ -259,19 +259,19 @@ class TwoRoots(Economy):
         return {"difference": E(lambda s, p, e: p.g * s.x / now.x) - 2 * policy.g + 0.75}
 
 
-def test_an_explosive_policy_is_told_from_a_stable_one(quick):
-    stable, explosive = (untrained(TwoRoots(root=r), quick) for r in (0.5, 1.5))
-    for solution in (stable, explosive):  # its residual says nothing
-        assert solution.accuracy.figure("ergodic max") < 1e-14
-    assert stable.accuracy.stable
-    assert not explosive.accuracy.stable
-    assert "NOT solved: not stable, paths from dispersed starts were 0.2" in explosive.status
-    assert stable.accuracy.spread["halved after"] == 1
-    assert explosive.accuracy.spread["halved after"] is None
-    first, last = (explosive.accuracy.spread[k] for k in ("first", "last"))
+def test_an_explosive_policy_is_told_from_a_stable_one(judged):
+    stable, explosive = (judged(TwoRoots(root=r)) for r in (0.5, 1.5))
+    for either in (stable, explosive):  # its residual says nothing
+        assert either.figure("ergodic max") < 1e-14
+    assert stable.stable
+    assert not explosive.stable
+    assert "not stable, paths from dispersed starts were 0.2" in explosive.status
+    assert stable.spread["halved after"] == 1
+    assert explosive.spread["halved after"] is None
+    first, last = (explosive.spread[k] for k in ("first", "last"))
     assert last / first == pytest.approx(1.5**300, rel=1e-9)  # `stability` periods of SMALL
     # 1, 1.5, 2.25 and 3.375, which is beyond 1.5 and a width of 1: every third period
-    assert explosive.accuracy.sets["ergodic"]["set back"] == pytest.approx(1 / 3, abs=1 / 40)
+    assert explosive.sets["ergodic"]["set back"] == pytest.approx(1 / 3, abs=1 / 40)
     assert "of simulated periods left the box by far and were set back" in explosive.status
 
 
@@ -339,15 +339,15 @@ class WandersAlone(Wanders):
         return {"x": now.x + shock.e, "y": policy.g * now.y}
 
 
-def test_paths_that_never_come_together_are_not_stable(quick):
-    found = untrained(Wanders(), quick).accuracy
+def test_paths_that_never_come_together_are_not_stable(judged):
+    found = judged(Wanders())
     assert not found.stable
     # a root near one takes its time, and is seen to come down: .9967^300 = .37
-    slow = untrained(Wanders(walk=0.9967), quick).accuracy
+    slow = judged(Wanders(walk=0.9967))
     assert slow.spread["last"] > accuracy.STABLE * slow.spread["first"]
     assert slow.stable
     # what moves by itself is not the policy's doing
-    assert untrained(WandersAlone(), quick).accuracy.stable
+    assert judged(WandersAlone()).stable
     assert found.spread["last"] == pytest.approx(found.spread["first"], rel=1e-6)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from descend.economies.accuracy import Size
 from descend.economies.dynamic_programming import time_iteration
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.models.irreversible import IrreversibleGrowth
 from descend.economies.solver import solve
 from descend.errors import DescendError
 
-UNTRAINED = {"seeds": 1, "updates": 0, "polish": None, "hidden": (4,), "verbose": 0}
+SIZE = Size(paths=20, burn=50, periods=20, thin=2, box=100, stressed=100, stability=50)
+UNTRAINED = {"seeds": 1, "updates": 0, "polish": None, "hidden": (4,), "size": SIZE, "verbose": 0}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def test_a_solution_is_a_reference(untrained):
 
 def test_constraints_and_the_kink(tmp_path):
     economy = IrreversibleGrowth()
-    reference = time_iteration(economy, points=300)
+    reference = time_iteration(economy, points=150)
     solution = solve(economy, **UNTRAINED)
     made = solution.compare(reference, points=1000)
     found = reference.policy(made.states["box"])

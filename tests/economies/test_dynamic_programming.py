@@ -107,8 +107,8 @@ def test_value_policy_and_time_iteration_agree_on_growth():
     economy = StochasticGrowth()
     states = box(economy)
     euler = time_iteration(economy)
-    value = value_iteration(economy, points=60)
-    howard = policy_iteration(economy, points=60)
+    value = value_iteration(economy, points=40)
+    howard = policy_iteration(economy, points=40)
     assert euler.converged
     assert value.converged
     assert howard.converged

@@ -37,6 +37,7 @@ def test_growth_is_within_1e_4_of_time_iteration_over_the_box():
     assert solution.accuracy.stable
 
 
+@pytest.mark.slow
 def test_irreversible_growth_binds_as_often_as_in_time_iteration():
     economy = IrreversibleGrowth()
     reference = time_iteration(economy, points=500)
@@ -52,6 +53,7 @@ def test_irreversible_growth_binds_as_often_as_in_time_iteration():
     assert made.figure("consumption", "max absolute", "kink") < 3e-3
 
 
+@pytest.mark.slow
 def test_saving_under_a_borrowing_limit():
     economy = IncomeFluctuation()
     solution = solve(economy, aim=1e-9, updates=1000, polishing_steps=20, **QUICK)

@@ -120,6 +120,7 @@ def test_value_of_capital_is_the_derivative(x64):
     assert float(worth) == pytest.approx(float(jax.grad(usable)(0.9, after)), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_two_countries():
     """Within three times the published mean on paths (2.1e-5), at that of the box; stable.
 
@@ -155,6 +156,7 @@ def test_countries_alike_are_treated_alike():
     np.testing.assert_allclose(one["resources"], other["resources"], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_irreversible_investment_binds_in_the_box_alone():
     """Never on simulated paths; each country's on about a fifth of the box."""
     solution = solve(

@@ -208,6 +208,7 @@ def test_fifty_six_cohorts_are_those_of_the_paper():
     np.testing.assert_allclose(other.stationary(), shocks["delta"].stationary(), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_young_are_at_the_floor_and_others_are_not():
     solution = solve(
         ConstrainedOLG(cohorts=6),

@@ -17,10 +17,12 @@ PATHS = sorted(p for p in LABS.glob("*.py") if not p.name.startswith("_"))
 NAMES = [p.stem for p in PATHS]
 # lab -> the fixture that skips where its data are not at hand
 NEEDS = {"loan_default": "lending_club", "mnist": "mnist", "mlp_from_scratch": "mnist"}
-# half a minute each even in their quick form: what they stand on is in tests/economies, tests/train
+# a quarter to half a minute each even in their quick form: what they stand on is in tests/economies
+# and tests/train, and the gallery of the documentation runs them all
 SLOW = {
-    *("adding_problem", "bellman_to_network", "box_only", "dynamic_programming", "estimation"),
-    *("overlapping_generations", "transfer"),
+    *("adding_problem", "bellman_to_network", "box_only", "critical_points", "dynamic_programming"),
+    *("estimation", "mnist", "overlapping_generations", "property_evaluation", "regularizers"),
+    *("transfer", "vanishing_gradients"),
 }
 EXPECTED = {
     "activations",

@@ -21,6 +21,7 @@ from descend.errors import DescendError
 HERE = Path(__file__).parent
 FACTS = json.loads((HERE / "keras_facts.json").read_text(encoding="utf-8"))
 LISTINGS = sorted((HERE / "keras_code").glob("*.txt"))
+SLOW = {"images_patches_transformer", "images_augmented_xception"}  # a quarter of a minute each
 FIRST_LINES = {"import keras", "from tensorflow import keras"}
 
 
@@ -49,7 +50,14 @@ def same(ours, keras):
 
 # of the digits the last are unlike the others, as descend says
 @pytest.mark.filterwarnings("ignore::descend.train.model.rows.UnlikeTailWarning")
-@pytest.mark.parametrize("path", [p for p in LISTINGS if p.stem in FACTS], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem in SLOW))
+        for p in LISTINGS
+        if p.stem in FACTS
+    ],
+)
 def test_a_listing_gives_the_facts_that_keras_gives(path, monkeypatch, tmp_path):
     facts = run(path, monkeypatch, tmp_path)["facts"]
     expected = FACTS[path.stem]
