@@ -82,6 +82,9 @@ def public() -> list[Public]:
     for room in sorted(ROOMS, key=lambda r: r.count(".")):  # the deepest room has the last word
         for name in exported(room):
             value = getattr(importlib.import_module(room), name)
+            before = names.get(id(value))
+            if before and before.room == room and before.name == getattr(value, "__name__", ""):
+                continue  # an alias (Convolution2D) is shown where the class is (Conv2D)
             names[id(value)] = Public(room, name, value)
     return sorted(names.values(), key=lambda p: (ROOMS.index(p.room), p.name))
 
@@ -89,11 +92,8 @@ def public() -> list[Public]:
 def arguments(value: Any) -> list[str]:
     """The names of the arguments that a call of it takes; of a layer, those of its own fields."""
     if inspect.isclass(value) and dataclasses.is_dataclass(value):
-        inherited = {
-            f.name
-            for b in value.__mro__[1:]
-            for f in getattr(b, "__dataclass_fields__", {}).values()
-        }
+        bases = (getattr(b, "__dataclass_fields__", {}) for b in value.__mro__[1:])
+        inherited = {name for fields in bases for name in fields}
         fields = [f.name for f in dataclasses.fields(value) if f.init]
         own = [n for n in fields if n not in inherited]
         return [n for n in own if not n.startswith("_")]
@@ -113,12 +113,11 @@ def lacking(item: Public) -> list[str]:
     unnamed = [a for a in arguments(item.value) if not re.search(rf"(?m)^\s+.*\b{a}\b.*:", text)]
     if unnamed:
         missing.append("Args: " + ", ".join(unnamed))
-    signature = None
+    gives = None
     if not inspect.isclass(item.value):
-        signature = inspect.signature(item.value).return_annotation
-    if not inspect.isclass(item.value) and signature not in (None, "None"):
-        if not re.search(r"(?m)^Returns:", text):
-            missing.append("Returns")
+        gives = inspect.signature(item.value).return_annotation
+    if gives not in (None, "None") and not re.search(r"(?m)^Returns:", text):
+        missing.append("Returns")
     error = inspect.isclass(item.value) and issubclass(item.value, BaseException)
     if not error and not re.search(r"(?m)^Raises:", text):
         missing.append("Raises")
