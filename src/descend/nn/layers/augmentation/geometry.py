@@ -219,7 +219,7 @@ class RandomRotation(Affine):
         >>> import numpy as np
         >>> from descend import Input, Sequential
         >>> from descend.nn.layers import RandomRotation
-        >>> model = Sequential([Input((1, 2, 1)), RandomRotation((0.5, 0.5))])  # half a turn, always
+        >>> model = Sequential([Input((1, 2, 1)), RandomRotation((0.5, 0.5))])  # half a turn
         >>> np.ravel(model(np.array([[[[1.0], [2.0]]]]), training=True)).round().tolist()
         [2.0, 1.0]
     """
