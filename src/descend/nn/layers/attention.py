@@ -170,8 +170,8 @@ class AdditiveAttention(Attention):
         use_scale: whether the scale_j are learned; they are 1 otherwise.
         scale_initializer: how the scale_j are drawn, by name or object (descend.nn.initializers).
 
-    `dropout`, `use_causal_mask`, inputs and output as in Attention. Arrays: scale (d,), with
-    `use_scale`.
+    `dropout`, `use_causal_mask`, inputs and output as in Attention; its `score_mode` changes
+    nothing here. Arrays: scale (d,), with `use_scale`.
 
     Raises:
         DescendError: `dropout` not in [0, 1).

@@ -23,7 +23,7 @@ States = tuple[jax.Array, ...]
 
 @dataclass(frozen=True, eq=False)
 class Cell(Layer):
-    """One step of a recurrence: a layer called on [x, *states] that returns (output, *states).
+    """One step of a recurrence: a layer called on `[x, *states]` that returns `(output, *states)`.
 
     For a cell of your own, define `state_shapes` and the layer's `build`, `init` and `apply`;
     `RNN` steps it over time.

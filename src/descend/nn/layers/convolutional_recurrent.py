@@ -21,7 +21,7 @@ from descend.nn.layers.recurrent import OwnCell
 
 @dataclass(frozen=True, eq=False)
 class ConvLSTMCell(Cell):
-    """One step: an LSTM whose products are convolutions (*).
+    """One step: an LSTM whose products are convolutions (`*`).
 
         i, f, o = sigma(x * W + h * U + b),   g = tanh(x * W + h * U + b),
         c' = f c + i g,                       h' = o tanh(c')
@@ -37,7 +37,7 @@ class ConvLSTMCell(Cell):
         dropout, recurrent_dropout: shares of x and h set to 0 in training, the same at every step;
             a rate above 0 may be swept.
 
-    Arrays: kernel (*window, channels, 4 filters), recurrent_kernel (*window, filters, 4 filters),
+    Arrays: kernel (window, channels, 4 filters), recurrent_kernel (window, filters, 4 filters),
     bias (4 filters,); the gates in the order i, f, g, o.
 
     Source: Shi et al. 2015; the LSTM in scheidegger-2020, "LONG SHORT-TERM MEMORY (LSTM)".
@@ -195,6 +195,8 @@ class ConvLSTM1D(OwnCell, ConvLSTMCell):
         filters, activation, recurrent_activation, use_bias, unit_forget_bias: as in ConvLSTM2D.
         kernel_size, strides, padding, dilation_rate: as in Conv1D, without "causal".
         dropout, recurrent_dropout: shares set to 0 in training, as in ConvLSTM2D.
+        kernel_initializer, recurrent_initializer, bias_initializer: as in ConvLSTM2D.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: as in ConvLSTM2D.
         return_sequences, return_state, go_backwards, stateful, batch_size: as in LSTM.
 
     Arrays: kernel (kernel_size, channels, 4 filters), recurrent_kernel
@@ -219,7 +221,7 @@ class ConvLSTM1D(OwnCell, ConvLSTMCell):
 
 @dataclass(frozen=True, eq=False)
 class ConvLSTM2D(OwnCell, ConvLSTMCell):
-    """An LSTM whose products are convolutions (*), over a film: (time, height, width, channels).
+    """An LSTM whose products are convolutions (`*`), over a film: (time, height, width, channels).
 
         i, f, o = sigma(x * W + h * U + b),   g = tanh(x * W + h * U + b),
         c' = f c + i g,                       h' = o tanh(c')
@@ -271,6 +273,8 @@ class ConvLSTM3D(OwnCell, ConvLSTMCell):
         filters, activation, recurrent_activation, use_bias, unit_forget_bias: as in ConvLSTM2D.
         kernel_size, strides, padding, dilation_rate: as in Conv3D.
         dropout, recurrent_dropout: shares set to 0 in training, as in ConvLSTM2D.
+        kernel_initializer, recurrent_initializer, bias_initializer: as in ConvLSTM2D.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: as in ConvLSTM2D.
         return_sequences, return_state, go_backwards, stateful, batch_size: as in LSTM.
 
     Arrays: as in ConvLSTM2D with one axis more. Output (a', b', c', filters), with

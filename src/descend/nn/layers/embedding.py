@@ -1,6 +1,6 @@
 """Words as vectors, and where in a sequence they stand.
 
-Embedding is radwan's layer type ("Embedding"). The three layers of positions take a sequence of
+Embedding is in radwan's list of what to learn. The three layers of positions take a sequence of
 vectors and return it with the position worked in, each of the input's shape: PositionEmbedding and
 SinePositionEncoding add, RotaryEmbedding rotates.
 """
@@ -39,7 +39,7 @@ class Embedding(Layer):
         DescendError: `input_dim` or `output_dim` that is no whole number >= 1.
         ShapeError: `mask_zero` with an input that is not (time,).
 
-    Source: radwan, "Embedding"; Bengio et al. 2003.
+    Source: radwan, "What to learn to know about Deep Learning?" (embedding); Bengio et al. 2003.
 
     Example:
         >>> import numpy as np

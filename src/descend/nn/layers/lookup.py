@@ -204,7 +204,7 @@ class StringLookup(Lookup):
 
     Args:
         max_tokens: most numbers there are, those of special tokens counted; None: as many as found.
-        num_oov_indices: count of the numbers that stand for words out of the vocabulary: 0 or 1.
+        num_oov_indices: count of numbers that stand for words out of the vocabulary: 0 or 1.
         mask_token: word that is none: number 0 of "int", dropped else; None: there is none.
         oov_token: name of a word out of the vocabulary on the way back.
         vocabulary: words in the order of their numbers, instead of `adapt`.
@@ -321,10 +321,11 @@ class TextVectorization(Lookup):
         output_mode: "int", "multi_hot", "count" or "tf_idf" (see StringLookup).
         output_sequence_length: length of each row of "int": longer ones are cut, shorter padded.
         pad_to_max_tokens, vocabulary, idf_weights: as in StringLookup.
+        num_oov_indices, mask_token, oov_token, invert: StringLookup's, best left as they are.
 
     Raises:
         DescendError: used before `adapt`, or put into a network; an unknown way to standardise,
-            split or put out; describing it for a file with a function of your own.
+            split or put out; `config` of one with a function of your own, which no file holds.
         ShapeError: texts that are not (n,) or (n, 1).
 
     Source: Keras's API, TextVectorization.

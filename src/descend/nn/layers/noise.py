@@ -341,8 +341,9 @@ class DropConnect(Dense):
     """Dense whose weights, not outputs, are dropped in training: a = g(x (W mask)/(1-rate) + b).
 
     Args:
-        units, activation, use_bias: number of neurons, g and whether b is there, as in Dense; so
-            are the initializers and regularizers.
+        units, activation, use_bias: number of neurons, g and whether b is there, as in Dense.
+        kernel_initializer, bias_initializer: how W and b are drawn, by name or object.
+        kernel_regularizer, bias_regularizer: penalties of W and b; None: no penalty.
         rate: probability that a weight is set to 0, in [0, 1); one mask a step, for all rows.
 
     Arrays, input and output as in Dense.

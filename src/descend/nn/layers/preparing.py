@@ -117,7 +117,7 @@ class Normalization(Preparing):
         DataError: `adapt` is given numbers that are not finite.
         ShapeError: an input that the moments do not fit.
 
-    Source: itam-2023, 1.7 (inputs on one scale); the moments are the biased ones.
+    Source: scheidegger-2020, "RECIPE FOR USING MLP (II)"; the moments are the biased ones.
 
     Example:
         >>> from descend.nn.layers import Normalization

@@ -28,7 +28,7 @@ from descend.nn.layers.tapping import Tap
 class OverTime(Layer):
     """A cell stepped over a sequence: what RNN, SimpleRNN, LSTM and GRU share.
 
-    Input (batch, time, features), or a list [x, *first states]; the same:
+    Input (batch, time, features), or a list `[x, *first_states]`; the same:
     `layer(x, initial_state=[h, c])`. The states start at 0 where none are given. At a masked step
     the states stay what they were and the output is repeated, so that a padded sequence gives what
     the unpadded one gives.
@@ -194,7 +194,7 @@ class RNN(OverTime):
         cell: cell, or a list of them (StackedRNNCells).
         return_sequences, return_state, go_backwards, stateful, batch_size: as in LSTM.
 
-    Input (batch, time, features), or a list [x, *first states]. Arrays: the cell's, named
+    Input (batch, time, features), or a list `[x, *first_states]`. Arrays: the cell's, named
     "cell.kernel", ....
 
     Raises:

@@ -211,7 +211,7 @@ class CategoryEmbedding(Layer):
         DescendError: sizes, or an `output_dim`, that are no whole numbers >= 1.
         ShapeError: an input without one number for each category.
 
-    Source: radwan, "Embedding".
+    Source: radwan, "What to learn to know about Deep Learning?" (embedding).
 
     Example:
         >>> from descend import Input, Sequential

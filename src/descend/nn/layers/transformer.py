@@ -152,7 +152,8 @@ class TransformerDecoder(_Transformer):
 
     Args:
         intermediate_dim, num_heads, dropout, activation, layer_norm_epsilon, normalize_first: as in
-            TransformerEncoder; so are the initializers and regularizers.
+            TransformerEncoder.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: likewise.
         use_causal_mask: whether step i of x sees steps 0..i of x only; the encoder's are all seen.
 
     Arrays as in TransformerEncoder, with "cross_attention" and "cross_attention_layer_norm". Inputs
