@@ -393,7 +393,7 @@ def hidden_space(model: Model, x: Any, y: Any, layers: Sequence[str] | None = No
     Raises:
         ShapeError: a network of several inputs, or targets that are not one a row.
         DataError: rows of one class only, or that `predict` would not take.
-        DescendError: an unknown layer.
+        DescendError: something that is no Model, or an unknown layer.
 
     Source: scheidegger-2020, "A geometric interpretation".
 
@@ -408,6 +408,7 @@ def hidden_space(model: Model, x: Any, y: Any, layers: Sequence[str] | None = No
         >>> space.separable["hidden"], space.separable["input"] < 1
         (1.0, True)
     """
+    require_model(model, "a hidden space")
     if not model.single_input:
         raise ShapeError(f"a hidden space needs a network of one input, {model.name} has several")
     (raw,) = rows.make_inputs(model, x, "rows to look at")

@@ -234,7 +234,7 @@ def open_test(fitted: FittedTable) -> FittedTable:
         `save` again.
 
     Raises:
-        DataError: test rows that cannot be read as those of training.
+        Nothing of its own.
 
     Source: scheidegger-2020, "RECIPE FOR USING MLP (IV)": "use the test data for the first (and
     only) time".

@@ -44,7 +44,7 @@ def boundary_steps(
     Raises:
         ShapeError: not two inputs.
         DescendError: another count of corrections than there were.
-        NotFittedError: of scikit-learn, for a unit that is not fitted.
+        AttributeError: a unit that is not fitted.
 
     Source: scheidegger-2020, "EXAMPLE: PERCEPTRON LEARNING: THE "OR" DATA-SET".
 
