@@ -39,8 +39,9 @@ class HebbUnit(TransformerMixin, BaseEstimator):
             order of the rows in each pass.
         verbose: number, 1 for a bar on a terminal, 0 for silence.
 
-    After `fit`:
-        weights_: (k,); mean_: (k,), zero without `centre`.
+    Attributes:
+        weights_: the weights after `fit`, (k,).
+        mean_: the columns' means, (k,); zero without `centre`.
         components_: (1, k) the weights as scikit-learn's PCA shapes them.
         history_: {"length": `|w|` after each pass, "variance": mean of y^2 / `|w|^2` over the
             rows}.
@@ -152,8 +153,9 @@ class HebbAssociator(BaseEstimator):
         decay: share of every connection that dies away in a moment, in [0, 1).
         threshold: number that a recalled neuron's sum must pass for it to fire.
 
-    After `fit`:
-        weights_: (k, m), from the k driving neurons to the m driven ones.
+    Attributes:
+        weights_: the connections after `fit`, (k, m), from the k driving neurons to the m driven
+            ones.
         history_: {"weights": (moments + 1, k, m)} the connections before and after every moment.
 
     Raises:

@@ -209,10 +209,12 @@ class ScratchClassifier(Scored, ClassifierMixin, _Scratch):
         random_state: seed of the first weights and the order.
         verbose: number, 1 for a bar on a terminal, 0 for silence.
 
-    After `fit`:
-        weights_: a list, (inputs + 1, neurons) a layer, the bias weights in the first row.
+    Attributes:
+        weights_: the weights after `fit`, a list, (inputs + 1, neurons) a layer, the bias weights
+            in the first row.
         history_: {"loss": mean L of the rows in each iteration; "val_loss"}.
-        stopped_: whether the validation rows ended training. n_iter_: iterations.
+        stopped_: whether the validation rows ended training.
+        n_iter_: number of iterations.
 
     Raises:
         DataError: text, missing values, one class only.

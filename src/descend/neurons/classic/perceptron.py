@@ -57,8 +57,9 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
         random_state: seed of the first weights.
         verbose: number, 1 for a bar on a terminal, 0 for silence.
 
-    After `fit`:
-        weights_: (k + 1, N), the bias weights in the first row ((k, N) without bias).
+    Attributes:
+        weights_: the weights after `fit`, (k + 1, N), the bias weights in the first row ((k, N)
+            without bias).
         start_: the same before training.
         converged_: whether all outputs came out right.
         n_iter_: iterations gone through; the last one only looked, where all were right.
