@@ -43,7 +43,7 @@ class Callback:
         run: the Run, in training: its state, its history, and what may be set in it.
 
     Raises:
-        DescendError: from `fit`: a hook by batch, which would never be called, or a method on_...
+        DescendError: from `fit`: a hook by batch, which would never be called, or a method `on_...`
             that is no hook.
 
     Source: Keras's API, callbacks.Callback.
@@ -107,7 +107,7 @@ class Callback:
         """Act before an evaluation: that of an epoch's validation rows, and `evaluate`."""
 
     def on_test_end(self, logs: Any = None) -> None:
-        """Act after an evaluation, with its cost and metrics (without "val_")."""
+        """Act after an evaluation, with its cost and metrics (without `val_`)."""
 
     def on_predict_begin(self, logs: Any = None) -> None:
         """Act before `predict`."""
@@ -160,7 +160,7 @@ def listed(callbacks: Any) -> list[Any]:
     """What `callbacks=` was given, one or many, as a list of objects whose hooks can be called.
 
     Raises:
-        DescendError: a hook by batch; a method on_... that is no hook; a class in place of an
+        DescendError: a hook by batch; a method `on_...` that is no hook; a class in place of an
             object; an object without any hook.
     """
     if callbacks is None:

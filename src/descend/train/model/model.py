@@ -310,7 +310,7 @@ class Model(OnBatches, Predicting, Wired):
             return_dict: whether a dict by name is returned.
 
         Returns:
-            The cost as a float; a list [cost, *metrics] where there are metrics; or a dict.
+            The cost as a float; a list `[cost, *metrics]` where there are metrics; or a dict.
         """
         x = self.meet(x)
         task, callbacks = self.task, listed_callbacks(callbacks)
@@ -436,7 +436,7 @@ class Model(OnBatches, Predicting, Wired):
         """Write description and weights to one file (`load_model` reads it).
 
         Args:
-            path: file, conventionally *.descend; written to a temporary name and renamed.
+            path: file, conventionally `*.descend`; written to a temporary name and renamed.
             extra: JSON that travels along, such as the table recipe's encoder.
 
         Raises:
