@@ -352,6 +352,7 @@ class Nadam(Adam):
         mu_t = beta_1 (1 - .96^t / 2)
         w <- w - eta n / (sqrt(v / (1 - beta_2^t)) + eps)
         n = mu_{t+1} m / (1 - mu_1 .. mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 .. mu_t)
+
     Raises:
         DescendError: a number out of range, or an unknown argument.
     Source: Dozat 2016.
