@@ -172,13 +172,27 @@ class Judge:
 
 @dataclass(frozen=True)
 class Size:
-    """How many points an accuracy stands on.
+    """How many points the accuracy of a solution is measured on.
 
     Args:
-        paths, burn, periods, thin: size of the ergodic set, which has paths * periods points,
-            `thin` periods apart, behind a burn-in.
-        box, stressed: points of the other sets.
-        stability: periods that dispersed starts are followed.
+        paths: number of simulated paths of the ergodic set, which has paths * periods points.
+        burn: number of periods that each path goes on for before its first point.
+        periods: number of points taken from each path.
+        thin: number of periods between two of them.
+        box: number of points drawn from the box of the states.
+        stressed: number of points of the stressed set.
+        stability: number of periods that paths from dispersed starts are followed.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.economies import Size
+        >>> quick = Size(paths=20, burn=100)
+        >>> quick.paths * quick.periods
+        2000
     """
 
     paths: int = 100

@@ -72,7 +72,27 @@ class Output:
 
 @dataclass(frozen=True)
 class Free(Output):
-    """Any number: centre + scale x."""
+    """Any number: centre + scale x, x the network's raw number.
+
+    Args:
+        centre: number to expect: what the policy is where the network puts out zero; a number or an
+            array of `shape`.
+        scale: number other than zero that raw numbers are multiplied by; likewise.
+        shape: () for a number, (n,) for a vector.
+
+    Raises:
+        DescendError: a centre or scale that makes no sense, or is not of its shape, when an economy
+            with this policy is solved.
+
+    Source: descend's own.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.economies import Free
+        >>> debt = Free(centre=1.0, scale=2.0)
+        >>> float(debt(jnp.array([0.0]))), float(debt(jnp.array([3.0])))
+        (1.0, 7.0)
+    """
 
     centre: Any = 0.0
     scale: Any = 1.0
@@ -98,7 +118,20 @@ class Positive(Output):
     """A positive number: scale softplus(x + c), c such that x = 0 gives `scale`.
 
     Args:
-        scale: the size to expect, > 0: a number or an array of `shape`.
+        scale: size to expect, > 0: a number or an array of `shape`.
+        shape: () for a number, (n,) for a vector.
+
+    Raises:
+        DescendError: a scale that is not positive, or numbers that are not of its shape, when an
+            economy with this policy is solved.
+
+    Source: descend's own.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.economies import Positive
+        >>> round(float(Positive(scale=2.0)(jnp.array([0.0]))), 3)
+        2.0
     """
 
     scale: Any = 1.0
@@ -120,7 +153,21 @@ class Share(Output):
     """A number between 0 and 1: sigmoid(x + logit(start)).
 
     Args:
-        start: the share to expect, in (0, 1).
+        start: share to expect, in (0, 1): a number or an array of `shape`.
+        shape: () for a number, (n,) for a vector.
+
+    Raises:
+        DescendError: a start outside (0, 1), or numbers that are not of its shape, when an economy
+            with this policy is solved.
+
+    Source: descend's own.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.economies import Share
+        >>> saving = Share(start=0.2)
+        >>> round(float(saving(jnp.array([0.0]))), 3), float(saving(jnp.array([100.0])))
+        (0.2, 1.0)
     """
 
     start: Any = 0.5
@@ -143,8 +190,22 @@ class Bounded(Output):
     """A number between two others: low + (high - low) sigmoid(x + c).
 
     Args:
-        low, high: numbers, or arrays of `shape`.
-        start: the number to expect, inside; the middle by default.
+        low, high: bounds, numbers or arrays of `shape`.
+        start: number to expect, inside; the middle by default.
+        shape: () for a number, (n,) for a vector.
+
+    Raises:
+        DescendError: bounds and start that are not low < start < high, or numbers that are not of
+            its shape, when an economy with this policy is solved.
+
+    Source: descend's own.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.economies import Bounded
+        >>> hours = Bounded(low=1.0, high=3.0)
+        >>> [round(float(hours(jnp.array([raw]))), 3) for raw in (-100.0, 0.0, 100.0)]
+        [1.0, 2.0, 3.0]
     """
 
     low: Any = 0.0
@@ -184,7 +245,20 @@ class Simplex(Output):
     """Shares that sum to one: softmax(x). They are n - 1 unknowns.
 
     Args:
-        shape: (n,), n >= 2.
+        shape: (n,), the number of shares, n >= 2.
+
+    Raises:
+        DescendError: a shape that is not (n,) with n >= 2, or numbers that are not of its shape,
+            when an economy with this policy is solved.
+
+    Source: descend's own.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.economies import Simplex
+        >>> portfolio = Simplex(shape=(2,))
+        >>> portfolio(jnp.array([0.0, 0.0])).tolist(), portfolio.raw, portfolio.unknowns
+        ([0.5, 0.5], 2, 1)
     """
 
     shape: tuple[int, ...] = ()

@@ -34,34 +34,43 @@ class Plan:
             policy is wrong by more than its residual, often by ten times as much.
         seeds: number of networks trained side by side from different weights; the best by the
             judging rule that is solved is the solution, and how many reached the aim is reported.
-        updates: first-order updates at most. They only have to bring the policy near: polishing
-            does the rest better from a network that is not far bent.
-        polish: method behind the first-order updates: "gauss-newton", "lbfgs" or None.
-        polishing_steps: steps of it at most; a seed that has not become better by a tenth in 25
-            steps is left as it is.
-        hidden: units of each hidden layer. (16, 16) is enough for one to three states; more states
-            or kinks want (32, 32) or more, at four times the price of a polishing step.
-        activation: function of the hidden layers.
-        paths: paths simulated side by side.
-        periods: periods that each path goes on for between rounds of updates.
-        batch: points of an update, at most paths * periods.
+        updates: number of first-order updates at most. They only have to bring the policy near:
+            polishing does the rest better from a network that is not far bent.
+        polish: name of the method behind the first-order updates: "gauss-newton", "lbfgs" or None.
+        polishing_steps: number of its steps at most; a seed that has not become better by a tenth
+            in 25 steps is left as it is.
+        hidden: numbers of units of the hidden layers. (16, 16) is enough for one to three states;
+            more states or kinks want (32, 32) or more, at four times the price of a polishing step.
+        activation: name of the hidden layers' function.
+        paths: number of paths simulated side by side.
+        periods: number of periods that each path goes on for between rounds of updates.
+        batch: number of points of an update, at most paths * periods.
         box: share of every batch drawn from the economy's box instead of the paths. 0 trains on
             the ergodic set alone, 1 on the box alone: see the lab "box_only" on both.
         learning_rate: rate of Adam, falling to a hundredth along a cosine.
-        optimizer: first-order rule in place of that Adam.
-        rule: rule that takes expectations in training; by default gauss-hermite:5 for one or two
-            normal shocks, monomial:3 beyond. See `descend.economies.expectations`.
-        judged_by: finer rule that the accuracy is measured by.
-        dtype: "float64" or "float32", of weights, states and everything between.
+        optimizer: first-order rule in place of that Adam, by name or object.
+        rule: name of the rule that takes expectations in training; by default gauss-hermite:5 for
+            one or two normal shocks, monomial:3 beyond. See `descend.economies.expectations`.
+        judged_by: name of the finer rule that the accuracy is measured by.
+        dtype: name of the number type, "float64" or "float32", of weights, states and everything
+            between.
         over: {parameter: (low, high)}: parameters that become states; solve once, use for every
             value.
         homotopy: {parameter: value to begin with}: the economy is solved there first and followed
             to its own values; a step that fails is halved.
-        size: numbers of points that the final accuracy stands on.
+        size: Size, the numbers of points that the final accuracy is measured on.
         seed: number that every random draw follows from.
 
     Raises:
         DescendError: an argument out of its range.
+
+    Source: descend's own; the loss is that of scheidegger-2020, "Deep Equilibrium Nets".
+
+    Example:
+        >>> from descend.economies import Plan
+        >>> plan = Plan(aim=1e-5, seeds=4)
+        >>> plan.seeds, plan.hidden, plan.polish
+        (4, (16, 16), 'gauss-newton')
     """
 
     aim: float | Mapping[str, float] | None = None

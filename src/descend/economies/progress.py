@@ -25,6 +25,16 @@ class Event:
         median: the same of the median seed; None where there is one.
         below, seeds: number of seeds that are below every aim, and of all.
         left: seconds until the stage's last update, at the speed so far; None where unknown.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.economies import Event
+        >>> print(Event(1.5, stage="adam", done=10, of=200, residual=0.01, below=0, seeds=2).words)
+        adam, 10 of 200: mean residual 1.0e-02; below the aim: 0 of 2 seeds
     """
 
     seconds: float | None

@@ -26,8 +26,21 @@ class Normal:
     """A normal shock, or a vector of them: mean 0.
 
     Args:
-        std: standard deviation, a number or (n,).
-        correlation: (n, n), or a number for all pairs, or None for independent ones.
+        std: standard deviation >= 0, a number or (n,).
+        correlation: correlation matrix (n, n), or a number for all pairs, or None for independent
+            ones.
+
+    Raises:
+        DescendError: a deviation below zero, or a matrix that is no correlation, when an economy
+            with this shock is solved.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.economies import Normal
+        >>> news = Normal([0.1, 0.2], correlation=0.5)
+        >>> news.size, news.matrix().tolist()
+        (2, [[1.0, 0.5], [0.5, 1.0]])
     """
 
     std: Any
@@ -88,9 +101,25 @@ class Chain:
     """A Markov chain on finitely many positions.
 
     Args:
-        values: what a position means: (n,), (n, m), or a dict of such arrays, whose entries are
-            then read as `now.NAME.ENTRY`.
-        transition: (n, n); row i holds the probabilities of the next position from position i.
+        values: array of what each position means: (n,), (n, m), or a dict of such arrays, whose
+            entries are then read as `now.NAME.ENTRY`.
+        transition: probabilities (n, n); row i holds the probabilities of the next position from
+            position i.
+
+    Raises:
+        DescendError: a matrix that is not one of probabilities, or sizes that differ, when an
+            economy with this chain is solved; `rouwenhorst` of fewer than two positions.
+
+    Source: descend's own; `rouwenhorst`: Kopecky and Suen (2010), "Finite state Markov-chain
+    approximations to highly persistent processes".
+
+    Example:
+        >>> from descend.economies import Chain
+        >>> luck = Chain(values=[0.5, 1.0], transition=[[0.6, 0.4], [0.2, 0.8]])
+        >>> luck.stationary().round(3).tolist()  # 0.4 x 1/3 flows up, 0.2 x 2/3 flows down
+        [0.333, 0.667]
+        >>> Chain.iid([0.5, 1.0], [0.25, 0.75]).transition.tolist()
+        [[0.25, 0.75], [0.25, 0.75]]
     """
 
     values: Any

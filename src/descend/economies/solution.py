@@ -60,16 +60,43 @@ class Seed:
 
 @dataclass(repr=False)
 class Solution:
-    """A solved economy.
+    """A solved economy: its policies over the whole state space, and all that is known of them.
 
     Attributes:
         economy, network, over: statement, network of the policies, parameters that are states.
-        params: the weights, NumPy arrays of `dtype`.
+        params: the weights, NumPy arrays.
+        dtype: number type of the weights and of all that is computed, "float64" or "float32".
         rule, judged_by: rules for expectations, in training and in `accuracy`.
         accuracy: the tables; `verdict` is what they say, `status` the same in words.
         seeds: one entry a network that was trained.
         events: history of the solve, as `descend.economies.Event`s; `log` is the same in lines.
         seconds: time from the call to the solution, compilation included.
+
+    Raises:
+        DataError: `policy` of a state that is missing, unknown, of another size, or not finite.
+        DescendError: `save` to a place that cannot be written.
+
+    Source: descend's own.
+
+    Example:
+        A policy that is right from the start is only judged: a share of .3 of output sqrt(k).
+
+        >>> from dataclasses import dataclass
+        >>> from descend.economies import Economy, Share, Size, solve
+        >>> @dataclass(frozen=True)
+        ... class Solow(Economy):
+        ...     def states(self):
+        ...         return {"k": (0.01, 1.0)}
+        ...     def policies(self):
+        ...         return {"saving": Share(0.3)}
+        ...     def transition(self, now, policy, shock):
+        ...         return {"k": policy.saving * now.k**0.5}
+        ...     def conditions(self, now, policy, E):
+        ...         return {"rule": policy.saving / 0.3 - 1}
+        >>> few = Size(paths=2, burn=2, periods=2, thin=1, box=4, stressed=4, stability=20)
+        >>> solution = solve(Solow(), seeds=1, hidden=(), size=few, verbose=0)
+        >>> solution.verdict.solved, solution.policy({"k": [0.2, 0.4]})["saving"].round(3).tolist()
+        (True, [0.3, 0.3])
     """
 
     economy: Economy
@@ -233,12 +260,39 @@ def load_solution(path: str | Path, economy: type[Economy] | Economy | None = No
     """A solution from a file of `Solution.save`; nothing in it is executed.
 
     Args:
-        path: the file.
-        economy: the class of the statement (or one of its economies). Needed for a model of the
+        path: name of the file.
+        economy: class of the statement, or one of its economies. Needed for a model of the
             user's own that has not been imported; descend's own models are found by name.
+
+    Returns:
+        The Solution, as it was saved.
 
     Raises:
         CheckpointError: not such a file, or its class is neither given nor imported.
+
+    Source: descend's own.
+
+    Example:
+        >>> import tempfile
+        >>> from dataclasses import dataclass
+        >>> from descend.economies import Economy, Share, Size, load_solution, solve
+        >>> @dataclass(frozen=True)
+        ... class Solow(Economy):
+        ...     def states(self):
+        ...         return {"k": (0.01, 1.0)}
+        ...     def policies(self):
+        ...         return {"saving": Share(0.3)}
+        ...     def transition(self, now, policy, shock):
+        ...         return {"k": policy.saving * now.k**0.5}
+        ...     def conditions(self, now, policy, E):
+        ...         return {"rule": policy.saving / 0.3 - 1}
+        >>> few = Size(paths=2, burn=2, periods=2, thin=1, box=4, stressed=4, stability=20)
+        >>> solution = solve(Solow(), seeds=1, hidden=(), size=few, verbose=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     solution.save(f"{folder}/solow.descend")
+        ...     again = load_solution(f"{folder}/solow.descend", Solow)
+        >>> again.policy({"k": [0.2]})["saving"].round(3).tolist()
+        [0.3]
     """
     prepare()
     described, arrays = checkpoint.read(path)

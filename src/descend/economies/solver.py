@@ -56,15 +56,27 @@ def solve(
         solve(BrockMirman(), Plan(aim=1e-5, seeds=4))
 
     Args:
-        economy: statement to be solved.
-        plan: fields of how it is solved, each documented in `descend.economies.Plan`; where none is
-            given, the economy's own.
-        start_from: solution whose weights are the beginning (same sizes; other parameters).
-        verbose: 0 says nothing, 1 prints the log on standard error; a function gets every event
-            (`descend.economies.Event`), whose `str` is the line of the log.
-        checkpoint: file that holds the run after every check; `resume` goes on from one.
-        resume: checkpoint of the same run to go on from.
-        changes: fields of the plan by their names, in place of what it has.
+        economy: Economy, the statement to be solved.
+        plan: Plan of how it is solved; where none is given, the economy's own.
+        start_from: Solution whose weights are the beginning (same sizes; other parameters).
+        verbose: number or function: 0 says nothing, 1 prints the log on standard error; a function
+            gets every event (`descend.economies.Event`), whose `str` is the line of the log.
+        checkpoint: name of a file that holds the run after every check; `resume` goes on from one.
+        resume: name of the checkpoint of the same run to go on from.
+        aim: residual to reach, a number or {figure: value}; this and all that follow are fields of
+            Plan, in place of what the plan has.
+        seeds, seed: number of networks side by side; number that every random draw follows from.
+        updates, learning_rate, optimizer: number of first-order updates at most; the rate of Adam;
+            a rule in its place.
+        polish, polishing_steps: name of the method behind them; number of its steps at most.
+        hidden, activation: numbers of units of the hidden layers; name of their function.
+        paths, periods, batch, box: numbers of simulated paths, of their periods between updates, of
+            points of an update; the share of these drawn from the box.
+        rule, judged_by: names of the rules that take expectations, in training and in judging.
+        dtype: name of the number type, "float64" or "float32".
+        over: {parameter: (low, high)}, parameters that become states.
+        homotopy: {parameter: value to begin with}, from which the economy is followed.
+        size: Size, the numbers of points that the final accuracy is measured on.
 
     Returns:
         The Solution. `solution.verdict.solved` says whether the aim was met and nothing else speaks
@@ -73,8 +85,30 @@ def solve(
 
     Raises:
         DescendError: a statement that cannot be right (with the line), or an argument out of range.
+        CheckpointError: a file to resume from that is none of the same run.
+        KeyboardInterrupt: Ctrl-C before anything was judged.
 
     Source: scheidegger-2020, "Deep Equilibrium Nets"; Azinovic, Gaegauf and Scheidegger 2022.
+
+    Example:
+        A share of output sqrt(k) is saved; the one condition holds where that share is .3.
+
+        >>> from dataclasses import dataclass
+        >>> from descend.economies import Economy, Share, Size, solve
+        >>> @dataclass(frozen=True)
+        ... class Solow(Economy):
+        ...     def states(self):
+        ...         return {"k": (0.01, 1.0)}
+        ...     def policies(self):
+        ...         return {"saving": Share()}
+        ...     def transition(self, now, policy, shock):
+        ...         return {"k": policy.saving * now.k**0.5}
+        ...     def conditions(self, now, policy, E):
+        ...         return {"rule": policy.saving / 0.3 - 1}
+        >>> few = Size(paths=2, burn=2, periods=2, thin=1, box=4, stressed=4, stability=20)
+        >>> solution = solve(Solow(), seeds=1, updates=0, hidden=(), size=few, verbose=0)
+        >>> solution.verdict.solved, solution.policy({"k": [0.2, 0.4]})["saving"].round(3).tolist()
+        (True, [0.3, 0.3])
     """
     prepare()
     if not isinstance(economy, Economy):

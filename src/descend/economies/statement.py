@@ -51,10 +51,28 @@ def parameter(
     """A number of an economy, with the range in which it makes sense.
 
     Args:
-        default: value unless told otherwise; its type (int or float) is that of the parameter.
-        above, below: bounds that it may not reach.
-        least, most: bounds that it may reach.
-        doc: meaning, for `descend solve --list` and reports.
+        default: number, the value unless told otherwise; its type (int or float) is that of the
+            parameter.
+        above, below: numbers that it may not reach.
+        least, most: numbers that it may reach.
+        doc: words for its meaning, for `descend solve --list` and reports.
+
+    Returns:
+        The default of a dataclass's field, with the range in its metadata.
+
+    Raises:
+        Nothing of its own; the economy is refused when it is made, with a DescendError.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.economies.models.brock_mirman import BrockMirman  # beta = parameter(0.9,
+        >>> from descend.errors import DescendError                        # above=0, below=1, ...)
+        >>> try:
+        ...     BrockMirman(beta=1.2)
+        ... except DescendError as error:
+        ...     print(error)
+        BrockMirman: beta (discount factor) must be > 0 and < 1, got 1.2
     """
     limits = {"above": above, "below": below, "least": least, "most": most, "doc": doc}
     return field(default=default, metadata=limits)
@@ -72,7 +90,29 @@ class Economy:
     clipping the state to its box does not: the path then runs to the edge and stays there.
 
     Raises:
-        DescendError: a parameter outside the range that `parameter` gave it.
+        DescendError: a parameter outside the range that `parameter` gave it, or a class that is no
+            frozen dataclass; `with_parameters` of an unknown name.
+
+    Source: scheidegger-2020, "Deep Equilibrium Nets"; Azinovic, Gaegauf and Scheidegger (2022).
+
+    Example:
+        A share of output sqrt(k) is saved; its residual is zero where the share is the stated one.
+
+        >>> from dataclasses import dataclass
+        >>> from descend.economies import Economy, Share, parameter
+        >>> @dataclass(frozen=True)
+        ... class Solow(Economy):
+        ...     share: float = parameter(0.3, above=0, below=1)
+        ...     def states(self):
+        ...         return {"k": (0.01, 1.0)}
+        ...     def policies(self):
+        ...         return {"saving": Share()}
+        ...     def transition(self, now, policy, shock):
+        ...         return {"k": policy.saving * now.k**0.5}
+        ...     def conditions(self, now, policy, E):
+        ...         return {"rule": policy.saving / self.share - 1}
+        >>> Solow().with_parameters({"share": 0.2}).parameters()
+        {'share': 0.2}
     """
 
     def __post_init__(self) -> None:
@@ -214,10 +254,27 @@ def _in_range(owner: str, f: dataclasses.Field, value: Any) -> None:
 def fischer_burmeister(a: Any, b: Any) -> Any:
     """fb(a, b) = a + b - sqrt(a^2 + b^2): zero exactly where a >= 0, b >= 0 and a b = 0.
 
-    Its gradient at a = b = 0 is set to (1, 1).
+    So one residual states that a slack and its multiplier are not negative and one of them is zero.
+    Its gradient at a = b = 0 is set to (1, 1). `fb` is the same function.
+
+    Args:
+        a, b: numbers or arrays of one shape, such as a slack and its multiplier.
+
+    Returns:
+        The residual, of their shape.
+
+    Raises:
+        Nothing of its own.
 
     Source: Fischer 1992; in the lecture's programme as the complementary slackness conditions of
     Azinovic, Gaegauf and Scheidegger 2022.
+
+    Example:
+        >>> from descend.economies import fischer_burmeister
+        >>> float(fischer_burmeister(0.0, 2.0)), float(fischer_burmeister(3.0, 4.0))
+        (0.0, 2.0)
+        >>> float(fischer_burmeister(-1.0, 0.0))
+        -2.0
     """
     square = a * a + b * b
     positive = square > 0

@@ -129,12 +129,30 @@ def gradient_health(model: Model, x: Any, y: Any, sample_weight: Any = None) -> 
     """How the cost's gradient is, on these rows and at the present weights.
 
     Args:
-        model: compiled; trained or not.
-        x, y, sample_weight: as in `fit`; a few hundred rows are enough.
+        model: compiled Model; trained or not.
+        x, y, sample_weight: rows, targets and weights, as in `fit`; a few hundred rows are enough.
+
+    Returns:
+        A Health: measures by layer, and findings (vanishing, exploding or large gradients,
+        saturated or dead units) with what the lectures advise; `print` shows both.
 
     Raises:
+        DescendError: something that is no Model.
         NotFittedError: the model is not compiled.
         DataError, ShapeError: as `fit`.
+
+    Source: scheidegger-2020, "Vanishing gradients" and "Weight initialization"; hull-2023,
+    "Challenges with Backpropagation".
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import gradient_health
+        >>> model = Sequential([Input((1,)), Dense(2, "relu", name="hidden"), Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.set_weights([[[1.0, 1.0]], [-10.0, -10.0], [[1.0], [1.0]], [0.0]])
+        >>> health = gradient_health(model, [[0.0], [1.0]], [0.0, 1.0])
+        >>> health.layers["hidden"]["dead"], [finding.code for finding in health.findings]
+        (2.0, ['vanishing', 'dead'])
     """
     require_model(model, "gradient_health")
     batch = _batch(model, x, y, sample_weight)
@@ -142,15 +160,31 @@ def gradient_health(model: Model, x: Any, y: Any, sample_weight: Any = None) -> 
 
 
 class GradientHealth(ByEpoch):
-    """Measures `gradient_health` before training and after every epoch.
+    """A callback that measures `gradient_health` before training and after every epoch.
 
     Args:
-        x, y, sample_weight: the rows it is measured on; a few hundred are enough.
-        every: epochs between measurements.
+        x, y, sample_weight: rows, targets and weights it is measured on; a few hundred are enough.
+        every: number of epochs between measurements.
 
     Attributes:
         epochs: the epochs measured, 0 before training.
         measured: a Health for each.
+
+    Raises:
+        DescendError: `every` below one; members of a sweep, when training begins.
+        DataError, ShapeError: rows that `fit` would not take, when training begins.
+
+    Source: scheidegger-2020, "Vanishing gradients"; hull-2023, "Challenges with Backpropagation".
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import GradientHealth
+        >>> model = Sequential([Input((1,)), Dense(1, name="unit")])
+        >>> model.compile("sgd", "mse")
+        >>> health = GradientHealth([[1.0]], [2.0])
+        >>> _ = model.fit([[1.0]], [2.0], epochs=2, verbose=0, callbacks=[health])
+        >>> health.epochs, len(health.measured)
+        ([0, 1, 2], 3)
     """
 
     def __init__(self, x: Any, y: Any, sample_weight: Any = None, every: int = 1):

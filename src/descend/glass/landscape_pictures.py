@@ -24,7 +24,7 @@ FAR_APART = 20.0  # costs whose ratio is above are drawn on a logarithmic scale
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """The cost around some weights.
+    """The cost around some weights: what `landscape` gives, with its pictures.
 
     Attributes:
         a, b: coordinates along the directions, (points,); `b` is None in one dimension.
@@ -35,6 +35,22 @@ class Landscape:
         path_cost: J at the path's own points, which may lie off the plane.
         path_epochs: the epochs of these points.
         shares: share of the path's movement along each direction; None for given directions.
+
+    Raises:
+        DescendError: `animate` without a path, to a file that does not end in .gif or cannot be
+            written; `plot` where no cost is finite.
+
+    Source: Li, Xu, Taylor, Studer, Goldstein 2018.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.glass import Landscape
+        >>> a = np.array([-1.0, 0.0, 1.0])
+        >>> parabola = Landscape(a, None, (a + 2) ** 2, np.eye(1), "given direction")
+        >>> print(parabola)
+        cost at 3 points (given direction): lowest 1 at a -1, highest 9
+        >>> parabola.to_frame()["cost"].tolist()
+        [1.0, 4.0, 9.0]
     """
 
     a: np.ndarray

@@ -53,25 +53,43 @@ def landscape(
 
     All points are evaluated by one compiled program, up to `AT_ONCE` side by side.
 
+        f(a) = J(w + a d)            f(a, b) = J(w + a d1 + b d2)
+
     Args:
-        model: a compiled model.
-        x, y, sample_weight: the rows whose cost it is.
-        directions: "random", filter-normalised; "path", the main directions of `path`; or a list
-            of arrays (parameters,) or of pytrees as `model.params`. Left out: "path" where there is
-            one, else "random".
-        dimensions: 1 or 2; where directions are given, it is their number.
+        model: compiled Model; it is left as it is.
+        x, y, sample_weight: rows, targets and weights whose cost it is, as in `fit`.
+        directions: name, or arrays: "random", filter-normalised; "path", the main directions of
+            `path`; or a list of arrays (parameters,) or of pytrees as `model.params`. Left out:
+            "path" where there is one, else "random".
+        dimensions: number of directions, 1 or 2; where directions are given, it is their number.
         span: distance to both sides in units of the directions (1 by default), or (low, high);
             with a path by default as far as it goes.
-        points: the number of points along each direction.
-        path: the optimiser's path, drawn on the landscape; its last point should be the model's
+        points: number of points along each direction.
+        path: Path of the optimiser, drawn on the landscape; its last point should be the model's
             weights or near them.
-        seed: the seed that random directions are drawn from.
+        seed: number that random directions are drawn from.
+
+    Returns:
+        The Landscape: costs at points x points coordinates (points, in one dimension).
 
     Raises:
-        DescendError: bad arguments; NotFittedError: the model is not compiled.
+        DescendError: bad arguments.
+        NotFittedError: the model is not compiled.
         DataError, ShapeError: as `fit`.
 
     Source: Li, Xu, Taylor, Studer, Goldstein 2018; scheidegger-2020, "Training neural networks".
+
+    Example:
+        One weight w = 2 and the row x = 1 with target 0: the cost is (2 + a)^2.
+
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import landscape
+        >>> model = Sequential([Input((1,)), Dense(1, use_bias=False, name="unit")])
+        >>> model.compile("sgd", "mse")
+        >>> model.set_weights([[[2.0]]])
+        >>> along = [{"unit": {"kernel": [[1.0]]}}]
+        >>> landscape(model, [[1.0]], [0.0], along, points=3).cost.tolist()
+        [1.0, 4.0, 9.0]
     """
     if dimensions not in (1, 2):
         raise DescendError(f"landscape: dimensions must be 1 or 2, got {dimensions!r}")

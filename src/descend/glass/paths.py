@@ -12,11 +12,30 @@ from descend.glass.by_epoch import ByEpoch
 
 
 class Path(ByEpoch):
-    """Notes the weights of a `fit`: before it, and after every `every`-th epoch.
+    """A callback that notes the weights of a `fit`: before it, and after every `every`-th epoch.
+
+    Args:
+        every: number of epochs between two points.
 
     Attributes:
         epochs: the epochs noted, 0 before training.
         weights: (points, parameters): all weights of a point in one row.
+
+    Raises:
+        DescendError: `every` below one; members of a sweep, when training begins; `weights` before
+            any training.
+
+    Source: Li, Xu, Taylor, Studer, Goldstein 2018, section 7.
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import Path
+        >>> model = Sequential([Input((1,)), Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> path = Path()
+        >>> _ = model.fit([[1.0]], [2.0], epochs=2, verbose=0, callbacks=[path])
+        >>> path.epochs, path.weights.shape
+        ([0, 1, 2], (3, 2))
     """
 
     def __init__(self, every: int = 1):

@@ -34,6 +34,27 @@ def layer_outputs(model: Model, x: Any) -> dict[str, np.ndarray]:
     """What every layer puts out at prediction, {layer: (n, ...)}; the last is the prediction.
 
     A layer's second use is "layer@2", a layer inside a layer "outer.inner".
+
+    Args:
+        model: Model, compiled or not, trained or not.
+        x: rows as `predict` takes them: (n, ...), or a list of such arrays of several inputs.
+
+    Returns:
+        {layer: array with n rows}, in the order of computation.
+
+    Raises:
+        DescendError: something that is no Model.
+        DataError, ShapeError: rows that `predict` would not take.
+
+    Source: hull-2023, "Deep Learning Representations".
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import layer_outputs
+        >>> model = Sequential([Input((1,)), Dense(2, "relu", name="hidden"), Dense(1, name="out")])
+        >>> model.set_weights([[[1.0, -1.0]], [0.0, 0.0], [[1.0], [1.0]], [0.0]])
+        >>> {layer: a.tolist() for layer, a in layer_outputs(model, [[3.0]]).items()}
+        {'hidden': [[3.0, 0.0]], 'out': [[3.0]]}
     """
     require_model(model, "layer_outputs")
     arrays = rows.make_inputs(model, x, "rows to look at")
@@ -78,15 +99,34 @@ def surface(
     """Every layer of a network over two of its inputs.
 
     Args:
-        model: with one input of shape (features,).
+        model: Model with one input of shape (features,).
         x: rows (n, features): the two inputs run over their extent, a tenth more on each side.
-        inputs: the numbers of the two inputs; the others stay as in `held`.
-        held: a row (features,); by default that of the medians.
-        points: the number of grid points along each input.
-        names: the features' names.
+        inputs: numbers of the two inputs, counted from 0; the others stay as in `held`.
+        held: row of all features, (features,); by default that of the medians.
+        points: number of grid points along each input.
+        names: names of all features; by default a DataFrame's columns, or x1, x2, ...
+
+    Returns:
+        A Surface: grid values `a` and `b`, and `values` {layer: (points of b, points of a, units)}.
 
     Raises:
-        DescendError, ShapeError, DataError: a network of another kind, or bad arguments.
+        ShapeError: a network of another kind, or a row `held` of another length.
+        DescendError: something that is no Model, or bad arguments.
+        DataError: rows that `predict` would not take.
+
+    Source: scheidegger-2020, "A geometric interpretation"; hull-2023, "Deep Learning as Feature
+    Learning".
+
+    Example:
+        A unit that takes the difference of its inputs, from 0 to 1 with a tenth of margin.
+
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import surface
+        >>> model = Sequential([Input((2,)), Dense(1, use_bias=False, name="unit")])
+        >>> model.set_weights([[[1.0], [-1.0]]])
+        >>> grid = surface(model, [[0.0, 0.0], [1.0, 1.0]], points=2)
+        >>> grid.a.round(3).tolist(), grid.values["unit"][..., 0].astype(float).round(3).tolist()
+        ([-0.1, 1.1], [[0.0, 1.2], [-1.2, 0.0]])
     """
     require_model(model, "a surface")
     require_points(points, "a surface")
@@ -135,15 +175,40 @@ def decision_surface(
     classes: Sequence[str] | None = None,
     ax: Any = None,
 ) -> Any:
-    """The network's decision over two inputs, with the rows on it; returns the matplotlib Axes.
+    """The network's decision over two inputs, with the rows on it.
 
     One output is drawn as a map (with the line of 1/2 for a probability, whose final activation is
     the sigmoid); several as the class of the greatest one, paler the less sure.
 
     Args:
-        y: targets of the rows: classes, or numbers; with None all rows have one colour.
-        classes: the names of the classes.
-        The others as in `surface`.
+        model: Model with one input of shape (features,).
+        x: rows (n, features), drawn as points; the two inputs run over their extent.
+        y: targets of the rows, (n,): classes, or numbers; with None all rows have one colour.
+        inputs: numbers of the two inputs, counted from 0; the others stay as in `held`.
+        held: row of all features, (features,); by default that of the medians.
+        points: number of grid points along each input.
+        names: names of all features; by default a DataFrame's columns, or x1, x2, ...
+        classes: names of the classes.
+        ax: matplotlib Axes to draw on; by default those of a new Figure.
+
+    Returns:
+        The matplotlib Axes; `.figure.savefig(...)` writes the picture.
+
+    Raises:
+        ShapeError: a network of another kind, targets that are not one a row.
+        DescendError: something that is no Model, too few names, or bad arguments.
+        DataError: rows that `predict` would not take.
+
+    Source: scheidegger-2020, "A geometric interpretation"; raviv-2022, "What is Learned in deep
+    learning? (example)".
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import decision_surface
+        >>> model = Sequential([Input((2,)), Dense(1)])
+        >>> ax = decision_surface(model, [[0, 0], [1, 1]], [0, 1], points=5, names=["age", "wage"])
+        >>> ax.get_xlabel(), ax.get_ylabel()
+        ('age', 'wage')
     """
     from matplotlib.colors import to_rgb
 
@@ -196,8 +261,32 @@ def unit_surfaces(
     """What each unit of a hidden layer puts out over two inputs, a panel a unit.
 
     Args:
-        layer: the layer's name; by default the first one's.
-        The others as in `surface`.
+        model: Model with one input of shape (features,).
+        x: rows (n, features): the two inputs run over their extent.
+        layer: name of the layer; by default the first one's.
+        inputs: numbers of the two inputs, counted from 0; the others stay as in `held`.
+        held: row of all features, (features,); by default that of the medians.
+        points: number of grid points along each input.
+        names: names of all features; by default a DataFrame's columns, or x1, x2, ...
+
+    Returns:
+        A matplotlib Figure, of the first `MOST_UNITS` units where there are more.
+
+    Raises:
+        ShapeError: a network of another kind.
+        DescendError: something that is no Model, an unknown layer, or bad arguments.
+        DataError: rows that `predict` would not take.
+
+    Source: scheidegger-2020, "A geometric interpretation"; hull-2023, "Deep Learning as Feature
+    Learning".
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import unit_surfaces
+        >>> model = Sequential([Input((2,)), Dense(2, "tanh", name="hidden"), Dense(1)])
+        >>> figure = unit_surfaces(model, [[0, 0], [1, 1]], points=5)
+        >>> [panel.get_title() for panel in figure.axes][:2]
+        ['unit 1', 'unit 2']
     """
     from matplotlib.figure import Figure
 
@@ -238,7 +327,7 @@ def unit_surfaces(
 
 @dataclass(frozen=True, eq=False)
 class HiddenSpace:
-    """The rows as each layer has them.
+    """The rows as each layer has them: what `hidden_space` gives.
 
     Attributes:
         coordinates: {"input" or layer: (n, 2)}: the features themselves where they are two, else
@@ -247,6 +336,19 @@ class HiddenSpace:
         separable: {layer: share of the rows that a linear classifier of the layer's features puts
             right}: whether the paper is smooth yet.
         target: classes (n,).
+
+    Raises:
+        Nothing of its own.
+
+    Source: scheidegger-2020, "A geometric interpretation".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.glass import HiddenSpace
+        >>> at = {"input": np.array([[0.0, 0.0], [1.0, 1.0]])}
+        >>> space = HiddenSpace(at, {"input": 1.0}, {"input": 0.5}, np.array([0, 1]))
+        >>> space.plot().axes[0].get_title()
+        'input\\na linear rule puts 50% right'
     """
 
     coordinates: dict[str, np.ndarray]
@@ -279,12 +381,34 @@ def hidden_space(model: Model, x: Any, y: Any, layers: Sequence[str] | None = No
     """How the rows lie before and after each layer: does the network uncrumple the paper?
 
     Args:
-        model: trained or not, with one input.
-        x: rows; y: their classes (n,), or one-hot (n, classes).
-        layers: names; all whose output is (n, features), the last one left out, by default.
+        model: Model with one input, trained or not.
+        x: rows as `predict` takes them, (n, ...).
+        y: classes of the rows, (n,), or one-hot (n, classes).
+        layers: names of layers; all whose output is (n, features), the last one left out, by
+            default.
+
+    Returns:
+        The HiddenSpace; its `plot()` draws a panel a layer.
+
+    Raises:
+        ShapeError: a network of several inputs, or targets that are not one a row.
+        DataError: rows of one class only, or that `predict` would not take.
+        DescendError: something that is no Model, or an unknown layer.
 
     Source: scheidegger-2020, "A geometric interpretation".
+
+    Example:
+        No line separates XOR; two ReLU units fold the plane so that one does.
+
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import hidden_space
+        >>> model = Sequential([Input((2,)), Dense(2, "relu", name="hidden"), Dense(1)])
+        >>> model.set_weights([[[1.0, 1.0], [1.0, 1.0]], [0.0, -1.0], [[1.0], [-2.0]], [0.0]])
+        >>> space = hidden_space(model, [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
+        >>> space.separable["hidden"], space.separable["input"] < 1
+        (1.0, True)
     """
+    require_model(model, "a hidden space")
     if not model.single_input:
         raise ShapeError(f"a hidden space needs a network of one input, {model.name} has several")
     (raw,) = rows.make_inputs(model, x, "rows to look at")

@@ -30,7 +30,27 @@ if TYPE_CHECKING:
 
 
 class Trace(Step):
-    """What `trace` returns: the record of a step, with its views; `print` shows it."""
+    """One training step with every number of it: what `trace` returns; `print` shows it.
+
+    The record (`cost`, `places`, `arrays`, `rule`, `numbers`) is that of `Step`; the methods are
+    its views.
+
+    Raises:
+        DataError: `unit` or `weight` of an index that there is not; `frame` of no name.
+        DescendError: a layer or an array that there is not.
+
+    Source: itam-2023, 1.5 "Back-Propagation"; hull-2023, "Forward and Backward Passes".
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import trace
+        >>> model = Sequential([Input((1,)), Dense(1, use_bias=False, name="unit")])
+        >>> model.compile("sgd", "mse")
+        >>> model.set_weights([[[2.0]]])
+        >>> step = trace(model, [[3.0]], [[5.0]])
+        >>> step.frame("unit").round(3).to_dict("records")  # z = 2 x 3, delta = 2 (6 - 5)
+        [{'row': 0, 'unit': 0, 'z': 6.0, 'a': 6.0, 'dJ/da': 2.0, 'delta': 2.0}]
+    """
 
     def unit(self, name: str, index: Any, row: int = 0) -> UnitArithmetic:
         """Write out the arithmetic of one unit, forwards and backwards (see `unit_arithmetic`)."""
@@ -80,16 +100,33 @@ def trace(model: Model, x: Any, y: Any, sample_weight: Any = None) -> Trace:
     program and not in the other.
 
     Args:
-        model: compiled; in training (seen from a callback) its weights after the last epoch.
-        x, y: as in `fit`; all rows are one batch.
-        sample_weight: as in `fit`.
+        model: compiled Model; in training (seen from a callback) its weights after the last epoch.
+        x, y: rows and targets as in `fit`; all rows are one batch.
+        sample_weight: weights of the rows, as in `fit`.
 
     Returns:
-        The Trace.
+        The Trace: `cost`, `places` (z, a and delta of every layer), `arrays` (gradients and
+            updates).
 
     Raises:
+        DescendError: something that is no Model.
         NotFittedError: the model is not compiled.
         DataError, ShapeError: the data cannot be used.
+
+    Source: itam-2023, 1.5 "Back-Propagation"; hull-2023, "Forward and Backward Passes",
+    "Back-propagation for MLPs".
+
+    Example:
+        One weight w = 2, x = 3, target 5: J = (6 - 5)^2 = 1 and dJ/dw = 2 (6 - 5) 3 = 6.
+
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.glass import trace
+        >>> model = Sequential([Input((1,)), Dense(1, use_bias=False, name="unit")])
+        >>> model.compile("sgd", "mse")
+        >>> model.set_weights([[[2.0]]])
+        >>> step = trace(model, [[3.0]], [[5.0]])
+        >>> step.cost, step.array("unit/kernel").gradient.tolist()
+        (1.0, [[6.0]])
     """
     task = require_model(model, "trace").supervised
     data = rows.make_rows(model, task.outputs, x, y, sample_weight, "traced rows")

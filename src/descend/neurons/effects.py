@@ -31,7 +31,7 @@ PLACES = ("overall", "mean")
 
 @dataclass(frozen=True)
 class MarginalEffects:
-    """What `marginal_effects` gives.
+    """Effects of columns on a fitted unit's response: what `marginal_effects` gives.
 
     Attributes:
         estimates: names, effects, covariance.
@@ -40,6 +40,19 @@ class MarginalEffects:
         differences: columns of zeros and ones whose effect is a difference, not a derivative.
         errors: the kind of the coefficients' covariance, in words.
         rows: how many they are averaged over.
+
+    Raises:
+        DescendError: `to_frame` with a level outside (0, 1).
+
+    Source: Bartus (2005), "Estimation of marginal effects using margeff"; Greene, "Econometric
+    Analysis", chapter 17.
+
+    Example:
+        >>> from descend.neurons import LogisticUnit
+        >>> unit = LogisticUnit().fit([[0]] * 4 + [[1]] * 4, [0, 0, 0, 1, 0, 1, 1, 1])
+        >>> effects = unit.marginal_effects(dummies=True)  # from 1/4 at x = 0 to 3/4 at x = 1
+        >>> round(float(effects.to_frame().loc["x1", "effect"]), 3)
+        0.5
     """
 
     estimates: Estimates

@@ -52,7 +52,8 @@ class Estimates:
 
     def intervals(self, level: float | None = None) -> np.ndarray:
         """Confidence intervals (p, 2) of a level in (0, 1); by default that of the unit."""
-        reach = float(self._law.ppf(0.5 + require_level(level or self.level) / 2))
+        share = require_level(self.level if level is None else level)
+        reach = float(self._law.ppf(0.5 + share / 2))
         half = reach * self.standard_errors
         return np.column_stack([self.values - half, self.values + half])
 

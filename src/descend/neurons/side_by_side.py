@@ -56,6 +56,18 @@ def side_by_side(
 
     Raises:
         DescendError: no models, one without the protocol, an unknown statistic.
+
+    Source: descend's own; the protocol is that of the package maketables.
+
+    Example:
+        >>> from descend.neurons import LinearUnit, LogisticUnit, side_by_side
+        >>> x, y = [[0]] * 4 + [[1]] * 4, [0, 0, 0, 1, 0, 1, 1, 1]
+        >>> models = {"OLS": LinearUnit().fit(x, y), "logit": LogisticUnit().fit(x, y)}
+        >>> table = side_by_side(models, statistics=["N"], digits=3)
+        >>> table.rows[1]
+        ('x1', '0.500', '2.20')
+        >>> table.rows[-1]
+        ('Rows', '8', '8')
     """
     named = _named(models)
     if below not in BELOW:

@@ -28,6 +28,22 @@ class RegressionTable:
         rules: the rows before which a line is drawn.
         notes: below the table.
         frame: the same numbers, unrounded.
+
+    Raises:
+        DescendError: `save` to a file of another ending than .txt, .csv, .tex and .html, or to a
+            place that cannot be written.
+
+    Source: descend's own; the form is that of statsmodels' summaries.
+
+    Example:
+        >>> from descend.neurons import LinearUnit
+        >>> table = LinearUnit().fit([[0], [1], [2]], [1, 3, 8]).summary()
+        >>> table.title, table.head[:3]
+        ('Linear unit: y', ('', 'coef.', 'std. error'))
+        >>> table.rows[1][:2]
+        ('x1', '3.500')
+        >>> table.latex().splitlines()[0]
+        '\\\\begin{table}[htbp]'
     """
 
     title: str

@@ -47,7 +47,7 @@ class Unit(BaseEstimator):
         level: level of the confidence intervals.
         max_iter: Newton steps at most.
 
-    After `fit`:
+    Attributes:
         coef_, intercept_: as scikit-learn names and shapes them.
         estimates_: coefficients with standard errors, tests, intervals.
         covariance_: covariance matrix of all coefficients, (p, p), in the order of `estimates_`.

@@ -31,10 +31,32 @@ class LinearUnit(Scored, RegressorMixin, Unit):
 
     Solved by a QR decomposition, which does not square the columns' differences as normal
     equations do. p-values from Student's t, with n - k degrees of freedom (groups - 1 where errors
-    are clustered). Arguments and attributes are those of `Unit`.
+    are clustered). Attributes after `fit` are those of `Unit`; `coef_` is (k,).
+
+    Args:
+        fit_intercept: whether to put a column of ones in front, unless the data hold a constant.
+        covariance: name of the standard errors' kind: "classical", "HC0", "HC1", "HC2", "HC3" or
+            "cluster"; see `descend.neurons.covariance`.
+        level: confidence level of the intervals, in (0, 1).
+        max_iter: number that the other units share; least squares need no steps.
+
+    Raises:
+        DataError: `fit` with text, missing values, collinear columns, or no more rows than
+            coefficients.
+        ShapeError: lengths that differ.
+        DescendError: `fit` with an unknown option, or a level outside (0, 1).
+        NotFittedError: a result asked for before `fit`.
 
     Source: raviv-2022, "Take the basic regression setup for example": "a neural network with a
     linear activation function is simply a linear regression model".
+
+    Example:
+        >>> from descend.neurons import LinearUnit
+        >>> unit = LinearUnit().fit([[0], [1], [2]], [1, 3, 8])
+        >>> unit.coef_.round(3).tolist(), round(unit.intercept_, 3)
+        ([3.5], 0.5)
+        >>> unit.predict([[4]]).round(3).tolist()
+        [14.5]
     """
 
     family = GAUSSIAN
@@ -197,10 +219,30 @@ class LogisticUnit(_Classes):
     """A logistic unit P(y = 1 | x) = 1 / (1 + exp(-x'b)): logit by maximum likelihood.
 
     No penalty, unlike scikit-learn's LogisticRegression by default. The second of the two sorted
-    classes is the one whose probability is modelled. Arguments and attributes are those of `Unit`.
+    classes is the one whose probability is modelled. Attributes after `fit` are those of `Unit`.
+
+    Args:
+        fit_intercept: whether to put a column of ones in front, unless the data hold a constant.
+        covariance: name of the standard errors' kind: "classical", "HC0", "HC1" or "cluster".
+        level: confidence level of the intervals, in (0, 1).
+        max_iter: number of Newton steps at most.
+
+    Raises:
+        DataError, ShapeError, DescendError: see `Unit.fit`; DataError also if not two classes.
+        NotFittedError: a result asked for before `fit`.
 
     Source: raviv-2022, "Now with logistic regression": "a (one-layer) neural network with a
     logistic activation function ... boils down to simply a logistic regression model".
+
+    Example:
+        One in four answers yes where x = 0, three in four where x = 1: log odds of -log 3, log 3.
+
+        >>> from descend.neurons import LogisticUnit
+        >>> unit = LogisticUnit().fit([[0]] * 4 + [[1]] * 4, [0, 0, 0, 1, 0, 1, 1, 1])
+        >>> unit.predict_proba([[1]]).round(3).tolist()
+        [[0.25, 0.75]]
+        >>> unit.intercept_.round(3).tolist(), unit.coef_.round(3).tolist()
+        ([-1.099], [[2.197]])
     """
 
     family = BERNOULLI
@@ -243,13 +285,29 @@ class SoftmaxUnit(_Classes):
     """A softmax unit P(y = k | x) = exp(x'b_k) / sum_j exp(x'b_j): multinomial logit.
 
     One class is the base, with b = 0: softmax does not change where all classes' coefficients move
-    alike. The others' coefficients are log odds beside it.
+    alike. The others' coefficients are log odds beside it. Attributes after `fit` are those of
+    `Unit`; `coef_` is (K, k) of K classes, zero for the base.
 
     Args:
-        base: the base class; the first of the sorted classes by default.
-        fit_intercept, covariance, level, max_iter: see `Unit`.
+        base: label of the base class; the first of the sorted classes by default.
+        fit_intercept: whether to put a column of ones in front, unless the data hold a constant.
+        covariance: name of the standard errors' kind: "classical", "HC0", "HC1" or "cluster".
+        level: confidence level of the intervals, in (0, 1).
+        max_iter: number of Newton steps at most.
+
+    Raises:
+        DataError, ShapeError, DescendError: see `Unit.fit`; DataError also for one class only, or
+            more classes than half the rows; DescendError also for an unknown base.
+        NotFittedError: a result asked for before `fit`.
 
     Source: raviv-2022, "Multinomial logistic regression".
+
+    Example:
+        >>> from descend.neurons import SoftmaxUnit
+        >>> trips = ["bus", "bus", "car", "train", "bus", "car", "car", "train"]
+        >>> unit = SoftmaxUnit().fit([[0]] * 4 + [[1]] * 4, trips)
+        >>> unit.predict_proba([[0], [1]]).round(3).tolist()  # the shares in each half
+        [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]]
     """
 
     family = MULTINOMIAL
@@ -306,7 +364,29 @@ class PoissonUnit(RegressorMixin, _Likelihood):
     """A Poisson unit E y = exp(x'b + offset): counts, or anything not negative.
 
     With robust errors it needs only the mean to be right (Gourieroux, Monfort and Trognon 1984).
-    Arguments and attributes are those of `Unit`.
+    Attributes after `fit` are those of `Unit`; `coef_` is (k,).
+
+    Args:
+        fit_intercept: whether to put a column of ones in front, unless the data hold a constant.
+        covariance: name of the standard errors' kind: "classical", "HC0", "HC1" or "cluster".
+        level: confidence level of the intervals, in (0, 1).
+        max_iter: number of Newton steps at most.
+
+    Raises:
+        DataError, ShapeError, DescendError: see `Unit.fit`; DataError also for a target below zero
+            or zero in every row, and an exposure not above zero.
+        NotFittedError: a result asked for before `fit`.
+
+    Source: Gourieroux, Monfort and Trognon (1984), "Pseudo Maximum Likelihood Methods: Applications
+    to Poisson Models", Econometrica 52.
+
+    Example:
+        Counts of mean 2 where x = 0 and 6 where x = 1: the slope is log 3.
+
+        >>> from descend.neurons import PoissonUnit
+        >>> unit = PoissonUnit().fit([[0], [0], [1], [1]], [1, 3, 4, 8])
+        >>> unit.predict([[0], [1]]).round(3).tolist(), unit.coef_.round(3).tolist()
+        ([2.0, 6.0], [1.099])
     """
 
     family = POISSON

@@ -1,8 +1,5 @@
 """Initialisers: the numbers that the weights start from.
 
-Sources: scheidegger-2020 ("Weight Initialization": normal, Xavier/Glorot, He; "Gradient Descent
-Algorithm": W ~ N(0, sigma^2)); radwan ("ANN Training Steps": small, not zero).
-
 The variance-scaling family draws with variance scale / fan, where fan is n_in (He: scale 2;
 LeCun: scale 1) or (n_in + n_out) / 2 (Glorot: scale 1). The normal forms are truncated at two
 standard deviations and rescaled, as in Keras.
@@ -25,10 +22,20 @@ Draw = Callable[..., jax.Array]  # (key, shape, dtype) -> array
 
 @dataclass(frozen=True)
 class Initializer:
-    """`initializer(key, shape, dtype)` returns an array of that shape.
+    """Base of initialisers: `initializer(key, shape, dtype)` returns an array of that shape.
 
     Args:
-        seed: number, by keyword; what is drawn then depends on it alone, not on the model's seed.
+        seed: number, by keyword; what is drawn then depends on it alone: neither on the model's
+            seed nor on the key, which may then be None.
+    Raises:
+        DescendError: a shape that the rule cannot draw, when it is called.
+    Source: Keras's API, initializers.Initializer.
+    Example:
+        >>> import jax
+        >>> from descend.nn.initializers import Normal
+        >>> draw = Normal(stddev=1.0, seed=3)
+        >>> bool((draw(jax.random.key(0), (2,)) == draw(jax.random.key(1), (2,))).all())
+        True
     """
 
     seed: int | None = field(default=None, kw_only=True)
@@ -52,7 +59,16 @@ class Initializer:
 
 @dataclass(frozen=True)
 class Zeros(Initializer):
-    """All zeros."""
+    """All zeros: what biases start from.
+
+    Raises:
+        Nothing of its own.
+    Source: Keras's API, initializers.Zeros.
+    Example:
+        >>> from descend.nn.initializers import Zeros
+        >>> Zeros()(None, (2,)).tolist()
+        [0.0, 0.0]
+    """
 
     def _draw(self) -> Draw:
         return jax_initializers.zeros
@@ -60,7 +76,16 @@ class Zeros(Initializer):
 
 @dataclass(frozen=True)
 class Ones(Initializer):
-    """All ones."""
+    """All ones: what the scales of normalisations start from.
+
+    Raises:
+        Nothing of its own.
+    Source: Keras's API, initializers.Ones.
+    Example:
+        >>> from descend.nn.initializers import Ones
+        >>> Ones()(None, (2,)).tolist()
+        [1.0, 1.0]
+    """
 
     def _draw(self) -> Draw:
         return jax_initializers.ones
@@ -68,7 +93,18 @@ class Ones(Initializer):
 
 @dataclass(frozen=True)
 class Identity(Initializer):
-    """gain times the identity matrix, for arrays (n, m)."""
+    """gain times the identity matrix, for arrays (n, m).
+
+    Args:
+        gain: multiplier, the numbers on the diagonal.
+    Raises:
+        DescendError: a shape that has not two axes, when it is called.
+    Source: Keras's API, initializers.Identity.
+    Example:
+        >>> from descend.nn.initializers import Identity
+        >>> Identity(gain=2.0)(None, (2, 2)).tolist()
+        [[2.0, 0.0], [0.0, 2.0]]
+    """
 
     gain: float = 1.0
 
@@ -83,7 +119,18 @@ class Identity(Initializer):
 
 @dataclass(frozen=True)
 class Constant(Initializer):
-    """All `value`."""
+    """All `value`.
+
+    Args:
+        value: number that every weight starts from.
+    Raises:
+        Nothing of its own.
+    Source: Keras's API, initializers.Constant.
+    Example:
+        >>> from descend.nn.initializers import Constant
+        >>> Constant(0.5)(None, (2,)).tolist()
+        [0.5, 0.5]
+    """
 
     value: float = 0.0
 
@@ -93,7 +140,18 @@ class Constant(Initializer):
 
 @dataclass(frozen=True)
 class Normal(Initializer):
-    """N(0, stddev^2), untruncated (scheidegger-2020, "Gradient Descent Algorithm")."""
+    """N(0, stddev^2), untruncated.
+
+    Args:
+        stddev: standard deviation, > 0.
+    Raises:
+        DescendError: stddev is not positive.
+    Source: scheidegger-2020, "Gradient Descent Algorithm"; radwan, "ANN Training Steps".
+    Example:
+        >>> from descend.nn.initializers import Normal
+        >>> round(float(Normal(stddev=2.0, seed=0)(None, (50_000,)).std()), 1)
+        2.0
+    """
 
     stddev: float = 0.05
 
@@ -106,7 +164,18 @@ class Normal(Initializer):
 
 @dataclass(frozen=True)
 class Uniform(Initializer):
-    """U(minval, maxval)."""
+    """U(minval, maxval).
+
+    Args:
+        minval, maxval: lower and upper bound, minval < maxval.
+    Raises:
+        DescendError: minval is not below maxval.
+    Source: Keras's API, initializers.RandomUniform.
+    Example:
+        >>> from descend.nn.initializers import Uniform
+        >>> round(float(Uniform(0.0, 1.0, seed=0)(None, (50_000,)).max()), 2)
+        1.0
+    """
 
     minval: float = -0.05
     maxval: float = 0.05
@@ -123,7 +192,16 @@ class Uniform(Initializer):
 
 @dataclass(frozen=True)
 class GlorotUniform(Initializer):
-    """U(-l, l), l = sqrt(6 / (n_in + n_out)) (Glorot and Bengio 2010)."""
+    """U(-l, l), l = sqrt(6 / (n_in + n_out)): variance 2 / (n_in + n_out). Dense's kernels.
+
+    Raises:
+        DescendError: an array with fewer than two axes, when it is called.
+    Source: Glorot and Bengio 2010; scheidegger-2020, "Weight initialization".
+    Example:
+        >>> from descend.nn.initializers import GlorotUniform
+        >>> round(float(abs(GlorotUniform(seed=0)(None, (200, 400))).max()), 2)  # sqrt(6 / 600)
+        0.1
+    """
 
     def _draw(self) -> Draw:
         return jax_initializers.glorot_uniform()
@@ -131,7 +209,16 @@ class GlorotUniform(Initializer):
 
 @dataclass(frozen=True)
 class GlorotNormal(Initializer):
-    """Truncated normal with variance 2 / (n_in + n_out)."""
+    """Truncated normal with variance 2 / (n_in + n_out).
+
+    Raises:
+        DescendError: an array with fewer than two axes, when it is called.
+    Source: Glorot and Bengio 2010; scheidegger-2020, "Weight initialization".
+    Example:
+        >>> from descend.nn.initializers import GlorotNormal
+        >>> round(float(GlorotNormal(seed=0)(None, (200, 600)).var()), 4)  # 2 / 800
+        0.0025
+    """
 
     def _draw(self) -> Draw:
         return jax_initializers.glorot_normal()
@@ -139,7 +226,16 @@ class GlorotNormal(Initializer):
 
 @dataclass(frozen=True)
 class HeUniform(Initializer):
-    """U(-l, l), l = sqrt(6 / n_in): for ReLU networks (He et al. 2015)."""
+    """U(-l, l), l = sqrt(6 / n_in): variance 2 / n_in, for ReLU networks.
+
+    Raises:
+        DescendError: an array with fewer than two axes, when it is called.
+    Source: He et al. 2015; scheidegger-2020, "Weight initialization".
+    Example:
+        >>> from descend.nn.initializers import HeUniform
+        >>> round(float(abs(HeUniform(seed=0)(None, (600, 200))).max()), 2)  # sqrt(6 / 600)
+        0.1
+    """
 
     def _draw(self) -> Draw:
         return jax_initializers.he_uniform()
@@ -147,7 +243,16 @@ class HeUniform(Initializer):
 
 @dataclass(frozen=True)
 class HeNormal(Initializer):
-    """Truncated normal with variance 2 / n_in."""
+    """Truncated normal with variance 2 / n_in, for ReLU networks.
+
+    Raises:
+        DescendError: an array with fewer than two axes, when it is called.
+    Source: He et al. 2015; scheidegger-2020, "Weight initialization".
+    Example:
+        >>> from descend.nn.initializers import HeNormal
+        >>> round(float(HeNormal(seed=0)(None, (200, 400)).var()), 3)  # 2 / 200
+        0.01
+    """
 
     def _draw(self) -> Draw:
         return jax_initializers.he_normal()
@@ -155,7 +260,16 @@ class HeNormal(Initializer):
 
 @dataclass(frozen=True)
 class LecunUniform(Initializer):
-    """U(-l, l), l = sqrt(3 / n_in)."""
+    """U(-l, l), l = sqrt(3 / n_in): variance 1 / n_in.
+
+    Raises:
+        DescendError: an array with fewer than two axes, when it is called.
+    Source: LeCun, Bottou, Orr and Mueller 1998, "Efficient BackProp".
+    Example:
+        >>> from descend.nn.initializers import LecunUniform
+        >>> round(float(abs(LecunUniform(seed=0)(None, (300, 200))).max()), 2)  # sqrt(3 / 300)
+        0.1
+    """
 
     def _draw(self) -> Draw:
         return jax_initializers.lecun_uniform()
@@ -163,7 +277,16 @@ class LecunUniform(Initializer):
 
 @dataclass(frozen=True)
 class LecunNormal(Initializer):
-    """Truncated normal with variance 1 / n_in (for SELU)."""
+    """Truncated normal with variance 1 / n_in: for `selu`.
+
+    Raises:
+        DescendError: an array with fewer than two axes, when it is called.
+    Source: LeCun, Bottou, Orr and Mueller 1998, "Efficient BackProp"; Klambauer et al. 2017.
+    Example:
+        >>> from descend.nn.initializers import LecunNormal
+        >>> round(float(LecunNormal(seed=0)(None, (100, 600)).var()), 3)  # 1 / 100
+        0.01
+    """
 
     def _draw(self) -> Draw:
         return jax_initializers.lecun_normal()
@@ -171,7 +294,19 @@ class LecunNormal(Initializer):
 
 @dataclass(frozen=True)
 class Orthogonal(Initializer):
-    """gain times a matrix with orthonormal rows or columns (Saxe et al. 2014)."""
+    """gain times a matrix with orthonormal rows or columns, whichever are fewer.
+
+    Args:
+        gain: multiplier, the length of those rows or columns.
+    Raises:
+        DescendError: an array with fewer than two axes, when it is called.
+    Source: Saxe et al. 2014.
+    Example:
+        >>> from descend.nn.initializers import Orthogonal
+        >>> w = Orthogonal(seed=0)(None, (2, 2))
+        >>> abs((w @ w.T).round(3)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
 
     gain: float = 1.0
 
@@ -181,7 +316,19 @@ class Orthogonal(Initializer):
 
 @dataclass(frozen=True)
 class RandomNormal(Initializer):
-    """N(mean, stddev^2), untruncated."""
+    """N(mean, stddev^2), untruncated.
+
+    Args:
+        mean: mean of the draws.
+        stddev: standard deviation, > 0.
+    Raises:
+        DescendError: stddev is not positive.
+    Source: Keras's API, initializers.RandomNormal.
+    Example:
+        >>> from descend.nn.initializers import RandomNormal
+        >>> round(float(RandomNormal(mean=3.0, stddev=0.5, seed=0)(None, (50_000,)).mean()), 1)
+        3.0
+    """
 
     mean: float = 0.0
     stddev: float = 0.05
@@ -196,12 +343,33 @@ class RandomNormal(Initializer):
 
 @dataclass(frozen=True)
 class RandomUniform(Uniform):
-    """U(minval, maxval): Keras's name of `Uniform`."""
+    """U(minval, maxval): Keras's name of `Uniform`, whose arguments it has.
+
+    Raises:
+        DescendError: minval is not below maxval.
+    Source: Keras's API, initializers.RandomUniform.
+    Example:
+        >>> from descend.nn.initializers import RandomUniform
+        >>> RandomUniform(minval=-1.0, maxval=1.0)
+        RandomUniform(seed=None, minval=-1.0, maxval=1.0)
+    """
 
 
 @dataclass(frozen=True)
 class TruncatedNormal(Initializer):
-    """N(mean, stddev^2) cut at two standard deviations; not rescaled, as in Keras."""
+    """N(mean, stddev^2) cut at two standard deviations; not rescaled, as in Keras.
+
+    Args:
+        mean: mean of the draws.
+        stddev: standard deviation > 0 before the cut; after it about .88 of it.
+    Raises:
+        DescendError: stddev is not positive.
+    Source: Keras's API, initializers.TruncatedNormal.
+    Example:
+        >>> from descend.nn.initializers import TruncatedNormal
+        >>> round(float(abs(TruncatedNormal(stddev=1.0, seed=0)(None, (50_000,))).max()), 1)
+        2.0
+    """
 
     mean: float = 0.0
     stddev: float = 0.05
@@ -221,9 +389,16 @@ class VarianceScaling(Initializer):
     """Variance scale / fan, the family of Glorot, He and LeCun.
 
     Args:
-        scale: see above.
-        mode: the fan: "fan_in", "fan_out" or "fan_avg".
+        scale: number > 0; He's is 2, Glorot's and LeCun's 1.
+        mode: the fan: "fan_in" n_in, "fan_out" n_out, or "fan_avg" their mean.
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
+    Raises:
+        DescendError: scale <= 0, an unknown mode or distribution; fewer than two axes, when called.
+    Source: Keras's API, initializers.VarianceScaling.
+    Example:
+        >>> from descend.nn.initializers import VarianceScaling
+        >>> round(float(VarianceScaling(2.0, seed=0)(None, (200, 400)).var()), 3)  # 2 / 200
+        0.01
     """
 
     scale: float = 1.0
@@ -277,7 +452,20 @@ _NAMES = {cls: name for name, cls in BY_NAME.items()}
 
 
 def get(identifier: Any) -> Initializer:
-    """The initialiser meant by a name ("he_normal", "HeNormal"), an instance, or `describe`'s."""
+    """The initialiser meant by a name, a class, an instance, or what `describe` gave.
+
+    Args:
+        identifier: name ("he_normal", "HeNormal"), class, instance, or list [name, arguments].
+    Returns:
+        An `Initializer`.
+    Raises:
+        DescendError: an unknown name; the nearest one is suggested.
+    Source: Keras's API, initializers.get.
+    Example:
+        >>> from descend.nn.initializers import get
+        >>> get("he_normal"), get(["constant", {"value": 0.5}])
+        (HeNormal(seed=None), Constant(seed=None, value=0.5))
+    """
     if isinstance(identifier, Initializer):
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
@@ -291,7 +479,20 @@ def get(identifier: Any) -> Initializer:
 
 
 def describe(initializer: Initializer) -> list[Any]:
-    """The JSON form: [name, fields]."""
+    """The JSON form of an initialiser: [name, arguments].
+
+    Args:
+        initializer: an Initializer of this module.
+    Returns:
+        A list, of which `get` makes the initialiser again.
+    Raises:
+        Nothing of its own.
+    Source: descend's own.
+    Example:
+        >>> from descend.nn.initializers import Normal, describe
+        >>> describe(Normal(stddev=0.1))
+        ['normal', {'stddev': 0.1}]
+    """
     options = asdict(initializer)
     if initializer.seed is None:
         options.pop("seed")

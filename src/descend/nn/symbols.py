@@ -169,10 +169,24 @@ def Input(
             all others any number of rows is right.
         name: key in a dict of inputs, and in `summary()`.
         dtype: type of its numbers: "float32" or "int32"; others are taken as the nearer of them.
-        batch_shape: (rows, *shape), in the place of `shape`.
+        batch_shape: `(rows, *shape)`, in the place of `shape`.
+
+    Returns:
+        The symbol of the input, of shape `(None, *shape)`: layers are called on it, and it is the
+        first entry of a `Sequential`.
 
     Raises:
         ShapeError: an axis that is neither a whole number >= 1 nor None.
+
+    Source: Keras's API, Input.
+
+    Example:
+        >>> from descend import Dense, Input, Model
+        >>> x = Input((2,), name="x")
+        >>> x
+        <Symbol of shape (None, 2) from Input 'x'>
+        >>> Model(x, Dense(3)(x)).output_shape
+        (None, 3)
     """
     if batch_shape is not None and shape is None:
         shape = tuple(batch_shape)[1:]

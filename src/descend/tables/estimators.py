@@ -33,11 +33,46 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
     Args:
         class_weight: {class: weight}, "balanced", or None; weighs the rows, also those that the
             best epoch is chosen by.
-        The rest as in TabularRegressor.
+        recipe: name of the recipe: "realmlp", with members that share weights, or "mlp", the
+            lectures' network.
+        hidden: numbers of units of the hidden layers; () for a linear model.
+        activation: name of the hidden layers' activation.
+        members: number of networks that share all but a factor of their inputs and their last
+            layer.
+        periodic: whether numbers also enter as learned waves of themselves.
+        epochs: number of passes over the training rows, at most.
+        patience: number of epochs without a better validation cost that are waited out.
+        batch_size: number of rows an update; None chooses by the number of rows.
+        optimizer: name of an update rule (descend.train.rules).
+        learning_rate: number > 0; None for the recipe's or the optimizer's own.
+        dropout: share of the hidden units dropped in training, in [0, 1).
+        l2: number >= 0, the strength of the penalty on the squared weights.
+        kinds: {column: kind} in place of what its values suggest (`descend.tables.columns`).
+        validation_share: share of the rows to choose the best epoch by, in (0, 1).
+        random_state: seed of split, weights, batches and dropout.
+        verbose: number, as in `Model.fit`.
+
+    What is None among the network's options is the recipe's choice (see `NetworkOptions`).
 
     Attributes:
         classes_: the labels, in the order of `predict_proba`.
         The rest as in TabularRegressor.
+
+    Raises:
+        DataError: labels or weights that are missing, a validation class that training has not,
+            columns that are not there.
+        ValueError: rows of one class only, or what scikit-learn's own checks refuse.
+        DescendError: an option out of range.
+        NotFittedError: of scikit-learn, for a prediction before `fit`.
+
+    Source: hull-2023, "Multi-Class Classification"; the recipes are those of `NetworkOptions`.
+
+    Example:
+        >>> from descend.tables import TabularClassifier
+        >>> x, y = [[0.0], [1.0]] * 10, ["no", "yes"] * 10
+        >>> model = TabularClassifier(recipe="mlp", hidden=(), epochs=20, learning_rate=0.1)
+        >>> model.fit(x, y).classes_.tolist(), model.predict([[0.0], [1.0]]).tolist()
+        (['no', 'yes'], ['no', 'yes'])
     """
 
     def __init__(
@@ -133,15 +168,32 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
 class TabularRegressor(RegressorMixin, TabularEstimator):
     """Numbers from a table of numbers, categories and dates.
 
+    Pickled, copied or sent to another process, the network travels as the bytes of its file.
+
     Args:
-        task: "regression" (one target or several), "count", "share", "quantile" or "censored": see
-            `descend.tables.heads`.
-        levels: levels of quantiles.
+        task: name of the task: "regression" (one target or several), "count", "share", "quantile"
+            or "censored": see `descend.tables.heads`.
+        levels: levels of quantiles, in (0, 1).
+        recipe: name of the recipe: "realmlp", with members that share weights, or "mlp", the
+            lectures' network.
+        hidden: numbers of units of the hidden layers; () for a linear model.
+        activation: name of the hidden layers' activation.
+        members: number of networks that share all but a factor of their inputs and their last
+            layer.
+        periodic: whether numbers also enter as learned waves of themselves.
+        epochs: number of passes over the training rows, at most.
+        patience: number of epochs without a better validation cost that are waited out.
+        batch_size: number of rows an update; None chooses by the number of rows.
+        optimizer: name of an update rule (descend.train.rules).
+        learning_rate: number > 0; None for the recipe's or the optimizer's own.
+        dropout: share of the hidden units dropped in training, in [0, 1).
+        l2: number >= 0, the strength of the penalty on the squared weights.
         kinds: {column: kind} in place of what its values suggest (`descend.tables.columns`).
-        validation_share: share of the rows to choose the best epoch by.
+        validation_share: share of the rows to choose the best epoch by, in (0, 1).
         random_state: seed of split, weights, batches and dropout.
-        verbose: as in `Model.fit`.
-        The rest as in `descend.tables.options.NetworkOptions`.
+        verbose: number, as in `Model.fit`.
+
+    What is None among the network's options is the recipe's choice (see `NetworkOptions`).
 
     Attributes:
         encoder_, head_, model_: columns to inputs, outputs to predictions, and the network between.
@@ -150,7 +202,22 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         columns_, n_features_in_, feature_names_in_: columns of X, their number, and their names if
             X had names.
 
-    Pickled, copied or sent to another process, the network travels as the bytes of its file.
+    Raises:
+        DataError: columns that are not there, or whose entries are not of their kind.
+        ValueError: an unknown task, or what scikit-learn's own checks refuse.
+        DescendError: an option out of range.
+        NotFittedError: of scikit-learn, for a prediction before `fit`.
+
+    Source: hull-2023, "Regression and Mean-Square Cost Function"; the recipes are those of
+    `NetworkOptions`.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.tables import TabularRegressor
+        >>> x = np.arange(20.0)
+        >>> model = TabularRegressor(recipe="mlp", hidden=(), epochs=60, learning_rate=0.3)
+        >>> model.fit(x[:, None], 2 * x + 1).predict([[10.0]]).round(1).tolist()
+        [21.0]
     """
 
     def __init__(

@@ -39,25 +39,36 @@ class NetworkOptions:
     """The network and its training; None leaves the choice to the recipe (see `chosen`).
 
     Args:
-        recipe: "realmlp", the recipe RealMLP with members that share weights as in TabM; or "mlp",
-            the multilayer perceptron of the lectures.
-        hidden: units of each hidden layer; () for a linear model.
-        activation: activation of the hidden layers.
-        members: networks that share all but a factor of their inputs and their last layer.
+        recipe: name of the recipe: "realmlp", the recipe RealMLP with members that share weights as
+            in TabM; or "mlp", the multilayer perceptron of the lectures.
+        hidden: numbers of units of the hidden layers; () for a linear model.
+        activation: name of the hidden layers' activation.
+        members: number of networks that share all but a factor of their inputs and their last
+            layer.
         periodic: whether numbers also enter as learned waves of themselves.
         epochs: number of passes over the training rows, at most.
-        patience: epochs without a better validation cost that are waited out; None: 20 (mlp), or
-            as the waves of rates have it (realmlp, see descend/tables/stopping.py). Kept are the
-            weights of the best epoch in any case.
-        batch_size: rows an update; None chooses by the number of rows.
-        optimizer: a name of descend.train.rules.
-        learning_rate: None for the recipe's or the optimizer's own.
+        patience: number of epochs without a better validation cost that are waited out; None: 20
+            (mlp), or as the waves of rates have it (realmlp, see descend/tables/stopping.py). Kept
+            are the weights of the best epoch in any case.
+        batch_size: number of rows an update; None chooses by the number of rows.
+        optimizer: name of an update rule (descend.train.rules).
+        learning_rate: number > 0; None for the recipe's or the optimizer's own.
         dropout: share of the hidden units dropped in training, in [0, 1).
-        l2: strength of the penalty on the squared weights.
-        seed: seed of split, weights, batches and dropout.
+        l2: number >= 0, the strength of the penalty on the squared weights.
+        seed: number that draws split, weights, batches and dropout.
 
     Raises:
         DescendError: a value out of range.
+
+    Source: Holzmueller, Grinsztajn and Steinwart (2024), "Better by Default: Strong Pre-Tuned MLPs
+    and Boosted Trees on Tabular Data"; Gorishniy et al. (2025), "TabM"; for "mlp" scheidegger-2020,
+    "RECIPE FOR USING MLP" (I to IV).
+
+    Example:
+        >>> from descend.tables import NetworkOptions
+        >>> options = NetworkOptions(recipe="mlp", hidden=(8,))
+        >>> options.chosen("hidden"), options.chosen("epochs"), options.chosen("patience")
+        ((8,), 200, 20)
     """
 
     recipe: str = "realmlp"
@@ -118,21 +129,35 @@ class FitOptions(NetworkOptions):
     """Choices for the whole way from a table to a tested network.
 
     Args:
-        target: column to predict, or several of numbers; None takes the table's own, or the last.
-        task: see `descend.tables.heads`; None decides from the target.
-        levels: levels of quantile regression.
-        formula: target and inputs in one, "default ~ income + C(region) + income:age"; see
-            `descend.data.formula.Design`.
-        drop: columns to leave out.
+        target: name of the column to predict, or several of numbers; None takes the table's own, or
+            the last.
+        task: name of the task: "classification", "regression", "count", "share", "quantile" or
+            "censored" (see `descend.tables.heads`); None decides from the target.
+        levels: levels of quantile regression, in (0, 1).
+        formula: text that names target and inputs in one, "default ~ income + C(region) +
+            income:age"; see `descend.data.formula.Design`.
+        drop: names of columns to leave out.
         kinds: {column: kind} in place of what its values suggest.
         na: {column: values} that count as missing, such as {"income": ("-9999",)}; kept in the
             model, for rows to come.
-        weight, group, time: columns of row weights; of groups that no two parts share; of the time
-            that test rows come last in. None of them is an input, but the time.
-        gap: time before a later part that the earlier one leaves out, such as "30 days".
+        weight, group, time: names of the columns of row weights; of groups that no two parts share;
+            of the time that test rows come last in. None of them is an input, but the time.
+        gap: length of time before a later part that the earlier one leaves out, such as "30 days".
         validation_share, test_share: shares of the rows.
         sealed: whether the test part is left unopened at the end of training.
-        The rest as in NetworkOptions.
+        recipe, hidden, activation, members, periodic, epochs, patience, batch_size, optimizer,
+            learning_rate, dropout, l2, seed: as in NetworkOptions.
+
+    Raises:
+        DescendError: a value out of range, an unknown task, or a formula beside target or drop.
+
+    Source: scheidegger-2020, "RECIPE FOR USING MLP" (I to IV); the choices are descend's own.
+
+    Example:
+        >>> from descend.tables import FitOptions
+        >>> options = FitOptions(target="default", time="granted", gap="30 days", recipe="mlp")
+        >>> options.test_share, options.sealed
+        (0.2, False)
     """
 
     target: str | tuple[str, ...] | None = None

@@ -65,7 +65,7 @@ class Described(TypedDict):
 
 @dataclass(frozen=True)
 class TablePredictor:
-    """What predicts from rows of raw columns.
+    """What predicts from rows of raw columns: a trained network with its encoder and target.
 
     Attributes:
         model, encoder, target: trained and fitted on the same rows.
@@ -73,6 +73,27 @@ class TablePredictor:
         calibrated: temperature, intervals and sets, or None where there are none.
         described: what a file says of the training; empty before it is saved.
         na: {column: values} that count as missing.
+
+    Raises:
+        CheckpointError: `load` of a file that is not descend's, damaged, or a model without a
+            table's recipe.
+        DataError: `predict` of columns that are not there or cannot be read as in training, or of
+            intervals that the model has not.
+
+    Source: descend's own.
+
+    Example:
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from descend.data.frames import load_frame
+        >>> from descend.tables import FitOptions, TablePredictor, fit_table
+        >>> pay = load_frame(pd.DataFrame({"age": range(40), "pay": range(0, 80, 2)}))
+        >>> fitted = fit_table(pay, FitOptions(target="pay", recipe="mlp", hidden=(), epochs=1))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fitted.save(f"{folder}/pay.descend")
+        ...     predictor = TablePredictor.load(f"{folder}/pay.descend")
+        >>> predictor.values(pd.DataFrame({"age": [20, 30]})).shape
+        (2,)
     """
 
     model: Model

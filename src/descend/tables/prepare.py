@@ -87,12 +87,30 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
     """Find the target and the task, split the rows, fit the encoder on the training part.
 
     Args:
-        table: rows to train and validate on, and to test on where there is no other table.
-        test: a table of the user's own, whose rows are the test part.
+        table: Table of rows to train and validate on, and to test on where there is no other table.
+        options: FitOptions: target, task, roles of columns, shares of the parts, seed.
+        test: Table of the user's own, whose rows are the test part.
+
+    Returns:
+        A Prepared: `split` (row numbers of the parts), `x`, `y`, `target`, `encoder` and `seal`.
 
     Raises:
         DataError: a column that is not there, a target that cannot be predicted, too few rows,
             nothing to predict from.
+
+    Source: scheidegger-2020, "RECIPE FOR USING MLP" and "RECIPE FOR USING MLP (II)".
+
+    Example:
+        >>> import pandas as pd
+        >>> from descend.data.frames import load_frame
+        >>> from descend.tables import FitOptions, prepare_table
+        >>> pay = load_frame(pd.DataFrame({"age": range(40), "pay": range(0, 80, 2)}))
+        >>> prepared = prepare_table(pay, FitOptions(target="pay"))
+        >>> split = prepared.split
+        >>> len(split.train), len(split.validation), len(split.test)
+        (24, 8, 8)
+        >>> prepared.target.task, prepared.used
+        ('regression', {'age': 'number'})
     """
     table = _as_told(table, options)
     if test is not None:

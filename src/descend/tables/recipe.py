@@ -46,6 +46,20 @@ class FittedTable:
         ablation: what the network loses without each column, in JSON; None if it was not asked.
         finished: False between the end of training and calibration: then there are no intervals,
             and probabilities are as the network puts them out.
+
+    Raises:
+        DescendError: `save` to a place that cannot be written.
+
+    Source: scheidegger-2020, "RECIPE FOR USING MLP (IV)".
+
+    Example:
+        >>> import pandas as pd
+        >>> from descend.data.frames import load_frame
+        >>> from descend.tables import FitOptions, fit_table
+        >>> pay = load_frame(pd.DataFrame({"age": range(40), "pay": range(0, 80, 2)}))
+        >>> fitted = fit_table(pay, FitOptions(target="pay", recipe="mlp", hidden=(), epochs=1))
+        >>> fitted.describe()["rows"], sorted(fitted.scores.figures)
+        ({'train': 24, 'validation': 8, 'test': 8}, ['MAE', 'R2', 'RMSE'])
     """
 
     prepared: Prepared
@@ -210,7 +224,32 @@ def calibrated(fitted: FittedTable) -> FittedTable:
 
 
 def open_test(fitted: FittedTable) -> FittedTable:
-    """Open the test part: score it, and write the opening into its seal."""
+    """Open the test part: score it, and write the opening into its seal.
+
+    Args:
+        fitted: FittedTable whose test is sealed; one that was opened is opened once more.
+
+    Returns:
+        The FittedTable with `scores`, and a seal with one more opening. A file is not touched: call
+        `save` again.
+
+    Raises:
+        Nothing of its own.
+
+    Source: scheidegger-2020, "RECIPE FOR USING MLP (IV)": "use the test data for the first (and
+    only) time".
+
+    Example:
+        >>> import pandas as pd
+        >>> from descend.data.frames import load_frame
+        >>> from descend.tables import FitOptions, fit_table, open_test
+        >>> pay = load_frame(pd.DataFrame({"age": range(40), "pay": range(0, 80, 2)}))
+        >>> how = FitOptions(target="pay", recipe="mlp", hidden=(), epochs=1, sealed=True)
+        >>> fitted = fit_table(pay, how)
+        >>> opened = open_test(fitted)
+        >>> fitted.scores, len(fitted.seal.openings), len(opened.seal.openings)
+        (None, 0, 1)
+    """
     prepared, target = fitted.prepared, fitted.prepared.target
     split = prepared.split
     predictions = fitted.predictor.values(prepared.inputs.iloc[split.test])
@@ -247,10 +286,34 @@ def fit_table(
 ) -> FittedTable:
     """All of the recipe: target, split, encoding, training, test.
 
+    Args:
+        table: Table of the rows (`descend.data.sources.load`, `descend.data.frames.load_frame`).
+        options: FitOptions; by default the last column is predicted by the recipe "realmlp".
+        test: Table of the user's own test rows; by default a share of the table's rows is put
+            aside.
+        verbose: number, 1 for a bar and the costs by epoch, 0 for silence.
+
+    Returns:
+        The FittedTable: network, predictor, scores on the test part, and its seal.
+
+    Raises:
+        DataError: a column that is not there, a target that cannot be predicted, too few rows,
+            nothing to predict from.
+        DescendError: an option that the optimizer or a layer refuses.
+        DivergenceError: the cost became infinite or NaN.
+        KeyboardInterrupt: before the end of the first epoch; later ones keep what was reached.
+
+    Source: scheidegger-2020, "RECIPE FOR USING MLP" (I to IV).
+
     Example:
-        >>> from descend.data.sources import load
-        >>> fitted = fit_table(load("iris"))  # doctest: +SKIP
-        >>> fitted.scores.accuracy  # doctest: +SKIP
+        >>> import pandas as pd
+        >>> from descend.data.frames import load_frame
+        >>> from descend.tables import FitOptions, fit_table
+        >>> pay = load_frame(pd.DataFrame({"age": range(40), "pay": range(0, 80, 2)}))
+        >>> fitted = fit_table(pay, FitOptions(target="pay", recipe="mlp", hidden=(), epochs=1))
+        >>> predictions, _ = fitted.predictor.predict(pd.DataFrame({"age": [20, 30]}))
+        >>> predictions.columns.tolist(), len(predictions)
+        (['predicted_pay'], 2)
     """
     return fit_prepared(prepare_table(table, options or FitOptions(), test), verbose=verbose)
 

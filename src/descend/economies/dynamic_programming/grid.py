@@ -14,12 +14,27 @@ from descend.errors import DescendError
 
 @dataclass(frozen=True)
 class Grid:
-    """Points from low to high: low + (high - low) (i / (n - 1))^power.
+    """Points of one state, from low to high.
+
+        low + (high - low) (i / (n - 1))^power,   i = 0 .. n - 1
 
     Args:
-        low, high: the ends.
-        size: number of points, n.
-        power: 1 for even steps; above 1 the points crowd at the lower end.
+        low, high: numbers, the ends.
+        size: number of points, n >= 4.
+        power: number >= 1: 1 for even steps; above 1 the points crowd at the lower end.
+
+    Raises:
+        DescendError: a low end that is not below the high one, fewer than four points, or a power
+            below one.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.economies.dynamic_programming import Grid
+        >>> Grid(0.0, 4.0, 5).points.tolist()
+        [0.0, 1.0, 2.0, 3.0, 4.0]
+        >>> Grid(0.0, 4.0, 5, power=2).points.tolist()
+        [0.0, 0.25, 1.0, 2.25, 4.0]
     """
 
     low: float

@@ -23,6 +23,24 @@ class Exogenous:
         values: (m,).
         transition: (m, m); row i takes the expectation over the next period, seen from node i.
         continuous: True where the state is given by its value (else by its position 0, 1, ...).
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        Expected next values: of a chain, and of x' = x / 2 + e with e = -.1 or .1 alike.
+
+        >>> from descend.economies import Chain
+        >>> from descend.economies.dynamic_programming import Exogenous
+        >>> luck = Exogenous.chain(Chain([0.0, 1.0], [[0.6, 0.4], [0.2, 0.8]]))
+        >>> (luck.transition @ luck.values).round(3).tolist()
+        [0.4, 0.8]
+        >>> ar = Exogenous.autoregressive(0.5, [-0.1, 0.1], [0.5, 0.5], nodes=5)
+        >>> ends, ahead = ar.values[[0, 4]], (ar.transition @ ar.values)[[0, 4]]
+        >>> ends.round(3).tolist(), ahead.round(3).tolist()
+        ([-0.2, 0.2], [-0.1, 0.1])
     """
 
     values: np.ndarray
@@ -62,19 +80,36 @@ class Exogenous:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """V(x, z) = max_u r(x, z, u) + beta E[V(g(x, z, u), z') | z],   low(x, z) <= u <= high(x, z).
+    """What dynamic programming solves: one endogenous state x, one exogenous state z, one choice u.
+
+        V(x, z) = max_u r(x, z, u) + beta E[V(g(x, z, u), z') | z],   low(x, z) <= u <= high(x, z)
 
     Attributes:
-        grid: grid of x.
-        exogenous: z.
-        reward: (x, z, u) -> r, a number.
-        bounds: (x, z) -> (low, high). Next states must stay within the grid.
-        discount: beta.
-        transition: (x, z, u) -> x'; None: the choice is the next state.
+        grid: Grid of x.
+        exogenous: Exogenous, the states of z.
+        reward: function (x, z, u) -> r, a number.
+        bounds: function (x, z) -> (low, high). Next states must stay within the grid.
+        discount: number beta, in (0, 1).
+        transition: function (x, z, u) -> x'; None: the choice is the next state.
         names: names of x and z in `policy`.
-        policies: (x, z, u) -> {name: number}, what `policy` returns.
+        policies: function (x, z, u) -> {name: number}, what `policy` returns.
+
+    Raises:
+        DescendError: `of` something that is neither Problem nor Budget, nor states one.
 
     Source: scheidegger-2020, "Connection to dynamic programming".
+
+    Example:
+        A cake of x pieces, of which x - u are eaten today; what is left is worth half tomorrow.
+
+        >>> import numpy as np
+        >>> from descend.economies.dynamic_programming import Exogenous, Grid, Problem
+        >>> still = Exogenous(np.ones(1), np.ones((1, 1)))  # nothing moves by itself
+        >>> cake = Problem(
+        ...     Grid(0.0, 3.0, 4), still, lambda x, z, u: x - u, lambda x, z: (0.0, x), discount=0.5
+        ... )
+        >>> cake.reward(3.0, 1.0, 1.0), cake.next(3.0, 1.0, 1.0)
+        (2.0, 1.0)
     """
 
     grid: Grid
@@ -105,14 +140,38 @@ class Budget:
         max E sum_t beta^t c_t^(1-s) / (1-s),   c + x' = M(x, z),   x' >= b(x)
 
     Attributes:
-        grid: grid of x.
-        exogenous: z.
-        resources: (x, z) -> M.
-        least: x -> b, or None where saving is free.
-        discount, curvature: beta and s.
+        grid: Grid of x.
+        exogenous: Exogenous, the states of z.
+        resources: function (x, z) -> M.
+        least: function x -> b, or None where saving is free.
+        discount, curvature: numbers beta, in (0, 1), and s > 0; s = 1 is log utility.
         names: names of x and z in the economy.
-        policies: (x, z, c, multiplier) -> {name: number} as the economy names them. The multiplier
-            of x' >= b is a share of marginal utility.
+        policies: function (x, z, c, multiplier) -> {name: number} as the economy names them. The
+            multiplier of x' >= b is a share of marginal utility.
+
+    Raises:
+        DescendError: `of` an economy that states no budget.
+
+    Source: descend's own; the problem is that of Ljungqvist and Sargent, "Recursive Macroeconomic
+    Theory".
+
+    Example:
+        Growth with log utility, output k^.36 and full depreciation.
+
+        >>> import numpy as np
+        >>> from descend.economies.dynamic_programming import Budget, Exogenous, Grid
+        >>> growth = Budget(
+        ...     grid=Grid(0.02, 0.6, 20),
+        ...     exogenous=Exogenous(np.ones(1), np.ones((1, 1))),
+        ...     resources=lambda k, z: z * k**0.36,
+        ...     least=None,
+        ...     discount=0.9,
+        ...     curvature=1.0,
+        ...     names=("k", "z"),
+        ...     policies=lambda k, z, c, multiplier: {"saving": 1 - c / (z * k**0.36)},
+        ... )
+        >>> float(growth.utility(1.0)), growth.problem().names
+        (0.0, ('k', 'z'))
     """
 
     grid: Grid

@@ -31,12 +31,26 @@ AT_ONCE = 256  # states whose policies are found side by side
 
 @dataclass(eq=False)
 class EulerPolicy(Iterated):
-    """What time iteration gives.
+    """Policies from the Euler equation: what `time_iteration` gives.
 
     Attributes:
         budget: the problem that was solved.
         unbound: w (n, m): consumption on the endogenous grid of resources, which is w + x'.
         iterations, distance, tolerance: the last change of w, largest and relative.
+
+    Raises:
+        DataError: `policy` of states that are missing, not finite, of different lengths, or no
+            position of the chain.
+
+    Source: Carroll (2006), "The method of endogenous gridpoints for solving dynamic stochastic
+    optimization problems"; Coleman 1990.
+
+    Example:
+        >>> from descend.economies.dynamic_programming import time_iteration
+        >>> from descend.economies.models.growth import StochasticGrowth
+        >>> solved = time_iteration(StochasticGrowth(), points=10, most=2)
+        >>> solved.iterations, solved.converged
+        (2, False)
     """
 
     budget: Budget
@@ -70,17 +84,39 @@ def time_iteration(
     """Iterate on the Euler equation until consumption moves by less than `tolerance` (relative).
 
     Args:
-        economy: a Budget, or an economy with a method `budget`: StochasticGrowth,
+        economy: Budget, or an economy with a method `budget`: StochasticGrowth,
             IrreversibleGrowth, IncomeFluctuation.
         points: number of points of an economy's grid.
         tolerance: largest relative change of w in an iteration.
-        most: iterations at most.
+        most: number of iterations at most.
 
     Returns:
         An EulerPolicy; `status` says how it ended.
 
     Raises:
         DescendError: an economy that states no budget.
+
+    Source: Carroll 2006; Coleman 1990; scheidegger-2020, "Connection to dynamic programming".
+
+    Example:
+        Growth with log utility and full depreciation saves the share .36 x .9 of output.
+
+        >>> import numpy as np
+        >>> from descend.economies.dynamic_programming import Budget, Exogenous, Grid
+        >>> from descend.economies.dynamic_programming import time_iteration
+        >>> growth = Budget(
+        ...     grid=Grid(0.02, 0.6, 20),
+        ...     exogenous=Exogenous(np.ones(1), np.ones((1, 1))),
+        ...     resources=lambda k, z: z * k**0.36,
+        ...     least=None,
+        ...     discount=0.9,
+        ...     curvature=1.0,
+        ...     names=("k", "z"),
+        ...     policies=lambda k, z, c, multiplier: {"saving": 1 - c / (z * k**0.36)},
+        ... )
+        >>> solved = time_iteration(growth)
+        >>> solved.policy({"k": [0.2, 0.3], "z": [0, 0]})["saving"].round(6).tolist()
+        [0.324, 0.324]
     """
     prepare()
     with precision("float64"):

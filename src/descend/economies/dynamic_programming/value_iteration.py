@@ -33,7 +33,7 @@ METHODS = ("spline", "grid")
 
 @dataclass(eq=False)
 class ValueFunction(Iterated):
-    """The value and the choice on the grid, and off it.
+    """The value and the choice on the grid, and off it: what value and policy iteration give.
 
     Attributes:
         problem: the problem that was solved.
@@ -41,6 +41,26 @@ class ValueFunction(Iterated):
         method: "spline" or "grid".
         value, choice: (n, m).
         iterations, distance, tolerance: the last change of V, largest over the grid.
+
+    Raises:
+        DataError: `policy` of states that are missing, not finite, of different lengths, or no
+            position of the chain.
+
+    Source: scheidegger-2020, "Connection to dynamic programming".
+
+    Example:
+        What is left of a cake is worth half tomorrow: all of it is eaten today.
+
+        >>> import numpy as np
+        >>> from descend.economies.dynamic_programming import Exogenous, Grid, Problem
+        >>> from descend.economies.dynamic_programming import value_iteration
+        >>> still = Exogenous(np.ones(1), np.ones((1, 1)))
+        >>> cake = Problem(
+        ...     Grid(0.0, 3.0, 4), still, lambda x, z, u: x - u, lambda x, z: (0.0, x), discount=0.5
+        ... )
+        >>> solved = value_iteration(cake, method="grid")
+        >>> solved.converged, solved.policy({"x": [1.0, 2.5], "z": [0, 0]})["choice"].tolist()
+        (True, [0.0, 0.0])
     """
 
     problem: Problem
@@ -81,15 +101,35 @@ def value_iteration(
     """Iterate on V until it moves by less than `tolerance` anywhere on the grid.
 
     Args:
-        problem: a Problem, or an economy with a `budget`.
+        problem: Problem, Budget, or economy with a method `budget`.
         points: number of points of an economy's grid.
-        method: "spline", or "grid": the choices are the grid's points (it then is the next state).
+        method: name of the method: "spline", or "grid": the choices are the grid's points (it then
+            is the next state).
         tolerance: largest change of V in an iteration; V itself is then within
             tolerance beta / (1 - beta).
-        most: iterations at most.
+        most: number of iterations at most.
 
     Returns:
         A ValueFunction; `status` says how it ended.
+
+    Raises:
+        DescendError: an unknown method, an economy that states no budget, or method "grid" for a
+            problem whose choice is not the next state.
+
+    Source: scheidegger-2020, "Connection to dynamic programming".
+
+    Example:
+        What is left of a cake is worth half tomorrow: all of it is eaten today, and V(x) = x.
+
+        >>> import numpy as np
+        >>> from descend.economies.dynamic_programming import Exogenous, Grid, Problem
+        >>> from descend.economies.dynamic_programming import value_iteration
+        >>> still = Exogenous(np.ones(1), np.ones((1, 1)))
+        >>> cake = Problem(
+        ...     Grid(0.0, 3.0, 4), still, lambda x, z, u: x - u, lambda x, z: (0.0, x), discount=0.5
+        ... )
+        >>> value_iteration(cake, method="grid").value.ravel().tolist()
+        [0.0, 1.0, 2.0, 3.0]
     """
     prepare()
     require_method(method)

@@ -60,7 +60,32 @@ class Atom:
 
 
 class Atoms:
-    """All quantities of one run of a function, in the order of computation; see `atoms`."""
+    """All quantities of one run of a function, in the order of computation; see `atoms`.
+
+    Iterating gives one Atom after the other, `len` their number, `[name]` the one of that name;
+    `print` shows a table.
+
+    Args:
+        tape: Tape of the run: values by place, and the operations.
+        adjoints: list of the adjoint of every place, None where there is no derivative.
+        passes: {output's place: {input's place: array}}, what each operation hands back.
+
+    Attributes:
+        result: the Atom of the function's first result; None where it returns nothing.
+
+    Raises:
+        DescendError: `[name]` of a quantity that there is not.
+
+    Source: hull-2023, "Computational Efficiency and Granularity".
+
+    Example:
+        >>> from descend.glass import atoms
+        >>> steps = atoms(lambda w, x: (w * x - 1) ** 2, 2.0, 3.0)
+        >>> [(step.name, step.formula, step.numbers) for step in steps][2:4]
+        [('v1', 'w * x', '2 * 3'), ('v2', 'v1 - 1', '6 - 1')]
+        >>> len(steps), float(steps.result.value)
+        (5, 25.0)
+    """
 
     def __init__(self, tape: Tape, adjoints: list[Any], passes: dict[int, dict[int, Any]]):
         self.tape = tape
@@ -134,9 +159,9 @@ def atoms(
     """Every atomic operation of a function, with its value and its adjoint.
 
     Args:
-        function: any function that JAX can differentiate: a loss, an economy's residual, a network.
-        args: its arguments, arrays or pytrees of them; computed in their precision.
-        seed: the adjoint of the result, where that is not one number: an array of its shape (or
+        function: function that JAX can differentiate: a loss, an economy's residual, a network.
+        args: arguments of the function, arrays or pytrees of them; computed in their precision.
+        seed: adjoint of the result, where that is not one number: an array of its shape (or
             a pytree as the result is). By default the result is one number, with adjoint 1.
         rules: whether a function with a derivative rule of its own, such as ReLU, is one operation;
             False opens it, and the operations inside decide the adjoints, which differ from
@@ -152,6 +177,14 @@ def atoms(
         ShapeError: a seed of another shape than the result's.
 
     Source: hull-2023, "Computational Efficiency and Granularity".
+
+    Example:
+        J = (w x - 1)^2 at w = 2, x = 3: dJ/dw = 2 (w x - 1) x = 30.
+
+        >>> from descend.glass import atoms
+        >>> steps = atoms(lambda w, x: (w * x - 1) ** 2, 2.0, 3.0)
+        >>> float(steps["w"].adjoint), float(steps["x"].adjoint)
+        (30.0, 20.0)
     """
     tape = record(function, *args, rules=rules, unroll=unroll)
     return Atoms(tape, *adjoints(tape, _seeds(tape, seed)))

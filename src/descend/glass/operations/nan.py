@@ -46,7 +46,9 @@ class NotFinite:
 
     Attributes:
         name: the array's name: "v12", or that of an argument that was not finite to begin with.
-        kind: "nan", "inf" or "-inf": its first such element, at `index`.
+        kind: "nan", "inf" or "-inf": its first such element.
+        index: where that element stands, counted from 0; () of one number.
+        value: the whole array.
         operation, formula: the operation that made it; None and "" for an argument.
         inputs: {name: array} of the operation.
         at: {name: number}: the inputs of the same shape at `index`.
@@ -55,6 +57,20 @@ class NotFinite:
         line: "file.py:12", where the operation was asked for.
         then: where an infinity became NaN later on, as a formula; "" where it did not.
         cure: the remedy, in words.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.glass import where_nan
+        >>> found = where_nan(lambda x: jnp.log(x - 1), 1.0)
+        >>> found.operation, found.kind, found.stage
+        ('log', '-inf', 'forward pass')
+        >>> found.cure
+        'keep its argument above zero, or take a loss from logits'
     """
 
     name: str
@@ -96,9 +112,30 @@ def where_nan(what: Any, *args: Any) -> NotFinite | None:
         where_nan(model, x, y)      # one training step of a compiled model on these rows
         where_nan(function, *args)  # any JAX function; where it returns one number, its gradient
 
+    Args:
+        what: DivergenceError of `fit`, compiled Model, or function that JAX can trace.
+        args: rows x and targets y, as in `fit`, of a model; arguments of a function.
+
+    Returns:
+        A NotFinite: the array, the operation that made it, and what it was given; or None.
+
     Raises:
         DescendError: an error that does not know its step (a Stream), or of another kind.
         NotFittedError: a model that is not compiled.
+        DataError, ShapeError: rows that `fit` would not take.
+
+    Source: descend's own.
+
+    Example:
+        The root is finite at zero, its slope is not.
+
+        >>> import jax.numpy as jnp
+        >>> from descend.glass import where_nan
+        >>> found = where_nan(lambda x: jnp.sqrt(x).sum(), jnp.array([4.0, 0.0]))
+        >>> found.stage, found.index, found.kind
+        ('backward pass', (1,), 'inf')
+        >>> where_nan(jnp.exp, 1.0) is None
+        True
     """
     if isinstance(what, DivergenceError):
         failing = getattr(what.run, "failing", None)

@@ -16,7 +16,24 @@ from descend.neurons.classic.threshold import ThresholdNetwork
 
 
 def truth_rows(inputs: int) -> np.ndarray:
-    """All rows of a truth table, (2^inputs, inputs), in the order 00, 01, 10, 11 of the lecture."""
+    """All rows of a truth table, in the order 00, 01, 10, 11 of the lecture.
+
+    Args:
+        inputs: number of inputs k, at least zero.
+
+    Returns:
+        Zeros and ones, (2^k, k).
+
+    Raises:
+        Nothing of its own.
+
+    Source: scheidegger-2020, "EXAMPLE: PERCEPTRON LEARNING: THE "OR" DATA-SET".
+
+    Example:
+        >>> from descend.neurons.classic import truth_rows
+        >>> truth_rows(2).tolist()
+        [[0, 0], [0, 1], [1, 0], [1, 1]]
+    """
     return np.array(list(product((0, 1), repeat=inputs)), int).reshape(2**inputs, inputs)
 
 
@@ -24,10 +41,10 @@ def boolean_network(truth_table: Any) -> ThresholdNetwork:
     """The network that computes a Boolean function, written down rather than learned.
 
     A hidden neuron stands for one row r of the table: weight +1 where r holds a one, -1 where it
-    holds a zero. Its sum is |r|, the count of ones, at r itself, and at most |r| - 1 at any other
-    row; with the threshold |r| - 1/2 it fires at r alone. The output neuron fires when any of them
-    does. Where most rows answer one, the hidden neurons stand for the rows that answer zero and the
-    output neuron fires when none of them does: so 2^(k-1) hidden neurons are always enough.
+    holds a zero. Its sum is `|r|`, the count of ones, at r itself, and at most `|r| - 1` at any
+    other row; with the threshold `|r| - 1/2` it fires at r alone. The output neuron fires when any
+    of them does. Where most rows answer one, the hidden neurons stand for the rows that answer zero
+    and the output neuron fires when none of them does: so 2^(k-1) hidden neurons are always enough.
 
     Args:
         truth_table: the 2^k answers, 0 or 1, in the order of `truth_rows(k)`.
@@ -40,6 +57,16 @@ def boolean_network(truth_table: Any) -> ThresholdNetwork:
 
     Source: scheidegger-2020, "EXPRESSIVENESS OF ANN" and "EXAMPLE: PERCEPTRON LEARNING: THE "OR"
     DATA-SET" for the order of rows.
+
+    Example:
+        Either input, but not both; each hidden neuron stands for a row that answers one.
+
+        >>> from descend.neurons.classic import boolean_network, truth_rows
+        >>> xor = boolean_network([0, 1, 1, 0])
+        >>> xor.hidden_weights.T.tolist(), xor.hidden_thresholds.tolist()
+        ([[-1, 1], [1, -1]], [0.5, 0.5])
+        >>> xor.predict(truth_rows(2)).tolist()
+        [0, 1, 1, 0]
     """
     answers = np.asarray(truth_table)
     count = answers.size

@@ -28,11 +28,26 @@ from descend.errors import DataError, DescendError, ShapeError
 def ridge(x: Any, direction: Sequence[float], place: float, steepness: float) -> np.ndarray:
     """(a) One sigmoidal neuron: 0 on one side of the line u'x = place, 1 on the other.
 
+        s(k (u'x - c))
+
     Args:
-        x: (n, d); direction: (d,) u; place: c; steepness: k, 4 times the slope on the line.
+        x: rows of inputs, (n, d).
+        direction: vector u at right angles to the line, (d,), from its low to its high side.
+        place: number c, where the line lies along u.
+        steepness: number k, 4 times the slope on the line.
 
     Returns:
-        (n,).
+        The neuron's outputs, (n,).
+
+    Raises:
+        ShapeError: x that is not (n, d), or a direction that is not (d,).
+
+    Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9 (a).
+
+    Example:
+        >>> from descend.neurons.classic import ridge
+        >>> ridge([[0.0], [0.5], [1.0]], [1], place=0.5, steepness=20).round(3).tolist()
+        [0.0, 0.5, 1.0]
     """
     x, u = np.asarray(x, float), np.asarray(direction, float)
     if x.ndim != 2 or u.shape != (x.shape[1],):
@@ -43,12 +58,56 @@ def ridge(x: Any, direction: Sequence[float], place: float, steepness: float) ->
 def hill(
     x: Any, direction: Sequence[float], low: float, high: float, steepness: float
 ) -> np.ndarray:
-    """(b) A ridge and a reversed one: near 1 where low < u'x < high, near 0 elsewhere; (n,)."""
+    """(b) A ridge and a reversed one: near 1 where low < u'x < high, near 0 elsewhere.
+
+    Args:
+        x: rows of inputs, (n, d).
+        direction: vector u across the hill, (d,).
+        low: number where the hill begins along u.
+        high: number where it ends.
+        steepness: number k of both ridges, 4 times the slope of their edges.
+
+    Returns:
+        The hill's heights, (n,).
+
+    Raises:
+        ShapeError: x that is not (n, d), or a direction that is not (d,).
+
+    Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9 (b).
+
+    Example:
+        >>> from descend.neurons.classic import hill
+        >>> hill([[0.0], [0.5], [1.0]], [1], low=0.25, high=0.75, steepness=40).round(3).tolist()
+        [0.0, 1.0, 0.0]
+    """
     return ridge(x, direction, low, steepness) - ridge(x, direction, high, steepness)
 
 
 def bump(x: Any, low: Sequence[float], high: Sequence[float], steepness: float) -> np.ndarray:
-    """(c) Hills along every axis, added: near d in the box, d - 1 and less in its arms; (n,)."""
+    """(c) Hills along every axis, added: near d in the box, d - 1 and less in its arms.
+
+    Args:
+        x: rows of inputs, (n, d).
+        low, high: corners of the box, (d,) each.
+        steepness: number k of all ridges, 4 times the slope of their edges.
+
+    Returns:
+        The sums of the hills, (n,).
+
+    Raises:
+        ShapeError: x that is not (n, d).
+        ValueError: corners of different lengths.
+
+    Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9 (c).
+
+    Example:
+        In the middle of the box, in one of its arms, and in neither hill.
+
+        >>> from descend.neurons.classic import bump
+        >>> x = [[0.5, 0.5], [0.5, 0.0], [0.0, 0.0]]
+        >>> bump(x, low=[0.25, 0.25], high=[0.75, 0.75], steepness=40).round(2).tolist()
+        [2.0, 1.0, 0.0]
+    """
     axes = np.eye(len(low))
     sides = zip(axes.tolist(), low, high, strict=True)
     hills = [hill(x, axis, start, end, steepness) for axis, start, end in sides]
@@ -58,7 +117,31 @@ def bump(x: Any, low: Sequence[float], high: Sequence[float], steepness: float) 
 def localised_bump(
     x: Any, low: Sequence[float], high: Sequence[float], steepness: float, sharpness: float
 ) -> np.ndarray:
-    """(d) s(sharpness (bump - (d - 1/2))): near 1 inside the box, near 0 outside; (n,)."""
+    """(d) A bump without arms: near 1 inside the box, near 0 outside.
+
+        s(sharpness (bump - (d - 1/2)))
+
+    Args:
+        x: rows of inputs, (n, d).
+        low, high: corners of the box, (d,) each.
+        steepness: number k of all ridges, 4 times the slope of their edges.
+        sharpness: number by which the last neuron's sum is multiplied.
+
+    Returns:
+        The last neuron's outputs, (n,).
+
+    Raises:
+        ShapeError: x that is not (n, d).
+        ValueError: corners of different lengths.
+
+    Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9 (d).
+
+    Example:
+        >>> from descend.neurons.classic import localised_bump
+        >>> x, low, high = [[0.5, 0.5], [0.5, 0.0], [0.0, 0.0]], [0.25, 0.25], [0.75, 0.75]
+        >>> localised_bump(x, low, high, steepness=40, sharpness=20).round(2).tolist()
+        [1.0, 0.0, 0.0]
+    """
     return special.expit(sharpness * (bump(x, low, high, steepness) - (len(low) - 0.5)))
 
 
@@ -72,6 +155,17 @@ class BumpNetwork:
     Attributes:
         kernels, biases: arrays of its layers, as `Dense` holds them: hidden layers with a sigmoid,
             the last one linear. One hidden layer for one input, two for several.
+
+    Raises:
+        ShapeError: `layers` or `predict` of rows that are not (n, d).
+
+    Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figures 4.9 and 4.10.
+
+    Example:
+        >>> from descend.neurons.classic import bump_network
+        >>> network = bump_network(lambda x: x[:, 0] ** 2, low=[0], high=[1], cells=4)
+        >>> network.units, [kernel.shape for kernel in network.kernels]
+        (5, [(1, 5), (5, 1)])
     """
 
     kernels: tuple[np.ndarray, ...]
@@ -121,15 +215,27 @@ def bump_network(
     for several inputs the steepness grows with the square of the cells.
 
     Args:
-        function: function of rows (n, d), giving (n,).
-        low, high: (d,) the box.
-        cells: along each axis.
-        steepness: k in units of one over a cell's width; by default 8 for one input, which makes
-            the staircase smooth, and 8 times the cells for several.
+        function: function of rows (n, d), giving (n,) finite numbers.
+        low, high: corners of the box, (d,) each.
+        cells: number of cells along each axis.
+        steepness: number k in units of one over a cell's width; by default 8 for one input, which
+            makes the staircase smooth, and 8 times the cells for several.
+
+    Returns:
+        The BumpNetwork.
 
     Raises:
-        DataError: an empty box, values that are not finite. DescendError: no cell, or more than
-            `MOST_CELLS` in all; a steepness that is not above zero.
+        DataError: an empty box, values that are not finite.
+        DescendError: no cell, or more than `MOST_CELLS` in all; a steepness that is not above zero.
+
+    Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figures 4.9 and 4.10; "EXPRESSIVENESS
+    OF ANN" (Cybenko 1989; Hornik et al. 1989).
+
+    Example:
+        >>> from descend.neurons.classic import bump_network
+        >>> square = bump_network(lambda x: x[:, 0] ** 2, low=[0], high=[1], cells=50)
+        >>> square.predict([[0.5]]).round(3).tolist()
+        [0.25]
     """
     lows, highs = np.asarray(low, float), np.asarray(high, float)
     if lows.ndim != 1:

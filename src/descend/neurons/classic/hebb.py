@@ -26,24 +26,41 @@ class HebbUnit(TransformerMixin, BaseEstimator):
     """One linear neuron y = w'x that learns from its inputs alone, without targets.
 
     By Hebb's rule the weights turn towards the direction in which the inputs vary most, and grow
-    without end. Oja's rule takes off eta y^2 w, which holds |w| at one: the neuron becomes the
+    without end. Oja's rule takes off eta y^2 w, which holds `|w|` at one: the neuron becomes the
     first principal component.
 
     Args:
-        rule: "oja" or "hebb".
-        learning_rate: eta, > 0. Oja's rule is stable while eta |x|^2 is well below one.
-        max_iter: passes over the rows.
-        centre: take the columns' means off first; without it the neuron turns to the mean.
+        rule: name of the rule, "oja" or "hebb".
+        learning_rate: number eta > 0. Oja's rule is stable while eta `|x|^2` is well below one.
+        max_iter: number of passes over the rows.
+        centre: whether the columns' means are taken off first; without, the neuron turns to the
+            mean.
         random_state: seed of the first weights, a direction at random of length one, and of the
             order of the rows in each pass.
-        verbose: 1 shows a bar on a terminal.
+        verbose: number, 1 for a bar on a terminal, 0 for silence.
 
-    After `fit`:
-        weights_: (k,); mean_: (k,), zero without `centre`.
+    Attributes:
+        weights_: the weights after `fit`, (k,).
+        mean_: the columns' means, (k,); zero without `centre`.
         components_: (1, k) the weights as scikit-learn's PCA shapes them.
-        history_: {"length": |w| after each pass, "variance": mean of y^2 / |w|^2 over the rows}.
+        history_: {"length": `|w|` after each pass, "variance": mean of y^2 / `|w|^2` over the
+            rows}.
+
+    Raises:
+        DataError: text, missing values, fewer than two rows.
+        DescendError: an unknown rule, or a number out of its range.
+        DivergenceError: the weights grew beyond float64.
 
     Source: scheidegger-2020, "HEBB'S RULE"; Oja (1982).
+
+    Example:
+        Rows along the diagonal: the neuron turns into it, at length one.
+
+        >>> from descend.neurons.classic import HebbUnit
+        >>> unit = HebbUnit(learning_rate=0.05, random_state=0)
+        >>> unit = unit.fit([[-2, -2], [-1, -1], [1, 1], [2, 2]])
+        >>> abs(unit.weights_).round(3).tolist()
+        [0.707, 0.707]
     """
 
     def __init__(
@@ -132,16 +149,31 @@ class HebbAssociator(BaseEstimator):
     A pair that fires together in the share p of moments comes to rest about w = eta p / decay.
 
     Args:
-        learning_rate: eta, > 0.
-        decay: the share of every connection that dies away in a moment, in [0, 1).
-        threshold: threshold of the recalled neurons.
+        learning_rate: number eta > 0.
+        decay: share of every connection that dies away in a moment, in [0, 1).
+        threshold: number that a recalled neuron's sum must pass for it to fire.
 
-    After `fit`:
-        weights_: (k, m), from the k driving neurons to the m driven ones.
+    Attributes:
+        weights_: the connections after `fit`, (k, m), from the k driving neurons to the m driven
+            ones.
         history_: {"weights": (moments + 1, k, m)} the connections before and after every moment.
+
+    Raises:
+        DataError: firings other than 0 and 1, text, missing values, shapes that do not fit.
+        DescendError: a number out of its range.
 
     Source: scheidegger-2020, "HEBB'S RULE" ("if the two neurons never fire simultaneously, the
     connection between them will die away") and "HEBB'S RULE – INTUITION".
+
+    Example:
+        The first neuron fired twice together with the chocolate's, the second never.
+
+        >>> from descend.neurons.classic import HebbAssociator
+        >>> seen = HebbAssociator(learning_rate=0.1).fit([[1, 0], [1, 0], [0, 1]], [1, 1, 0])
+        >>> seen.weights_.tolist()
+        [[0.2], [0.0]]
+        >>> seen.predict([[1, 0], [0, 1]]).tolist()
+        [[1], [0]]
     """
 
     def __init__(self, *, learning_rate: float = 0.1, decay: float = 0.0, threshold: float = 0.0):

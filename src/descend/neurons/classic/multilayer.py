@@ -188,31 +188,48 @@ class ScratchClassifier(Scored, ClassifierMixin, _Scratch):
     """The lecture's multi-layer perceptron for classes, without automatic differentiation.
 
     Args:
-        hidden: neurons of each hidden layer, () for none.
-        outtype: "softmax" (an output a class, cross-entropy), "logistic" (one output of two
-            classes, otherwise one a class; half the squared error) or "linear" (likewise).
+        hidden: numbers of neurons of the hidden layers, () for none.
+        outtype: name of the outputs' kind: "softmax" (an output a class, cross-entropy), "logistic"
+            (one output of two classes, otherwise one a class; half the squared error) or "linear"
+            (likewise).
         beta: slope of the logistic function 1 / (1 + exp(-beta h)), in hidden and logistic outputs.
-        learning_rate: eta.
-        momentum: the share of the last update that is made once more, in [0, 1).
-        updating: "batch" makes one update an iteration from all rows; "sequential" one a row.
+        learning_rate: number eta > 0.
+        momentum: share of the last update that is made once more, in [0, 1).
+        updating: name of the rhythm: "batch" makes one update an iteration from all rows;
+            "sequential" one a row.
         reduction: form of a batch update: "sum" over rows as the slide's code has it, or "mean", by
             which eta need not fall with the count of rows.
-        max_iter: iterations over all rows at most.
-        shuffle: a new order of rows in every sequential iteration ("randomise the order of the
-            input vectors"); drawn from (seed, iteration) as `Model.fit` draws it.
+        max_iter: number of iterations over all rows at most.
+        shuffle: whether the rows have a new order in every sequential iteration ("randomise the
+            order of the input vectors"); drawn from (seed, iteration) as `Model.fit` draws it.
         check_every, patience, min_delta: rule for stopping: with validation rows, the error on them
             is looked at after every so many iterations; training ends when it has not fallen by
             more than `min_delta` so often in a row, and the weights with the least error are kept.
-        dtype: "float64", or "float32" as the trainer computes.
+        dtype: name of the number type, "float64", or "float32" as the trainer computes.
         random_state: seed of the first weights and the order.
-        verbose: 1 shows a bar.
+        verbose: number, 1 for a bar on a terminal, 0 for silence.
 
-    After `fit`:
-        weights_: a list, (inputs + 1, neurons) a layer, the bias weights in the first row.
+    Attributes:
+        weights_: the weights after `fit`, a list, (inputs + 1, neurons) a layer, the bias weights
+            in the first row.
         history_: {"loss": mean L of the rows in each iteration; "val_loss"}.
-        stopped_: whether the validation rows ended training. n_iter_: iterations.
+        stopped_: whether the validation rows ended training.
+        n_iter_: number of iterations.
+
+    Raises:
+        DataError: text, missing values, one class only.
+        ShapeError: first weights (`start`) that do not fit the layers.
+        DivergenceError: numbers beyond all bounds.
+        DescendError: an unknown option, or a number out of its range.
 
     Source: scheidegger-2020, "BUILDING AN MLP FROM SCRATCH" (The Multi-layer Perceptron Algorithm).
+
+    Example:
+        >>> from descend.neurons.classic import ScratchClassifier
+        >>> rows = [[0, 0], [0, 1], [1, 0], [1, 1]]
+        >>> xor = ScratchClassifier(hidden=(4,), learning_rate=2.0, max_iter=200, random_state=0)
+        >>> xor.fit(rows, [0, 1, 1, 0]).predict(rows).tolist()
+        [0, 1, 1, 0]
     """
 
     @aligned("X", "y")
@@ -264,13 +281,30 @@ class ScratchClassifier(Scored, ClassifierMixin, _Scratch):
 class ScratchRegressor(Scored, RegressorMixin, _Scratch):
     """The lecture's multi-layer perceptron for numbers, without automatic differentiation.
 
+    The cost is half the squared error.
+
     Args:
-        outtype: "linear", or "logistic" for targets between 0 and 1.
-        hidden, beta, learning_rate, momentum, updating, reduction, max_iter, shuffle, check_every,
-            patience, min_delta, dtype, random_state, verbose: see ScratchClassifier. The cost is
-            half the squared error.
+        outtype: name of the outputs' kind: "linear", or "logistic" for targets between 0 and 1.
+        hidden, beta: numbers of hidden neurons, and slope of their logistic function.
+        learning_rate, momentum, updating, reduction, max_iter, shuffle: see ScratchClassifier.
+        check_every, patience, min_delta: rule for stopping, as in ScratchClassifier.
+        dtype, random_state, verbose: see ScratchClassifier.
+
+    Raises:
+        DataError: text, missing values, targets outside [0, 1] for logistic outputs.
+        ShapeError, DivergenceError, DescendError: see ScratchClassifier.
 
     Source: scheidegger-2020, "RECALL: DIFFERENT ACTIVATIONS".
+
+    Example:
+        Without a hidden layer it is least squares by small steps: y = 1 + 2 x.
+
+        >>> from descend.neurons.classic import ScratchRegressor
+        >>> line = ScratchRegressor(hidden=(), learning_rate=0.1, max_iter=300, random_state=0)
+        >>> line.fit([[0], [1], [2]], [1, 3, 5]).predict([[3]]).round(3).tolist()
+        [7.0]
+        >>> line.weights_[0].round(3).tolist()  # the bias weight first
+        [[1.0], [2.0]]
     """
 
     def __init__(

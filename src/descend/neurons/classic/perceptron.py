@@ -36,23 +36,30 @@ AT_ONCE = 32  # rows whose sums are computed together; those behind a mistake ar
 class Perceptron(Scored, ClassifierMixin, BaseEstimator):
     """One layer of threshold neurons, learned by the perceptron rule.
 
+    Two classes need one neuron, which fires for the second. More classes have a neuron each, and
+    the largest sum wins; "all outputs right" still means every neuron. Targets of several 0/1
+    columns (a multi-output perceptron) are learned as they are.
+
     Args:
-        learning_rate: eta, > 0.
-        max_iter: T, how often all input vectors are gone through at most.
-        updating: "sequential" corrects after every row, as the algorithm is stated; "batch" adds up
-            the corrections of all rows, the one line of "PERCEPTRON IMPLEMENTATION (II)".
-        start: "small" random numbers of both signs, as the algorithm is stated, or "zeros".
-        bias_input: x_0, what the bias node sends; None for neurons without bias.
-        inseparable: "train" goes on for T iterations and then holds the proof in
-            `separability_`; "refuse" raises it before training.
-        prove: work out after training whether a plane exists, its margin and the bound on
+        learning_rate: number eta > 0.
+        max_iter: number T, how often all input vectors are gone through at most.
+        updating: name of the rhythm: "sequential" corrects after every row, as the algorithm is
+            stated; "batch" adds up the corrections of all rows, the one line of "PERCEPTRON
+            IMPLEMENTATION (II)".
+        start: name of the first weights: "small" random numbers of both signs, as the algorithm is
+            stated, or "zeros".
+        bias_input: number x_0, what the bias node sends; None for neurons without bias.
+        inseparable: name of what happens where no plane exists: "train" goes on for T iterations
+            and then holds the proof in `separability_`; "refuse" raises it before training.
+        prove: whether to work out after training if a plane exists, its margin and the bound on
             mistakes, or the certificate that none does. The cost is a linear programme and a
             least-distance problem a neuron: for many thousands of rows turn it off.
         random_state: seed of the first weights.
-        verbose: 1 shows a bar on a terminal.
+        verbose: number, 1 for a bar on a terminal, 0 for silence.
 
-    After `fit`:
-        weights_: (k + 1, N), the bias weights in the first row ((k, N) without bias).
+    Attributes:
+        weights_: the weights after `fit`, (k + 1, N), the bias weights in the first row ((k, N)
+            without bias).
         start_: the same before training.
         converged_: whether all outputs came out right.
         n_iter_: iterations gone through; the last one only looked, where all were right.
@@ -64,9 +71,22 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
             no plane exists. Absent where `prove` is off.
         classes_: the labels; the neurons' numbers where targets were 0/1 columns.
 
-    Two classes need one neuron, which fires for the second. More classes have a neuron each, and
-    the largest sum wins; "all outputs right" still means every neuron. Targets of several 0/1
-    columns (a multi-output perceptron) are learned as they are.
+    Raises:
+        DataError: text, missing values, one class only.
+        InseparableError: no plane exists and `inseparable` is "refuse".
+        DescendError: an unknown option, or a number out of its range.
+
+    Source: scheidegger-2020, "BUILDING AN MLP FROM SCRATCH" (The Perceptron Algorithm), "PERCEPTRON
+    IMPLEMENTATION"; raviv-2022, "Historical example: The Perceptron".
+
+    Example:
+        >>> from descend.neurons.classic import Perceptron
+        >>> either = Perceptron(start="zeros", learning_rate=1.0)
+        >>> either = either.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 1])
+        >>> either.weights_.ravel().tolist()  # the bias weight first
+        [0.0, 1.0, 1.0]
+        >>> either.mistakes_.tolist(), either.bound_.round(3).tolist()
+        ([4], [27.0])
     """
 
     def __init__(
@@ -263,21 +283,34 @@ def mistake_bound(
     """The corrections a neuron needs at most: (R/g)^2 from weights of zero (Novikoff 1962).
 
     With u the plane of the widest margin g and R the longest row, a correction moves w'u up by at
-    least eta g, and |w|^2 up by at most eta^2 R^2. So after c corrections, by Cauchy and Schwarz,
+    least eta g, and `|w|^2` up by at most eta^2 R^2. So after c corrections, by Cauchy and Schwarz,
 
         (w_0'u + c eta g)^2 <= |w|^2 <= |w_0|^2 + c eta^2 R^2,
 
     and c is at most the larger root of that quadratic.
 
     Args:
-        separability: the separability of the neuron's rows.
-        start: (k + 1,) the first weights w_0.
-        learning_rate: eta.
-        rows: how many rows are corrected at once; n in batch mode, where |w|^2 moves up by at most
+        separability: Separability of the neuron's rows.
+        start: first weights w_0, (k + 1,).
+        learning_rate: number eta.
+        rows: number of rows corrected at once; n in batch mode, where `|w|^2` moves up by at most
             eta^2 R^2 n a correction.
 
     Returns:
         A count, not rounded; infinity where no margin exists.
+
+    Raises:
+        Nothing of its own.
+
+    Source: Novikoff (1962), "On convergence proofs on perceptrons".
+
+    Example:
+        Rows (1, 0) and (1, 1) with the bias input: R^2 = 2, and the widest margin is 1 / sqrt(5).
+
+        >>> import numpy as np
+        >>> from descend.neurons.classic import mistake_bound, separability
+        >>> round(mistake_bound(separability([[0], [1]], [0, 1]), start=np.zeros(2)), 3)
+        10.0
     """
     if separability.weights is None or separability.margin <= 0:
         return float("inf")

@@ -32,12 +32,29 @@ def boundary_steps(
     The row whose correction led to the panel's line is ringed; the line before it is dashed.
 
     Args:
-        unit: fitted on X and y; one line a neuron is drawn.
-        corrections: how many corrections were made in each panel; by default up to eight, spread
+        unit: Perceptron fitted on X and y; one line a neuron is drawn.
+        X: rows that `fit` was given, (n, 2), in the same order.
+        y: their labels, (n,), for the marks.
+        corrections: numbers of corrections made before each panel; by default up to eight, spread
             from none to all.
+
+    Returns:
+        A matplotlib Figure.
 
     Raises:
         ShapeError: not two inputs.
+        DescendError: another count of corrections than there were.
+        AttributeError: a unit that is not fitted.
+
+    Source: scheidegger-2020, "EXAMPLE: PERCEPTRON LEARNING: THE "OR" DATA-SET".
+
+    Example:
+        >>> from descend.neurons.classic import Perceptron, boundary_steps
+        >>> rows, answers = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 1]
+        >>> unit = Perceptron(start="zeros").fit(rows, answers)
+        >>> figure = boundary_steps(unit, rows, answers, corrections=[0, 4])
+        >>> [panel.get_title() for panel in figure.axes]
+        ['0 corrections', '4 corrections, all right']
     """
     x, labels = _two_inputs(X), np.asarray(y)
     last = len(unit.updates_)
@@ -66,11 +83,26 @@ def surface_steps(estimator: Any, X: Any, y: Any, iterations: Sequence[int]) -> 
     The estimator is fitted anew with `max_iter` at each count, from the same random state.
 
     Args:
-        estimator: a classifier of this package; its `random_state` must be a number.
-        iterations: counts, each at least one.
+        estimator: classifier of this package; its `random_state` must be a number.
+        X: rows of two inputs, (n, 2).
+        y: their labels, (n,).
+        iterations: numbers of iterations, each at least one, a panel each.
+
+    Returns:
+        A matplotlib Figure.
 
     Raises:
-        ShapeError: not two inputs. DescendError: no fixed `random_state`.
+        ShapeError: not two inputs.
+        DescendError: no fixed `random_state`, or a count of iterations below one.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.neurons.classic import Perceptron, surface_steps
+        >>> rows, answers = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 1]
+        >>> figure = surface_steps(Perceptron(random_state=0), rows, answers, iterations=[1, 9])
+        >>> [panel.get_title() for panel in figure.axes]
+        ['1 iteration: 3 of 4 right', '9 iterations: 4 of 4 right']
     """
     x, labels = _two_inputs(X), np.asarray(y)
     if not isinstance(getattr(estimator, "random_state", 0), (int, np.integer)):
@@ -97,8 +129,25 @@ def surface_steps(estimator: Any, X: Any, y: Any, iterations: Sequence[int]) -> 
 def draw_certificate(certificate: Certificate, X: Any, t: Any) -> Figure:
     """Two inputs: the rows a certificate needs, mixed to the one point both classes reach.
 
+    Args:
+        certificate: Certificate that no line separates the rows.
+        X: rows it was made for, (n, 2).
+        t: their targets, 0 or 1, (n,).
+
+    Returns:
+        A matplotlib Figure.
+
     Raises:
         ShapeError: not two inputs.
+
+    Source: scheidegger-2020, "LIMITATIONS OF PERCEPTRONS".
+
+    Example:
+        >>> from descend.neurons.classic import draw_certificate, separability
+        >>> rows, xor = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+        >>> figure = draw_certificate(separability(rows, xor).certificate, rows, xor)
+        >>> figure.axes[0].get_title()
+        'no line separates them'
     """
     x = _two_inputs(X)
     figure, (ax,) = _panels(1, size=4.6)
@@ -117,7 +166,21 @@ def draw_certificate(certificate: Certificate, X: Any, t: Any) -> Figure:
 def draw_figure_4_9(steepness: float = 20.0) -> Figure:
     """Ridge, hill, bump and localised bump over the unit square, as surfaces.
 
+    Args:
+        steepness: number k of all ridges, 4 times the slope of their edges.
+
+    Returns:
+        A matplotlib Figure of four panels.
+
+    Raises:
+        Nothing of its own.
+
     Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9.
+
+    Example:
+        >>> from descend.neurons.classic import draw_figure_4_9
+        >>> [panel.get_title() for panel in draw_figure_4_9().axes][::3]
+        ['(a) ridge: one neuron', '(d) localised bump']
     """
     from matplotlib.figure import Figure
 

@@ -36,6 +36,8 @@ TOLERANCE = 1e-9  # beyond: how far the two mixtures may differ, beside the larg
 class Certificate:
     """A proof that no plane separates the rows.
 
+    The rows that should fire and those that should not can be mixed to one and the same point.
+
     Attributes:
         rows: places of the rows it needs, at most k + 2 (k + 1 without bias).
         multipliers: multipliers of these rows, above zero; those of the rows that should fire add
@@ -44,6 +46,19 @@ class Certificate:
         point: (k,) what both mixtures come to, without the bias input.
         exact: checked in rational arithmetic: the two mixtures are equal, not nearly equal.
         residual: the largest difference of the two mixtures beside the largest input; 0 if exact.
+
+    Raises:
+        Nothing of its own.
+
+    Source: scheidegger-2020, "LIMITATIONS OF PERCEPTRONS"; Motzkin's theorem of the alternative.
+
+    Example:
+        >>> from descend.neurons.classic import separability
+        >>> proof = separability([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]).certificate
+        >>> proof.point, proof.fires, proof.exact
+        ((0.5, 0.5), (False, True, True, False), True)
+        >>> print(proof.text()[:90])
+        No plane separates these rows. 1/2 of row 1 + 1/2 of row 2, which should fire, is the poin
     """
 
     rows: tuple[int, ...]
@@ -77,7 +92,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Separability:
-    """The answer for one neuron.
+    """Whether one neuron can be right on every row: the answer of `separability`.
 
     Attributes:
         separable: whether one neuron can be right on every row; None where float64 cannot tell.
@@ -87,6 +102,19 @@ class Separability:
             its bias input); zero where a row that must be silent lies on every such plane.
         radius: R, the length of the longest row, bias input included.
         certificate: the proof, where it is not separable.
+
+    Raises:
+        Nothing of its own.
+
+    Source: scheidegger-2020, "LIMITATIONS OF PERCEPTRONS"; Novikoff (1962) for the bound (R/g)^2.
+
+    Example:
+        Rows (1, 0) and (1, 1) with the bias input: R^2 = 2, and the widest margin is 1 / sqrt(5).
+
+        >>> from descend.neurons.classic import separability
+        >>> answer = separability([[0], [1]], [0, 1])
+        >>> answer.separable, round(answer.margin, 3), round(answer.bound, 3)
+        (True, 0.447, 10.0)
     """
 
     separable: bool | None
@@ -102,7 +130,22 @@ class Separability:
 
 
 class InseparableError(DataError):
-    """One neuron cannot learn these rows; `certificate` proves it."""
+    """One neuron cannot learn these rows; `certificate` proves it.
+
+    Args:
+        certificate: Certificate that no plane separates the rows.
+        neuron: words that the message begins with, where there are several neurons.
+
+    Source: scheidegger-2020, "LIMITATIONS OF PERCEPTRONS".
+
+    Example:
+        >>> from descend.neurons.classic import InseparableError, Perceptron
+        >>> try:
+        ...     Perceptron(inseparable="refuse").fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
+        ... except InseparableError as error:
+        ...     print(error.certificate.point)
+        (0.5, 0.5)
+    """
 
     def __init__(self, certificate: Certificate, neuron: str = ""):
         super().__init__(
@@ -116,9 +159,9 @@ def separability(X: Any, t: Any, bias_input: float | None = 1.0) -> Separability
     """Whether one threshold neuron can be right on every row.
 
     Args:
-        X: (n, k) finite inputs, without the bias.
-        t: (n,) targets, 0 or 1.
-        bias_input: x_0, what the bias node sends; None for a neuron without bias.
+        X: finite inputs without the bias, (n, k).
+        t: targets, 0 or 1, (n,).
+        bias_input: number x_0, what the bias node sends; None for a neuron without bias.
 
     Returns:
         A plane with its margin, checked against rounding; or a certificate; or neither, for rows
@@ -126,6 +169,14 @@ def separability(X: Any, t: Any, bias_input: float | None = 1.0) -> Separability
 
     Raises:
         DataError: shapes that do not fit, targets other than 0 and 1.
+
+    Source: scheidegger-2020, "LIMITATIONS OF PERCEPTRONS"; Novikoff (1962).
+
+    Example:
+        >>> from descend.neurons.classic import separability
+        >>> rows = [[0, 0], [0, 1], [1, 0], [1, 1]]
+        >>> separability(rows, [0, 1, 1, 1]).separable, separability(rows, [0, 1, 1, 0]).separable
+        (True, False)
     """
     x, t = np.asarray(X, float), np.asarray(t)
     if x.ndim != 2 or t.shape != (len(x),) or not x.size:

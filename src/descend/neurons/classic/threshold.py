@@ -61,10 +61,20 @@ class McCullochPitts(_Fixed):
     """One neuron: weighted inputs, an adder, a threshold.
 
     Args:
-        weights: (k,) of the inputs.
-        threshold: theta; the neuron fires where the sum is greater.
+        weights: weights of the inputs, (k,).
+        threshold: number theta; the neuron fires where the sum is greater.
+
+    Raises:
+        ShapeError: rows that have not one column a weight.
+        DataError: text, missing values.
 
     Source: scheidegger-2020, "MODEL OF A NEURON (1943)".
+
+    Example:
+        >>> from descend.neurons.classic import McCullochPitts
+        >>> both = McCullochPitts(weights=(1, 1), threshold=1)
+        >>> both.predict([[0, 0], [0, 1], [1, 0], [1, 1]]).tolist()
+        [0, 0, 0, 1]
     """
 
     def __init__(self, weights: Sequence[float] = (1.0, 1.0), threshold: float = 0.0):
@@ -92,12 +102,24 @@ class ThresholdNetwork(_Fixed):
     """One hidden layer of threshold neurons and one such neuron behind it.
 
     Args:
-        hidden_weights: (k, h), a column a hidden neuron; h may be zero.
-        hidden_thresholds: (h,).
-        output_weights: (h,).
-        output_threshold: a number.
+        hidden_weights: weights of the inputs, (k, h), a column a hidden neuron; h may be zero.
+        hidden_thresholds: numbers that the hidden neurons' sums must pass, (h,).
+        output_weights: weights of the hidden neurons, (h,).
+        output_threshold: number that the output neuron's sum must pass.
+
+    Raises:
+        ShapeError: rows that have not one column an input.
+        DataError: text, missing values.
 
     Source: scheidegger-2020, "EXPRESSIVENESS OF ANN".
+
+    Example:
+        One hidden neuron fires for either input, the other for both: the first without the second.
+
+        >>> from descend.neurons.classic import ThresholdNetwork
+        >>> xor = ThresholdNetwork([[1, 1], [1, 1]], [0, 1], [1, -1], 0)
+        >>> xor.predict([[0, 0], [0, 1], [1, 0], [1, 1]]).tolist()
+        [0, 1, 1, 0]
     """
 
     def __init__(

@@ -28,7 +28,7 @@ ROWS = 3  # of the batch on which shapes are worked out
 
 @dataclass(frozen=True, eq=False)
 class Arithmetic(Merge):
-    """Two symbols, or a symbol and a number, joined by an operation.
+    """Two symbols, or a symbol and a number, joined by an operation: what x + y or 1 - x makes.
 
     Args:
         operation: "add", "subtract", "multiply", "divide", "power" or "matmul".
@@ -40,7 +40,17 @@ class Arithmetic(Merge):
     "matmul" is the product of each row's matrices.
 
     Raises:
+        DescendError: an unknown operation.
         ShapeError: shapes that do not fit.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> x = Input((2,))
+        >>> Model(x, 1 - 2 * x).predict(np.array([[3.0, 4.0]])).tolist()
+        [[-5.0, -7.0]]
     """
 
     operation: str
@@ -92,11 +102,23 @@ class Arithmetic(Merge):
 
 @dataclass(frozen=True, eq=False)
 class Index(Layer):
-    """A part of every row: x[:, 0], x[..., 1:3], x[:, None].
+    """A part of every row: what x[:, 0], x[..., 1:3] or x[:, None] makes of a symbol x.
 
     Args:
-        key: an entry for each axis behind the batch's: a whole number, [start, stop, step] of a
+        key: entries, one for each axis behind the batch's: a whole number, [start, stop, step] of a
             slice, "..." or "new" (None).
+
+    Raises:
+        ShapeError: an entry that the input's shape does not have.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> x = Input((3,))
+        >>> Model(x, x[:, 1:]).predict(np.array([[1.0, 2.0, 3.0]])).tolist()
+        [[2.0, 3.0]]
     """
 
     key: tuple[Any, ...]

@@ -65,7 +65,7 @@ class Attention(Dropping):
     Args:
         use_scale: whether `scale` is learned; it is 1 otherwise.
         score_mode: "dot" or "concat".
-        dropout: rate at which weights are dropped in training.
+        dropout: share of the weights that is dropped in training, in [0, 1).
         use_causal_mask: whether step i of Q sees steps 0..i only.
 
     Arrays: scale (), with `use_scale`; concat_score_weight w (), for "concat". Inputs
@@ -73,9 +73,20 @@ class Attention(Dropping):
     of V and K are not looked at; masked steps of Q give zeros.
 
     Raises:
+        DescendError: another `score_mode`, or `dropout` not in [0, 1).
         ShapeError: inputs that are not two or three sequences, or do not fit each other.
 
     Source: hull-2023, "Specialized Layer: Attention Mechanisms"; Luong et al. 2015.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> from descend.nn.layers import Attention
+        >>> query, value = Input((1, 2)), Input((2, 2))
+        >>> model = Model([query, value], Attention()([query, value]))
+        >>> values = np.array([[[1.0, 2.0], [3.0, 4.0]]])
+        >>> model.predict([np.zeros((1, 1, 2)), values]).tolist()  # a query of 0 weighs all alike
+        [[[2.0, 3.0]]]
     """
 
     use_scale: bool = False
@@ -155,9 +166,28 @@ class Attention(Dropping):
 class AdditiveAttention(Attention):
     """Attention by the score s(q, k) = sum_j scale_j tanh(q_j + k_j).
 
-    Arguments, inputs and output as in Attention. Arrays: scale (d,), with `use_scale`.
+    Args:
+        use_scale: whether the scale_j are learned; they are 1 otherwise.
+        scale_initializer: how the scale_j are drawn, by name or object (descend.nn.initializers).
+
+    `dropout`, `use_causal_mask`, inputs and output as in Attention; its `score_mode` changes
+    nothing here. Arrays: scale (d,), with `use_scale`.
+
+    Raises:
+        DescendError: `dropout` not in [0, 1).
+        ShapeError: inputs that are not two or three sequences, or do not fit each other.
 
     Source: Bahdanau, Cho and Bengio 2015.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> from descend.nn.layers import AdditiveAttention
+        >>> query, value = Input((1, 1)), Input((2, 1))
+        >>> model = Model([query, value], AdditiveAttention(use_scale=False)([query, value]))
+        >>> y = model.predict([np.zeros((1, 1, 1)), np.array([[[1.0], [3.0]]])])
+        >>> print(y.round(3))  # of 1 and 3, weighed by e^tanh(1) and e^tanh(3)
+        [[[2.116]]]
     """
 
     use_scale: bool = True
@@ -189,27 +219,38 @@ class MultiHeadAttention(Dropping):
     layer(query, value) or layer(query, value, key).
 
     Args:
-        num_heads: how many heads.
+        num_heads: number of heads.
         key_dim: length of a head's queries and keys.
         value_dim: length of a head's values; `key_dim` by default.
-        dropout: rate at which weights are dropped in training.
+        dropout: share of the weights of attention that is dropped in training, in [0, 1).
         use_bias: whether the b are there.
         output_shape: features of the output; those of the query by default.
         use_causal_mask: whether step i of the queries sees steps 0..i only.
-        rotary: the longest wavelength of a rotary position embedding of queries and keys, 10000.0
+        rotary: longest wavelength of a rotary position embedding of queries and keys, 10000.0
             for instance; None for none.
+        kernel_initializer, bias_initializer: how the W and b are drawn, by name or object.
+        kernel_regularizer, bias_regularizer: penalties of all W and of all b; None: no penalty.
 
-    Arrays: query.kernel (d, heads, key_dim), query.bias (heads, key_dim); key.* and value.* the
-    same (value_dim for the values); attention_output.kernel (heads, value_dim, d'),
+    Arrays: query.kernel (d, heads, key_dim), query.bias (heads, key_dim); those of key and value
+    alike (value_dim for the values); attention_output.kernel (heads, value_dim, d'),
     attention_output.bias (d'). Kernels are drawn as the matrices that they act as:
     (d, heads key_dim), (heads value_dim, d'). Inputs (batch, time, d), (batch, steps, .), output
     (batch, time, d'). Masked steps of values and keys are not looked at; the output's mask is that
     of the queries.
 
     Raises:
+        DescendError: a size that is no whole number >= 1, `dropout` not in [0, 1), `rotary` not
+            positive or with an odd `key_dim`.
         ShapeError: inputs that are not one to three sequences, or do not fit each other.
 
     Source: hull-2023, "Specialized Layer: Attention Mechanisms"; Vaswani et al. 2017, 3.2.
+
+    Example:
+        >>> from descend import Input, Model, MultiHeadAttention
+        >>> x = Input((5, 4))
+        >>> model = Model(x, MultiHeadAttention(num_heads=2, key_dim=3)(x))
+        >>> model.output_shape, model.count_params()  # 3 (4 * 6 + 6) + (6 * 4 + 4)
+        ((None, 5, 4), 118)
     """
 
     num_heads: int

@@ -78,20 +78,43 @@ class Layer(Flags, Shown, Guarded, metaclass=LayerType):
     `Input` puts it into a graph. One layer object is one set of weights (`identity`), however often
     it is called and in however many networks it stands: what one of them trains, all have.
 
+    A layer of your own is a subclass: with `call`, as in Keras, or as a frozen dataclass with
+    `build`, `init` and `apply`.
+
     A mask says which steps of a sequence are real: booleans (batch, time). A layer with `uses_mask`
     gets it as `apply(..., mask=)`; `output_mask` says what becomes of it.
 
     Args:
-        name: unique in a model; given by the model ("dense", "dense_1", ...) when left out.
-        compute_dtype: what `apply` computes in, such as "bfloat16"; parameters and state keep their
-            own dtype (mixed precision). None: the dtype of the arrays.
-        trainable: False freezes the layer, and all layers inside it: training leaves its arrays as
-            they are and computes no gradient for them; batch normalisation uses (and keeps) its
-            moving statistics. Dropout stays random in training, as in Keras. It may be set later
-            too, `layer.trainable = False`: at once, for every network that the layer stands in.
+        name: name, unique in a model; given by the model ("dense", "dense_1", ...) when left out.
+        compute_dtype: type of number that `apply` computes in, such as "bfloat16"; parameters and
+            state keep their own (mixed precision). None: that of the arrays.
+        trainable: whether training changes the weights. False freezes the layer, and all layers
+            inside it: training leaves its arrays as they are and computes no gradient for them;
+            batch normalisation uses (and keeps) its moving statistics. Dropout stays random in
+            training, as in Keras. It may be set later too, `layer.trainable = False`: at once, for
+            every network that the layer stands in.
 
     What else a class says of itself is in `Flags`. No other attribute may be set: a layer's
     hyperparameters are given when it is made.
+
+    Raises:
+        DescendError: an argument that the layer does not have, or one missing; an unknown
+            activation, initialiser or regulariser; a `compute_dtype` that is no floating-point
+            type; a class without `call` or `apply`; a layer called on an array, not a symbol.
+        ShapeError: an input of a shape that the layer cannot take, or a list of inputs for a layer
+            that takes one.
+        AttributeRefused: setting an attribute that nothing reads.
+
+    Source: descend's own; the classes have the names and arguments of Keras's API.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Layer, Sequential
+        >>> class Twice(Layer):
+        ...     def call(self, x):
+        ...         return 2 * x
+        >>> Sequential([Input((2,)), Twice()]).predict(np.array([[1.0, 3.0]])).tolist()
+        [[2.0, 6.0]]
     """
 
     name: str | None = None

@@ -25,7 +25,22 @@ class Block(Layer):
     A class whose `wire` uses a random layer sets `stochastic`, one with batch normalisation
     `mixes_rows`. Regularisers stay with the block: `wire` does not hand them on.
 
+    Args:
+        name, compute_dtype, trainable: see Layer; they hold for all layers inside.
+
+    Raises:
+        Nothing of its own; what the layers inside raise for the shape of the input.
+
     Source: hull-2023, "Larger Modules from Smaller Ones".
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.nn.layers import Add, Block
+        >>> class Skip(Block):
+        ...     def wire(self, x):
+        ...         return Add(name="add")([x, Dense(3, "relu", name="dense")(x)])
+        >>> Sequential([Input((3,)), Skip()]).count_params()  # 3 * 3 weights and 3 biases
+        12
     """
 
     uses_mask: ClassVar[bool] = True

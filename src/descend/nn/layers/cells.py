@@ -23,7 +23,7 @@ States = tuple[jax.Array, ...]
 
 @dataclass(frozen=True, eq=False)
 class Cell(Layer):
-    """One step of a recurrence: a layer called on [x, *states] that returns (output, *states).
+    """One step of a recurrence: a layer called on `[x, *states]` that returns `(output, *states)`.
 
     For a cell of your own, define `state_shapes` and the layer's `build`, `init` and `apply`;
     `RNN` steps it over time.
@@ -80,17 +80,9 @@ class Cell(Layer):
 
 @dataclass(frozen=True, eq=False)
 class GatedCell(Cell):
-    """What SimpleRNNCell, LSTMCell and GRUCell share: their arrays and their dropout.
+    """What SimpleRNNCell, LSTMCell and GRUCell share: arguments and arrays as in LSTM.
 
-    Args:
-        units: number of units u.
-        activation: function of the new content, tanh in the lecture.
-        use_bias: whether there is a bias.
-        dropout: share of the inputs set to 0 in training, the same ones at every step.
-        recurrent_dropout: share of h set to 0 where it enters the product with the recurrent
-            kernel. A rate above 0 may be swept.
-
-    Arrays: kernel (d, g u), recurrent_kernel (u, g u), bias (g u,) for a cell of g parts.
+    A dropout above 0 may be swept.
     """
 
     units: int
@@ -249,9 +241,18 @@ class GatedCell(Cell):
 class SimpleRNNCell(GatedCell):
     """h' = g(x W + h U + b): one step of a layer that uses its own output as input.
 
-    Called on [x, h], returns (h', h'). Arguments and arrays: GatedCell, g = 1.
+    Called on [x, h], returns (h', h'). Arguments and arrays: SimpleRNN, but those of a sequence.
+
+    Raises:
+        DescendError: `units` that is no whole number >= 1, or a dropout not in [0, 1).
+        ShapeError: inputs that are not [(features,), (units,)], one (units,) for each state.
 
     Source: scheidegger-2020, "RECURRENT NEURAL NETS".
+
+    Example:
+        >>> from descend.nn.layers import SimpleRNNCell
+        >>> SimpleRNNCell(2).state_shapes((3,))  # h, for a step of 3 features
+        ((2,),)
     """
 
     @property
@@ -267,16 +268,22 @@ class LSTMCell(GatedCell):
         i, f, o = sigma(x W + h U + b),   g = tanh(x W + h U + b),   c' = f c + i g,
         h' = o tanh(c'),
 
-    each gate with its own columns of W, U, b, in the order i, f, g, o.
-
-    Called on [x, h, c], returns (h', h', c').
+    each gate with its own columns of W, U, b, in the order i, f, g, o. Called on [x, h, c], returns
+    (h', h', c'). Other arguments and arrays: LSTM.
 
     Args:
-        recurrent_activation: sigma.
+        recurrent_activation: sigma, by name or function.
         unit_forget_bias: whether the forget gate's bias starts at 1, open (Jozefowicz et al. 2015).
 
-    Other arguments and arrays: GatedCell, g = 4. Source: scheidegger-2020, "LSTM FORGET GATE",
-    "LSTM NEW STATE", "LSTM OUTPUT".
+    Raises:
+        DescendError, ShapeError: as in SimpleRNNCell.
+
+    Source: scheidegger-2020, "LSTM FORGET GATE", "LSTM NEW STATE", "LSTM OUTPUT".
+
+    Example:
+        >>> from descend.nn.layers import LSTMCell
+        >>> LSTMCell(2).state_shapes((3,))  # h and c, for a step of 3 features
+        ((2,), (2,))
     """
 
     _: KW_ONLY
@@ -303,14 +310,22 @@ class GRUCell(GatedCell):
         h' = z h + (1 - z) n,
 
     each with its own columns of W and U, in the order z, q, n. Called on [x, h], returns (h', h').
+    Other arguments and arrays: GRU.
 
     Args:
-        recurrent_activation: sigma.
-        reset_after: False lets the gate q act on h before the product, n = tanh(x W + b + (q h) U):
-            the formula of Cho et al. 2014; there is then one bias.
+        recurrent_activation: sigma, by name or function.
+        reset_after: whether the gate q acts behind the product with U. Else it acts on h before,
+            n = tanh(x W + b + (q h) U), as in Cho et al. 2014; there is then one bias.
 
-    Other arguments and arrays: GatedCell, g = 3; the bias is (2, 3u), b_0 and b_1, where
-    `reset_after`, else (3u,). Source: hull-2023, "Specialized Layer: Recurrent Layers".
+    Raises:
+        DescendError, ShapeError: as in SimpleRNNCell.
+
+    Source: hull-2023, "Specialized Layer: Recurrent Layers".
+
+    Example:
+        >>> from descend.nn.layers import GRUCell
+        >>> GRUCell(2).state_shapes((3,))  # h, for a step of 3 features
+        ((2,),)
     """
 
     _: KW_ONLY
@@ -338,7 +353,20 @@ class GRUCell(GatedCell):
 class StackedRNNCells(Cell):
     """Cells on top of each other as one: each takes the output of the one below.
 
+    Args:
+        cells: list of cells, the lowest first.
+
     Arrays: cell i's are named "cell_i.kernel", ... States: the first cell's, the second's, ...
+
+    Raises:
+        DescendError: `cells` that is no list of cells.
+
+    Source: Keras's API, StackedRNNCells.
+
+    Example:
+        >>> from descend.nn.layers import GRUCell, LSTMCell, StackedRNNCells
+        >>> StackedRNNCells([LSTMCell(4), GRUCell(2)]).state_shapes((3,))  # h, c, and h
+        ((4,), (4,), (2,))
     """
 
     cells: tuple[Cell, ...]

@@ -168,23 +168,36 @@ class Conv1D(_Convolution):
     """A convolution along time: a[o] = g(sum_t x[o s + t d - p] W[t] + b).
 
     Args:
-        filters: how many kernels, each a channel of the output.
+        filters: number of kernels, each a channel of the output.
         kernel_size: steps in the window.
         strides: steps from window to window.
         padding: "valid" (none), "same" (output of length ceil(time / strides)) or "causal" (no
             output sees a later step).
         dilation_rate: steps from tap to tap in the window.
-        groups: the channels are cut into so many blocks, each with filters of its own.
-        activation: g, by name or function.
+        groups: number of blocks that the channels are cut into, each with filters of its own.
+        activation: g, by name or function (descend.nn.activations); None: g(z) = z.
         use_bias: whether b is there.
+        kernel_initializer, bias_initializer: how W and b are drawn, by name or object.
+        kernel_regularizer, bias_regularizer: penalties of W and b; None: no penalty.
 
     Arrays: kernel W (kernel_size, channels / groups, filters), bias b (filters,). Input
-    (time, channels), output (time', filters); any length goes at `apply`. A mask: see `Windowed`.
+    (time, channels), output (time', filters); any length goes at `apply`. With a mask padded steps
+    enter as 0, like the padding at the edges.
 
     Raises:
+        DescendError: a number that is no whole number >= 1, another padding, `filters` that are no
+            multiple of `groups`.
         ShapeError: another rank, a window longer than the input, channels not a multiple of groups.
 
     Source: hull-2023, "Specialized Layer: Convolutional".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Conv1D, Input, Sequential
+        >>> model = Sequential([Input((4, 1)), Conv1D(1, kernel_size=2)])
+        >>> model.set_weights([[[[1.0]], [[10.0]]], [0.0]])  # this step, and ten times the next
+        >>> model.predict(np.array([[[1.0], [2.0], [3.0], [4.0]]])).ravel().tolist()
+        [21.0, 32.0, 43.0]
     """
 
     rank: ClassVar[int] = 1
@@ -195,12 +208,36 @@ class Conv1D(_Convolution):
 class Conv2D(_Convolution):
     """A convolution of images: a[o] = g(sum_t x[o s + t d - p] W[t] + b), o and t pairs.
 
-    Arguments as in Conv1D, each a whole number or a pair; padding "valid" or "same". Arrays: kernel
-    (kh, kw, channels / groups, filters), bias (filters,). Input (height, width, channels), output
-    (height', width', filters); images of any size go at `apply`.
+    Args:
+        filters: number of kernels, each a channel of the output.
+        kernel_size, strides: pixels in the window and from window to window: a number or a pair.
+        padding: "valid" (none) or "same" (output of height ceil(height / strides), so the width).
+        dilation_rate: pixels from tap to tap in the window, a number or a pair.
+        groups: number of blocks that the channels are cut into, each with filters of its own.
+        activation: g, by name or function (descend.nn.activations); None: g(z) = z.
+        use_bias: whether b is there.
+        kernel_initializer, bias_initializer: how W and b are drawn, by name or object.
+        kernel_regularizer, bias_regularizer: penalties of W and b; None: no penalty.
 
-    Source: hull-2023, "Specialized Layer: Convolutional"; scheidegger-2020, "Convolutional Neural
-    Nets".
+    Arrays: kernel W (kh, kw, channels / groups, filters), bias b (filters,). Input
+    (height, width, channels), output (height', width', filters); images of any size go at `apply`.
+
+    Raises:
+        DescendError: a number that is no whole number >= 1, another padding, `filters` that are no
+            multiple of `groups`.
+        ShapeError: no image, a window larger than the image, channels not a multiple of groups.
+
+    Source: hull-2023, "Specialized Layer: Convolutional"; scheidegger-2020, "CONVOLUTIONAL NEURAL
+    NETS".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Conv2D, Input, Sequential
+        >>> model = Sequential([Input((3, 3, 1)), Conv2D(1, kernel_size=2)])
+        >>> model.set_weights([np.ones((2, 2, 1, 1)), [0.0]])  # the sum of each window of 2 x 2
+        >>> x = np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0]])
+        >>> model.predict(x.reshape(1, 3, 3, 1))[0, :, :, 0].tolist()
+        [[8.0, 12.0], [20.0, 24.0]]
     """
 
     rank: ClassVar[int] = 2
@@ -210,7 +247,25 @@ class Conv2D(_Convolution):
 class Conv3D(_Convolution):
     """A convolution of volumes, or of films. As Conv2D with one axis more.
 
+    Args:
+        filters, kernel_size, strides, padding, dilation_rate, groups: as in Conv2D, each size a
+            number or three.
+        activation, use_bias: as in Conv2D.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in Conv2D.
+
+    Arrays: kernel (k_a, k_b, k_c, channels / groups, filters), bias (filters,). Input
+    (a, b, c, channels), output (a', b', c', filters).
+
+    Raises:
+        DescendError, ShapeError: as in Conv2D.
+
     Source: hull-2023, "Specialized Layer: Convolutional".
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import Conv3D
+        >>> Conv3D(4, kernel_size=3)(Input((8, 8, 8, 1))).shape  # 8 - 3 + 1
+        (6, 6, 6, 4)
     """
 
     rank: ClassVar[int] = 3
@@ -282,15 +337,30 @@ class Conv1DTranspose(_Transpose):
     """Each step spread over a window: z[o s + t d - p] += x[o] W[t]'. From short to long.
 
     Args:
-        filters, kernel_size, strides, dilation_rate, activation, use_bias: see Conv1D.
+        filters, kernel_size, strides, dilation_rate, activation, use_bias: as in Conv1D.
         padding: "valid": (n - 1) s + max(k, s) steps come out of n; "same": n s.
         output_padding: None, or steps added behind to (n - 1) s + k ("valid") or
             (n - 1) s + k mod 2 ("same").
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in Conv1D.
 
     Arrays: kernel W (kernel_size, filters, channels), bias b (filters,). Input (time, channels),
     output (time', filters). Loses the mask.
 
+    Raises:
+        DescendError: a number that is no whole number >= 1 (`output_padding`: >= 0), another
+            padding, `strides` and `dilation_rate` both above 1.
+        ShapeError: an input that is not (time, channels).
+
     Source: Dumoulin and Visin, "A guide to convolution arithmetic" (2016).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import Conv1DTranspose
+        >>> model = Sequential([Input((2, 1)), Conv1DTranspose(1, kernel_size=2, strides=2)])
+        >>> model.set_weights([[[[1.0]], [[10.0]]], [0.0]])
+        >>> model.predict(np.array([[[1.0], [2.0]]])).ravel().tolist()
+        [1.0, 10.0, 2.0, 20.0]
     """
 
     rank: ClassVar[int] = 1
@@ -300,7 +370,28 @@ class Conv1DTranspose(_Transpose):
 class Conv2DTranspose(_Transpose):
     """Each pixel spread over a window. As Conv1DTranspose with one axis more.
 
+    Args:
+        filters, kernel_size, strides, dilation_rate, activation, use_bias: as in Conv2D.
+        padding, output_padding: as in Conv1DTranspose, for height and width; a number or a pair.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in Conv2D.
+
+    Arrays: kernel (kh, kw, filters, channels), bias (filters,). Input (height, width, channels),
+    output (height', width', filters).
+
+    Raises:
+        DescendError: as in Conv1DTranspose.
+        ShapeError: an input that is not (height, width, channels).
+
     Source: Dumoulin and Visin, "A guide to convolution arithmetic" (2016).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import Conv2DTranspose
+        >>> model = Sequential([Input((1, 2, 1)), Conv2DTranspose(1, kernel_size=2, strides=2)])
+        >>> model.set_weights([np.ones((2, 2, 1, 1)), [0.0]])
+        >>> model.predict(np.array([[[[1.0], [2.0]]]]))[0, :, :, 0].tolist()
+        [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
     """
 
     rank: ClassVar[int] = 2
@@ -310,7 +401,25 @@ class Conv2DTranspose(_Transpose):
 class Conv3DTranspose(_Transpose):
     """Each cell spread over a window. As Conv1DTranspose with two axes more.
 
+    Args:
+        filters, kernel_size, strides, dilation_rate, activation, use_bias: as in Conv3D.
+        padding, output_padding: as in Conv1DTranspose, for each space axis; a number or three.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in Conv2D.
+
+    Arrays: kernel (k_a, k_b, k_c, filters, channels), bias (filters,). Input (a, b, c, channels),
+    output (a', b', c', filters).
+
+    Raises:
+        DescendError: as in Conv1DTranspose.
+        ShapeError: an input that is not (a, b, c, channels).
+
     Source: Dumoulin and Visin, "A guide to convolution arithmetic" (2016).
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import Conv3DTranspose
+        >>> Conv3DTranspose(4, kernel_size=3, strides=2)(Input((8, 8, 8, 1))).shape  # 7 * 2 + 3
+        (17, 17, 17, 4)
     """
 
     rank: ClassVar[int] = 3

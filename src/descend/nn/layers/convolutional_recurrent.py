@@ -21,7 +21,7 @@ from descend.nn.layers.recurrent import OwnCell
 
 @dataclass(frozen=True, eq=False)
 class ConvLSTMCell(Cell):
-    """One step: an LSTM whose products are convolutions (*).
+    """One step: an LSTM whose products are convolutions (`*`).
 
         i, f, o = sigma(x * W + h * U + b),   g = tanh(x * W + h * U + b),
         c' = f c + i g,                       h' = o tanh(c')
@@ -37,7 +37,7 @@ class ConvLSTMCell(Cell):
         dropout, recurrent_dropout: shares of x and h set to 0 in training, the same at every step;
             a rate above 0 may be swept.
 
-    Arrays: kernel (*window, channels, 4 filters), recurrent_kernel (*window, filters, 4 filters),
+    Arrays: kernel (window, channels, 4 filters), recurrent_kernel (window, filters, 4 filters),
     bias (4 filters,); the gates in the order i, f, g, o.
 
     Source: Shi et al. 2015; the LSTM in scheidegger-2020, "LONG SHORT-TERM MEMORY (LSTM)".
@@ -187,9 +187,32 @@ class ConvLSTMCell(Cell):
 
 @dataclass(frozen=True, eq=False)
 class ConvLSTM1D(OwnCell, ConvLSTMCell):
-    """ConvLSTMCell over a sequence of signals: (time, places, channels).
+    """An LSTM whose products are convolutions, over signals in time: (time, places, channels).
 
-    Arguments and arrays: ConvLSTMCell; of a sequence, and errors: OverTime.
+    The formula of one step is that of ConvLSTMCell, ConvLSTM2D's with one axis less.
+
+    Args:
+        filters, activation, recurrent_activation, use_bias, unit_forget_bias: as in ConvLSTM2D.
+        kernel_size, strides, padding, dilation_rate: as in Conv1D, without "causal".
+        dropout, recurrent_dropout: shares set to 0 in training, as in ConvLSTM2D.
+        kernel_initializer, recurrent_initializer, bias_initializer: as in ConvLSTM2D.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: as in ConvLSTM2D.
+        return_sequences, return_state, go_backwards, stateful, batch_size: as in LSTM.
+
+    Arrays: kernel (kernel_size, channels, 4 filters), recurrent_kernel
+    (kernel_size, filters, 4 filters), bias (4 filters,). Output (places', filters), with
+    `return_sequences` (time, places', filters).
+
+    Raises:
+        DescendError, ShapeError: as in ConvLSTM2D.
+
+    Source: Shi et al. 2015, "Convolutional LSTM Network".
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import ConvLSTM1D
+        >>> ConvLSTM1D(3, kernel_size=2)(Input((5, 8, 1))).shape  # 5 steps of 8 places
+        (7, 3)
     """
 
     rank: ClassVar[int] = 1
@@ -198,9 +221,42 @@ class ConvLSTM1D(OwnCell, ConvLSTMCell):
 
 @dataclass(frozen=True, eq=False)
 class ConvLSTM2D(OwnCell, ConvLSTMCell):
-    """ConvLSTMCell over a film: (time, height, width, channels).
+    """An LSTM whose products are convolutions (`*`), over a film: (time, height, width, channels).
 
-    Arguments and arrays: ConvLSTMCell; of a sequence, and errors: OverTime.
+        i, f, o = sigma(x * W + h * U + b),   g = tanh(x * W + h * U + b),
+        c' = f c + i g,                       h' = o tanh(c')
+
+    Args:
+        filters: channels of h and c.
+        kernel_size: pixels in the window, of both convolutions; a number or a pair.
+        strides, padding, dilation_rate: as in Conv2D, for the window over x; that over h keeps the
+            size.
+        activation, recurrent_activation: tanh and sigma above, by name or function.
+        use_bias: whether b is there.
+        unit_forget_bias: whether the forget gate's bias starts at 1.
+        dropout, recurrent_dropout: shares of x and h set to 0 in training, the same at every step.
+        kernel_initializer, recurrent_initializer, bias_initializer: how W, U and b are drawn.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties of W, U and b.
+        return_sequences, return_state, go_backwards, stateful, batch_size: as in LSTM.
+
+    Arrays: kernel W (kh, kw, channels, 4 filters), recurrent_kernel U (kh, kw, filters, 4 filters),
+    bias b (4 filters,); the gates in the order i, f, g, o. Output (height', width', filters), with
+    `return_sequences` (time, height', width', filters).
+
+    Raises:
+        DescendError: a size that is no whole number >= 1, a padding that is neither "valid" nor
+            "same", a share not in [0, 1), `stateful` without a batch size.
+        ShapeError: steps that are no images; states of another shape; a batch of another size where
+            `stateful`.
+
+    Source: Shi et al. 2015, "Convolutional LSTM Network"; the LSTM in scheidegger-2020, "LONG
+    SHORT-TERM MEMORY (LSTM)".
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import ConvLSTM2D
+        >>> ConvLSTM2D(3, kernel_size=2)(Input((5, 8, 8, 1))).shape  # 5 images of 8 x 8
+        (7, 7, 3)
     """
 
     rank: ClassVar[int] = 2
@@ -209,9 +265,31 @@ class ConvLSTM2D(OwnCell, ConvLSTMCell):
 
 @dataclass(frozen=True, eq=False)
 class ConvLSTM3D(OwnCell, ConvLSTMCell):
-    """ConvLSTMCell over a sequence of volumes: (time, a, b, c, channels).
+    """An LSTM whose products are convolutions, over volumes in time: (time, a, b, c, channels).
 
-    Arguments and arrays: ConvLSTMCell; of a sequence, and errors: OverTime.
+    The formula of one step is that of ConvLSTMCell, ConvLSTM2D's with one axis more.
+
+    Args:
+        filters, activation, recurrent_activation, use_bias, unit_forget_bias: as in ConvLSTM2D.
+        kernel_size, strides, padding, dilation_rate: as in Conv3D.
+        dropout, recurrent_dropout: shares set to 0 in training, as in ConvLSTM2D.
+        kernel_initializer, recurrent_initializer, bias_initializer: as in ConvLSTM2D.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: as in ConvLSTM2D.
+        return_sequences, return_state, go_backwards, stateful, batch_size: as in LSTM.
+
+    Arrays: as in ConvLSTM2D with one axis more. Output (a', b', c', filters), with
+    `return_sequences` (time, a', b', c', filters).
+
+    Raises:
+        DescendError, ShapeError: as in ConvLSTM2D.
+
+    Source: Shi et al. 2015, "Convolutional LSTM Network".
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import ConvLSTM3D
+        >>> ConvLSTM3D(3, kernel_size=2)(Input((5, 8, 8, 8, 1))).shape  # 5 volumes of 8 x 8 x 8
+        (7, 7, 7, 3)
     """
 
     rank: ClassVar[int] = 3

@@ -23,16 +23,29 @@ class Dense(Layer):
 
     Args:
         units: number of neurons m.
-        activation: g, by name or function (descend.nn.activations).
+        activation: g, by name or function (descend.nn.activations); None: g(z) = z.
         use_bias: whether b is there.
+        kernel_initializer, bias_initializer: how W and b are drawn, by name or object
+            (descend.nn.initializers).
+        kernel_regularizer, bias_regularizer: penalties of W and b, by name or object
+            (descend.nn.regularizers); None: no penalty.
 
     Arrays: kernel W (d, m), bias b (m,). Input (..., d), output (..., m).
 
     Raises:
+        DescendError: `units` that is no whole number >= 1.
         ShapeError: the input has no feature axis.
 
-    Source: hull-2023, "Vectorizing the Neural Network", "Matrix Multiplication as a Building
-    Block".
+    Source: hull-2023, "Vectorizing the Neural Network: Weight Matrix", "Matrix Multiplication as a
+    Building Block".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> model = Sequential([Input((2,)), Dense(1, activation="relu")])
+        >>> model.set_weights([[[1.0], [2.0]], [0.5]])  # W and b
+        >>> model.predict(np.array([[3.0, 4.0]])).tolist()  # 3 * 1 + 4 * 2 + .5
+        [[11.5]]
     """
 
     units: int
@@ -78,7 +91,25 @@ class Dense(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Activation(Layer):
-    """g applied to every number: Activation("tanh"). Source: hull-2023, "Activation Functions"."""
+    """A function g applied to every number: Activation("tanh").
+
+    Args:
+        activation: g, by name or function (descend.nn.activations).
+
+    Input and output have one shape. No arrays.
+
+    Raises:
+        DescendError: an unknown activation.
+
+    Source: hull-2023, "Activation Functions".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Activation, Input, Sequential
+        >>> model = Sequential([Input((2,)), Activation("relu")])
+        >>> model.predict(np.array([[-1.0, 2.0]])).tolist()
+        [[0.0, 2.0]]
+    """
 
     activation: Any
 
@@ -98,11 +129,24 @@ class PReLU(Layer):
     """Parametric ReLU: x if x > 0 else alpha x, alpha learned, one a feature.
 
     Args:
+        alpha_initializer: how the first alpha are drawn, by name or object; they start at .25 (He
+            et al. 2015; Keras's at 0) when left out.
+        alpha_regularizer: penalty of the alpha, by name or object; None: no penalty.
         shared_axes: axes along which alpha is one number, as (1, 2) for the places of an image.
 
     Arrays: alpha, the shape of the input without its batch axis (Keras's), 1 along shared axes.
-    Starts at .25 (He et al. 2015; Keras's at 0). Source: raviv-2022, "Leaky ReLU is a special case
-    of parametric ReLU".
+
+    Raises:
+        ShapeError: the input has no such axis as `shared_axes` names.
+
+    Source: raviv-2022, "More activation functions"; He et al. 2015, "Delving Deep into Rectifiers".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, PReLU, Sequential
+        >>> model = Sequential([Input((2,)), PReLU()])
+        >>> model.predict(np.array([[-4.0, 2.0]])).tolist()  # -4 * .25
+        [[-1.0, 2.0]]
     """
 
     alpha_initializer: Any = QUARTER

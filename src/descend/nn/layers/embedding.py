@@ -1,6 +1,6 @@
 """Words as vectors, and where in a sequence they stand.
 
-Embedding is radwan's layer type ("Embedding"). The three layers of positions take a sequence of
+Embedding is in radwan's list of what to learn. The three layers of positions take a sequence of
 vectors and return it with the position worked in, each of the input's shape: PositionEmbedding and
 SinePositionEncoding add, RotaryEmbedding rotates.
 """
@@ -25,17 +25,29 @@ class Embedding(Layer):
     """Row k of a learned table for each whole number k: y = E[x].
 
     Args:
-        input_dim: how many numbers there are; inputs are 0..input_dim - 1.
+        input_dim: number of rows of the table; inputs are 0..input_dim - 1.
         output_dim: length of a vector.
+        embeddings_initializer: how E is drawn, by name or object (descend.nn.initializers).
+        embeddings_regularizer: penalty of E, by name or object; None: no penalty.
         mask_zero: whether 0 means that there is no step; it is then masked.
 
-    Arrays: embeddings (input_dim, output_dim). Input (batch, ...) of whole numbers (as floats too),
-    output (batch, ..., output_dim). A number out of range gives NaN: it is never another's vector.
+    Arrays: embeddings E (input_dim, output_dim). Input (batch, ...) of whole numbers (as floats
+    too), output (batch, ..., output_dim). A number out of range gives NaN: it is never another's
+    vector.
 
     Raises:
+        DescendError: `input_dim` or `output_dim` that is no whole number >= 1.
         ShapeError: `mask_zero` with an input that is not (time,).
 
-    Source: radwan, "Embedding"; Bengio et al. 2003.
+    Source: radwan, "What to learn to know about Deep Learning?" (embedding); Bengio et al. 2003.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Embedding, Input, Sequential
+        >>> model = Sequential([Input((2,), dtype="int32"), Embedding(3, 2)])
+        >>> model.set_weights([[[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]]])
+        >>> model.predict(np.array([[2, 1]])).tolist()
+        [[[3.0, 4.0], [1.0, 2.0]]]
     """
 
     input_dim: int
@@ -97,14 +109,25 @@ class PositionEmbedding(Layer):
     """A learned vector for each step, added: y_t = x_t + P_t.
 
     Args:
-        sequence_length: the longest sequence; shorter ones use the first rows of P.
+        sequence_length: steps of the longest sequence; shorter ones use the first rows of P.
+        initializer: how P is drawn, by name or object (descend.nn.initializers).
 
     Arrays: position_embeddings P (sequence_length, d). Input and output (batch, time, d).
 
     Raises:
+        DescendError: `sequence_length` that is no whole number >= 1.
         ShapeError: an input that is not (time, features) or is too long.
 
     Source: Gehring et al. 2017; Vaswani et al. 2017, 3.5.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import PositionEmbedding
+        >>> model = Sequential([Input((2, 1)), PositionEmbedding(3)])
+        >>> model.set_weights([[[10.0], [20.0], [30.0]]])  # P
+        >>> model.predict(np.array([[[1.0], [1.0]]])).tolist()
+        [[[11.0], [21.0]]]
     """
 
     sequence_length: int
@@ -142,14 +165,24 @@ class SinePositionEncoding(Layer):
     """Waves of many lengths, added: y_{t,2i} = x + sin(t / w^{2i/d}), y_{t,2i+1} = x + cos(same).
 
     Args:
-        max_wavelength: w; the longest wave takes 2 pi w steps.
+        max_wavelength: w, in steps; the longest wave takes 2 pi w of them.
 
     No arrays. Input and output (batch, time, d).
 
     Raises:
+        DescendError: `max_wavelength` that is not positive.
         ShapeError: an input that is not (time, features).
 
     Source: Vaswani et al. 2017, 3.5.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import SinePositionEncoding
+        >>> model = Sequential([Input((2, 2)), SinePositionEncoding()])
+        >>> print(model.predict(np.zeros((1, 2, 2))).round(3))  # the sine and cosine of 0 and 1
+        [[[0.    1.   ]
+          [0.841 0.54 ]]]
     """
 
     max_wavelength: float = 10000.0
@@ -180,15 +213,26 @@ class RotaryEmbedding(Layer):
     to its own.
 
     Args:
-        max_wavelength: w; the slowest pair turns once in about 2 pi w steps.
-        scaling_factor: steps are divided by it.
+        max_wavelength: w, in steps; the slowest pair turns once in about 2 pi w of them.
+        scaling_factor: number by which steps are divided.
 
     No arrays. Input and output (batch, time, ..., d); the pairs are (i, i + d/2).
 
     Raises:
+        DescendError: `max_wavelength` or `scaling_factor` that is not positive.
         ShapeError: an input without a time axis, or with an odd number of features.
 
     Source: Su et al. 2021.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RotaryEmbedding
+        >>> model = Sequential([Input((2, 2)), RotaryEmbedding()])
+        >>> x = np.array([[[1.0, 0.0], [1.0, 0.0]]])
+        >>> print(model.predict(x).round(3))  # turned by 0 and by 1 radian
+        [[[1.    0.   ]
+          [0.54  0.841]]]
     """
 
     max_wavelength: float = 10000.0

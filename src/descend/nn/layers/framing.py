@@ -32,10 +32,26 @@ class Resizing(Preparing):
         interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
         crop_to_aspect_ratio: whether edges are first cut off, so that nothing is distorted.
         pad_to_aspect_ratio: whether edges are first added, for the same.
-        fill_value: what is added.
+        fill_mode: "constant", the only one: the added edges are of one number.
+        fill_value: number of which they are.
         antialias: whether it is smoothed where it is made smaller.
 
-    Input (h, w, channels), output (height, width, channels).
+    Input (h, w, channels), output (height, width, channels). In a network and on arrays.
+
+    Raises:
+        DescendError: a size that is no whole number >= 1, an unknown interpolation or fill mode,
+            both ways to keep the aspect ratio.
+        ShapeError: an input that is no image.
+
+    Source: Keras's API, Resizing.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.layers import Resizing
+        >>> image = np.arange(16.0, dtype="float32").reshape(1, 4, 4, 1)
+        >>> print(Resizing(2, 2)(image)[0, :, :, 0].round(3))  # each the mean of 2 x 2 pixels
+        [[ 2.5  4.5]
+         [10.5 12.5]]
     """
 
     height: int
@@ -88,6 +104,20 @@ class CenterCrop(Preparing):
 
     Args:
         height, width: size of the output, in pixels.
+
+    Input (h, w, channels), output (height, width, channels). In a network and on arrays.
+
+    Raises:
+        DescendError: a size that is no whole number >= 1.
+        ShapeError: an input that is no image.
+
+    Source: Keras's API, CenterCrop.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.layers import CenterCrop
+        >>> CenterCrop(1, 3)(np.arange(15).reshape(1, 3, 5, 1)).ravel().tolist()
+        [6, 7, 8]
     """
 
     height: int

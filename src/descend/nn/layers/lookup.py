@@ -29,17 +29,7 @@ class Lookup(Preparing):
     not in the vocabulary, then the vocabulary's, the most frequent first (as Keras: of equally
     frequent ones the later in the alphabet).
 
-    Args:
-        max_tokens: most numbers there are, those of special tokens counted; None: as many as found.
-        num_oov_indices: how many numbers stand for tokens out of the vocabulary.
-        mask_token: token that is no token: number 0 of "int", dropped else; None: there is none.
-        oov_token: what a token out of the vocabulary is called on the way back.
-        vocabulary: tokens in the order of their numbers, instead of `adapt`.
-        invert: whether numbers are turned into tokens.
-        output_mode: "int", "one_hot", "multi_hot", "count" (see CategoryEncoding) or "tf_idf":
-            counts times log(1 + n / (1 + rows with the token)), n rows in all.
-        pad_to_max_tokens: whether outputs of zeros and ones have length max_tokens.
-        idf_weights: those logarithms, where the vocabulary is given.
+    Arguments: StringLookup.
     """
 
     max_tokens: int | None = None
@@ -209,11 +199,34 @@ class Lookup(Preparing):
 class StringLookup(Lookup):
     """Texts as whole numbers: which word of a vocabulary each is.
 
-        index = StringLookup()
-        index.adapt(["red", "blue", "red"])
-        index(["blue", "green"])                            # [2, 0]
+    Works on arrays, before the network; `adapt(texts)` learns the vocabulary. The most frequent
+    word has the lowest number, of equally frequent ones the later in the alphabet.
 
-    Arguments: Lookup. Works on arrays, before the network.
+    Args:
+        max_tokens: most numbers there are, those of special tokens counted; None: as many as found.
+        num_oov_indices: count of numbers that stand for words out of the vocabulary: 0 or 1.
+        mask_token: word that is none: number 0 of "int", dropped else; None: there is none.
+        oov_token: name of a word out of the vocabulary on the way back.
+        vocabulary: words in the order of their numbers, instead of `adapt`.
+        invert: whether numbers are turned into words.
+        output_mode: "int", "one_hot", "multi_hot", "count" (see CategoryEncoding) or "tf_idf":
+            counts times log(1 + n / (1 + rows with the word)), n rows in all.
+        pad_to_max_tokens: whether outputs of zeros and ones have length max_tokens.
+        idf_weights: those logarithms, where the vocabulary is given.
+
+    Raises:
+        DescendError: used before `adapt`, or put into a network; an unknown `output_mode`; a
+            vocabulary with a word twice, or that is one text; "tf_idf" without its weights.
+        DataError: an unknown word, where `num_oov_indices` is 0.
+
+    Source: Keras's API, StringLookup.
+
+    Example:
+        >>> from descend.nn.layers import StringLookup
+        >>> index = StringLookup()
+        >>> index.adapt(["red", "blue", "red"])
+        >>> index(["blue", "green", "red"]).tolist(), index.get_vocabulary()
+        ([2, 0, 1], ['[UNK]', 'red', 'blue'])
     """
 
     oov_token: Any = "[UNK]"
@@ -230,8 +243,25 @@ class StringLookup(Lookup):
 class IntegerLookup(Lookup):
     """Whole numbers (codes, years) as 0, 1, 2, ...: which of a vocabulary each is.
 
-    Arguments: Lookup; with several num_oov_indices an unknown v has the (v mod them)-th. It may
-    stand in a network; where num_oov_indices is 0, unknown numbers give -1 there.
+    It may stand in a network; where num_oov_indices is 0, unknown numbers give -1 there.
+
+    Args:
+        max_tokens, vocabulary, invert, output_mode, pad_to_max_tokens, idf_weights: as in
+            StringLookup, with numbers for words.
+        num_oov_indices: count k of the numbers that stand for unknown ones: v has the (v mod k)-th.
+        mask_token, oov_token: numbers that stand for nothing, and on the way back for unknown ones.
+
+    Raises:
+        DescendError: used before `adapt`; an unknown `output_mode`; a vocabulary with a number
+            twice; in a network `invert` or "tf_idf".
+        DataError: an unknown number in an array, where `num_oov_indices` is 0.
+
+    Source: Keras's API, IntegerLookup.
+
+    Example:
+        >>> from descend.nn.layers import IntegerLookup
+        >>> IntegerLookup(vocabulary=[1990, 2000])([2000, 1990, 2010]).tolist()
+        [2, 1, 0]
     """
 
     oov_token: Any = -1
@@ -278,12 +308,9 @@ STANDARDS = (None, "lower", "strip_punctuation", "lower_and_strip_punctuation")
 class TextVectorization(Lookup):
     """Texts as rows of whole numbers, one a word; or as counts of words.
 
-        vectorize = TextVectorization(max_tokens=10000, output_sequence_length=200)
-        vectorize.adapt(texts)                              # the training texts alone
-        x = vectorize(texts)                                # (n, 200), for Embedding
-
     A text is standardised, split into words, joined to n-grams, and these are looked up. With
-    output_mode "int" number 0 is padding and 1 an unknown word; else 0 is an unknown word.
+    output_mode "int" number 0 is padding and 1 an unknown word; else 0 is an unknown word. Works on
+    arrays, before the network: `adapt(texts)` learns the words, from the training texts alone.
 
     Args:
         max_tokens: most numbers there are, those of special tokens counted.
@@ -291,11 +318,24 @@ class TextVectorization(Lookup):
             function of an array of texts.
         split: "whitespace", "character", None, or a function of a text that gives its tokens.
         ngrams: n for all runs of 1 to n words, or a tuple of lengths.
-        output_mode: "int", "multi_hot", "count" or "tf_idf" (see Lookup).
+        output_mode: "int", "multi_hot", "count" or "tf_idf" (see StringLookup).
         output_sequence_length: length of each row of "int": longer ones are cut, shorter padded.
-        pad_to_max_tokens, vocabulary, idf_weights: see Lookup.
+        pad_to_max_tokens, vocabulary, idf_weights: as in StringLookup.
+        num_oov_indices, mask_token, oov_token, invert: StringLookup's, best left as they are.
 
-    Works on arrays, before the network.
+    Raises:
+        DescendError: used before `adapt`, or put into a network; an unknown way to standardise,
+            split or put out; `config` of one with a function of your own, which no file holds.
+        ShapeError: texts that are not (n,) or (n, 1).
+
+    Source: Keras's API, TextVectorization.
+
+    Example:
+        >>> from descend.nn.layers import TextVectorization
+        >>> vectorize = TextVectorization(output_sequence_length=3)
+        >>> vectorize.adapt(["The cat.", "The dog!"])
+        >>> vectorize(["the bird", "the dog, the cat"]).tolist()  # 1: not seen
+        [[2, 1, 0], [2, 3, 2]]
     """
 
     standardize: Any = "lower_and_strip_punctuation"

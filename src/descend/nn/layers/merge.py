@@ -57,7 +57,23 @@ class Alike(Merge):
 
 @dataclass(frozen=True, eq=False)
 class Add(Alike):
-    """y = x_1 + x_2 + ...; with a skip connection, Res(z) = z + f(z) (hull-2023)."""
+    """The sum of its inputs, y = x_1 + x_2 + ...; with a skip connection, Res(z) = z + f(z).
+
+    Called on a list of two or more symbols: Add()([a, b]). The output has their shape.
+
+    Raises:
+        ShapeError: fewer than two inputs, or inputs of different shapes.
+
+    Source: hull-2023, "Larger Modules from Smaller Ones".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Add, Input, Model
+        >>> a, b = Input((2,)), Input((2,))
+        >>> model = Model([a, b], Add()([a, b]))
+        >>> model.predict([np.array([[1.0, 5.0]]), np.array([[3.0, 1.0]])]).tolist()
+        [[4.0, 6.0]]
+    """
 
     def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The sum."""
@@ -66,7 +82,24 @@ class Add(Alike):
 
 @dataclass(frozen=True, eq=False)
 class Multiply(Alike):
-    """y = x_1 x_2 ..., number by number: a gate (scheidegger-2020, "LSTM FORGET GATE")."""
+    """The product of its inputs, y = x_1 x_2 ..., number by number: a gate.
+
+    Called on a list of two or more symbols: Multiply()([a, b]). The output has their shape.
+
+    Raises:
+        ShapeError: fewer than two inputs, or inputs of different shapes.
+
+    Source: scheidegger-2020, "LSTM FORGET GATE".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> from descend.nn.layers import Multiply
+        >>> a, b = Input((2,)), Input((2,))
+        >>> model = Model([a, b], Multiply()([a, b]))
+        >>> model.predict([np.array([[1.0, 5.0]]), np.array([[3.0, 1.0]])]).tolist()
+        [[3.0, 5.0]]
+    """
 
     def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The product."""
@@ -75,7 +108,24 @@ class Multiply(Alike):
 
 @dataclass(frozen=True, eq=False)
 class Average(Alike):
-    """y = (x_1 + x_2 + ...) / n."""
+    """The mean of its inputs, y = (x_1 + x_2 + ...) / n, number by number.
+
+    Called on a list of two or more symbols: Average()([a, b]). The output has their shape.
+
+    Raises:
+        ShapeError: fewer than two inputs, or inputs of different shapes.
+
+    Source: Keras's API, Average.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> from descend.nn.layers import Average
+        >>> a, b = Input((2,)), Input((2,))
+        >>> model = Model([a, b], Average()([a, b]))
+        >>> model.predict([np.array([[1.0, 5.0]]), np.array([[3.0, 1.0]])]).tolist()
+        [[2.0, 3.0]]
+    """
 
     def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The mean."""
@@ -84,7 +134,24 @@ class Average(Alike):
 
 @dataclass(frozen=True, eq=False)
 class Maximum(Alike):
-    """y = max(x_1, x_2, ...), number by number."""
+    """The greatest of its inputs, y = max(x_1, x_2, ...), number by number.
+
+    Called on a list of two or more symbols: Maximum()([a, b]). The output has their shape.
+
+    Raises:
+        ShapeError: fewer than two inputs, or inputs of different shapes.
+
+    Source: Keras's API, Maximum.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> from descend.nn.layers import Maximum
+        >>> a, b = Input((2,)), Input((2,))
+        >>> model = Model([a, b], Maximum()([a, b]))
+        >>> model.predict([np.array([[1.0, 5.0]]), np.array([[3.0, 1.0]])]).tolist()
+        [[3.0, 5.0]]
+    """
 
     def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The greatest."""
@@ -93,7 +160,24 @@ class Maximum(Alike):
 
 @dataclass(frozen=True, eq=False)
 class Minimum(Alike):
-    """y = min(x_1, x_2, ...), number by number."""
+    """The least of its inputs, y = min(x_1, x_2, ...), number by number.
+
+    Called on a list of two or more symbols: Minimum()([a, b]). The output has their shape.
+
+    Raises:
+        ShapeError: fewer than two inputs, or inputs of different shapes.
+
+    Source: Keras's API, Minimum.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> from descend.nn.layers import Minimum
+        >>> a, b = Input((2,)), Input((2,))
+        >>> model = Model([a, b], Minimum()([a, b]))
+        >>> model.predict([np.array([[1.0, 5.0]]), np.array([[3.0, 1.0]])]).tolist()
+        [[1.0, 1.0]]
+    """
 
     def combine(self, x: tuple[jax.Array, ...]) -> jax.Array:
         """The least."""
@@ -102,7 +186,24 @@ class Minimum(Alike):
 
 @dataclass(frozen=True, eq=False)
 class Subtract(Alike):
-    """y = x_1 - x_2, of two inputs: what a residual block's path adds, or a difference of pairs."""
+    """The difference of two inputs, y = x_1 - x_2.
+
+    Called on a list of two symbols: Subtract()([a, b]). The output has their shape.
+
+    Raises:
+        ShapeError: anything but two inputs, or inputs of different shapes.
+
+    Source: Keras's API, Subtract.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> from descend.nn.layers import Subtract
+        >>> a, b = Input((2,)), Input((2,))
+        >>> model = Model([a, b], Subtract()([a, b]))
+        >>> model.predict([np.array([[1.0, 5.0]]), np.array([[3.0, 1.0]])]).tolist()
+        [[-2.0, 4.0]]
+    """
 
     def build(self, input_shape: tuple[Shape, ...]) -> Shape:
         """Two inputs of one shape."""
@@ -118,10 +219,23 @@ class Subtract(Alike):
 
 @dataclass(frozen=True, eq=False)
 class Concatenate(Merge):
-    """Join along one axis.
+    """Its inputs side by side, joined along one axis.
 
     Args:
         axis: place of that axis: 1 is the first behind the batch, -1 the last, as in Keras.
+
+    Raises:
+        ShapeError: fewer than two inputs, inputs that differ in another axis, or no such axis.
+
+    Source: Keras's API, Concatenate.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Concatenate, Input, Model
+        >>> a, b = Input((2,)), Input((1,))
+        >>> model = Model([a, b], Concatenate()([a, b]))
+        >>> model.predict([np.array([[1.0, 2.0]]), np.array([[3.0]])]).tolist()
+        [[1.0, 2.0, 3.0]]
     """
 
     axis: int = -1
@@ -167,9 +281,19 @@ class Dot(Merge):
         normalize: whether both are first scaled to length one along it: the cosine of their angle.
 
     Raises:
-        ShapeError: axes that are not there or of different lengths.
+        DescendError: `axes` that are neither a whole number nor a pair of them.
+        ShapeError: anything but two inputs; axes that are not there or of different lengths.
 
     Source: hull-2023, "Specialized Layer: Attention Mechanisms" (the score q.k).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Model
+        >>> from descend.nn.layers import Dot
+        >>> a, b = Input((2,)), Input((2,))
+        >>> model = Model([a, b], Dot(1)([a, b]))
+        >>> model.predict([np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])]).tolist()  # 3 + 8
+        [[11.0]]
     """
 
     axes: int | tuple[int, int]
@@ -233,40 +357,110 @@ def of_length_one(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
 
 
 def add(inputs: Any, **options: Any) -> Any:
-    """`Add()(inputs)`."""
+    """The sum of symbols: `Add()(inputs)`."""
     return Add(**options)(inputs)
 
 
 def subtract(inputs: Any, **options: Any) -> Any:
-    """`Subtract()(inputs)`."""
+    """The difference of two symbols: `Subtract()(inputs)`."""
     return Subtract(**options)(inputs)
 
 
 def multiply(inputs: Any, **options: Any) -> Any:
-    """`Multiply()(inputs)`."""
+    """The product of symbols: `Multiply()(inputs)`."""
     return Multiply(**options)(inputs)
 
 
 def average(inputs: Any, **options: Any) -> Any:
-    """`Average()(inputs)`."""
+    """The mean of symbols: `Average()(inputs)`."""
     return Average(**options)(inputs)
 
 
 def maximum(inputs: Any, **options: Any) -> Any:
-    """`Maximum()(inputs)`."""
+    """The greatest of symbols: `Maximum()(inputs)`."""
     return Maximum(**options)(inputs)
 
 
 def minimum(inputs: Any, **options: Any) -> Any:
-    """`Minimum()(inputs)`."""
+    """The least of symbols: `Minimum()(inputs)`."""
     return Minimum(**options)(inputs)
 
 
 def concatenate(inputs: Any, axis: int = -1, **options: Any) -> Any:
-    """`Concatenate(axis)(inputs)`."""
+    """`Concatenate(axis)` called on symbols, in one step.
+
+    Args:
+        inputs: list of two or more symbols.
+        axis: place of the axis that is joined, as in Concatenate.
+        options: further arguments of the layer, such as `name`.
+
+    Returns:
+        The symbol of the layer's output.
+
+    Raises:
+        DescendError, ShapeError: as in Concatenate, and for an input that is no symbol.
+
+    Source: Keras's API, concatenate.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import concatenate
+        >>> concatenate([Input((2,)), Input((3,))]).shape
+        (5,)
+    """
     return Concatenate(axis, **options)(inputs)
 
 
 def dot(inputs: Any, axes: Any, normalize: bool = False, **options: Any) -> Any:
-    """`Dot(axes, normalize)(inputs)`."""
+    """`Dot(axes, normalize)` called on symbols, in one step.
+
+    Args:
+        inputs: list of two symbols.
+        axes, normalize: axes that are summed along and whether both are scaled first, as in Dot.
+        options: further arguments of the layer, such as `name`.
+
+    Returns:
+        The symbol of the layer's output.
+
+    Raises:
+        DescendError, ShapeError: as in Dot, and for an input that is no symbol.
+
+    Source: Keras's API, dot.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import dot
+        >>> dot([Input((5, 4)), Input((3, 4))], axes=2).shape  # each of 5 rows with each of 3
+        (5, 3)
+    """
     return Dot(axes, normalize, **options)(inputs)
+
+
+for _layer, _function in (
+    (Add, add),
+    (Subtract, subtract),
+    (Multiply, multiply),
+    (Average, average),
+    (Maximum, maximum),
+    (Minimum, minimum),
+):
+    _function.__doc__ = f"""{_function.__doc__}
+
+    Args:
+        inputs: list of symbols of one shape.
+        options: further arguments of the layer, such as `name`.
+
+    Returns:
+        The symbol of the layer's output, of the inputs' shape.
+
+    Raises:
+        DescendError, ShapeError: as in {_layer.__name__}, and for an input that is no symbol.
+
+    Source: Keras's API, {_function.__name__}.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import {_function.__name__}
+        >>> {_function.__name__}([Input((2,)), Input((2,))]).shape
+        (2,)
+    """

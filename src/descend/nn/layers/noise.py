@@ -102,7 +102,20 @@ class Dropout(Shaped):
             all steps of a row or at none.
         seed: number that this layer's draws depend on besides the seed of `fit`.
 
-    Source: scheidegger-2020, "Regularization in NN: Dropout"; itam-2023, 1.7.
+    Raises:
+        DescendError: a rate not in [0, 1).
+        ShapeError: a `noise_shape` that does not fit the input.
+
+    Source: scheidegger-2020, "REGULARIZATION IN NN: DROPOUT"; itam-2023, 1.7 "DropOut".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dropout, Input, Sequential
+        >>> model = Sequential([Input((100,)), Dropout(0.5)])
+        >>> np.unique(model.predict(np.ones((1, 100)))).tolist()
+        [1.0]
+        >>> np.unique(model(np.ones((1, 100)), training=True)).tolist()
+        [0.0, 2.0]
     """
 
 
@@ -113,7 +126,23 @@ class AlphaDropout(Shaped):
         y = a (x keep + p (1 - keep)) + b,   p = -lambda alpha = -1.7581,
         a = ((1 - rate) (1 + rate p^2))^(-1/2),   b = -a p rate.
 
-    Arguments: those of Dropout. Source: Klambauer et al. 2017.
+    Args:
+        rate, noise_shape, seed: as in Dropout.
+
+    Raises:
+        DescendError: a rate not in [0, 1).
+        ShapeError: a `noise_shape` that does not fit the input.
+
+    Source: Klambauer et al. 2017, "Self-Normalizing Neural Networks".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import AlphaDropout
+        >>> model = Sequential([Input((10000,)), AlphaDropout(0.2)])
+        >>> x = np.random.default_rng(0).normal(size=(1, 10000))
+        >>> round(float(np.std(model(x, training=True))), 1)  # as before
+        1.0
     """
 
     def dropped(self, x: jax.Array, keep: jax.Array) -> jax.Array:
@@ -132,7 +161,19 @@ class GaussianDropout(Dropping):
         rate: share that dropout would set to 0, in [0, 1); may be swept.
         seed: number that this layer's draws depend on besides the seed of `fit`.
 
-    Source: Srivastava et al. 2014, "Multiplicative Gaussian Noise".
+    Raises:
+        DescendError: a rate not in [0, 1).
+
+    Source: Srivastava et al. 2014, "Dropout" (its section on multiplicative Gaussian noise).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import GaussianDropout
+        >>> model = Sequential([Input((10000,)), GaussianDropout(0.2)])
+        >>> y = model(np.ones((1, 10000)), training=True)
+        >>> round(float(np.mean(y)), 1), round(float(np.std(y)), 1)  # the root of .2 / .8
+        (1.0, 0.5)
     """
 
     seed: int | None = None
@@ -173,21 +214,80 @@ class SpatialDropout(Dropping):
 
 @dataclass(frozen=True, eq=False)
 class SpatialDropout1D(SpatialDropout):
-    """Drops whole channels of (steps, channels)."""
+    """Drops whole channels of (steps, channels) in training, the rest scaled by 1/(1 - rate).
+
+    Args:
+        rate: share of the channels set to 0, in [0, 1); one draw a row and channel, shared by all
+            steps. It may be swept.
+        seed: number that this layer's draws depend on besides the seed of `fit`.
+
+    Raises:
+        DescendError: a rate not in [0, 1).
+        ShapeError: an input that is not (steps, channels).
+
+    Source: Tompson et al. 2015, "Efficient Object Localization Using Convolutional Networks".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import SpatialDropout1D
+        >>> model = Sequential([Input((3, 50)), SpatialDropout1D(0.5)])
+        >>> y = np.asarray(model(np.ones((1, 3, 50)), training=True))
+        >>> bool((y == y[:, :1]).all())  # a channel is dropped at all steps or at none
+        True
+    """
 
     rank: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, eq=False)
 class SpatialDropout2D(SpatialDropout):
-    """Drops whole channels of (rows, columns, channels)."""
+    """Drops whole channels of (rows, columns, channels) in training, the rest scaled as in Dropout.
+
+    Args:
+        rate, seed: share of the channels set to 0, and number of the draws, as in SpatialDropout1D.
+
+    Raises:
+        DescendError: a rate not in [0, 1).
+        ShapeError: an input that is not (rows, columns, channels).
+
+    Source: Tompson et al. 2015, "Efficient Object Localization Using Convolutional Networks".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import SpatialDropout2D
+        >>> model = Sequential([Input((2, 2, 50)), SpatialDropout2D(0.5)])
+        >>> y = np.asarray(model(np.ones((1, 2, 2, 50)), training=True))
+        >>> bool((y == y[:, :1, :1]).all())  # a channel is dropped at all pixels or at none
+        True
+    """
 
     rank: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, eq=False)
 class SpatialDropout3D(SpatialDropout):
-    """Drops whole channels of (planes, rows, columns, channels)."""
+    """Drops whole channels of (planes, rows, columns, channels) in training, as SpatialDropout2D.
+
+    Args:
+        rate, seed: share of the channels set to 0, and number of the draws, as in SpatialDropout1D.
+
+    Raises:
+        DescendError: a rate not in [0, 1).
+        ShapeError: an input that is not (planes, rows, columns, channels).
+
+    Source: Tompson et al. 2015, "Efficient Object Localization Using Convolutional Networks".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import SpatialDropout3D
+        >>> model = Sequential([Input((1, 2, 2, 50)), SpatialDropout3D(0.5)])
+        >>> y = np.asarray(model(np.ones((1, 1, 2, 2, 50)), training=True))
+        >>> bool((y == y[:, :, :1, :1]).all())  # a channel is dropped in all cells or in none
+        True
+    """
 
     rank: ClassVar[int] = 3
 
@@ -200,8 +300,19 @@ class GaussianNoise(Layer):
         stddev: standard deviation of the noise, in units of x; may be swept.
         seed: number that this layer's draws depend on besides the seed of `fit`.
 
+    Raises:
+        DescendError: a negative `stddev`.
+
     Source: itam-2023, 1.7 "Regularizers" (noise makes the weights more robust); Bishop (1995): for
     small noise the same as an L2 penalty on the network's slope.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import GaussianNoise
+        >>> model = Sequential([Input((10000,)), GaussianNoise(0.1)])
+        >>> round(float(np.std(model(np.ones((1, 10000)), training=True))), 2)
+        0.1
     """
 
     stddev: Any
@@ -227,12 +338,30 @@ class GaussianNoise(Layer):
 
 @dataclass(frozen=True, eq=False)
 class DropConnect(Dense):
-    """Dense whose weights, not outputs, are dropped in training: a = g(x (W * mask)/(1-rate) + b).
+    """Dense whose weights, not outputs, are dropped in training: a = g(x (W mask)/(1-rate) + b).
 
     Args:
-        rate: probability that a weight is set to 0; one mask a step, shared by the batch.
+        units, activation, use_bias: number of neurons, g and whether b is there, as in Dense.
+        kernel_initializer, bias_initializer: how W and b are drawn, by name or object.
+        kernel_regularizer, bias_regularizer: penalties of W and b; None: no penalty.
+        rate: probability that a weight is set to 0, in [0, 1); one mask a step, for all rows.
 
-    Arrays as in Dense. Source: itam-2023, 1.7 "DropOut" (drop-connect); Wan et al. 2013.
+    Arrays, input and output as in Dense.
+
+    Raises:
+        DescendError: `units` that is no whole number >= 1, or a rate not in [0, 1).
+        ShapeError: the input has no feature axis.
+
+    Source: itam-2023, 1.7 "DropOut" (drop-connect); Wan et al. 2013.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import DropConnect, Input, Sequential
+        >>> model = Sequential([Input((4,)), DropConnect(1, rate=0.5, kernel_initializer="ones")])
+        >>> model.predict(np.ones((1, 4))).tolist()
+        [[4.0]]
+        >>> float(model(np.ones((1, 4)), training=True)[0, 0]) in (0.0, 2.0, 4.0, 6.0, 8.0)
+        True
     """
 
     _: KW_ONLY

@@ -75,18 +75,29 @@ class BatchNormalization(_Normalization):
     last batch are left out of them. A frozen layer (trainable=False) predicts in training too.
 
     Args:
-        axis: the channels.
-        momentum: how much of the moving statistics stays at a step, in [0, 1).
-        epsilon: added to the variance.
+        axis: axis of the channels, the batch being 0.
+        momentum: share of the moving statistics that stays at a step, in [0, 1).
+        epsilon: number added to the variance, >= 0.
         center, scale: whether beta and gamma are there.
+        beta_initializer, gamma_initializer: how beta and gamma are drawn, by name or object.
+        moving_mean_initializer, moving_variance_initializer: how the moving statistics start.
+        beta_regularizer, gamma_regularizer: penalties of beta and gamma; None: no penalty.
 
     Arrays: gamma, beta (channels,); state: moving_mean, moving_variance (channels,).
 
     Raises:
+        DescendError: a momentum not in [0, 1), or a negative epsilon.
         ShapeError: the input has no such axis.
 
-    Source: scheidegger-2020, "Batch normalization"; itam-2023, "Batch Normalization"; Ioffe and
-    Szegedy 2015.
+    Source: scheidegger-2020, "REMARK: BATCH NORMALIZATION"; itam-2023, 1.7 "Batch Normalization";
+    Ioffe and Szegedy 2015.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import BatchNormalization, Input, Sequential
+        >>> model = Sequential([Input((1,)), BatchNormalization(epsilon=0.0)])
+        >>> model(np.array([[1.0], [3.0]]), training=True).tolist()  # mean 2, deviation 1
+        [[-1.0], [1.0]]
     """
 
     axis: int = -1
@@ -152,16 +163,26 @@ class LayerNormalization(_Normalization):
     """Each row (each step) by itself: LN(z) = beta + gamma (z - m) / sqrt(v + epsilon).
 
     Args:
-        axis: the axis, or axes, that m and v (biased) are over.
-        epsilon: added to the variance; the lecture's LN has none.
+        axis: axis, or axes, that m and v (biased) are over.
+        epsilon: number added to the variance, >= 0; the lecture's LN has none.
         center, scale: whether beta and gamma are there; without both it is the lecture's LN-S.
+        beta_initializer, gamma_initializer: how beta and gamma are drawn, by name or object.
+        beta_regularizer, gamma_regularizer: penalties of beta and gamma; None: no penalty.
 
     Arrays: gamma, beta, of the shape of those axes.
 
     Raises:
+        DescendError: an axis that is no whole number, or a negative epsilon.
         ShapeError: the input has no such axis.
 
     Source: hull-2023, "Layer Normalization"; Ba, Kiros and Hinton 2016.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, LayerNormalization, Sequential
+        >>> model = Sequential([Input((2,)), LayerNormalization(epsilon=0.0)])
+        >>> model.predict(np.array([[1.0, 3.0], [0.0, 80.0]])).tolist()
+        [[-1.0, 1.0], [-1.0, 1.0]]
     """
 
     axis: int | tuple[int, ...] = -1
@@ -208,17 +229,28 @@ class GroupNormalization(_Normalization):
     """Each row's channels in groups, each group by its own mean and variance over space or time.
 
     Args:
-        groups: how many groups of channels; -1: each channel by itself (instance normalisation).
-        axis: the channels.
-        epsilon: added to the variance.
+        groups: number of groups of channels; -1: each channel by itself (instance normalisation).
+        axis: axis of the channels, the batch being 0.
+        epsilon: number added to the variance, >= 0.
         center, scale: whether beta and gamma are there.
+        beta_initializer, gamma_initializer: how beta and gamma are drawn, by name or object.
+        beta_regularizer, gamma_regularizer: penalties of beta and gamma; None: no penalty.
 
     Arrays: gamma, beta (channels,).
 
     Raises:
+        DescendError: `groups` that is neither a whole number >= 1 nor -1, or a negative epsilon.
         ShapeError: the input has no such axis, or `groups` does not divide its channels.
 
     Source: Wu and He 2018; the formula as in hull-2023, "Layer Normalization".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import GroupNormalization
+        >>> model = Sequential([Input((4,)), GroupNormalization(groups=2, epsilon=0.0)])
+        >>> model.predict(np.array([[1.0, 3.0, 10.0, 18.0]])).tolist()  # 2 -+ 1 and 14 -+ 4
+        [[-1.0, 1.0, -1.0, 1.0]]
     """
 
     groups: int = 32
@@ -278,15 +310,24 @@ class RMSNormalization(Layer):
     """Layer normalisation without the mean: y = scale x / sqrt(mean(x^2) + epsilon).
 
     Args:
-        axis: the axis, or axes, that the mean is over.
-        epsilon: added to the mean square.
+        axis: axis, or axes, that the mean is over.
+        epsilon: number added to the mean square, >= 0.
 
     Arrays: scale, of the shape of those axes.
 
     Raises:
+        DescendError: an axis that is no whole number, or a negative epsilon.
         ShapeError: the input has no such axis.
 
     Source: Zhang and Sennrich 2019.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RMSNormalization
+        >>> model = Sequential([Input((2,)), RMSNormalization()])
+        >>> print(model.predict(np.array([[1.0, 7.0]])).round(2))  # by 5, the root of (1 + 49) / 2
+        [[0.2 1.4]]
     """
 
     axis: int | tuple[int, ...] = -1

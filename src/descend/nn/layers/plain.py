@@ -20,7 +20,20 @@ from descend.nn.layers.merge import of_length_one
 
 @dataclass(frozen=True, eq=False)
 class Identity(Layer):
-    """y = x: a place holder, or a point that can be named."""
+    """Its input as it is, y = x: a place holder, or a point that can be named.
+
+    Raises:
+        Nothing of its own.
+
+    Source: Keras's API, Identity.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import Identity
+        >>> Sequential([Input((2,)), Identity()]).predict(np.array([[1.0, 2.0]])).tolist()
+        [[1.0, 2.0]]
+    """
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
@@ -31,13 +44,26 @@ class Identity(Layer):
 
 @dataclass(frozen=True, eq=False)
 class UnitNormalization(Layer):
-    """y = x / |x|: each row, or what `axis` names of it, to length one.
+    """Each row, or what `axis` names of it, scaled to length one.
+
+        y = x / |x|,   0 where x = 0
 
     Args:
         axis: axis, or axes, along which the squares sum to one.
 
     Raises:
+        DescendError: an axis that is no whole number.
         ShapeError: the input has no such axis.
+
+    Source: Keras's API, UnitNormalization.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import UnitNormalization
+        >>> model = Sequential([Input((2,)), UnitNormalization()])
+        >>> print(model.predict(np.array([[3.0, 4.0]])).round(3))
+        [[0.6 0.8]]
     """
 
     axis: int | tuple[int, ...] = -1
@@ -66,10 +92,24 @@ class Lambda(Layer):
     class X(Layer) with `call` for that.
 
     Args:
-        function: the output for an array, or for a list of arrays.
+        function: function that gives the output for an array, or for a list of arrays.
         output_shape: what Keras wants told; it is worked out here.
-        mask: the output's mask: a function (inputs, mask); None: the input's.
+        mask: mask of the output: a function (inputs, mask); None: the input's.
         arguments: further arguments of the function, by name.
+
+    Raises:
+        DescendError: `function` is no function, fails, or does not return a row for each row of its
+            input; saving a model with it.
+
+    Source: Keras's API, Lambda.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import Lambda
+        >>> model = Sequential([Input((2,)), Lambda(lambda x: x[:, :1] * x[:, 1:])])
+        >>> model.predict(np.array([[3.0, 4.0]])).tolist()
+        [[12.0]]
     """
 
     function: Callable[..., Any]

@@ -125,7 +125,18 @@ class MaxPooling1D(_Max):
     Input (time, channels), output (time', channels). With a mask the real steps of a window count,
     and a window without any is masked.
 
+    Raises:
+        DescendError: a size that is no whole number >= 1, or another padding.
+        ShapeError: an input that is not (time, channels), or shorter than the window.
+
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, MaxPooling1D, Sequential
+        >>> model = Sequential([Input((4, 1)), MaxPooling1D(2)])
+        >>> model.predict(np.array([[[1.0], [3.0], [6.0], [2.0]]])).ravel().tolist()
+        [3.0, 6.0]
     """
 
     rank: ClassVar[int] = 1
@@ -134,9 +145,25 @@ class MaxPooling1D(_Max):
 
 @dataclass(frozen=True, eq=False)
 class MaxPooling2D(_Max):
-    """The largest number of every window of an image. Arguments as in MaxPooling1D, or pairs.
+    """The largest number of every window of an image, channel by channel.
+
+    Args:
+        pool_size, strides, padding: as in MaxPooling1D; each size a number, or a pair.
+
+    Input (height, width, channels), output (height', width', channels).
+
+    Raises:
+        DescendError: a size that is no whole number >= 1, or another padding.
+        ShapeError: an input that is no image, or smaller than the window.
 
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, MaxPooling2D, Sequential
+        >>> model = Sequential([Input((4, 4, 1)), MaxPooling2D(2)])
+        >>> model.predict(np.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
+        [[5.0, 7.0], [13.0, 15.0]]
     """
 
     rank: ClassVar[int] = 2
@@ -144,9 +171,26 @@ class MaxPooling2D(_Max):
 
 @dataclass(frozen=True, eq=False)
 class MaxPooling3D(_Max):
-    """The largest number of every window of a volume. Arguments as in MaxPooling1D, or triples.
+    """The largest number of every window of a volume, channel by channel.
+
+    Args:
+        pool_size, strides, padding: as in MaxPooling1D; each size a number, or three.
+
+    Input (a, b, c, channels), output (a', b', c', channels).
+
+    Raises:
+        DescendError: a size that is no whole number >= 1, or another padding.
+        ShapeError: an input that is no volume, or smaller than the window.
 
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import MaxPooling3D
+        >>> model = Sequential([Input((2, 2, 2, 1)), MaxPooling3D(2)])
+        >>> model.predict(np.arange(8.0).reshape(1, 2, 2, 2, 1)).ravel().tolist()
+        [7.0]
     """
 
     rank: ClassVar[int] = 3
@@ -154,11 +198,27 @@ class MaxPooling3D(_Max):
 
 @dataclass(frozen=True, eq=False)
 class AveragePooling1D(_Average):
-    """The mean of every window of a sequence, channel by channel. Arguments as in MaxPooling1D.
+    """The mean of every window of a sequence, channel by channel.
 
-    With "same" the mean is over the cells that are not padding, as in Keras.
+    Args:
+        pool_size, strides: as in MaxPooling1D.
+        padding: "valid", or "same": the mean is then over the cells without padding, as in Keras.
+
+    Input (time, channels), output (time', channels). With a mask the mean is over the real steps.
+
+    Raises:
+        DescendError: a size that is no whole number >= 1, or another padding.
+        ShapeError: an input that is not (time, channels), or shorter than the window.
 
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import AveragePooling1D
+        >>> model = Sequential([Input((4, 1)), AveragePooling1D(2)])
+        >>> model.predict(np.array([[[1.0], [3.0], [6.0], [2.0]]])).ravel().tolist()
+        [2.0, 4.0]
     """
 
     rank: ClassVar[int] = 1
@@ -167,9 +227,25 @@ class AveragePooling1D(_Average):
 
 @dataclass(frozen=True, eq=False)
 class AveragePooling2D(_Average):
-    """The mean of every window of an image. As AveragePooling1D with one axis more.
+    """The mean of every window of an image, channel by channel.
+
+    Args:
+        pool_size, strides, padding: as in AveragePooling1D; each size a number, or a pair.
+
+    Input (height, width, channels), output (height', width', channels).
+
+    Raises:
+        DescendError: a size that is no whole number >= 1, or another padding.
+        ShapeError: an input that is no image, or smaller than the window.
 
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import AveragePooling2D, Input, Sequential
+        >>> model = Sequential([Input((4, 4, 1)), AveragePooling2D(2)])
+        >>> model.predict(np.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
+        [[2.5, 4.5], [10.5, 12.5]]
     """
 
     rank: ClassVar[int] = 2
@@ -177,9 +253,26 @@ class AveragePooling2D(_Average):
 
 @dataclass(frozen=True, eq=False)
 class AveragePooling3D(_Average):
-    """The mean of every window of a volume. As AveragePooling1D with two axes more.
+    """The mean of every window of a volume, channel by channel.
+
+    Args:
+        pool_size, strides, padding: as in AveragePooling1D; each size a number, or three.
+
+    Input (a, b, c, channels), output (a', b', c', channels).
+
+    Raises:
+        DescendError: a size that is no whole number >= 1, or another padding.
+        ShapeError: an input that is no volume, or smaller than the window.
 
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import AveragePooling3D
+        >>> model = Sequential([Input((2, 2, 2, 1)), AveragePooling3D(2)])
+        >>> model.predict(np.arange(8.0).reshape(1, 2, 2, 2, 1)).ravel().tolist()
+        [3.5]
     """
 
     rank: ClassVar[int] = 3
@@ -242,11 +335,22 @@ class GlobalMaxPooling1D(_GlobalMax):
     """The largest number of a sequence, channel by channel: (time, channels) -> (channels,).
 
     Args:
-        keepdims: keep the space axes, with length 1.
+        keepdims: whether the time axis stays, with length 1.
 
     With a mask, over the real steps.
 
+    Raises:
+        ShapeError: an input that is not (time, channels).
+
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import GlobalMaxPooling1D
+        >>> model = Sequential([Input((3, 2)), GlobalMaxPooling1D()])
+        >>> model.predict(np.array([[[1.0, 5.0], [3.0, 4.0], [2.0, 3.0]]])).tolist()
+        [[3.0, 5.0]]
     """
 
     rank: ClassVar[int] = 1
@@ -255,9 +359,23 @@ class GlobalMaxPooling1D(_GlobalMax):
 
 @dataclass(frozen=True, eq=False)
 class GlobalMaxPooling2D(_GlobalMax):
-    """The largest number of an image, channel by channel. As GlobalMaxPooling1D.
+    """The largest number of an image, channel by channel: (height, width, channels) -> (channels,).
+
+    Args:
+        keepdims: whether the space axes stay, with length 1.
+
+    Raises:
+        ShapeError: an input that is not (height, width, channels).
 
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import GlobalMaxPooling2D
+        >>> model = Sequential([Input((2, 2, 2)), GlobalMaxPooling2D()])
+        >>> model.predict(np.arange(8.0).reshape(1, 2, 2, 2)).tolist()
+        [[6.0, 7.0]]
     """
 
     rank: ClassVar[int] = 2
@@ -265,9 +383,23 @@ class GlobalMaxPooling2D(_GlobalMax):
 
 @dataclass(frozen=True, eq=False)
 class GlobalMaxPooling3D(_GlobalMax):
-    """The largest number of a volume, channel by channel. As GlobalMaxPooling1D.
+    """The largest number of a volume, channel by channel: (a, b, c, channels) -> (channels,).
+
+    Args:
+        keepdims: whether the space axes stay, with length 1.
+
+    Raises:
+        ShapeError: an input that is not (a, b, c, channels).
 
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import GlobalMaxPooling3D
+        >>> model = Sequential([Input((2, 2, 2, 1)), GlobalMaxPooling3D()])
+        >>> model.predict(np.arange(8.0).reshape(1, 2, 2, 2, 1)).tolist()
+        [[7.0]]
     """
 
     rank: ClassVar[int] = 3
@@ -278,11 +410,21 @@ class GlobalAveragePooling1D(_GlobalAverage):
     """The mean of a sequence, channel by channel: (time, channels) -> (channels,).
 
     Args:
-        keepdims: keep the space axes, with length 1.
+        keepdims: whether the time axis stays, with length 1.
 
     With a mask, over the real steps; 0 for a sequence that has none.
 
+    Raises:
+        ShapeError: an input that is not (time, channels).
+
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import GlobalAveragePooling1D, Input, Sequential
+        >>> model = Sequential([Input((3, 2)), GlobalAveragePooling1D()])
+        >>> model.predict(np.array([[[1.0, 5.0], [3.0, 4.0], [2.0, 3.0]]])).tolist()
+        [[2.0, 4.0]]
     """
 
     rank: ClassVar[int] = 1
@@ -291,9 +433,22 @@ class GlobalAveragePooling1D(_GlobalAverage):
 
 @dataclass(frozen=True, eq=False)
 class GlobalAveragePooling2D(_GlobalAverage):
-    """The mean of an image, channel by channel. As GlobalAveragePooling1D.
+    """The mean of an image, channel by channel: (height, width, channels) -> (channels,).
+
+    Args:
+        keepdims: whether the space axes stay, with length 1.
+
+    Raises:
+        ShapeError: an input that is not (height, width, channels).
 
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import GlobalAveragePooling2D, Input, Sequential
+        >>> model = Sequential([Input((2, 2, 2)), GlobalAveragePooling2D()])
+        >>> model.predict(np.arange(8.0).reshape(1, 2, 2, 2)).tolist()  # of 0, 2, 4, 6; 1, 3, 5, 7
+        [[3.0, 4.0]]
     """
 
     rank: ClassVar[int] = 2
@@ -301,9 +456,23 @@ class GlobalAveragePooling2D(_GlobalAverage):
 
 @dataclass(frozen=True, eq=False)
 class GlobalAveragePooling3D(_GlobalAverage):
-    """The mean of a volume, channel by channel. As GlobalAveragePooling1D.
+    """The mean of a volume, channel by channel: (a, b, c, channels) -> (channels,).
+
+    Args:
+        keepdims: whether the space axes stay, with length 1.
+
+    Raises:
+        ShapeError: an input that is not (a, b, c, channels).
 
     Source: hull-2023, "Specialized Layer: Pooling".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import GlobalAveragePooling3D
+        >>> model = Sequential([Input((2, 2, 2, 1)), GlobalAveragePooling3D()])
+        >>> model.predict(np.arange(8.0).reshape(1, 2, 2, 2, 1)).tolist()
+        [[3.5]]
     """
 
     rank: ClassVar[int] = 3

@@ -65,6 +65,18 @@ class Rescaling(Preparing):
     Args:
         scale: number, or one a channel.
         offset: number, or one a channel, in units of y.
+
+    In a network and on arrays.
+
+    Raises:
+        Nothing of its own.
+
+    Source: Keras's API, Rescaling.
+
+    Example:
+        >>> from descend.nn.layers import Rescaling
+        >>> Rescaling(2.0, offset=-1.0)([[0.0, 0.5, 1.0]]).tolist()  # [0, 1] to [-1, 1]
+        [[-1.0, 0.0, 1.0]]
     """
 
     scale: Any
@@ -92,18 +104,27 @@ class Rescaling(Preparing):
 class Normalization(Preparing):
     """y = (x - mean) / max(sqrt(variance), 1e-7), with the moments of the training rows.
 
-        scale = Normalization()
-        scale.adapt(x_train)
-
     Args:
         axis: axes that have moments of their own; -1: each feature. None: one mean and variance.
         mean, variance: moments, instead of `adapt`; in units of x.
         invert: whether y = mean + x max(sqrt(variance), 1e-7): back to x's units.
 
-    Raises:
-        DescendError: used before `adapt`.
+    In a network and on arrays. `adapt(rows)` learns the moments, before it is put into a network.
 
-    Source: itam-2023, 1.7 (inputs on one scale); the moments are the biased ones.
+    Raises:
+        DescendError: used before `adapt`; one of mean and variance alone; `adapt` of a layer that
+            stands in a network.
+        DataError: `adapt` is given numbers that are not finite.
+        ShapeError: an input that the moments do not fit.
+
+    Source: scheidegger-2020, "RECIPE FOR USING MLP (II)"; the moments are the biased ones.
+
+    Example:
+        >>> from descend.nn.layers import Normalization
+        >>> scale = Normalization()
+        >>> scale.adapt([[1.0], [3.0]])  # mean 2, deviation 1
+        >>> scale([[1.0], [5.0]]).tolist()
+        [[-1.0], [3.0]]
     """
 
     axis: int | tuple[int, ...] | None = -1
@@ -166,14 +187,23 @@ class CategoryEncoding(Preparing):
     """Whole numbers 0..num_tokens - 1 as zeros and ones.
 
     Args:
-        num_tokens: how many numbers there are.
+        num_tokens: count of the different numbers.
         output_mode: "one_hot" (each number a vector), "multi_hot" (one vector a row: which numbers
             occur in it) or "count" (how often).
 
     Input (n,) or () of whole numbers; output (num_tokens,), for "one_hot" (n, num_tokens) where
-    n > 1. A number out of range sets nothing.
+    n > 1. A number out of range sets nothing. In a network and on arrays.
 
-    Source: hull-2023, "One-Hot Encoding".
+    Raises:
+        DescendError: `num_tokens` that is no whole number >= 1, or another `output_mode`.
+        ShapeError: a row with more than one axis.
+
+    Source: Keras's API, CategoryEncoding.
+
+    Example:
+        >>> from descend.nn.layers import CategoryEncoding
+        >>> CategoryEncoding(3, output_mode="one_hot")([[0], [2]]).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
 
     num_tokens: int
@@ -212,12 +242,24 @@ class Discretization(Preparing):
 
     Args:
         bin_boundaries: boundaries, rising; a number equal to one lies above it.
-        num_bins: how many intervals `adapt` makes, of about as many numbers each.
+        num_bins: number of intervals that `adapt` makes, of about as many numbers each.
         epsilon: share of the numbers that `adapt` may be wrong by.
         output_mode: "int", or zeros and ones as in CategoryEncoding.
 
+    In a network and on arrays. `adapt(data)` learns the boundaries, before it is put into a
+    network.
+
     Raises:
-        DescendError: both or neither of boundaries and number; used before `adapt`.
+        DescendError: neither boundaries nor their number; boundaries that do not rise; another
+            `output_mode`; used before `adapt`; `adapt` of a layer that stands in a network.
+        ShapeError: a row with more than one axis, where zeros and ones are put out.
+
+    Source: Keras's API, Discretization.
+
+    Example:
+        >>> from descend.nn.layers import Discretization
+        >>> Discretization([0.0, 10.0])([[-5.0, 5.0, 10.0]]).tolist()
+        [[0, 1, 2]]
     """
 
     bin_boundaries: Any = None

@@ -27,7 +27,18 @@ class ReLU(Layer):
         negative_slope: slope below the threshold, >= 0.
         threshold: least x that is passed on, >= 0.
 
-    Source: scheidegger-2020, "Few activation functions".
+    Raises:
+        DescendError: a negative argument.
+
+    Source: scheidegger-2020, "FEW ACTIVATION FUNCTIONS".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import ReLU
+        >>> model = Sequential([Input((3,)), ReLU(max_value=6.0)])
+        >>> model.predict(np.array([[-1.0, 3.0, 10.0]])).tolist()
+        [[0.0, 3.0, 6.0]]
     """
 
     max_value: float | None = None
@@ -65,7 +76,18 @@ class LeakyReLU(Layer):
         negative_slope: slope below 0; .3, as Keras's layer has it (the activation of the name
             "leaky_relu" has .01, as raviv-2022). Also under its old name `alpha`.
 
+    Raises:
+        Nothing of its own.
+
     Source: raviv-2022, "More activation functions"; Maas et al. 2013.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import LeakyReLU
+        >>> model = Sequential([Input((2,)), LeakyReLU(0.25)])
+        >>> model.predict(np.array([[-4.0, 2.0]])).tolist()
+        [[-1.0, 2.0]]
     """
 
     negative_slope: float = 0.3
@@ -85,7 +107,18 @@ class ELU(Layer):
     Args:
         alpha: minus the value that it goes to far below 0.
 
+    Raises:
+        Nothing of its own.
+
     Source: raviv-2022, "More activation functions"; Clevert et al. 2016.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import ELU
+        >>> model = Sequential([Input((2,)), ELU()])
+        >>> print(model.predict(np.array([[-1.0, 2.0]])).round(3))  # 1/e - 1
+        [[-0.632  2.   ]]
     """
 
     alpha: float = 1.0
@@ -107,9 +140,18 @@ class Softmax(Layer):
     With a mask of the steps of a sequence and `axis=1`, masked steps have share 0.
 
     Raises:
+        DescendError: an axis that is no whole number.
         ShapeError: the input has no such axis.
 
-    Source: itam-2023, 1.6; hull-2023, "Activation Functions".
+    Source: itam-2023, 1.6 "Activation Functions"; hull-2023, "Multi-Class Classification".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import Softmax
+        >>> model = Sequential([Input((2,)), Softmax()])
+        >>> print(model.predict(np.log([[1.0, 3.0]])).round(3))  # 1 and 3 of 4
+        [[0.25 0.75]]
     """
 
     axis: int | tuple[int, ...] = -1

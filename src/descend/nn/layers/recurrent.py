@@ -28,7 +28,7 @@ from descend.nn.layers.tapping import Tap
 class OverTime(Layer):
     """A cell stepped over a sequence: what RNN, SimpleRNN, LSTM and GRU share.
 
-    Input (batch, time, features), or a list [x, *first states]; the same:
+    Input (batch, time, features), or a list `[x, *first_states]`; the same:
     `layer(x, initial_state=[h, c])`. The states start at 0 where none are given. At a masked step
     the states stay what they were and the output is repeated, so that a padded sequence gives what
     the unpadded one gives.
@@ -191,9 +191,24 @@ class RNN(OverTime):
     """Any cell over a sequence, or several cells on top of each other: RNN([LSTMCell(8), ...]).
 
     Args:
-        cell: a Cell, or a list of them (StackedRNNCells).
+        cell: cell, or a list of them (StackedRNNCells).
+        return_sequences, return_state, go_backwards, stateful, batch_size: as in LSTM.
 
-    Other arguments and errors: OverTime. Arrays: the cell's, named "cell.kernel", ....
+    Input (batch, time, features), or a list `[x, *first_states]`. Arrays: the cell's, named
+    "cell.kernel", ....
+
+    Raises:
+        DescendError: `cell` is no cell and no list of them; `stateful` without a batch size.
+        ShapeError: an input that is no sequence; states of another shape; where `stateful`, a batch
+            of another size.
+
+    Source: scheidegger-2020, "RECURRENT NEURAL NETS"; Keras's API, RNN.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import RNN, GRUCell, LSTMCell
+        >>> RNN([GRUCell(4), LSTMCell(2)], return_sequences=True)(Input((5, 3))).shape
+        (5, 2)
     """
 
     cell: Any
@@ -237,25 +252,107 @@ class OwnCell(OverTime):
 
 @dataclass(frozen=True, eq=False)
 class SimpleRNN(OwnCell, SimpleRNNCell):
-    """SimpleRNNCell over a sequence.
+    """A layer that uses its own output as input, over a sequence: h_t = g(x_t W + h_{t-1} U + b).
 
-    Arguments and arrays: SimpleRNNCell; of a sequence, and errors: OverTime.
+    Args:
+        units: number of units u.
+        activation: g, by name or function.
+        use_bias: whether b is there.
+        kernel_initializer, recurrent_initializer, bias_initializer: how W, U and b are drawn.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties of W, U and b.
+        dropout, recurrent_dropout: shares of x and h set to 0 in training, as in LSTM.
+        return_sequences, return_state, go_backwards, stateful, batch_size: as in LSTM.
+
+    Arrays: kernel W (d, u), recurrent_kernel U (u, u), bias b (u,). Input (batch, time, d), output
+    (batch, u), with `return_sequences` (batch, time, u).
+
+    Raises:
+        DescendError: `units` that is no whole number >= 1, a share not in [0, 1), `stateful`
+            without a batch size.
+        ShapeError: an input that is not (time, features); states of another shape; where
+            `stateful`, a batch of another size.
+
+    Source: scheidegger-2020, "RECURRENT NEURAL NETS".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential, SimpleRNN
+        >>> one = {"kernel_initializer": "ones", "recurrent_initializer": "ones"}
+        >>> model = Sequential([Input((3, 1)), SimpleRNN(1, activation="linear", **one)])
+        >>> model.predict(np.array([[[1.0], [2.0], [3.0]]])).tolist()  # W = U = 1, b = 0: the sum
+        [[6.0]]
     """
 
 
 @dataclass(frozen=True, eq=False)
 class LSTM(OwnCell, LSTMCell):
-    """LSTMCell over a sequence.
+    """A long short-term memory over a sequence; the formula of one step is LSTMCell's.
 
-    Arguments and arrays: LSTMCell; of a sequence, and errors: OverTime.
+    Args:
+        units: number of units u.
+        activation, recurrent_activation: tanh and sigma of the formula, by name or function.
+        use_bias: whether b is there.
+        unit_forget_bias: whether the forget gate's bias starts at 1.
+        kernel_initializer, recurrent_initializer, bias_initializer: how W, U and b are drawn, by
+            name or object.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties of W, U and b; None:
+            no penalty.
+        dropout: share of the inputs set to 0 in training, the same ones at every step.
+        recurrent_dropout: share of h set to 0 in training where it enters the product with U.
+        return_sequences: whether the output is that of every step, not that of the last.
+        return_state: whether the last states are returned behind the output: [y, h, c].
+        go_backwards: whether the sequence is read from its end; the outputs are then in that order.
+        stateful: whether row i of a batch goes on where row i of the batch before ended.
+        batch_size: rows in every batch, needed where `stateful`; by default those of the Input.
+
+    Arrays: kernel W (d, 4 u), recurrent_kernel U (u, 4 u), bias b (4 u,). Input (batch, time, d),
+    output (batch, u), with `return_sequences` (batch, time, u). First states, 0 by default:
+    `layer(x, initial_state=[h, c])`. At a masked step the states stay and the output is repeated.
+
+    Raises:
+        DescendError: `units` that is no whole number >= 1, a share not in [0, 1), `stateful`
+            without a batch size.
+        ShapeError: an input that is not (time, features); states of another shape; where
+            `stateful`, a batch of another size.
+
+    Source: scheidegger-2020, "LONG SHORT-TERM MEMORY (LSTM)".
+
+    Example:
+        >>> from descend import LSTM, Input, Sequential
+        >>> model = Sequential([Input((5, 3)), LSTM(2)])
+        >>> model.output_shape, model.count_params()  # 4 (3 * 2 + 2 * 2 + 2)
+        ((None, 2), 48)
     """
 
 
 @dataclass(frozen=True, eq=False)
 class GRU(OwnCell, GRUCell):
-    """GRUCell over a sequence.
+    """A gated recurrent unit over a sequence; the formula of one step is GRUCell's.
 
-    Arguments and arrays: GRUCell; of a sequence, and errors: OverTime.
+    Args:
+        units: number of units u.
+        activation, recurrent_activation: tanh and sigma of the formula, by name or function.
+        use_bias: whether the b are there.
+        reset_after: whether the gate q acts behind the product with U, as in GRUCell.
+        kernel_initializer, recurrent_initializer, bias_initializer: how W, U and b are drawn.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties of W, U and b.
+        dropout, recurrent_dropout: shares of x and h set to 0 in training, as in LSTM.
+        return_sequences, return_state, go_backwards, stateful, batch_size: as in LSTM.
+
+    Arrays: kernel W (d, 3 u), recurrent_kernel U (u, 3 u), bias (2, 3 u), (3 u,) without
+    `reset_after`. Input (batch, time, d), output (batch, u), with `return_sequences`
+    (batch, time, u).
+
+    Raises:
+        DescendError, ShapeError: as in LSTM.
+
+    Source: hull-2023, "Specialized Layer: Recurrent Layers"; Cho et al. 2014.
+
+    Example:
+        >>> from descend import GRU, Input, Sequential
+        >>> model = Sequential([Input((5, 3)), GRU(2)])
+        >>> model.output_shape, model.count_params()  # 3 (3 * 2 + 2 * 2 + 2 * 2)
+        ((None, 2), 42)
     """
 
 

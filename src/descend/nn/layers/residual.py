@@ -19,12 +19,25 @@ class Residual(Block):
     """The residual block Res(z) = z + g(MM(g(MM(z)))), MM(z) = z W + b.
 
     Args:
-        activation: g.
-        depth: how many g(MM(.)) there are; two in the lecture.
+        activation: g, by name or function (descend.nn.activations).
+        depth: number of g(MM(.)); two in the lecture.
+        kernel_initializer, bias_initializer: how all W and b are drawn, by name or object.
+        kernel_regularizer, bias_regularizer: penalties of all W and of all b; None: no penalty.
 
     Arrays: dense_0.kernel (d, d), dense_0.bias (d,), dense_1.kernel, ... Input and output (..., d).
 
+    Raises:
+        DescendError: `depth` that is no whole number >= 1.
+
     Source: hull-2023, "Larger Modules from Smaller Ones".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Residual, Sequential
+        >>> model = Sequential([Input((1,)), Residual(activation="relu", depth=1)])
+        >>> model.set_weights([[[2.0]], [1.0]])  # W and b
+        >>> model.predict(np.array([[3.0], [-3.0]])).tolist()  # 3 + 7, and -3 + 0
+        [[10.0], [-3.0]]
     """
 
     activation: Any = "relu"
@@ -59,13 +72,25 @@ class ResNetS(Block):
 
     Args:
         units: columns of the last MM, which has no activation.
-        blocks: how many Res.
-        activation, depth: those of each Res (see Residual).
+        blocks: number of Res.
+        activation, depth: function and number of layers of each Res (see Residual).
+        kernel_initializer, bias_initializer: how all W and b are drawn, by name or object.
+        kernel_regularizer, bias_regularizer: penalties of all W and of all b; None: no penalty.
 
     Arrays: res_0.dense_0.kernel, ..., dense.kernel (d, units), dense.bias (units,). Input (..., d),
     output (..., units).
 
+    Raises:
+        DescendError: `units`, `blocks` or `depth` that is no whole number >= 1.
+
     Source: hull-2023, "Larger Modules from Smaller Ones".
+
+    Example:
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import ResNetS
+        >>> model = Sequential([Input((3,)), ResNetS(1, blocks=2)])
+        >>> model.output_shape, model.count_params()  # 2 * 2 * (3 * 3 + 3) + (3 + 1)
+        ((None, 1), 52)
     """
 
     units: int
@@ -105,19 +130,32 @@ class ResidualConv2D(Block):
 
     Args:
         filters: channels of the output.
-        kernel_size: window of both convolutions.
-        strides: step of the first one's window.
-        activation: g.
+        kernel_size: pixels of the window of both convolutions, a number or a pair.
+        strides: step of the first one's window, a number or a pair.
+        activation: g, by name or function (descend.nn.activations).
         batch_normalization: whether the BN are there; without them the convolutions have a bias.
+        momentum, epsilon: share of the moving statistics that stays, and number added to the
+            variance, as in BatchNormalization.
+        kernel_initializer, bias_initializer: how kernels and biases are drawn, by name or object.
+        kernel_regularizer, bias_regularizer: penalties of all kernels and biases; None: no penalty.
 
-    Arrays: conv_0.kernel (kernel, kernel, channels, filters), conv_1.kernel, with
-    bn_0.gamma, bn_0.beta, bn_1.*, or conv_0.bias, conv_1.bias; shortcut_conv.*, shortcut_bn.*.
-    State: moving_mean and moving_variance of each BN. Input (batch, height, width, channels).
+    Arrays: conv_0.kernel (kernel, kernel, channels, filters), conv_1.kernel, with bn_0.gamma,
+    bn_0.beta, those of bn_1, or conv_0.bias, conv_1.bias; where the shortcut is a convolution those
+    of shortcut_conv and shortcut_bn. State: moving_mean and moving_variance of each BN. Input
+    (batch, height, width, channels).
 
     Raises:
+        DescendError: a size that is no whole number >= 1, a momentum not in [0, 1), a negative
+            epsilon.
         ShapeError: the input is not an image.
 
     Source: hull-2023, "Larger Modules from Smaller Ones"; He et al. 2016.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import ResidualConv2D
+        >>> ResidualConv2D(4, strides=2)(Input((8, 8, 3))).shape
+        (4, 4, 4)
     """
 
     filters: int

@@ -50,7 +50,25 @@ class _UpSampling(Layer):
 
 @dataclass(frozen=True, eq=False)
 class UpSampling1D(_UpSampling):
-    """Each step `size` times: (time, channels) -> (time size, channels)."""
+    """Each step `size` times: (time, channels) -> (time size, channels).
+
+    Args:
+        size: number of times.
+
+    Raises:
+        DescendError: `size` that is no whole number >= 1.
+        ShapeError: an input that is not (time, channels).
+
+    Source: Keras's API, UpSampling1D.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import UpSampling1D
+        >>> model = Sequential([Input((2, 1)), UpSampling1D(2)])
+        >>> model.predict(np.array([[[1.0], [2.0]]])).ravel().tolist()
+        [1.0, 1.0, 2.0, 2.0]
+    """
 
     rank: ClassVar[int] = 1
 
@@ -61,7 +79,21 @@ class UpSampling2D(_UpSampling):
 
     Args:
         size: s, or (s, s').
-        interpolation: "nearest" (the pixel repeated) or "bilinear".
+        interpolation: "nearest" (the pixel repeated) or "bilinear" (a line from pixel to pixel).
+
+    Raises:
+        DescendError: `size` that is no whole number >= 1 or a pair of them; another interpolation.
+        ShapeError: an input that is not (height, width, channels).
+
+    Source: Keras's API, UpSampling2D.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import UpSampling2D
+        >>> model = Sequential([Input((1, 2, 1)), UpSampling2D(2)])
+        >>> model.predict(np.array([[[[1.0], [2.0]]]]))[0, :, :, 0].tolist()
+        [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
     """
 
     interpolation: str = "nearest"  # type: ignore[misc]
@@ -78,7 +110,23 @@ class UpSampling2D(_UpSampling):
 
 @dataclass(frozen=True, eq=False)
 class UpSampling3D(_UpSampling):
-    """Each cell spread over a block. As UpSampling1D with two axes more."""
+    """Each cell spread over a block: (a, b, c, channels) -> (a s, b s', c s'', channels).
+
+    Args:
+        size: s, or one an axis.
+
+    Raises:
+        DescendError: `size` that is no whole number >= 1 or three of them.
+        ShapeError: an input that is not (a, b, c, channels).
+
+    Source: Keras's API, UpSampling3D.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import UpSampling3D
+        >>> UpSampling3D((1, 2, 3))(Input((4, 4, 4, 1))).shape
+        (4, 8, 12, 1)
+    """
 
     rank: ClassVar[int] = 3
 
@@ -168,41 +216,157 @@ class _Cropping(_Edges):
 
 @dataclass(frozen=True, eq=False)
 class ZeroPadding1D(_ZeroPadding):
-    """Zeros before and behind a sequence. padding: p, or (before, behind)."""
+    """Zeros before and behind a sequence: (time, channels) -> (time + p + q, channels).
+
+    Args:
+        padding: number of zeros p = q at each end, or the pair (p, q): before, behind.
+
+    Raises:
+        DescendError: `padding` that is no whole number >= 0 and no pair of them.
+        ShapeError: an input that is not (time, channels).
+
+    Source: Keras's API, ZeroPadding1D.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import ZeroPadding1D
+        >>> model = Sequential([Input((2, 1)), ZeroPadding1D((1, 2))])
+        >>> model.predict(np.array([[[1.0], [2.0]]])).ravel().tolist()
+        [0.0, 1.0, 2.0, 0.0, 0.0]
+    """
 
     rank: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, eq=False)
 class ZeroPadding2D(_ZeroPadding):
-    """Zeros around an image. padding: p, (p, q) an axis each, or ((top, bottom), (left, right))."""
+    """Zeros around an image.
+
+    Args:
+        padding: pixels added: p on every side, (p, q) above and below, left and right, or
+            ((top, bottom), (left, right)).
+
+    Input (height, width, channels); the output is larger by what is added.
+
+    Raises:
+        DescendError: `padding` of another form.
+        ShapeError: an input that is not (height, width, channels).
+
+    Source: Keras's API, ZeroPadding2D.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import ZeroPadding2D
+        >>> model = Sequential([Input((1, 1, 1)), ZeroPadding2D(((1, 0), (1, 1)))])
+        >>> model.predict(np.array([[[[7.0]]]]))[0, :, :, 0].tolist()
+        [[0.0, 0.0, 0.0], [0.0, 7.0, 0.0]]
+    """
 
     rank: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, eq=False)
 class ZeroPadding3D(_ZeroPadding):
-    """Zeros around a volume. padding: p, one an axis, or three pairs (before, behind)."""
+    """Zeros around a volume.
+
+    Args:
+        padding: cells added: p on every side, one number an axis, or three pairs (before, behind).
+
+    Input (a, b, c, channels); the output is larger by what is added.
+
+    Raises:
+        DescendError: `padding` of another form.
+        ShapeError: an input that is not (a, b, c, channels).
+
+    Source: Keras's API, ZeroPadding3D.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import ZeroPadding3D
+        >>> ZeroPadding3D((0, 1, 2))(Input((4, 4, 4, 1))).shape
+        (4, 6, 8, 1)
+    """
 
     rank: ClassVar[int] = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Cropping1D(_Cropping):
-    """Steps cut off a sequence. cropping: p, or (before, behind)."""
+    """Steps cut off a sequence: (time, channels) -> (time - p - q, channels).
+
+    Args:
+        cropping: number of steps p = q cut off at each end, or the pair (p, q): before, behind.
+
+    Raises:
+        DescendError: `cropping` that is no whole number >= 0 and no pair of them.
+        ShapeError: an input that is not (time, channels), or of which nothing is left.
+
+    Source: Keras's API, Cropping1D.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import Cropping1D
+        >>> model = Sequential([Input((4, 1)), Cropping1D((1, 2))])
+        >>> model.predict(np.array([[[1.0], [2.0], [3.0], [4.0]]])).ravel().tolist()
+        [2.0]
+    """
 
     rank: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, eq=False)
 class Cropping2D(_Cropping):
-    """The edges cut off an image. cropping: p, one an axis, or two pairs (before, behind)."""
+    """The edges cut off an image.
+
+    Args:
+        cropping: pixels cut off: p on every side, (p, q) above and below, left and right, or
+            ((top, bottom), (left, right)).
+
+    Input (height, width, channels); the output is smaller by what is cut off.
+
+    Raises:
+        DescendError: `cropping` of another form.
+        ShapeError: an input that is not (height, width, channels), or of which nothing is left.
+
+    Source: Keras's API, Cropping2D.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import Cropping2D
+        >>> model = Sequential([Input((2, 2, 1)), Cropping2D(((1, 0), (0, 1)))])
+        >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+        >>> model.predict(x.reshape(1, 2, 2, 1)).ravel().tolist()  # without top and right
+        [3.0]
+    """
 
     rank: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Cropping3D(_Cropping):
-    """The edges cut off a volume. cropping: p, one an axis, or three pairs (before, behind)."""
+    """The edges cut off a volume.
+
+    Args:
+        cropping: cells cut off: p on every side, one number an axis, or three pairs
+            (before, behind).
+
+    Input (a, b, c, channels); the output is smaller by what is cut off.
+
+    Raises:
+        DescendError: `cropping` of another form.
+        ShapeError: an input that is not (a, b, c, channels), or of which nothing is left.
+
+    Source: Keras's API, Cropping3D.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import Cropping3D
+        >>> Cropping3D((0, 1, 2))(Input((6, 6, 6, 1))).shape
+        (6, 4, 2, 1)
+    """
 
     rank: ClassVar[int] = 3

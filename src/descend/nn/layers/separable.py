@@ -91,13 +91,28 @@ class DepthwiseConv1D(_Depthwise):
     """Each channel convolved by itself: z[o, (c, m)] = sum_t x[o s + t d - p, c] W[t, c, m].
 
     Args:
-        kernel_size, strides, padding, dilation_rate, activation, use_bias: see Conv1D.
-        depth_multiplier: how many outputs each channel gets.
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv1D.
+        depth_multiplier: number of outputs that each channel gets.
+        depthwise_initializer, bias_initializer: how W and b are drawn, by name or object.
+        depthwise_regularizer, bias_regularizer: penalties of W and b; None: no penalty.
 
     Arrays: kernel W (kernel_size, channels, depth_multiplier), bias (channels depth_multiplier,).
     Input (time, channels), output (time', channels depth_multiplier). Mask as in Conv1D.
 
+    Raises:
+        DescendError: a number that is no whole number >= 1, or another padding.
+        ShapeError: an input that is not (time, channels), or shorter than the window.
+
     Source: Chollet, "Xception" (2017).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import DepthwiseConv1D
+        >>> model = Sequential([Input((3, 2)), DepthwiseConv1D(kernel_size=2)])
+        >>> model.set_weights([np.ones((2, 2, 1)), np.zeros(2)])  # sums of two steps
+        >>> model.predict(np.array([[[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]])).tolist()
+        [[[3.0, 30.0], [5.0, 50.0]]]
     """
 
     rank: ClassVar[int] = 1
@@ -108,7 +123,27 @@ class DepthwiseConv1D(_Depthwise):
 class DepthwiseConv2D(_Depthwise):
     """Each channel of an image convolved by itself. As DepthwiseConv1D with one axis more.
 
+    Args:
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv2D.
+        depth_multiplier: number of outputs that each channel gets.
+        depthwise_initializer, bias_initializer, depthwise_regularizer, bias_regularizer: as in
+            DepthwiseConv1D.
+
+    Arrays: kernel (kh, kw, channels, depth_multiplier), bias (channels depth_multiplier,). Input
+    (height, width, channels), output (height', width', channels depth_multiplier).
+
+    Raises:
+        DescendError: a number that is no whole number >= 1, or another padding.
+        ShapeError: an input that is no image, or smaller than the window.
+
     Source: Chollet, "Xception" (2017).
+
+    Example:
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import DepthwiseConv2D
+        >>> model = Sequential([Input((5, 5, 3)), DepthwiseConv2D(kernel_size=2)])
+        >>> model.output_shape, model.count_params()  # 2 * 2 * 3 weights and 3 biases
+        ((None, 4, 4, 3), 15)
     """
 
     rank: ClassVar[int] = 2
@@ -171,13 +206,28 @@ class SeparableConv1D(_Separable):
 
     Args:
         filters: channels that come out.
-        kernel_size, strides, padding, dilation_rate, activation, use_bias: see Conv1D.
-        depth_multiplier: how many numbers each channel gives to the mixing.
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv1D.
+        depth_multiplier: count of numbers that each channel gives to the mixing.
+        depthwise_initializer, pointwise_initializer, bias_initializer: how the two kernels and b
+            are drawn, by name or object.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer: penalties of these; None: no
+            penalty.
 
     Arrays: depthwise_kernel (kernel_size, channels, depth_multiplier), pointwise_kernel
     (1, channels depth_multiplier, filters), bias (filters,). Mask as in Conv1D.
 
+    Raises:
+        DescendError: a number that is no whole number >= 1, or another padding.
+        ShapeError: an input that is not (time, channels), or shorter than the window.
+
     Source: Chollet, "Xception" (2017).
+
+    Example:
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import SeparableConv1D
+        >>> model = Sequential([Input((10, 2)), SeparableConv1D(4, kernel_size=3)])
+        >>> model.output_shape, model.count_params()  # 3 * 2 + 2 * 4 + 4; of a Conv1D 3 * 2 * 4 + 4
+        ((None, 8, 4), 18)
     """
 
     rank: ClassVar[int] = 1
@@ -188,7 +238,27 @@ class SeparableConv1D(_Separable):
 class SeparableConv2D(_Separable):
     """A depthwise convolution of images, then one product mixing the channels. As SeparableConv1D.
 
+    Args:
+        filters, depth_multiplier: as in SeparableConv1D.
+        kernel_size, strides, padding, dilation_rate, activation, use_bias: as in Conv2D.
+        depthwise_initializer, pointwise_initializer, bias_initializer: as in SeparableConv1D.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer: as in SeparableConv1D.
+
+    Arrays: depthwise_kernel (kh, kw, channels, depth_multiplier), pointwise_kernel
+    (1, 1, channels depth_multiplier, filters), bias (filters,).
+
+    Raises:
+        DescendError: a number that is no whole number >= 1, or another padding.
+        ShapeError: an input that is no image, or smaller than the window.
+
     Source: Chollet, "Xception" (2017).
+
+    Example:
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import SeparableConv2D
+        >>> model = Sequential([Input((10, 10, 2)), SeparableConv2D(4, kernel_size=3)])
+        >>> model.output_shape, model.count_params()  # 3 * 3 * 2 + 2 * 4 + 4
+        ((None, 8, 8, 4), 30)
     """
 
     rank: ClassVar[int] = 2

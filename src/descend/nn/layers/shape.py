@@ -15,7 +15,20 @@ from descend.nn.layers.checks import positive_int
 
 @dataclass(frozen=True, eq=False)
 class Flatten(Layer):
-    """(batch, a, b, ...) -> (batch, a b ...)."""
+    """All axes of a row in one: (batch, a, b, ...) -> (batch, a b ...), the last axis the fastest.
+
+    Raises:
+        Nothing of its own.
+
+    Source: Keras's API, Flatten.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Flatten, Input, Sequential
+        >>> model = Sequential([Input((2, 2)), Flatten()])
+        >>> model.predict(np.array([[[1.0, 2.0], [3.0, 4.0]]])).tolist()
+        [[1.0, 2.0, 3.0, 4.0]]
+    """
 
     def build(self, input_shape: Shape) -> Shape:
         """The product of the axes."""
@@ -34,10 +47,24 @@ class Flatten(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Reshape(Layer):
-    """(batch, ...) -> (batch, *target_shape), row-major; one axis may be -1.
+    """The numbers of a row in another shape, row-major: (batch, ...) -> (batch, the target shape).
+
+    Args:
+        target_shape: axes of a row of the output, the batch axis left out; one may be -1, which is
+            then what the others leave.
 
     Raises:
+        DescendError: axes that are neither whole numbers >= 1 nor -1, or more than one -1.
         ShapeError: the two shapes hold different counts of numbers.
+
+    Source: Keras's API, Reshape.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Reshape, Sequential
+        >>> model = Sequential([Input((4,)), Reshape((2, -1))])
+        >>> model.predict(np.array([[1.0, 2.0, 3.0, 4.0]])).tolist()
+        [[[1.0, 2.0], [3.0, 4.0]]]
     """
 
     target_shape: tuple[int, ...]
@@ -80,7 +107,21 @@ class Permute(Layer):
     """(batch, a, b, ...) with its axes in another order: Permute((2, 1)) swaps a and b.
 
     Args:
-        dims: the input's axes in their new order, counted from 1; the batch axis stays first.
+        dims: axes of the input in their new order, counted from 1; the batch axis stays first.
+
+    Raises:
+        DescendError: `dims` that do not hold 1, 2, ..., each once.
+        ShapeError: an input with another number of axes.
+
+    Source: Keras's API, Permute.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import Permute
+        >>> model = Sequential([Input((2, 2)), Permute((2, 1))])
+        >>> model.predict(np.array([[[1.0, 2.0], [3.0, 4.0]]])).tolist()
+        [[[1.0, 3.0], [2.0, 4.0]]]
     """
 
     dims: tuple[int, ...]
@@ -109,7 +150,25 @@ class Permute(Layer):
 
 @dataclass(frozen=True, eq=False)
 class RepeatVector(Layer):
-    """(batch, d) -> (batch, n, d): the same vector at each of n steps."""
+    """The same vector at each of n steps: (batch, d) -> (batch, n, d).
+
+    Args:
+        n: number of steps.
+
+    Raises:
+        DescendError: `n` that is no whole number >= 1.
+        ShapeError: an input that is not (features,).
+
+    Source: Keras's API, RepeatVector.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RepeatVector
+        >>> model = Sequential([Input((2,)), RepeatVector(3)])
+        >>> model.predict(np.array([[1.0, 2.0]])).tolist()
+        [[[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]]
+    """
 
     n: int
 

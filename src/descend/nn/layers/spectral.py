@@ -37,9 +37,19 @@ class SpectralNormalization(Layer):
     Arrays: "layer.kernel", ...; state: vector_u (1, outputs), and the layer's.
 
     Raises:
-        DescendError: a layer without such a matrix.
+        DescendError: no layer, or one without such a matrix; `power_iterations` that is no whole
+            number >= 1.
 
     Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.nn.layers import SpectralNormalization
+        >>> ones = Dense(1, kernel_initializer="ones")  # W = (1, 1, 1, 1)', whose sigma is 2
+        >>> model = Sequential([Input((4,)), SpectralNormalization(ones)])
+        >>> print(model.predict(np.array([[1.0, 2.0, 3.0, 4.0]])).round(3))  # 10 / 2
+        [[5.]]
     """
 
     layer: Any

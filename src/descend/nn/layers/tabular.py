@@ -24,13 +24,28 @@ STANDARD_NORMAL = Normal(1.0)
 
 @dataclass(frozen=True, eq=False)
 class FeatureScale(Layer):
-    """A learned factor a feature: y = x * (speed v), v starting at 1/speed, so that y = x at first.
+    """A learned factor a feature: y = x (speed v), v starting at 1/speed, so that y = x at first.
 
     Args:
-        speed: how many times as fast as other weights the factor moves under a rule such as Adam,
-            whose step does not depend on the gradient's size.
+        speed: number > 0, how many times as fast as other weights the factor moves under a rule
+            such as Adam, whose step does not depend on the gradient's size.
 
-    Arrays: scale v (d,). Input and output (..., d). Source: RealMLP, with speed 6.
+    Arrays: scale v (d,). Input and output (..., d).
+
+    Raises:
+        DescendError: `speed` that is not positive.
+        ShapeError: the input has no feature axis.
+
+    Source: Holzmueller, Grinsztajn and Steinwart 2024 (RealMLP), with speed 6.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import FeatureScale
+        >>> model = Sequential([Input((2,)), FeatureScale(speed=6.0)])
+        >>> model.set_weights([[0.5, 1.0]])  # v
+        >>> model.predict(np.array([[1.0, 2.0]])).tolist()  # times 3 and 6
+        [[3.0, 12.0]]
     """
 
     speed: float = 6.0
@@ -58,9 +73,29 @@ class NTKDense(Dense):
     """A dense layer whose weights are of order one: a = g(x W / sqrt(d) + b).
 
     The scale that other layers give to the first weights is in the formula: one learning rate then
-    fits all widths. Args as of Dense; kernel and bias start as standard normals.
+    fits all widths.
 
-    Arrays: kernel W (d, m), bias b (m,). Source: Jacot et al. 2018; RealMLP.
+    Args:
+        units, activation, use_bias: number of neurons, g and whether b is there, as in Dense.
+        kernel_initializer, bias_initializer: how W and b are drawn; standard normals when left out.
+        kernel_regularizer, bias_regularizer: penalties of W and b; None: no penalty.
+
+    Arrays: kernel W (d, m), bias b (m,).
+
+    Raises:
+        DescendError: `units` that is no whole number >= 1.
+        ShapeError: the input has no feature axis.
+
+    Source: Jacot, Gabriel and Hongler 2018; Holzmueller et al. 2024 (RealMLP).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import NTKDense
+        >>> layer = NTKDense(1, kernel_initializer="ones", bias_initializer="zeros")
+        >>> model = Sequential([Input((4,)), layer])
+        >>> model.predict(np.ones((1, 4))).tolist()  # 4 / sqrt(4)
+        [[2.0]]
     """
 
     kernel_initializer: Any = STANDARD_NORMAL
@@ -81,14 +116,26 @@ class PeriodicFeatures(Layer):
     so that a smooth network may change fast where the data do.
 
     Args:
-        frequencies: waves a feature, w_j and b_j of that size.
-        units: numbers that they are brought down to.
+        frequencies: count of the waves of a feature, w_j and b_j of that size.
+        units: count of the numbers that they are brought down to.
         sigma: standard deviation of the first w_j.
         features: places j of those that get waves (0/1 numbers gain nothing by them); None: all.
 
     Arrays, of d' features with waves: frequencies w (d', f), phases b (d', f), kernel A
     (d', f, units), bias c (d', units). Input (d,), output (d + d' units,).
-    Source: Gorishniy et al. 2022; RealMLP, with .1, 16 and 3.
+
+    Raises:
+        DescendError: counts that are no whole numbers >= 1, `sigma` not positive, negative places
+            or none.
+        ShapeError: an input that is not (features,), or without a feature that `features` names.
+
+    Source: Gorishniy, Rubachev and Babenko 2022; RealMLP, with .1, 16 and 3.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import PeriodicFeatures
+        >>> PeriodicFeatures(units=3, features=(0,))(Input((2,))).shape  # 2 numbers, 3 of the first
+        (5,)
     """
 
     frequencies: int = 16
@@ -152,11 +199,26 @@ class CategoryEmbedding(Layer):
     """A learned vector for the level of each of several categories, side by side.
 
     Args:
-        sizes: how many levels each category has; inputs are 0..size - 1.
+        sizes: count of the levels of each category; inputs are 0..size - 1.
         output_dim: length of a vector.
+        embeddings_initializer: how the vectors are drawn; standard normals when left out.
+        embeddings_regularizer: penalty of the vectors; None: no penalty.
 
     Arrays: embeddings (sum of sizes, output_dim). Input (q,) of whole numbers, output
-    (q output_dim,). A number out of range gives NaN, as in Embedding. Source: radwan, "Embedding".
+    (q output_dim,). A number out of range gives NaN, as in Embedding.
+
+    Raises:
+        DescendError: sizes, or an `output_dim`, that are no whole numbers >= 1.
+        ShapeError: an input without one number for each category.
+
+    Source: radwan, "What to learn to know about Deep Learning?" (embedding).
+
+    Example:
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import CategoryEmbedding
+        >>> model = Sequential([Input((2,), dtype="int32"), CategoryEmbedding((3, 2), 4)])
+        >>> model.output_shape, model.count_params()  # (3 + 2) vectors of 4
+        ((None, 8), 20)
     """
 
     sizes: tuple[int, ...]
@@ -218,15 +280,30 @@ class CategoryEmbedding(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Members(Layer):
-    """One row becomes `members` rows, each with factors of its own: y_i = x * r_i.
+    """One row becomes `members` rows, each with factors of its own: y_i = x r_i.
 
     What follows is shared by all members; the r_i alone make them different networks (the first of
     them starts at random signs).
 
     Args:
-        members: how many, k.
+        members: number of members, k.
 
-    Arrays: scale r (k, d). Input (d,), output (k, d). Source: TabM ("mini").
+    Arrays: scale r (k, d). Input (d,), output (k, d).
+
+    Raises:
+        DescendError: `members` that is no whole number >= 1.
+        ShapeError: an input that is not (features,).
+
+    Source: Gorishniy, Kotelnikov and Babenko 2025 (TabM, "mini").
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import Members
+        >>> model = Sequential([Input((2,)), Members(2)])
+        >>> model.set_weights([[[1.0, 1.0], [1.0, -1.0]]])  # r
+        >>> model.predict(np.array([[3.0, 4.0]])).tolist()
+        [[[3.0, 4.0], [3.0, -4.0]]]
     """
 
     members: int
@@ -253,12 +330,29 @@ class Members(Layer):
 
 @dataclass(frozen=True, eq=False)
 class MemberDense(Layer):
-    """A dense layer of each member's own: y_i = x_i W_i / sqrt(d) + b_i.
+    """A dense layer of each member's own: y_i = g(x_i W_i / sqrt(d) + b_i).
 
     Args:
-        units: numbers that each member puts out.
+        units: count m of the numbers that each member puts out.
+        activation: g, by name or function (descend.nn.activations); None: g(z) = z.
+        kernel_initializer, bias_initializer: how W and b are drawn; standard normals and 0 when
+            left out.
+        kernel_regularizer: penalty of W; None: no penalty.
 
-    Arrays: kernel W (k, d, m), bias b (k, m). Input (k, d), output (k, m). Source: TabM, the heads.
+    Arrays: kernel W (k, d, m), bias b (k, m). Input (k, d), output (k, m).
+
+    Raises:
+        DescendError: `units` that is no whole number >= 1.
+        ShapeError: an input that is not (members, features).
+
+    Source: Gorishniy, Kotelnikov and Babenko 2025 (TabM, the heads).
+
+    Example:
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import MemberDense, Members
+        >>> model = Sequential([Input((3,)), Members(4), MemberDense(1)])
+        >>> model.output_shape, model.count_params()  # 4 * 3, and 4 * 3 weights and 4 biases
+        ((None, 4, 1), 28)
     """
 
     units: int

@@ -100,21 +100,32 @@ class TransformerEncoder(_Transformer):
 
     Args:
         intermediate_dim: rows of W_2.
-        num_heads: heads of the attention; divides the features.
-        dropout: rate in training, of the weights of attention and of what is added to the skip.
-        activation: g.
+        num_heads: number of heads of the attention; divides the features.
+        dropout: share dropped in training, of the weights of attention and of what is added to the
+            skip; in [0, 1).
+        activation: g, by name or function (descend.nn.activations).
         layer_norm_epsilon: number added to the variance in both LN.
         normalize_first: whether LN stands before what it normalises for.
         use_causal_mask: whether step i sees steps 0..i only (a language model).
+        kernel_initializer, bias_initializer: how kernels and biases are drawn, by name or object.
+        kernel_regularizer, bias_regularizer: penalties of all kernels and biases; None: no penalty.
 
     Arrays: those of "self_attention", "self_attention_layer_norm",
     "feedforward_intermediate_dense", "feedforward_output_dense" and "feedforward_layer_norm".
     Input and output (batch, time, d); masked steps are not looked at.
 
     Raises:
+        DescendError: a size that is no whole number >= 1, `dropout` not in [0, 1), a negative
+            epsilon.
         ShapeError: the input is not (time, features), or the heads do not divide the features.
 
     Source: hull-2023, "Specialized Layer: Attention Mechanisms"; Vaswani et al. 2017, 3.1.
+
+    Example:
+        >>> from descend import Input, Sequential, TransformerEncoder
+        >>> model = Sequential([Input((5, 4)), TransformerEncoder(8, num_heads=2)])
+        >>> model.output_shape, model.count_params()  # 4 * 20, two LN of 8, 40 and 36
+        ((None, 5, 4), 172)
     """
 
     _: KW_ONLY
@@ -142,15 +153,26 @@ class TransformerDecoder(_Transformer):
     Args:
         intermediate_dim, num_heads, dropout, activation, layer_norm_epsilon, normalize_first: as in
             TransformerEncoder.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: likewise.
         use_causal_mask: whether step i of x sees steps 0..i of x only; the encoder's are all seen.
 
     Arrays as in TransformerEncoder, with "cross_attention" and "cross_attention_layer_norm". Inputs
     (batch, time, d), (batch, steps, d'), output (batch, time, d).
 
     Raises:
-        ShapeError: inputs that are not (time, features), or the heads do not divide the features.
+        DescendError: a size that is no whole number >= 1, `dropout` not in [0, 1), a negative
+            epsilon.
+        ShapeError: inputs that are not (time, features), more than two of them, or the heads do not
+            divide the features.
 
     Source: hull-2023, "Specialized Layer: Attention Mechanisms"; Vaswani et al. 2017, 3.1.
+
+    Example:
+        >>> from descend import Input
+        >>> from descend.nn.layers import TransformerDecoder
+        >>> x, encoded = Input((5, 4)), Input((7, 6))
+        >>> TransformerDecoder(8, num_heads=2)(x, encoded).shape
+        (5, 4)
     """
 
     _: KW_ONLY

@@ -31,10 +31,10 @@ class Bidirectional(Layer):
     all steps are aligned in time.
 
     Args:
-        layer: the forward layer: an LSTM, a GRU, ...
-        backward_layer: the other; `layer`'s copy by default, with weights of its own.
-        merge_mode: how their outputs become one: "concat" (along the features), "sum", "mul",
-            "ave"; None returns both.
+        layer: forward layer: an LSTM, a GRU, ...
+        backward_layer: backward one; `layer`'s copy by default, with weights of its own.
+        merge_mode: way in which their outputs become one: "concat" (along the features), "sum",
+            "mul", "ave"; None returns both.
 
     First states are given as to the layer, the forward ones first; with `return_state` the last
     states follow the output in the same order.
@@ -42,9 +42,17 @@ class Bidirectional(Layer):
     Arrays: "forward_layer.kernel", "backward_layer.kernel", ...
 
     Raises:
-        DescendError: layers that are not recurrent, read the same way or return different things.
+        DescendError: layers that are not recurrent, read the same way or return different things;
+            an unknown `merge_mode`.
+        ShapeError: outputs that cannot be merged, or first states for one layer alone.
 
     Source: Schuster and Paliwal 1997.
+
+    Example:
+        >>> from descend import LSTM, Bidirectional, Input
+        >>> x = Input((5, 2))
+        >>> Bidirectional(LSTM(3))(x).shape, Bidirectional(LSTM(3), merge_mode="sum")(x).shape
+        ((6,), (3,))
     """
 
     layer: Any
@@ -218,7 +226,16 @@ class TimeDistributed(Layer):
     steps are left out.
 
     Raises:
+        DescendError: `layer` is no layer.
         ShapeError: an input without a time axis.
+
+    Source: Keras's API, TimeDistributed.
+
+    Example:
+        >>> from descend import Dense, Input, Sequential, TimeDistributed
+        >>> model = Sequential([Input((5, 3)), TimeDistributed(Dense(2))])
+        >>> model.output_shape, model.count_params()  # one Dense for all steps: 3 * 2 + 2
+        ((None, 5, 2), 8)
     """
 
     layer: Any
@@ -295,9 +312,21 @@ class Masking(Layer):
     The layers behind it skip those steps; their features are set to 0.
 
     Args:
-        mask_value: what the padding holds.
+        mask_value: number that the padding holds.
 
     Input (batch, time, features).
+
+    Raises:
+        ShapeError: an input that is not (time, features).
+
+    Source: Keras's API, Masking.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import GlobalAveragePooling1D, Input, Masking, Sequential
+        >>> model = Sequential([Input((3, 1)), Masking(), GlobalAveragePooling1D()])
+        >>> model.predict(np.array([[[2.0], [4.0], [0.0]]])).tolist()  # the mean of two steps
+        [[3.0]]
     """
 
     mask_value: float = 0.0

@@ -29,10 +29,27 @@ class Loss:
     It is code, so a saved model does not carry it: compile again after `load_model`.
 
     Args:
-        name: shown in messages.
+        name: name shown in messages; by default the class's in small letters.
         reduction: what calling the loss makes of the rows: "sum_over_batch_size" and
             "mean_with_sample_weight" the mean, "sum", or "none". A cost is always the mean.
-        dtype: has no effect.
+        dtype: data type as in Keras; without effect.
+
+    Raises:
+        DescendError: an unknown reduction; a class without `call`, when it is used.
+        ShapeError: targets and predictions have different numbers of rows, or `call` returns
+            neither one number a row nor their mean.
+
+    Source: Keras's API, losses.Loss; raviv-2022, "Cost- loss-, error-, objective-, and
+    risk-function".
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.nn.losses import Loss
+        >>> class Largest(Loss):
+        ...     def call(self, y_true, y_pred):
+        ...         return jnp.max(jnp.abs(y_true - y_pred), axis=-1)
+        >>> float(Largest()(jnp.zeros((2, 2)), jnp.array([[1.0, -3.0], [0.0, 1.0]])))
+        2.0
     """
 
     name: str
@@ -105,7 +122,28 @@ class Loss:
 
 @dataclass(frozen=True)
 class Formula(Loss):
-    """A loss of this package: a frozen description; subclasses give the formula in `_rows`."""
+    """A loss of this package: a frozen description; subclasses give the formula in `_rows`.
+
+    Args:
+        name: name shown in messages, by keyword; that of the class by default.
+        reduction: what calling the loss makes of the rows, by keyword: "sum_over_batch_size" and
+            "mean_with_sample_weight" the mean, "sum", or "none".
+
+    Raises:
+        DescendError: an unknown reduction, or a label_smoothing outside [0, 1].
+        ShapeError: targets and predictions of different shapes, when it is called; nothing is
+            broadcast.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import MeanSquaredError
+        >>> y, p = np.array([[0.0], [0.0]]), np.array([[1.0], [3.0]])
+        >>> loss = MeanSquaredError(reduction="none")
+        >>> loss(y, p).tolist(), loss.name
+        ([1.0, 9.0], 'mse')
+    """
 
     name: str = field(default="", kw_only=True)  # empty: that of the class
     reduction: str | None = field(default="sum_over_batch_size", kw_only=True)

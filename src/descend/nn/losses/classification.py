@@ -17,9 +17,23 @@ class BinaryCrossentropy(Formula):
     """L = mean_k -[y log p + (1-y) log(1-p)]; from logits z: softplus(z) - y z.
 
     Args:
-        from_logits: predictions are logits z, p = sigmoid(z) (hull-2023, "Binary Classification
-            and Loss Function"); stable for any z. From probabilities p is clipped at 1e-7.
-        label_smoothing: s; targets become y (1 - s) + s / 2.
+        from_logits: whether predictions are logits z, p = sigmoid(z); stable for any z. From
+            probabilities p is clipped at 1e-7.
+        label_smoothing: share s in [0, 1]; targets become y (1 - s) + s / 2.
+
+    Raises:
+        DescendError: label_smoothing outside [0, 1].
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: hull-2023, "Binary Classification and Loss Function"; scheidegger-2020, "Binary cross
+    entropy loss".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import BinaryCrossentropy
+        >>> y, p = np.array([[1.0], [0.0]]), np.array([[0.5], [0.5]])
+        >>> round(float(BinaryCrossentropy()(y, p)), 3)  # log 2
+        0.693
     """
 
     from_logits: bool = False
@@ -33,13 +47,27 @@ class BinaryCrossentropy(Formula):
 
 @dataclass(frozen=True)
 class CategoricalCrossentropy(Formula):
-    """L = - sum_k y_k log p_k, y one-hot or a distribution over K classes (raviv-2022).
+    """L = - sum_k y_k log p_k, y one-hot or a distribution over K classes, (n, K).
 
     From logits p = softmax(z) and log p is taken at once (stable). From probabilities p is clipped.
 
     Args:
-        from_logits: predictions are z.
-        label_smoothing: s; targets become y (1 - s) + s / K.
+        from_logits: whether predictions are logits z, p = softmax(z).
+        label_smoothing: share s in [0, 1]; targets become y (1 - s) + s / K.
+
+    Raises:
+        DescendError: label_smoothing outside [0, 1].
+        ShapeError: targets and predictions of different shapes, or a single class, when it is
+            called.
+
+    Source: raviv-2022, "Cross entropy loss"; scheidegger-2020, "Cross entropy loss function".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import CategoricalCrossentropy
+        >>> y, p = np.array([[1.0, 0.0]]), np.array([[0.25, 0.75]])
+        >>> round(float(CategoricalCrossentropy()(y, p)), 3)  # log 4
+        1.386
     """
 
     from_logits: bool = False
@@ -58,7 +86,24 @@ class CategoricalCrossentropy(Formula):
 
 @dataclass(frozen=True)
 class SparseCategoricalCrossentropy(Formula):
-    """L = - log p_{y}, y an integer class 0..K-1, shape (n,); predictions (n, K) (hull-2023)."""
+    """L = - log p_y, y an integer class 0..K-1, (n,); predictions (n, K).
+
+    Args:
+        from_logits: whether predictions are logits z, p = softmax(z).
+
+    Raises:
+        ShapeError: labels that have not the predictions' shape without the last axis, when it is
+            called.
+
+    Source: hull-2023, "Multi-Class Classification".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import SparseCategoricalCrossentropy
+        >>> y, p = np.array([0]), np.array([[0.25, 0.75]])
+        >>> round(float(SparseCategoricalCrossentropy()(y, p)), 3)  # log 4
+        1.386
+    """
 
     from_logits: bool = False
     link: ClassVar[str | None] = "softmax"
@@ -80,7 +125,24 @@ class SparseCategoricalCrossentropy(Formula):
 
 @dataclass(frozen=True)
 class KLDivergence(Formula):
-    """D(y||p) = sum_k y_k (log y_k - log p_k) (scheidegger-2020, "Cross entropy loss function")."""
+    """D(y||p) = sum_k y_k (log y_k - log p_k), y and p distributions over K classes, (n, K).
+
+    Args:
+        from_logits: whether predictions are logits z, p = softmax(z).
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, or a single class, when it is
+            called.
+
+    Source: scheidegger-2020, "Cross entropy loss function".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import KLDivergence
+        >>> y, p = np.array([[0.5, 0.5]]), np.array([[0.25, 0.75]])
+        >>> round(float(KLDivergence()(y, p)), 3), round(float(KLDivergence()(y, y)), 3)
+        (0.144, 0.0)
+    """
 
     from_logits: bool = False
     link: ClassVar[str | None] = "softmax"
@@ -104,12 +166,23 @@ class BinaryFocalCrossentropy(Formula):
 
     Args:
         apply_class_balancing: whether y = 1 counts alpha and y = 0 counts 1 - alpha.
-        alpha: see above.
-        gamma: how little what is right already counts; 0 is the binary cross-entropy.
-        from_logits: predictions are logits z, p = sigmoid(z).
+        alpha: weight of y = 1 where classes are balanced.
+        gamma: power >= 0, how little what is right already counts; 0 is the binary cross-entropy.
+        from_logits: whether predictions are logits z, p = sigmoid(z).
         label_smoothing: share of the targets moved to 1/2, see `BinaryCrossentropy`.
 
+    Raises:
+        DescendError: label_smoothing outside [0, 1].
+        ShapeError: targets and predictions of different shapes, when it is called.
+
     Source: Lin et al. 2018, Focal loss for dense object detection.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import BinaryFocalCrossentropy
+        >>> y, p = np.array([[1.0]]), np.array([[0.5]])
+        >>> round(float(BinaryFocalCrossentropy()(y, p)), 3)  # log 2 / 4
+        0.173
     """
 
     apply_class_balancing: bool = False
@@ -131,9 +204,28 @@ class BinaryFocalCrossentropy(Formula):
 
 @dataclass(frozen=True)
 class CategoricalFocalCrossentropy(Formula):
-    """L = - sum_k alpha (1 - p_k)^gamma y_k log p_k, y one-hot.
+    """L = - sum_k alpha (1 - p_k)^gamma y_k log p_k, y one-hot, (n, K).
 
-    Arguments and source as of `BinaryFocalCrossentropy`.
+    Args:
+        alpha: weight of all classes.
+        gamma: power >= 0, how little what is right already counts; 0 is alpha times the
+            cross-entropy.
+        from_logits: whether predictions are logits z, p = softmax(z).
+        label_smoothing: share s in [0, 1]; targets become y (1 - s) + s / K.
+
+    Raises:
+        DescendError: label_smoothing outside [0, 1].
+        ShapeError: targets and predictions of different shapes, or a single class, when it is
+            called.
+
+    Source: Lin et al. 2018, Focal loss for dense object detection.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import CategoricalFocalCrossentropy
+        >>> y, p = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
+        >>> round(float(CategoricalFocalCrossentropy(alpha=1.0)(y, p)), 3)  # log 2 / 4
+        0.173
     """
 
     alpha: float = 0.25
@@ -156,7 +248,20 @@ class CategoricalFocalCrossentropy(Formula):
 
 @dataclass(frozen=True)
 class Hinge(Formula):
-    """L = mean_k max(1 - y_k yhat_k, 0), y in {-1, 1} (0 is taken as -1)."""
+    """L = mean_k max(1 - y_k yhat_k, 0), y in {-1, 1} (0 is taken as -1).
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Keras's API, losses.Hinge.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import Hinge
+        >>> y, p = np.array([[1.0], [-1.0]]), np.array([[2.0], [0.5]])
+        >>> Hinge().rows(y, p).tolist()
+        [0.0, 1.5]
+    """
 
     def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return per_row(jnp.maximum(1 - _signs(y) * prediction, 0))
@@ -164,7 +269,20 @@ class Hinge(Formula):
 
 @dataclass(frozen=True)
 class SquaredHinge(Formula):
-    """L = mean_k max(1 - y_k yhat_k, 0)^2, y in {-1, 1} (0 is taken as -1)."""
+    """L = mean_k max(1 - y_k yhat_k, 0)^2, y in {-1, 1} (0 is taken as -1).
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Keras's API, losses.SquaredHinge.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import SquaredHinge
+        >>> y, p = np.array([[1.0], [-1.0]]), np.array([[2.0], [0.5]])
+        >>> SquaredHinge().rows(y, p).tolist()
+        [0.0, 2.25]
+    """
 
     def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return per_row(jnp.square(jnp.maximum(1 - _signs(y) * prediction, 0)))
@@ -172,7 +290,20 @@ class SquaredHinge(Formula):
 
 @dataclass(frozen=True)
 class CategoricalHinge(Formula):
-    """L = max(0, 1 + the largest yhat of a wrong class - yhat of the right one), y one-hot."""
+    """L = max(0, 1 + the largest yhat of a wrong class - yhat of the right one), y one-hot, (n, K).
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Keras's API, losses.CategoricalHinge.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import CategoricalHinge
+        >>> y, p = np.array([[1.0, 0.0]]), np.array([[0.5, 0.25]])
+        >>> CategoricalHinge().rows(y, p).tolist()
+        [0.75]
+    """
 
     def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         right = jnp.sum(y * prediction, axis=-1)

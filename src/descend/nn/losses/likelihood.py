@@ -21,7 +21,19 @@ class Poisson(Formula):
     Minus the log likelihood of a Poisson distribution without log y!, which no weight changes.
 
     Args:
-        from_logits: predictions are z.
+        from_logits: whether predictions are z = log mu; else they are mu.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Keras's API, losses.Poisson.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import Poisson
+        >>> y, mu = np.array([[3.0]]), np.array([[2.0]])
+        >>> round(float(Poisson()(y, mu)), 3)  # 2 - 3 log 2
+        -0.079
     """
 
     from_logits: bool = False
@@ -36,17 +48,28 @@ class Poisson(Formula):
 
 @dataclass(frozen=True)
 class Tobit(Formula):
-    """Minus the log likelihood of y = max(y*, limit), y* ~ N(mu, sigma^2).
+    """Minus the log likelihood of y = max(y*, limit), `y* ~ N(mu, sigma^2)`.
 
         y > limit:   log sigma + ((y - mu) / sigma)^2 / 2 + log(2 pi) / 2
         y <= limit:  -log Phi((limit - mu) / sigma)
 
+    Targets (n, 1), predictions (n, 2): mu, log sigma.
+
     Args:
         limit: value at which y is censored from below.
 
-    Targets (n, 1), predictions (n, 2): mu, log sigma.
+    Raises:
+        ShapeError: targets that are not (n, 1) or predictions that are not (n, 2), when it is
+            called.
 
     Source: Tobin 1958.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import Tobit
+        >>> y, p = np.array([[0.0]]), np.array([[0.0, 0.0]])  # censored, mu = 0, sigma = 1
+        >>> round(float(Tobit()(y, p)), 3)  # -log Phi(0) = log 2
+        0.693
     """
 
     limit: float = 0.0
@@ -69,11 +92,27 @@ class Tobit(Formula):
 
 @dataclass(frozen=True)
 class NegativeLogLikelihood(Formula):
-    """L = -log p(y | prediction), a log density of the user's (scheidegger-2020, max. likelihood).
+    """L = -log p(y | prediction), a log density of the user's (maximum likelihood).
 
     Args:
-        log_density: f(y, prediction) -> (n,), a function in jax.numpy. It is code, so a saved model
+        log_density: function (y, prediction) -> (n,) in jax.numpy. It is code, so a saved model
             does not carry it: compile again after `load_model`.
+
+    Raises:
+        DescendError: no function.
+        ShapeError: targets and predictions of different numbers of rows, or a density that gives
+            something else than one number a row, when it is called.
+
+    Source: scheidegger-2020, "Cross entropy loss function".
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.nn.losses import NegativeLogLikelihood
+        >>> exponential = NegativeLogLikelihood(  # log of lambda e^(-lambda y), lambda predicted
+        ...     lambda y, p: (jnp.log(p) - p * y)[:, 0]
+        ... )
+        >>> round(float(exponential(jnp.array([[3.0]]), jnp.array([[2.0]]))), 3)  # 6 - log 2
+        5.307
     """
 
     log_density: Callable[[jax.Array, jax.Array], jax.Array] = None  # type: ignore[assignment]

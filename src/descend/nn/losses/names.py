@@ -45,7 +45,19 @@ class MemberLoss(Formula):
         loss: cost of one member, by name or instance. Targets as it wants them; predictions
             (n, k, ...) with the members in the second axis.
 
+    Raises:
+        DescendError: an unknown loss.
+        ShapeError: predictions without a members' axis, or of one member that do not suit the loss,
+            when it is called.
+
     Source: TabM (Gorishniy et al. 2025): the mean of the losses, not the loss of the mean.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import MemberLoss
+        >>> y, p = np.array([[0.0]]), np.array([[[1.0], [-1.0]]])  # two members, mean 0
+        >>> float(MemberLoss("mse")(y, p))
+        1.0
     """
 
     loss: Any = "mse"
@@ -112,7 +124,26 @@ _NAMES[NegativeLogLikelihood] = "negative_log_likelihood"
 
 @dataclass(frozen=True)
 class FunctionLoss(Formula):
-    """A user's f(y, prediction), one number a row or their mean."""
+    """A user's f(y, prediction), one number a row or their mean.
+
+    Args:
+        function: function (y, prediction) in jax.numpy -> (n,) or (n, ...), averaged over its other
+            axes, or a number, the mean over the rows. It is code, so a saved model does not carry
+            it.
+
+    Raises:
+        ShapeError: neither one number a row nor one for all, when it is called.
+        DescendError: a function that JAX cannot trace, when it is called.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import FunctionLoss
+        >>> loss = FunctionLoss(lambda y, p: abs(y - p)[:, 0])
+        >>> float(loss(np.array([[0.0], [0.0]]), np.array([[1.0], [3.0]])))
+        2.0
+    """
 
     function: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
 
@@ -129,6 +160,19 @@ def get(identifier: Any) -> Loss:
     Args:
         identifier: a name of this package or of Keras's ("mse", "MeanSquaredError"); a Loss; what
             `describe` gave; a function (y, prediction) -> (n,), or to the mean over the rows.
+
+    Returns:
+        A `Loss`.
+
+    Raises:
+        DescendError: an unknown name; the nearest one is suggested.
+
+    Source: Keras's API, losses.get.
+
+    Example:
+        >>> from descend.nn.losses import get
+        >>> get("MeanSquaredError"), get("huber").delta
+        (MeanSquaredError(name='mse', reduction='sum_over_batch_size'), 1.0)
     """
     if isinstance(identifier, Loss):
         return identifier
@@ -162,7 +206,24 @@ def _known(name: str) -> str | None:
 
 
 def describe(loss: Loss) -> dict[str, Any] | None:
-    """The JSON form, or None for a loss that is code of the user's."""
+    """The JSON form, or None for a loss that is code of the user's.
+
+    Args:
+        loss: a Loss.
+
+    Returns:
+        A dict {"name": ..., its arguments}, of which `get` makes the loss again; or None.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.nn.losses import Huber, describe
+        >>> describe(Huber(delta=2.0))
+        {'name': 'huber', 'delta': 2.0}
+    """
     if type(loss) not in BY_NAME.values():
         return None
     if isinstance(loss, MemberLoss):
@@ -174,7 +235,24 @@ def describe(loss: Loss) -> dict[str, Any] | None:
 
 
 def with_logits(loss: Loss) -> Loss | None:
-    """The same loss taking logits, or None if it has no such form or takes them already."""
+    """The same loss taking logits, or None if it has no such form or takes them already.
+
+    Args:
+        loss: a Loss.
+
+    Returns:
+        A `Loss` with `from_logits=True`, or None.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.nn.losses import BinaryCrossentropy, MeanSquaredError, with_logits
+        >>> with_logits(BinaryCrossentropy()).from_logits, with_logits(MeanSquaredError())
+        (True, None)
+    """
     if isinstance(loss, MemberLoss):
         inner = with_logits(loss.loss)
         return inner and MemberLoss(inner)

@@ -14,7 +14,24 @@ from descend.nn.losses.base import PROBABILITY_FLOOR, Formula, per_row, shown
 
 @dataclass(frozen=True)
 class SquaredError(Formula):
-    """L = 1/2 sum_k (yhat_k - y_k)^2, or without the half (hull-2023; raviv-2022 `half=False`)."""
+    """L = 1/2 sum_k (yhat_k - y_k)^2, or without the half.
+
+    Args:
+        half: whether the sum is halved (hull-2023), or not (raviv-2022).
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: hull-2023, "Regression and Mean-Square Cost Function"; raviv-2022, "Take the basic
+    regression setup for example".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import SquaredError
+        >>> y, p = np.array([[0.0, 0.0]]), np.array([[1.0, 3.0]])
+        >>> float(SquaredError()(y, p)), float(SquaredError(half=False)(y, p))
+        (5.0, 10.0)
+    """
 
     half: bool = True
 
@@ -25,7 +42,22 @@ class SquaredError(Formula):
 
 @dataclass(frozen=True)
 class MeanSquaredError(Formula):
-    """L = mean_k (yhat_k - y_k)^2 (scheidegger-2020, "Mean squared error (MSE)")."""
+    """L = mean_k (yhat_k - y_k)^2.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: scheidegger-2020, "Mean squared error (MSE)".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import MeanSquaredError
+        >>> y, p = np.array([[0.0], [0.0]]), np.array([[1.0], [3.0]])
+        >>> float(MeanSquaredError()(y, p))
+        5.0
+        >>> float(MeanSquaredError()(y, p, np.array([3.0, 1.0])))  # the first row thrice
+        3.0
+    """
 
     short: ClassVar[str] = "mse"
 
@@ -35,7 +67,20 @@ class MeanSquaredError(Formula):
 
 @dataclass(frozen=True)
 class MeanAbsoluteError(Formula):
-    """L = mean_k |yhat_k - y_k|."""
+    """L = mean_k `|yhat_k - y_k|`.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Keras's API, losses.MeanAbsoluteError.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import MeanAbsoluteError
+        >>> y, p = np.array([[0.0], [0.0]]), np.array([[1.0], [3.0]])
+        >>> float(MeanAbsoluteError()(y, p))
+        2.0
+    """
 
     short: ClassVar[str] = "mae"
 
@@ -45,7 +90,24 @@ class MeanAbsoluteError(Formula):
 
 @dataclass(frozen=True)
 class Huber(Formula):
-    """L = mean_k of e^2/2 where |e| <= delta, else delta (|e| - delta/2) (Huber 1964)."""
+    """L = mean_k of e^2/2 where `|e|` <= delta, else delta (`|e|` - delta/2), e = yhat_k - y_k.
+
+    Args:
+        delta: size of an error > 0 above which it counts linearly, in units of y.
+
+    Raises:
+        DescendError: delta is not positive.
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Huber 1964, "Robust Estimation of a Location Parameter".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import Huber
+        >>> y, p = np.array([[0.0], [0.0]]), np.array([[0.5], [3.0]])
+        >>> Huber().rows(y, p).tolist()  # .5^2 / 2, and 3 - 1/2
+        [0.125, 2.5]
+    """
 
     delta: float = 1.0
 
@@ -62,7 +124,20 @@ class Huber(Formula):
 
 @dataclass(frozen=True)
 class MeanAbsolutePercentageError(Formula):
-    """L = 100 mean_k |yhat_k - y_k| / max(|y_k|, 1e-7)."""
+    """L = 100 mean_k `|yhat_k - y_k|` / max(`|y_k|`, 1e-7), in percent.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Keras's API, losses.MeanAbsolutePercentageError.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import MeanAbsolutePercentageError
+        >>> y, p = np.array([[4.0], [2.0]]), np.array([[5.0], [3.0]])
+        >>> MeanAbsolutePercentageError().rows(y, p).tolist()
+        [25.0, 50.0]
+    """
 
     def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         scale = jnp.maximum(jnp.abs(y), PROBABILITY_FLOOR)
@@ -71,7 +146,20 @@ class MeanAbsolutePercentageError(Formula):
 
 @dataclass(frozen=True)
 class MeanSquaredLogarithmicError(Formula):
-    """L = mean_k (log(1 + yhat_k) - log(1 + y_k))^2, of numbers above zero (1e-7 where not)."""
+    """L = mean_k (log(1 + yhat_k) - log(1 + y_k))^2, of numbers above zero (1e-7 where not).
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Keras's API, losses.MeanSquaredLogarithmicError.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import MeanSquaredLogarithmicError
+        >>> y, p = np.array([[1.0]]), np.array([[3.0]])
+        >>> round(float(MeanSquaredLogarithmicError()(y, p)), 3)  # (log 2)^2
+        0.48
+    """
 
     def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         def log(a: jax.Array) -> jax.Array:  # as Keras
@@ -82,7 +170,20 @@ class MeanSquaredLogarithmicError(Formula):
 
 @dataclass(frozen=True)
 class LogCosh(Formula):
-    """L = mean_k log cosh(yhat_k - y_k): e^2/2 near zero, |e| - log 2 far away."""
+    """L = mean_k log cosh(yhat_k - y_k): e^2/2 near zero, `|e|` - log 2 far away.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Keras's API, losses.LogCosh.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import LogCosh
+        >>> y, p = np.array([[0.0], [0.0]]), np.array([[0.0], [10.0]])
+        >>> print(np.asarray(LogCosh().rows(y, p)).round(3))  # 10 - log 2
+        [0.    9.307]
+    """
 
     def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         error = prediction - y
@@ -91,7 +192,20 @@ class LogCosh(Formula):
 
 @dataclass(frozen=True)
 class CosineSimilarity(Formula):
-    """L = - <y, yhat> / (|y| |yhat|) over the last axis: -1 for the same direction."""
+    """L = - <y, yhat> / (`|y| |yhat|`) over the last axis: -1 for the same direction.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, when it is called.
+
+    Source: Keras's API, losses.CosineSimilarity.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import CosineSimilarity
+        >>> y, p = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 1.0]])
+        >>> abs(CosineSimilarity().rows(y, p)).tolist()
+        [1.0, 0.0]
+    """
 
     def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         return per_row(-jnp.sum(unit(y) * unit(prediction), axis=-1))
@@ -110,7 +224,19 @@ class Quantile(Formula):
     Args:
         levels: tau_1, tau_2, ... in (0, 1). Targets (n, 1), predictions (n, levels).
 
+    Raises:
+        DescendError: no levels, or one outside (0, 1).
+        ShapeError: targets that are not (n, 1) or predictions that are not (n, levels), when it is
+            called.
+
     Source: Koenker and Bassett 1978.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.nn.losses import Quantile
+        >>> y, p = np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])  # one too low, one too high
+        >>> Quantile((0.75,)).rows(y, p).tolist()
+        [0.75, 0.25]
     """
 
     levels: tuple[float, ...] = (0.5,)

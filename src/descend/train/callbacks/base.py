@@ -41,6 +41,24 @@ class Callback:
         model: the model in training (or in evaluation, prediction).
         params: {"epochs", "steps" (batches an epoch, None where it is not known), "verbose"}.
         run: the Run, in training: its state, its history, and what may be set in it.
+
+    Raises:
+        DescendError: from `fit`: a hook by batch, which would never be called, or a method `on_...`
+            that is no hook.
+
+    Source: Keras's API, callbacks.Callback.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import Callback
+        >>> class Count(Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         logs["double"] = 2 * epoch  # what is added to the logs enters the history
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> model.fit(x, x, epochs=3, callbacks=Count(), verbose=0).history["double"]
+        [0, 2, 4]
     """
 
     run: Run
@@ -89,7 +107,7 @@ class Callback:
         """Act before an evaluation: that of an epoch's validation rows, and `evaluate`."""
 
     def on_test_end(self, logs: Any = None) -> None:
-        """Act after an evaluation, with its cost and metrics (without "val_")."""
+        """Act after an evaluation, with its cost and metrics (without `val_`)."""
 
     def on_predict_begin(self, logs: Any = None) -> None:
         """Act before `predict`."""
@@ -109,11 +127,23 @@ class LambdaCallback(Callback):
     """A callback made of functions.
 
     Args:
-        hooks: functions by the names of the hooks, with the hooks' arguments:
-            `LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))`.
+        hooks: functions by the names of the hooks, with the hooks' arguments.
 
     Raises:
-        DescendError: a hook by batch, or a name that is no hook's.
+        DescendError: a hook by batch, a name that is no hook's, or something that is no function.
+
+    Source: Keras's API, callbacks.LambdaCallback.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import LambdaCallback
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> say = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
+        >>> history = model.fit(x, x, epochs=2, callbacks=say, verbose=0)
+        0 0.0
+        1 0.0
     """
 
     def __init__(self, **hooks: Callable[..., Any] | None):
@@ -130,7 +160,7 @@ def listed(callbacks: Any) -> list[Any]:
     """What `callbacks=` was given, one or many, as a list of objects whose hooks can be called.
 
     Raises:
-        DescendError: a hook by batch; a method on_... that is no hook; a class in place of an
+        DescendError: a hook by batch; a method `on_...` that is no hook; a class in place of an
             object; an object without any hook.
     """
     if callbacks is None:

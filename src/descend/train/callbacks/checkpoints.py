@@ -29,11 +29,27 @@ class ModelCheckpoint(Callback):
             killed in the middle of a pass goes on there. Keras's number of batches is refused, a
             chunk being one program.
         initial_value_threshold: value that the monitored quantity must improve on.
-        every: epochs between checkpoints; the last epoch is always written.
+        every: epochs between checkpoints, >= 1; the last epoch is always written.
         scratch: whether a task's scratch (a replay buffer, see `Task`) is written, too.
 
     Raises:
-        DescendError: a name in `filepath` that is no log's, a format that does not suit numbers.
+        DescendError: a format in `filepath` that does not suit numbers, another save_freq, every <
+            1, an unknown mode; from `fit`: a name in `filepath` that is no log's, a file that
+            cannot be written, the members of a sweep.
+
+    Source: Keras's API, callbacks.ModelCheckpoint.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import numpy as np
+        >>> from descend import Dense, Input, ModelCheckpoint, Sequential
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write = ModelCheckpoint(f"{folder}/run-{{epoch}}.descend")
+        ...     history = model.fit(x, x, epochs=2, callbacks=write, verbose=0)
+        ...     sorted(file.name for file in pathlib.Path(folder).iterdir())
+        ['run-1.descend', 'run-2.descend']
     """
 
     comes_last = True  # of the callbacks, in whatever order they are given
@@ -124,6 +140,27 @@ class BackupAndRestore(Callback):
         backup_dir: the folder of the checkpoint; made if it is not there.
         save_freq: "epoch", or "chunk" as in `ModelCheckpoint`.
         delete_checkpoint: whether the checkpoint goes away when training has reached its end.
+
+    Raises:
+        DescendError: another save_freq; from `fit`: a file that cannot be written, the members of a
+            sweep.
+        CheckpointError: from `fit`: the folder cannot be made, or what lies there is of another
+            run.
+
+    Source: Keras's API, callbacks.BackupAndRestore.
+
+    Example:
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import BackupAndRestore
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     safe = BackupAndRestore(folder, delete_checkpoint=False)
+        ...     history = model.fit(x, x, epochs=2, callbacks=safe, verbose=0)
+        ...     os.listdir(folder)
+        ['backup.descend']
     """
 
     comes_last = True

@@ -20,6 +20,25 @@ class CSVLogger(Callback):
         filename: the file.
         separator: one character between the fields.
         append: whether the file is continued (a resumed run).
+
+    Raises:
+        DescendError: a separator that is not one character; from `fit`: a file that cannot be
+            written.
+
+    Source: Keras's API, callbacks.CSVLogger.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import CSVLogger
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder) / "run.csv"
+        ...     history = model.fit(x, x, epochs=2, callbacks=CSVLogger(file), verbose=0)
+        ...     file.read_text().split()
+        ['epoch,loss', '0,0.0', '1,0.0']
     """
 
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False):
@@ -61,8 +80,26 @@ class TensorBoard(Callback):
         histogram_freq: epochs between histograms of all weights; 0 for none.
         update_freq: "epoch"; numbers by batch are refused, an epoch being one program.
         write_graph: option of Keras's without effect: `model.summary()` shows the layers.
-        update_freq: "epoch"; numbers by batch are refused, an epoch being one program.
         others: Keras's other arguments, refused where they ask for something.
+
+    Raises:
+        DescendError: another update_freq, an argument that asks for what is not written, a negative
+            histogram_freq.
+        MissingExtraError: tensorboardX is not installed.
+
+    Source: Keras's API, callbacks.TensorBoard; scheidegger-2020, "A semi-comprehensive TF tour".
+
+    Example:
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import TensorBoard
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     history = model.fit(x, x, callbacks=TensorBoard(folder), verbose=0)
+        ...     os.listdir(folder)[0].startswith("events")
+        True
     """
 
     def __init__(

@@ -11,7 +11,26 @@ from descend.train.callbacks.base import Callback
 
 
 class Progress(Callback):
-    """What `fit(verbose=...)` shows: 1 a bar (terminal) or ten lines (piped), 2 a line an epoch."""
+    """What `fit(verbose=...)` shows: 1 a bar (terminal) or ten lines (piped), 2 a line an epoch.
+
+    Args:
+        verbose: verbosity, 1 or 2.
+
+    Raises:
+        Nothing of its own.
+
+    Source: Keras's API, Model.fit (verbose).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import Progress
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(x, x, epochs=2, callbacks=Progress(2), verbose=0)
+        epoch 1/2  loss 0
+        epoch 2/2  loss 0
+    """
 
     def __init__(self, verbose: int = 1):
         self.verbose = verbose
@@ -66,7 +85,24 @@ class Progress(Callback):
 
 
 def show_logs(logs: dict[str, Any]) -> str:
-    """The logs on one line; for members, the median over them."""
+    """The logs on one line, with four digits; for members, the median over them.
+
+    Args:
+        logs: dict {name: number, or an array (members,)}.
+
+    Returns:
+        A string, names and numbers.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.train.callbacks import show_logs
+        >>> show_logs({"loss": 0.123456, "val_loss": [0.1, 0.2, 0.9]})
+        'loss 0.1235  val_loss 0.2'
+    """
     parts = []
     for name, value in logs.items():
         median = np.nanmedian(value) if np.ndim(value) and not np.isnan(value).all() else value

@@ -17,11 +17,26 @@ class LearningRateScheduler(Callback):
     """Set the learning rate before each epoch; it enters the logs as "learning_rate".
 
     Args:
-        schedule: a function (epoch) -> rate or (epoch, rate) -> rate, the second argument being the
-            present rate.
+        schedule: function (epoch) -> rate or (epoch, rate) -> rate, the second argument being the
+            present rate; epochs count from 0.
         verbose: verbosity; 1 prints each epoch's rate.
         rule: name of the update rule, of a task that has several; the log is then called
             "critic.learning_rate".
+
+    Raises:
+        DescendError: from `fit`: a rate that is not >= 0, or a rule that is not there.
+
+    Source: Keras's API, callbacks.LearningRateScheduler; scheidegger-2020, "Few variants of SGD".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import LearningRateScheduler
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> halve = LearningRateScheduler(lambda epoch: 0.5 ** (epoch + 1))
+        >>> model.fit(x, x, epochs=3, callbacks=halve, verbose=0).history["learning_rate"]
+        [0.5, 0.25, 0.125]
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0, *, rule: str = ""):
@@ -49,18 +64,34 @@ class LearningRateScheduler(Callback):
 class ReduceLROnPlateau(Callback):
     """Multiply the learning rate by `factor` after `patience` epochs without improvement.
 
+    The rate of each epoch enters the logs as "learning_rate".
+
     Args:
-        monitor: a name in the logs.
+        monitor: name in the logs of the quantity that is watched.
         factor: multiplier of the rate, in (0, 1).
         patience: epochs without improvement that are waited out.
         verbose: verbosity; 1 prints each reduction.
-        mode: "min", "max", or "auto", as in `EarlyStopping`.
+        mode: direction: "min", "max", or "auto", as in `EarlyStopping`.
         min_delta: smallest change that counts as an improvement.
-        cooldown: epochs after a reduction that do not count.
-        min_lr: lower bound of the rate.
+        cooldown: epochs after a reduction that do not count, >= 0.
+        min_lr: lower bound of the rate, >= 0.
         rule: name of the update rule, of a task that has several.
 
-    The rate of each epoch enters the logs as "learning_rate".
+    Raises:
+        DescendError: a number out of range, an unknown mode; from `fit`: no such quantity or rule.
+
+    Source: Keras's API, callbacks.ReduceLROnPlateau.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import ReduceLROnPlateau
+        >>> from descend.train.rules import SGD
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile(SGD(0.5), "mse")  # the cost is zero from the first epoch on
+        >>> reduce = ReduceLROnPlateau("loss", factor=0.5, patience=1)
+        >>> model.fit(x, x, epochs=4, callbacks=reduce, verbose=0).history["learning_rate"]
+        [0.5, 0.5, 0.25, 0.125]
     """
 
     def __init__(

@@ -17,22 +17,38 @@ class EarlyStopping(Callback):
     """Stop when the monitored quantity has not improved for `patience` epochs; best weights return.
 
     Other than in Keras the weights of the best epoch are put back unless that is switched off, also
-    when training runs to its last epoch or is interrupted (itam-2023, 1.7: "returning to the
-    parameters ... where the validation accuracy last improved"; scheidegger-2020, "Early
-    stopping").
-
-    Args:
-        monitor: a name in the logs.
-        min_delta: smallest change that counts as an improvement.
-        patience: epochs without improvement that are waited out.
-        verbose: verbosity; 1 prints why training ended and which epoch's weights it left.
-        mode: "min", "max", or "auto": what the metric says of itself (`direction`).
-        baseline: a value that must be beaten, too, for an epoch to count as an improvement.
-        restore_best_weights: whether the best epoch's weights are put back, not the last one's.
-        start_from_epoch: first epoch that counts.
+    when training runs to its last epoch or is interrupted ("returning to the parameters ... where
+    the validation accuracy last improved").
 
     With members (a sweep) each member is judged alone. In epochs without validation
     (`validation_freq`) a quantity of the validation is neither better nor worse.
+
+    Args:
+        monitor: name in the logs of the quantity that is watched.
+        min_delta: smallest change that counts as an improvement, >= 0.
+        patience: epochs without improvement that are waited out, >= 0.
+        verbose: verbosity; 1 prints why training ended and which epoch's weights it left.
+        mode: direction: "min", "max", or "auto", what the metric says of itself; "max" for what is
+            named as an accuracy or an area.
+        baseline: value that must be beaten, too, for an epoch to count as an improvement.
+        restore_best_weights: whether the best epoch's weights are put back, not the last one's.
+        start_from_epoch: first epoch that counts, from 0.
+
+    Raises:
+        DescendError: a negative patience or min_delta, an unknown mode; from `fit`: no such
+            quantity.
+
+    Source: itam-2023, 1.7 "Early Stopping"; scheidegger-2020, "Early stopping".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, EarlyStopping, Input, Sequential
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile("sgd", "mse")  # the cost is zero from the first epoch on
+        >>> stop = EarlyStopping("loss", patience=2)
+        >>> history = model.fit(x, x, epochs=9, callbacks=stop, verbose=0)
+        >>> len(history), history.stopped
+        (3, 'loss did not improve for 2 epochs')
     """
 
     def __init__(
@@ -135,6 +151,20 @@ class TerminateOnNaN(Callback):
 
     Without it `fit` raises DivergenceError. The weights are those from before the epoch of the
     first NaN; `history.stopped` says what happened.
+
+    Raises:
+        Nothing of its own.
+
+    Source: Keras's API, callbacks.TerminateOnNaN.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import TerminateOnNaN
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", lambda y, p: (p - y) / 0)
+        >>> model.fit(x, x, epochs=2, callbacks=TerminateOnNaN(), verbose=0).stopped[:19]
+        'diverged in epoch 1'
     """
 
     ends_on_nan = True

@@ -39,7 +39,7 @@ _OPERATORS = ("Add", "Subtract", "Multiply")
 def from_keras(keras_model: Any, name: str | None = None) -> Model:
     """A Keras model (Sequential or functional, built) as a descend Model that predicts the same.
 
-    Layers keep their names; those of a model inside the model become layers of the whole ("inner_d"
+    Layers keep their names; those of a model inside the model become layers of the whole (`inner_d`
     where "d" is taken). Shared layers stay shared. A policy "mixed_bfloat16" becomes
     compute_dtype="bfloat16". Initialisers that descend does not have stay at our defaults: they do
     not matter for weights that are there.
@@ -55,10 +55,26 @@ def from_keras(keras_model: Any, name: str | None = None) -> Model:
         keras_model: model with all its weights; of any backend.
         name: name of the new model; the Keras model's by default.
 
+    Returns:
+        A `Model` over layers of its own.
+
     Raises:
         DescendError: something whose effect would be lost (a layer or an option that descend does
             not have, a function of the user's own), or weights that do not match; the message
             names layer, option and value.
+
+    Source: descend's own; Keras's API for what is read.
+
+    Example:
+        >>> import keras  # doctest: +SKIP
+        >>> import numpy as np
+        >>> from descend import from_keras
+        >>> theirs = keras.Sequential(  # doctest: +SKIP
+        ...     [keras.Input((4,)), keras.layers.Dense(1)]
+        ... )
+        >>> ours, x = from_keras(theirs), np.ones((2, 4))  # doctest: +SKIP
+        >>> bool(abs(ours.predict(x) - theirs.predict(x)).max() < 1e-5)  # doctest: +SKIP
+        True
     """
     prepare()
     carrier = _Carrier()

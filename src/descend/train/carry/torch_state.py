@@ -59,6 +59,17 @@ def from_torch_state(
         DescendError: a name that is not there (the nearest is suggested), arrays of ours that are
             left without one, entries of mapped prefixes that are left over.
         ShapeError: a shape that does not fit. The model is then as it was.
+
+    Source: descend's own; PyTorch's API for what is read.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential, from_torch_state
+        >>> model = Sequential([Input((2,)), Dense(1)])
+        >>> weights = {"0.weight": np.array([[2.0, 3.0]]), "0.bias": np.array([1.0])}
+        >>> from_torch_state(model, weights)  # of nn.Sequential(nn.Linear(2, 1)).state_dict()
+        >>> model.predict(np.array([[10.0, 100.0]])).tolist()
+        [[321.0]]
     """
     arrays = {str(name): _numpy(value) for name, value in state_dict.items()}
     present = model.current_weights()

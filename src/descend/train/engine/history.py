@@ -11,7 +11,7 @@ INTERRUPTED = "interrupted"  # how `stopped` begins after Ctrl-C
 
 
 class History:
-    """What `fit` returns, as in Keras.
+    """What `fit` returns, as in Keras: one number an epoch for the cost and each metric.
 
     Attributes:
         history: {"loss": [...], "val_loss": [...], ...}, one entry an epoch.
@@ -19,6 +19,20 @@ class History:
         logged: the epochs in which each log was made.
         stopped: reason, in words, why training ended before the last epoch; None if it did not.
         interrupted: whether that was Ctrl-C.
+
+    Raises:
+        Nothing of its own.
+
+    Source: Keras's API, callbacks.History; itam-2023, 1.8 (`MLP.history.history['loss']`).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(x, x, epochs=2, verbose=0)
+        >>> history.history, history.to_frame().shape
+        ({'loss': [0.0, 0.0]}, (2, 1))
     """
 
     def __init__(self) -> None:

@@ -53,6 +53,14 @@ def weights_of(task: Task, state: Any) -> dict[str, Any]:
 class Run:
     """One training run, or `members` runs trained as one program (arrays get a leading axis).
 
+    Callbacks have it as `self.run`; `train` returns it.
+
+    Args:
+        task: Task in training.
+        state: state before the first step.
+        epochs: number of the last epoch, exclusive.
+        members: number of runs that the state holds, None for one.
+
     Attributes:
         task: Task in training.
         history: the History so far.
@@ -66,6 +74,24 @@ class Run:
         due: function (epoch) -> whether its validation is made; None where there is no validation.
         failing: of a run that diverged, (task, state, batch) of the step that did it; `glass` runs
             that step again.
+
+    Raises:
+        DescendError: from `hyper` and `set_hyper`: no number of that name.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.callbacks import Callback
+        >>> class Enough(Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         if logs["loss"] < 0.1:
+        ...             self.run.stop("good enough")
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> model.fit(x, x, epochs=9, callbacks=Enough(), verbose=0).stopped
+        'good enough'
     """
 
     def __init__(self, task: Task, state: Any, epochs: int, members: int | None = None):

@@ -25,6 +25,28 @@ class State(NamedTuple):
 
     A Task may use a NamedTuple of its own; the engine needs `params` (checked for finiteness) and
     `hyper` (the numbers that callbacks and sweeps set).
+
+    Args:
+        params: weights, {layer: {array}}.
+        layers: what layers remember, {layer: {array}}: running averages.
+        optimizer: what the update rule remembers; {rule: memory} of a task of several rules.
+        key: JAX key of dropout and the like.
+        hyper: numbers that callbacks and sweeps set, {name: array}.
+        steps: number of updates made, int32.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> import jax
+        >>> from descend import Dense, Input, Sequential
+        >>> model = Sequential([Input((3,)), Dense(2, name="out")])
+        >>> model.compile("sgd", "mse")
+        >>> state = model.task.init(jax.random.key(0), model.task.hyper())
+        >>> state.params["out"]["kernel"].shape, int(state.steps)
+        ((3, 2), 0)
     """
 
     params: Any
@@ -38,7 +60,22 @@ class State(NamedTuple):
 class Batch(NamedTuple):
     """Rows handed to one step: the gathered data, and which rows are real (None: all).
 
-    `mask` has shape (batch,), 1 for a real row and 0 for padding of the last, ragged batch.
+    Args:
+        data: pytree of arrays (batch, ...), in `Model.fit` the `Rows` of the batch.
+        mask: array (batch,), 1 for a real row and 0 for padding of the last, ragged batch; or None.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.engine import Arrays
+        >>> feed = Arrays(np.array([[1.0], [2.0], [3.0]]), batch_size=2, shuffle=False)
+        >>> batch = feed.draw(None, None, feed.data, feed.order(0)[1])[1]  # of the second step
+        >>> batch.mask.tolist()
+        [1.0, 0.0]
     """
 
     data: Any
@@ -59,6 +96,28 @@ class Task:
             fields are memory: a checkpoint holds them beside the weights.
         outputs: outputs that `Model.fit` checks targets against; empty: targets are any arrays of n
             rows.
+
+    Raises:
+        NotImplementedError: `init`, `step`, or what a feed or validation needs, is not written,
+            when it is called.
+
+    Source: descend's own.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from descend.train.engine import State, Steps, Task, train
+        >>> class Square(Task):  # w <- w - .25 2 w, the cost w^2
+        ...     def init(self, key, hyper):
+        ...         return State(jnp.array(4.0), {}, (), key, {}, jnp.array(0))
+        ...     def collect(self, state, steps):
+        ...         return state, jnp.zeros(steps)  # there are no data
+        ...     def step(self, state, batch):
+        ...         w = state.params
+        ...         return state._replace(params=w - 0.25 * 2 * w), {"loss": (w**2, 1.0)}
+        >>> task = Square()
+        >>> run = train(task, Steps(1), epochs=3, state=task.init(jax.random.key(0), {}))
+        >>> run.history.history["loss"], float(run.state.params)
+        ([16.0, 4.0, 1.0], 0.5)
     """
 
     weights: tuple[str, ...] = ("params", "layers")

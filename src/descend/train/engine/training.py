@@ -51,6 +51,14 @@ class InterruptedWarning(UserWarning):
 
     `warnings.simplefilter("error", InterruptedWarning)` makes every training raise it instead, also
     those of a sweep, an ensemble, a search or an estimator.
+
+    Source: descend's own.
+
+    Example:
+        >>> import warnings
+        >>> from descend.train.engine import InterruptedWarning
+        >>> with warnings.catch_warnings():  # Ctrl-C in here is an error, not a shorter training
+        ...     warnings.simplefilter("error", InterruptedWarning)
     """
 
 
@@ -71,7 +79,7 @@ def train(
     due: Callable[[int], bool] = lambda epoch: True,
     verbose: int = 0,
 ) -> Run:
-    """Train a task.
+    """Train a task: `epochs` passes over a feed, each one program.
 
     Args:
         task: Task (`descend.train.engine.task.Task`) to train.
@@ -95,9 +103,26 @@ def train(
         The Run, with its state and history.
 
     Raises:
+        DescendError: an unknown on_interrupt.
+        DataError: a pass without a chunk of rows.
         DivergenceError: a single run became non-finite; the error's `run` holds the last finite
             state.
+        CheckpointError: `resume` cannot be used.
         KeyboardInterrupt: with on_interrupt="raise", after the callbacks' `on_train_end`.
+
+    Source: itam-2023, 1.4, "Gradient Descent" (the training process).
+
+    Example:
+        >>> import jax, numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.engine import Arrays, train
+        >>> from descend.train.model import Rows
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1), "float32")
+        >>> model.compile("sgd", "mse")
+        >>> state = model.task.init(jax.random.key(0), model.task.hyper())
+        >>> run = train(model.task, Arrays(Rows((x,), (x,), None), 2), epochs=2, state=state)
+        >>> run.history.history, int(run.state.steps)
+        ({'loss': [0.0, 0.0]}, 4)
     """
     if on_interrupt not in ON_INTERRUPT:
         raise unknown("on_interrupt", on_interrupt, ON_INTERRUPT)

@@ -25,12 +25,28 @@ if TYPE_CHECKING:
 class Member:
     """One run of many.
 
-    Attributes:
+    Args:
         settings: values of what was swept, {"learning_rate": .01, "seed": 3}.
         history: cost and metrics of each epoch; shorter if it stopped early.
         diverged_in: the epoch (from 1) in which it became non-finite, or None.
         best_epoch: the epoch (from 0) whose weights EarlyStopping put back, or None.
-        states, index, source: the states of all members, its place there, the model handed in.
+        states: states of all members, with a leading axis.
+        index: its place in them.
+        source: the model handed in, or None.
+
+    Raises:
+        DescendError: from `model`: the task has no Model; from `final`: no such quantity.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential, sweep
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> member = sweep(model, {"learning_rate": [0.1, 0.01]}, x, x)[1]
+        >>> member.settings, member.final("loss"), member.model.predict(x[:1]).tolist()
+        ({'learning_rate': 0.01}, 0.0, [[0.0]])
     """
 
     settings: dict[str, Any]
@@ -67,7 +83,26 @@ class Member:
 
 
 class Many:
-    """The members of a sweep, an ensemble or a cross-validation, in the order asked for."""
+    """The members of a sweep, an ensemble or a cross-validation, in the order asked for.
+
+    Args:
+        members: list of `Member`.
+        groups: number of programs that they were trained by: one for each shape of the network.
+
+    Raises:
+        DescendError: from `best`: every member diverged, or no such quantity.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential, sweep
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> many = sweep(model, {"learning_rate": [0.001, 0.1]}, x, x, epochs=2)
+        >>> len(many), many.best().settings, many.to_frame().shape
+        (2, {'learning_rate': 0.1}, (2, 4))
+    """
 
     def __init__(self, members: list[Member], groups: int):
         self.members = members
@@ -109,8 +144,26 @@ class Many:
 class Ensemble(Many):
     """Networks trained alike from different seeds; predicts their mean.
 
+    Args:
+        members: list of `Member`.
+        groups: number of programs that they were trained by, one.
+
+    Raises:
+        DescendError: when it predicts: every member diverged.
+        DataError, ShapeError: when it predicts: rows that cannot be used.
+
     Source: scheidegger-2020, "Regularization in NN: Dropout": the prediction of an ensemble is the
     arithmetic mean 1/k sum_i p_i(y | x).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential, ensemble
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> three = ensemble(model, x, x, members=3)
+        >>> each = three.predict_all(x)  # (members, n, outputs)
+        >>> each.shape, bool(np.allclose(each.mean(axis=0), three.predict(x)))
+        ((3, 4, 1), True)
     """
 
     def predict(self, x: Any) -> np.ndarray:

@@ -46,6 +46,23 @@ class Rounds:
     Raises:
         DataError, ShapeError: the data cannot be used.
         DescendError: an unknown setting, or one out of range.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.many import Rounds
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> settings = [{"learning_rate": 0.1}, {"learning_rate": 0.001}]
+        >>> options = {"validation_data": (x, x), "batch_size": 2, "patience": 5}
+        >>> rounds = Rounds(model, settings, x, x, **options)
+        >>> rounds.run(1)
+        >>> rounds.leave([1])  # the second is left behind
+        >>> rounds.run(2)
+        >>> [len(rounds.member(i).history) for i in (0, 1)]
+        [2, 1]
     """
 
     def __init__(

@@ -61,16 +61,33 @@ def sweep(
             Names: "seed" (weights, order and noise), "order_seed" (order alone), any number of the
             optimiser ("learning_rate"), any number of a layer ("dropout.rate", or "rate" and "l2"
             for all layers that have one), and the arguments of the function.
+        x, y, batch_size, epochs, shuffle, sample_weight, class_weight: arguments of `Model.fit`.
+        validation_split, validation_data: arguments of `Model.fit`.
         callbacks: EarlyStopping, ReduceLROnPlateau, LearningRateScheduler and the user's own; logs
             hold one number a member.
-        The rest as in `Model.fit`.
+        seed: seed of members whose settings name none.
+        verbose: verbosity, as in `Model.fit`; silent by default.
 
     Returns:
-        The members in the order of the grid. A member that diverges is frozen at its last finite
-        epoch and marked; the others go on.
+        A `Many`, the members in the order of the grid. A member that diverges is frozen at its last
+        finite epoch and marked; the others go on.
 
     Raises:
-        DescendError: an unknown name, an empty grid.
+        DescendError: an unknown name, a number out of range, an empty grid, no Model.
+        NotFittedError: a model that is not compiled.
+        DataError, ShapeError: the data cannot be used.
+
+    Source: scheidegger-2020, "Recipe for using MLP (III)": to try several with different numbers of
+    hidden nodes and see which works best.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential, sweep
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> many = sweep(model, {"learning_rate": [0.1, 0.01], "seed": [0, 1]}, x, x)
+        >>> [member.settings["seed"] for member in many], many.best().settings["learning_rate"]
+        ([0, 1, 0, 1], 0.1)
     """
     settings = _settings(grid)
     structural = _structural(model, settings)
@@ -107,7 +124,32 @@ def sweep(
 
 
 def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) -> Ensemble:
-    """The same network from `members` seeds, trained as one program; options as in `sweep`."""
+    """The same network from `members` seeds, trained as one program.
+
+    Args:
+        model: compiled Model; its own weights stay as they are.
+        x, y: training rows, as in `Model.fit`.
+        members: number of networks, >= 1.
+        options: other arguments of `sweep`; `seed` is the first of the seeds, 0 by default.
+
+    Returns:
+        An `Ensemble`, which predicts the mean of its members.
+
+    Raises:
+        DataError: members is no whole number >= 1, or the data cannot be used.
+        DescendError: as in `sweep`.
+
+    Source: scheidegger-2020, "Regularization in NN: Dropout".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential, ensemble
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((4, 1))
+        >>> model.compile("sgd", "mse")
+        >>> three = ensemble(model, x, x, members=3, epochs=2)
+        >>> len(three), three.predict(x).shape
+        (3, (4, 1))
+    """
     if not isinstance(members, int) or members < 1:
         raise DataError(f"members must be a whole number >= 1, got {members!r}")
     first = options.pop("seed", 0)
@@ -135,10 +177,32 @@ def cross_validate(
     """Train once a fold on the other folds, all folds as one program; `val_loss` is the fold's.
 
     Args:
+        model: compiled Model; its own weights stay as they are.
+        x, y, batch_size, epochs, shuffle, sample_weight, class_weight: arguments of `Model.fit`.
         folds: number of folds, or a list of (training rows, held-out rows), where a row may repeat.
         stratify: labels (n,) whose shares each fold keeps.
+        callbacks: callbacks, as in `sweep`.
         seed: seed for all folds, or one for each.
-        The rest as in `sweep`.
+        verbose: verbosity, as in `Model.fit`; silent by default.
+
+    Returns:
+        A `Many`, a member for each fold.
+
+    Raises:
+        DataError: folds out of range, seeds that are not one for each fold, pandas objects whose
+            indexes differ, or data that cannot be used.
+        DescendError: something that is no Model.
+        NotFittedError: a model that is not compiled.
+
+    Source: Stone 1974, "Cross-Validatory Choice and Assessment of Statistical Predictions".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential, cross_validate
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((6, 1))
+        >>> model.compile("sgd", "mse")
+        >>> [member.final("val_loss") for member in cross_validate(model, x, x, folds=3)]
+        [0.0, 0.0, 0.0]
     """
     data, _ = _data(model, x, y, sample_weight, class_weight, 0.0, None)
     # class weights steer the training; a fold is judged without them
@@ -311,6 +375,20 @@ def train_task(
     Raises:
         DescendError: an unknown setting, one out of range, an empty grid.
         DataError: epochs that are no whole number >= 1.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.engine import Arrays
+        >>> from descend.train.many import train_task
+        >>> from descend.train.model import Rows
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1), "float32")
+        >>> model.compile("sgd", "mse")
+        >>> feed = Arrays(Rows((x,), (x,), None), batch_size=2)
+        >>> [m.final("loss") for m in train_task(model.task, {"seed": [0, 1]}, feed, epochs=1)]
+        [0.0, 0.0]
     """
     from descend.train.callbacks import EarlyStopping, Progress
     from descend.train.callbacks.base import listed

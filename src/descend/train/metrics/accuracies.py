@@ -16,33 +16,135 @@ from descend.train.metrics.base import Metric
 
 
 def binary_accuracy(y: jax.Array, prediction: jax.Array, threshold: float = 0.5) -> jax.Array:
-    """1 where p > threshold agrees with y in {0, 1}; mean over outputs. y, prediction (n, ...)."""
+    """1 where p > threshold agrees with y in {0, 1}, else 0; the mean over a row's outputs.
+
+    Args:
+        y: targets in {0, 1}, (n, ...).
+        prediction: probabilities p, (n, ...).
+        threshold: value above which the prediction is a one.
+
+    Returns:
+        Array (n,), the share that is right in each row.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+
+    Source: scheidegger-2020, "Evaluating a classifier".
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.train.metrics import binary_accuracy
+        >>> binary_accuracy(jnp.array([1, 0, 1]), jnp.array([0.9, 0.8, 0.7])).tolist()
+        [1.0, 0.0, 1.0]
+    """
     _require("binary_accuracy", y.shape, prediction.shape, prediction.shape)
     return _share((prediction > threshold) == (y > 0.5), prediction)
 
 
 def categorical_accuracy(y: jax.Array, prediction: jax.Array) -> jax.Array:
-    """1 where the most probable class is that of the one-hot y. y, prediction (n, classes)."""
+    """1 where the most probable class is that of the one-hot y, else 0.
+
+    Args:
+        y: one-hot targets, (n, classes).
+        prediction: probabilities or logits, (n, classes).
+
+    Returns:
+        Array (n,), ones and zeros.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, or fewer than two classes.
+
+    Source: scheidegger-2020, "Evaluating a classifier"; raviv-2022, "Cross entropy loss".
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.train.metrics import categorical_accuracy
+        >>> y, p = jnp.array([[1, 0], [1, 0]]), jnp.array([[0.9, 0.1], [0.2, 0.8]])
+        >>> categorical_accuracy(y, p).tolist()
+        [1.0, 0.0]
+    """
     _require("categorical_accuracy", y.shape, prediction.shape, prediction.shape)
     _require_classes("categorical_accuracy", prediction.shape)
     return _share(jnp.argmax(prediction, -1) == jnp.argmax(y, -1), prediction)
 
 
 def sparse_categorical_accuracy(y: jax.Array, prediction: jax.Array) -> jax.Array:
-    """1 where the most probable class is the integer y. y (n,), prediction (n, classes)."""
+    """1 where the most probable class is the integer y, else 0.
+
+    Args:
+        y: classes from 0 on, (n,).
+        prediction: probabilities or logits, (n, classes).
+
+    Returns:
+        Array (n,), ones and zeros.
+
+    Raises:
+        ShapeError: labels that are not (n,), or fewer than two classes.
+
+    Source: scheidegger-2020, "Evaluating a classifier"; raviv-2022, "Cross entropy loss".
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.train.metrics import sparse_categorical_accuracy
+        >>> y, p = jnp.array([0, 0]), jnp.array([[0.9, 0.1], [0.2, 0.8]])
+        >>> sparse_categorical_accuracy(y, p).tolist()
+        [1.0, 0.0]
+    """
     _require("sparse_categorical_accuracy", y.shape, prediction.shape[:-1], prediction.shape)
     _require_classes("sparse_categorical_accuracy", prediction.shape)
     return _share(jnp.argmax(prediction, -1) == y.astype(jnp.int32), prediction)
 
 
 def top_k_categorical_accuracy(y: jax.Array, prediction: jax.Array, k: int = 5) -> jax.Array:
-    """1 where the class of the one-hot y is among the k most probable."""
+    """1 where the class of the one-hot y is among the k most probable, else 0.
+
+    Args:
+        y: one-hot targets, (n, classes).
+        prediction: probabilities or logits, (n, classes).
+        k: number of most probable classes that count.
+
+    Returns:
+        Array (n,), ones and zeros.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, or fewer than two classes.
+
+    Source: Keras's API, metrics.TopKCategoricalAccuracy.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.train.metrics import top_k_categorical_accuracy
+        >>> p = jnp.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+        >>> top_k_categorical_accuracy(jnp.array([[0, 1, 0], [0, 0, 1]]), p, k=2).tolist()
+        [1.0, 0.0]
+    """
     _require("top_k_categorical_accuracy", y.shape, prediction.shape, prediction.shape)
     return sparse_top_k_categorical_accuracy(jnp.argmax(y, -1), prediction, k)
 
 
 def sparse_top_k_categorical_accuracy(y: jax.Array, prediction: jax.Array, k: int = 5) -> jax.Array:
-    """1 where the integer class y is among the k most probable. y (n,), prediction (n, classes)."""
+    """1 where the integer class y is among the k most probable, else 0.
+
+    Args:
+        y: classes from 0 on, (n,).
+        prediction: probabilities or logits, (n, classes).
+        k: number of most probable classes that count.
+
+    Returns:
+        Array (n,), ones and zeros.
+
+    Raises:
+        ShapeError: labels that are not (n,), or fewer than two classes.
+
+    Source: Keras's API, metrics.SparseTopKCategoricalAccuracy.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.train.metrics import sparse_top_k_categorical_accuracy
+        >>> p = jnp.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+        >>> sparse_top_k_categorical_accuracy(jnp.array([1, 2]), p, k=2).tolist()
+        [1.0, 0.0]
+    """
     name = "sparse_top_k_categorical_accuracy"
     _require(name, y.shape, prediction.shape[:-1], prediction.shape)
     _require_classes(name, prediction.shape)
@@ -77,7 +179,21 @@ def _share(hits: jax.Array, prediction: jax.Array) -> jax.Array:
 
 
 class Accuracy(Metric):
-    """1 where prediction and target are the same number."""
+    """The share of rows where prediction and target are the same number.
+
+    Args:
+        options: `name` and `dtype`, as in `Metric`.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+
+    Source: scheidegger-2020, "Evaluating a classifier".
+
+    Example:
+        >>> from descend.train.metrics import Accuracy
+        >>> Accuracy()([1, 2, 3, 4], [1, 2, 3, 0])
+        0.75
+    """
 
     larger_is_better = True
 
@@ -88,12 +204,22 @@ class Accuracy(Metric):
 
 
 class BinaryAccuracy(Metric):
-    """`binary_accuracy`.
+    """The share of rows where p > threshold agrees with y in {0, 1} (`binary_accuracy`).
 
     Args:
-        name: name in the logs.
-        dtype: dtype as in Keras; without effect.
-        threshold: value above which the prediction is a one.
+        name, dtype: name in the logs; Keras's data type, without effect.
+        threshold: value in (0, 1) above which the prediction is a one.
+
+    Raises:
+        DescendError: a threshold outside (0, 1).
+        ShapeError: targets and predictions of different shapes.
+
+    Source: scheidegger-2020, "Evaluating a classifier".
+
+    Example:
+        >>> from descend.train.metrics import BinaryAccuracy
+        >>> BinaryAccuracy()([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])
+        0.75
     """
 
     larger_is_better = True
@@ -118,7 +244,21 @@ class _ClassAccuracy(Metric):
 
 
 class CategoricalAccuracy(_ClassAccuracy):
-    """`categorical_accuracy`."""
+    """The share of rows whose most probable class is that of the one-hot y.
+
+    Args:
+        options: `name` and `dtype`, as in `Metric`.
+
+    Raises:
+        ShapeError: targets and predictions of different shapes, or fewer than two classes.
+
+    Source: scheidegger-2020, "Evaluating a classifier".
+
+    Example:
+        >>> from descend.train.metrics import CategoricalAccuracy
+        >>> CategoricalAccuracy()([[1, 0], [1, 0]], [[0.9, 0.1], [0.2, 0.8]])
+        0.5
+    """
 
     def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
@@ -126,7 +266,21 @@ class CategoricalAccuracy(_ClassAccuracy):
 
 
 class SparseCategoricalAccuracy(_ClassAccuracy):
-    """`sparse_categorical_accuracy`."""
+    """The share of rows whose most probable class is the integer y.
+
+    Args:
+        options: `name` and `dtype`, as in `Metric`.
+
+    Raises:
+        ShapeError: labels that are not (n,), or fewer than two classes.
+
+    Source: scheidegger-2020, "Evaluating a classifier".
+
+    Example:
+        >>> from descend.train.metrics import SparseCategoricalAccuracy
+        >>> SparseCategoricalAccuracy()([0, 0], [[0.9, 0.1], [0.2, 0.8]])
+        0.5
+    """
 
     def rows(self, y: Any, prediction: Any) -> Any:
         """(n,)."""
@@ -134,12 +288,22 @@ class SparseCategoricalAccuracy(_ClassAccuracy):
 
 
 class TopKCategoricalAccuracy(_ClassAccuracy):
-    """`top_k_categorical_accuracy`.
+    """The share of rows where the class of the one-hot y is among the k most probable.
 
     Args:
         k: number of most probable classes that count.
-        name: name in the logs.
-        dtype: dtype as in Keras; without effect.
+        name, dtype: name in the logs; Keras's data type, without effect.
+
+    Raises:
+        DescendError: k is no whole number >= 1.
+        ShapeError: targets and predictions of different shapes, or fewer than two classes.
+
+    Source: Keras's API, metrics.TopKCategoricalAccuracy.
+
+    Example:
+        >>> from descend.train.metrics import TopKCategoricalAccuracy
+        >>> TopKCategoricalAccuracy(k=2)([[0, 1, 0], [0, 0, 1]], [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+        0.5
     """
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None):
@@ -156,7 +320,23 @@ class TopKCategoricalAccuracy(_ClassAccuracy):
 
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
-    """`sparse_top_k_categorical_accuracy`; arguments as of TopKCategoricalAccuracy."""
+    """The share of rows where the integer class y is among the k most probable.
+
+    Args:
+        k: number of most probable classes that count.
+        name, dtype: name in the logs; Keras's data type, without effect.
+
+    Raises:
+        DescendError: k is no whole number >= 1.
+        ShapeError: labels that are not (n,), or fewer than two classes.
+
+    Source: Keras's API, metrics.SparseTopKCategoricalAccuracy.
+
+    Example:
+        >>> from descend.train.metrics import SparseTopKCategoricalAccuracy
+        >>> SparseTopKCategoricalAccuracy(k=2)([1, 2], [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+        0.5
+    """
 
     called = "sparse_top_k_categorical_accuracy"
 

@@ -33,6 +33,18 @@ class AUC(Metric):
         num_labels: number of columns as in Keras; without effect, they are counted.
         label_weights: weights of the columns in that average.
         from_logits: whether predictions are logits.
+
+    Raises:
+        DescendError: an unknown curve or summation_method, fewer than two thresholds, or one
+            outside [0, 1].
+        ShapeError: targets and predictions of different shapes.
+
+    Source: Keras's API, metrics.AUC; Davis and Goadrich 2006.
+
+    Example:
+        >>> from descend.train.metrics import AUC
+        >>> round(AUC()([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.8]), 2)  # three of four pairs in order
+        0.75
     """
 
     larger_is_better = True

@@ -33,8 +33,24 @@ class Metric:
     By hand, as in Keras: `m.update_state(y, p)`, `m.result()`, `m.reset_state()`.
 
     Args:
-        name: name in the logs; by default the class's.
-        dtype: dtype as in Keras; without effect.
+        options: arguments of the class: `name`, the name in the logs, by default the class's, and
+            `dtype`, as in Keras, without effect. They are kept, so that a saved model makes the
+            metric again.
+
+    Raises:
+        DescendError: a class without `rows`, when it is used.
+        ShapeError: targets and predictions whose shapes do not fit each other.
+
+    Source: Keras's API, metrics.Metric.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.train.metrics import Metric
+        >>> class Bias(Metric):
+        ...     def rows(self, y, prediction):
+        ...         return (prediction - y)[:, 0]
+        >>> Bias()(jnp.zeros((2, 1)), jnp.array([[3.0], [-1.0]]))
+        1.0
     """
 
     larger_is_better: bool | None = None  # for callbacks with mode="auto"

@@ -1,7 +1,6 @@
 """Metrics of hits and misses at a threshold: counts, precision, recall, F.
 
-A prediction above the threshold says yes. With several columns every column is a yes or no of its
-own. Source: scheidegger-2020, "Evaluating a classifier" (confusion matrix).
+A prediction above the threshold says yes; with several columns, each for itself.
 """
 
 from __future__ import annotations
@@ -37,13 +36,7 @@ def confusion(
 
 
 class Counting(Metric):
-    """Base: counts at thresholds, and what they come to.
-
-    Args:
-        thresholds: threshold in [0, 1], or several (by hand: several numbers); .5 by default.
-        name: name in the logs.
-        dtype: dtype as in Keras; without effect.
-    """
+    """Base: counts at thresholds, and what they come to."""
 
     larger_is_better = True
     kinds: tuple[str, ...] = ()
@@ -85,27 +78,75 @@ class Counting(Metric):
 
 
 class TruePositives(Counting):
-    """How many y = 1 are above the threshold."""
+    """How many y = 1 are above the threshold.
+
+    Args:
+        thresholds: threshold in [0, 1], or several (by hand: several numbers); .5 by default.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a threshold outside [0, 1], or several in `compile`.
+    Source: scheidegger-2020, "Evaluating a classifier".
+    Example:
+        >>> from descend.train.metrics import TruePositives
+        >>> TruePositives()([0, 1, 1, 1], [0.9, 0.8, 0.3, 0.2])
+        1.0
+    """
 
     kinds = ("tp",)
 
 
 class FalsePositives(Counting):
-    """How many y = 0 are above the threshold."""
+    """How many y = 0 are above the threshold.
+
+    Args:
+        thresholds: threshold in [0, 1], or several (by hand: several numbers); .5 by default.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a threshold outside [0, 1], or several in `compile`.
+    Source: scheidegger-2020, "Evaluating a classifier".
+    Example:
+        >>> from descend.train.metrics import FalsePositives
+        >>> FalsePositives()([0, 1, 1, 1], [0.9, 0.8, 0.3, 0.2])
+        1.0
+    """
 
     kinds = ("fp",)
     larger_is_better = False
 
 
 class FalseNegatives(Counting):
-    """How many y = 1 are not above the threshold."""
+    """How many y = 1 are not above the threshold.
+
+    Args:
+        thresholds: threshold in [0, 1], or several (by hand: several numbers); .5 by default.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a threshold outside [0, 1], or several in `compile`.
+    Source: scheidegger-2020, "Evaluating a classifier".
+    Example:
+        >>> from descend.train.metrics import FalseNegatives
+        >>> FalseNegatives()([0, 1, 1, 1], [0.9, 0.8, 0.3, 0.2])
+        2.0
+    """
 
     kinds = ("fn",)
     larger_is_better = False
 
 
 class TrueNegatives(Counting):
-    """How many y = 0 are not above the threshold."""
+    """How many y = 0 are not above the threshold.
+
+    Args:
+        thresholds: threshold in [0, 1], or several (by hand: several numbers); .5 by default.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a threshold outside [0, 1], or several in `compile`.
+    Source: scheidegger-2020, "Evaluating a classifier".
+    Example:
+        >>> from descend.train.metrics import TrueNegatives
+        >>> TrueNegatives()([0, 1, 1, 1], [0.9, 0.8, 0.3, 0.2])
+        0.0
+    """
 
     kinds = ("tn",)
 
@@ -114,11 +155,17 @@ class Precision(Counting):
     """TP / (TP + FP): which share of what is above the threshold is a one; 0 where nothing is.
 
     Args:
-        thresholds: thresholds as of `Counting`; with `top_k` by default none.
+        thresholds: threshold in [0, 1], or several by hand; .5 by default, none with `top_k`.
         top_k: number k of the largest columns of a row that alone say yes.
         class_id: column that alone counts.
-        name: name in the logs.
-        dtype: dtype as in Keras; without effect.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a threshold outside [0, 1], several in `compile`, a column that is not there.
+    Source: Keras's API, metrics.Precision.
+    Example:
+        >>> from descend.train.metrics import Precision
+        >>> Precision()([0, 1, 1, 1], [0.9, 0.8, 0.3, 0.2])
+        0.5
     """
 
     kinds = ("tp", "fp")
@@ -153,7 +200,19 @@ class Precision(Counting):
 
 
 class Recall(Precision):
-    """TP / (TP + FN): which share of the ones is above the threshold. Arguments of Precision."""
+    """TP / (TP + FN): which share of the ones is above the threshold; 0 where there are none.
+
+    Args:
+        thresholds, top_k, class_id: what says yes, as in `Precision`.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a threshold outside [0, 1], several in `compile`, a column that is not there.
+    Source: Keras's API, metrics.Recall.
+    Example:
+        >>> from descend.train.metrics import Recall
+        >>> round(Recall()([0, 1, 1, 1], [0.9, 0.8, 0.3, 0.2]), 3)
+        0.333
+    """
 
     kinds = ("tp", "fn")
 
@@ -202,7 +261,21 @@ _SHARES["recall"] = _SHARES["sensitivity"]
 
 
 class SensitivityAtSpecificity(_ShareAtValue):
-    """The largest TP / (TP + FN) among thresholds where TN / (TN + FP) >= specificity."""
+    """The largest TP / (TP + FN) among thresholds where TN / (TN + FP) >= specificity.
+
+    Args:
+        specificity: share in [0, 1] that is asked for.
+        num_thresholds: number of thresholds, in even steps from 0 to 1.
+        class_id: column that alone counts.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a share outside [0, 1], no threshold, a column that is not there.
+    Source: Keras's API, metrics.SensitivityAtSpecificity.
+    Example:
+        >>> from descend.train.metrics import SensitivityAtSpecificity
+        >>> SensitivityAtSpecificity(1.0)([0, 0, 1, 1], [0.2, 0.6, 0.4, 0.8])
+        0.5
+    """
 
     share, constraint = "sensitivity", "specificity"
 
@@ -218,7 +291,21 @@ class SensitivityAtSpecificity(_ShareAtValue):
 
 
 class SpecificityAtSensitivity(_ShareAtValue):
-    """The largest TN / (TN + FP) among thresholds where TP / (TP + FN) >= sensitivity."""
+    """The largest TN / (TN + FP) among thresholds where TP / (TP + FN) >= sensitivity.
+
+    Args:
+        sensitivity: share in [0, 1] that is asked for.
+        num_thresholds: number of thresholds, in even steps from 0 to 1.
+        class_id: column that alone counts.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a share outside [0, 1], no threshold, a column that is not there.
+    Source: Keras's API, metrics.SpecificityAtSensitivity.
+    Example:
+        >>> from descend.train.metrics import SpecificityAtSensitivity
+        >>> SpecificityAtSensitivity(1.0)([0, 0, 1, 1], [0.2, 0.6, 0.4, 0.8])
+        0.5
+    """
 
     share, constraint = "specificity", "sensitivity"
 
@@ -234,7 +321,21 @@ class SpecificityAtSensitivity(_ShareAtValue):
 
 
 class PrecisionAtRecall(_ShareAtValue):
-    """The largest TP / (TP + FP) among thresholds where TP / (TP + FN) >= recall."""
+    """The largest TP / (TP + FP) among thresholds where TP / (TP + FN) >= recall.
+
+    Args:
+        recall: share in [0, 1] that is asked for.
+        num_thresholds: number of thresholds, in even steps from 0 to 1.
+        class_id: column that alone counts.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a share outside [0, 1], no threshold, a column that is not there.
+    Source: Keras's API, metrics.PrecisionAtRecall.
+    Example:
+        >>> from descend.train.metrics import PrecisionAtRecall
+        >>> round(PrecisionAtRecall(1.0)([0, 0, 1, 1], [0.2, 0.6, 0.4, 0.8]), 3)
+        0.667
+    """
 
     share, constraint = "precision", "recall"
 
@@ -250,7 +351,21 @@ class PrecisionAtRecall(_ShareAtValue):
 
 
 class RecallAtPrecision(_ShareAtValue):
-    """The largest TP / (TP + FN) among thresholds where TP / (TP + FP) >= precision."""
+    """The largest TP / (TP + FN) among thresholds where TP / (TP + FP) >= precision.
+
+    Args:
+        precision: share in [0, 1] that is asked for.
+        num_thresholds: number of thresholds, in even steps from 0 to 1.
+        class_id: column that alone counts.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: a share outside [0, 1], no threshold, a column that is not there.
+    Source: Keras's API, metrics.RecallAtPrecision.
+    Example:
+        >>> from descend.train.metrics import RecallAtPrecision
+        >>> RecallAtPrecision(1.0)([0, 0, 1, 1], [0.2, 0.6, 0.4, 0.8])
+        0.5
+    """
 
     share, constraint = "recall", "precision"
 
@@ -284,10 +399,18 @@ class FBetaScore(Metric):
     Args:
         average: "macro" the mean over the columns, "weighted" that by their ones, "micro" of all
             columns' counts together, or None for each column's (by hand only).
-        beta: weight of recall relative to precision.
+        beta: weight > 0 of recall relative to precision.
         threshold: value above which a column says yes; None: only a row's largest column does.
-        name: name in the logs.
-        dtype: dtype as in Keras; without effect.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: an unknown average, a number out of range; in `compile` several columns but no
+            average, one column but no threshold.
+    Source: Keras's API, metrics.FBetaScore.
+    Example:
+        >>> from descend.train.metrics import FBetaScore
+        >>> score = FBetaScore(beta=2.0, threshold=0.5)  # P = 1/2, R = 1/3
+        >>> round(score([[0], [1], [1], [1]], [[0.9], [0.8], [0.3], [0.2]]), 3)
+        0.357
     """
 
     larger_is_better = True
@@ -352,7 +475,20 @@ class FBetaScore(Metric):
 
 
 class F1Score(FBetaScore):
-    """2 P R / (P + R) of each column; arguments as of FBetaScore, without beta."""
+    """2 P R / (P + R) of each column; P precision, R recall.
+
+    Args:
+        average, threshold: mean over the columns, and what says yes, as in `FBetaScore`.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: as in `FBetaScore`.
+    Source: Keras's API, metrics.F1Score.
+    Example:
+        >>> from descend.train.metrics import F1Score
+        >>> score = F1Score(threshold=0.5)  # P = 1/2, R = 1/3
+        >>> round(score([[0], [1], [1], [1]], [[0.9], [0.8], [0.3], [0.2]]), 3)
+        0.4
+    """
 
     def __init__(
         self,

@@ -17,8 +17,7 @@ class LossMetric(Metric):
     """A loss without weights, averaged over the rows.
 
     Args:
-        name: name in the logs.
-        dtype: dtype as in Keras; without effect.
+        name, dtype: name in the logs; Keras's data type, without effect.
         options: options of the loss.
     """
 
@@ -36,13 +35,39 @@ class LossMetric(Metric):
 
 
 class MeanSquaredError(LossMetric):
-    """The mean of (yhat - y)^2."""
+    """The mean of (yhat - y)^2 over all rows and columns.
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss; there are none but `reduction`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: scheidegger-2020, "Mean squared error (MSE)".
+
+    Example:
+        >>> from descend.train.metrics import MeanSquaredError
+        >>> MeanSquaredError()([[0.0], [0.0]], [[1.0], [3.0]])
+        5.0
+    """
 
     of = losses.MeanSquaredError
 
 
 class RootMeanSquaredError(LossMetric):
-    """The root of the mean of (yhat - y)^2 over all rows and columns."""
+    """The root of the mean of (yhat - y)^2 over all rows and columns, in units of y.
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss; there are none but `reduction`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.RootMeanSquaredError.
+
+    Example:
+        >>> from descend.train.metrics import RootMeanSquaredError
+        >>> RootMeanSquaredError()([[0.0], [0.0]], [[1.0], [7.0]])
+        5.0
+    """
 
     of = losses.MeanSquaredError
 
@@ -52,25 +77,76 @@ class RootMeanSquaredError(LossMetric):
 
 
 class MeanAbsoluteError(LossMetric):
-    """The mean of |yhat - y|."""
+    """The mean of `|yhat - y|` over all rows and columns.
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss; there are none but `reduction`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.MeanAbsoluteError.
+
+    Example:
+        >>> from descend.train.metrics import MeanAbsoluteError
+        >>> MeanAbsoluteError()([[0.0], [0.0]], [[1.0], [3.0]])
+        2.0
+    """
 
     of = losses.MeanAbsoluteError
 
 
 class MeanAbsolutePercentageError(LossMetric):
-    """100 times the mean of |yhat - y| / |y|."""
+    """100 times the mean of `|yhat - y| / |y|`, in percent.
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss; there are none but `reduction`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.MeanAbsolutePercentageError.
+
+    Example:
+        >>> from descend.train.metrics import MeanAbsolutePercentageError
+        >>> MeanAbsolutePercentageError()([[4.0], [2.0]], [[5.0], [3.0]])
+        37.5
+    """
 
     of = losses.MeanAbsolutePercentageError
 
 
 class MeanSquaredLogarithmicError(LossMetric):
-    """The mean of (log(1 + yhat) - log(1 + y))^2."""
+    """The mean of (log(1 + yhat) - log(1 + y))^2.
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss; there are none but `reduction`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.MeanSquaredLogarithmicError.
+
+    Example:
+        >>> from descend.train.metrics import MeanSquaredLogarithmicError
+        >>> round(MeanSquaredLogarithmicError()([[1.0]], [[3.0]]), 3)  # (log 2)^2
+        0.48
+    """
 
     of = losses.MeanSquaredLogarithmicError
 
 
 class LogCoshError(LossMetric):
-    """The mean of log cosh(yhat - y)."""
+    """The mean of log cosh(yhat - y).
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.LogCoshError.
+
+    Example:
+        >>> from descend.train.metrics import LogCoshError
+        >>> round(LogCoshError()([[0.0]], [[10.0]]), 3)  # 10 - log 2
+        9.307
+    """
 
     of = losses.LogCosh
 
@@ -79,13 +155,38 @@ class LogCoshError(LossMetric):
 
 
 class Poisson(LossMetric):
-    """The mean of mu - y log mu."""
+    """The mean of mu - y log mu, of counts y and their predicted mean mu.
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss, `from_logits`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.Poisson.
+
+    Example:
+        >>> from descend.train.metrics import Poisson
+        >>> round(Poisson()([[3.0]], [[2.0]]), 3)  # 2 - 3 log 2
+        -0.079
+    """
 
     of = losses.Poisson
 
 
 class KLDivergence(LossMetric):
-    """The mean of D(y || p)."""
+    """The mean of D(y || p) = sum_k y_k log(y_k / p_k).
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: scheidegger-2020, "Cross entropy loss function".
+
+    Example:
+        >>> from descend.train.metrics import KLDivergence
+        >>> round(KLDivergence()([[0.5, 0.5]], [[0.25, 0.75]]), 3)
+        0.144
+    """
 
     of = losses.KLDivergence
 
@@ -94,43 +195,137 @@ class KLDivergence(LossMetric):
 
 
 class Hinge(LossMetric):
-    """The mean of max(1 - y yhat, 0)."""
+    """The mean of max(1 - y yhat, 0), y in {-1, 1} (0 is taken as -1).
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss; there are none but `reduction`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.Hinge.
+
+    Example:
+        >>> from descend.train.metrics import Hinge
+        >>> Hinge()([[1.0], [-1.0]], [[2.0], [0.5]])
+        0.75
+    """
 
     of = losses.Hinge
 
 
 class SquaredHinge(LossMetric):
-    """The mean of max(1 - y yhat, 0)^2."""
+    """The mean of max(1 - y yhat, 0)^2, y in {-1, 1} (0 is taken as -1).
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss; there are none but `reduction`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.SquaredHinge.
+
+    Example:
+        >>> from descend.train.metrics import SquaredHinge
+        >>> SquaredHinge()([[1.0], [-1.0]], [[2.0], [0.5]])
+        1.125
+    """
 
     of = losses.SquaredHinge
 
 
 class CategoricalHinge(LossMetric):
-    """The categorical hinge loss."""
+    """The mean of max(0, 1 + the largest yhat of a wrong class - yhat of the right one).
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss; there are none but `reduction`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.CategoricalHinge.
+
+    Example:
+        >>> from descend.train.metrics import CategoricalHinge
+        >>> CategoricalHinge()([[1.0, 0.0]], [[0.5, 0.25]])
+        0.75
+    """
 
     of = losses.CategoricalHinge
 
 
 class BinaryCrossentropy(LossMetric):
-    """The binary cross-entropy; `from_logits`, `label_smoothing` as of the loss."""
+    """The mean of -[y log p + (1-y) log(1-p)].
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss, `from_logits` and `label_smoothing`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+        DescendError: label_smoothing outside [0, 1].
+    Source: hull-2023, "Binary Classification and Loss Function".
+
+    Example:
+        >>> from descend.train.metrics import BinaryCrossentropy
+        >>> round(BinaryCrossentropy()([[1.0], [0.0]], [[0.5], [0.5]]), 3)  # log 2
+        0.693
+    """
 
     of = losses.BinaryCrossentropy
 
 
 class CategoricalCrossentropy(LossMetric):
-    """The cross-entropy of one-hot targets; `from_logits`, `label_smoothing` as of the loss."""
+    """The mean of - sum_k y_k log p_k, y one-hot.
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss, `from_logits` and `label_smoothing`.
+    Raises:
+        ShapeError: targets and predictions of different shapes.
+        DescendError: label_smoothing outside [0, 1].
+    Source: raviv-2022, "Cross entropy loss".
+
+    Example:
+        >>> from descend.train.metrics import CategoricalCrossentropy
+        >>> round(CategoricalCrossentropy()([[1.0, 0.0]], [[0.25, 0.75]]), 3)  # log 4
+        1.386
+    """
 
     of = losses.CategoricalCrossentropy
 
 
 class SparseCategoricalCrossentropy(LossMetric):
-    """The cross-entropy of integer classes; `from_logits` as of the loss."""
+    """The mean of - log p_y, y an integer class, (n,); predictions (n, classes).
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        options: arguments of the loss, `from_logits`.
+    Raises:
+        ShapeError: labels that are not (n,), or fewer than two classes.
+    Source: hull-2023, "Multi-Class Classification".
+
+    Example:
+        >>> from descend.train.metrics import SparseCategoricalCrossentropy
+        >>> round(SparseCategoricalCrossentropy()([0], [[0.25, 0.75]]), 3)  # log 4
+        1.386
+    """
 
     of = losses.SparseCategoricalCrossentropy
 
 
 class CosineSimilarity(Metric):
-    """The mean of <y, yhat> / (|y| |yhat|) over the last axis: 1 for the same direction."""
+    """The mean of <y, yhat> / (`|y| |yhat|`) over the last axis: 1 for the same direction.
+
+    Args:
+        name, dtype: name in the logs; Keras's data type, without effect.
+        axis: axis of the vectors; -1, the last, and no other.
+    Raises:
+        DescendError: another axis.
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.CosineSimilarity.
+
+    Example:
+        >>> from descend.train.metrics import CosineSimilarity
+        >>> CosineSimilarity()([[1.0, 0.0], [1.0, 0.0]], [[2.0, 0.0], [0.0, 3.0]])
+        0.5
+    """
 
     larger_is_better = True
 
@@ -154,8 +349,17 @@ class R2Score(Metric):
             "variance_weighted_average", or None for each column's (by hand only).
         num_regressors: number p of the adjusted form 1 - (1 - R2)(n - 1)/(n - p - 1); 0 for the
             plain one.
-        name: name in the logs.
-        dtype: dtype as in Keras; without effect.
+        name, dtype: name in the logs; Keras's data type, without effect.
+    Raises:
+        DescendError: an unknown class_aggregation, a negative number; None for several columns in
+            `compile`.
+        ShapeError: targets and predictions of different shapes.
+    Source: Keras's API, metrics.R2Score.
+
+    Example:
+        >>> from descend.train.metrics import R2Score
+        >>> R2Score()([[1.0], [2.0], [3.0]], [[1.0], [2.0], [2.0]])  # 1 - 1 / 2
+        0.5
     """
 
     larger_is_better = True
@@ -213,7 +417,19 @@ class R2Score(Metric):
 
 
 class Mean(Metric):
-    """The weighted mean of values, by hand: `update_state(values, sample_weight)`."""
+    """The weighted mean of values, by hand: `update_state(values, sample_weight)`.
+
+    Args:
+        options: `name` and `dtype`, as in `Metric`.
+    Raises:
+        DescendError: in `compile`: it takes values, not targets and predictions.
+    Source: Keras's API, metrics.Mean.
+
+    Example:
+        >>> from descend.train.metrics import Mean
+        >>> Mean()([1.0, 5.0], sample_weight=[3.0, 1.0])
+        2.0
+    """
 
     def require(self, classes: Any) -> Any:
         """Raise DescendError: it cannot be used in `compile`."""
@@ -233,7 +449,19 @@ class Mean(Metric):
 
 
 class Sum(Mean):
-    """The weighted sum of values, by hand: `update_state(values, sample_weight)`."""
+    """The weighted sum of values, by hand: `update_state(values, sample_weight)`.
+
+    Args:
+        options: `name` and `dtype`, as in `Metric`.
+    Raises:
+        DescendError: in `compile`: it takes values, not targets and predictions.
+    Source: Keras's API, metrics.Sum.
+
+    Example:
+        >>> from descend.train.metrics import Sum
+        >>> Sum()([1.0, 5.0], sample_weight=[3.0, 1.0])
+        8.0
+    """
 
     def finish(self, total: Any, weight: Any) -> Any:
         """Return the sum."""

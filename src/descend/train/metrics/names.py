@@ -50,8 +50,19 @@ def get(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
         loss: loss of the output.
         classes: width of the output.
 
+    Returns:
+        A `Metric`.
+
     Raises:
         DescendError: an unknown name; a metric that such an output has not got.
+
+    Source: Keras's API, metrics.get.
+
+    Example:
+        >>> from descend.nn import losses
+        >>> from descend.train.metrics import get
+        >>> type(get("accuracy", losses.get("bce"), 1)).__name__
+        'BinaryAccuracy'
     """
     metric = _meant(identifier, loss, classes)
     metric.require(classes)
@@ -112,5 +123,23 @@ def _named(name: str, loss: losses.Loss, classes: int) -> Metric:
 
 
 def describe(metric: Metric) -> Any:
-    """The JSON form; None for code of the user's."""
+    """The JSON form; None for code of the user's.
+
+    Args:
+        metric: a Metric that `get` gave.
+
+    Returns:
+        A name, or a dict, of which `get` makes the metric again; or None.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.nn import losses
+        >>> from descend.train.metrics import describe, get
+        >>> describe(get("auc", losses.get("bce"), 1))
+        'auc'
+    """
     return metric.saved

@@ -15,7 +15,24 @@ from descend.train.metrics.base import Metric
 
 
 class FunctionMetric(Metric):
-    """A function (y, prediction) -> (n,), or to the mean over the rows."""
+    """A user's function (y, prediction) -> (n,), or to the mean over the rows, as a metric.
+
+    Args:
+        function: function of arrays, in jax.numpy.
+        name: name in the logs; by default the function's.
+        dtype: data type as in Keras; without effect.
+
+    Raises:
+        ShapeError: neither one number a row nor one for all, when it is called.
+        DescendError: a function that JAX cannot trace, when it is called.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.train.metrics import FunctionMetric
+        >>> FunctionMetric(lambda y, p: abs(p - y)[:, 0], "off")([[0.0], [0.0]], [[1.0], [3.0]])
+        2.0
+    """
 
     def __init__(self, function: Callable[..., Any], name: str | None = None, dtype: Any = None):
         function_name = getattr(function, "__name__", "metric")

@@ -28,6 +28,17 @@ def clone_model(model: Model) -> Model:
 
     Raises:
         DescendError: something that is no model.
+
+    Source: Keras's API, models.clone_model.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential, clone_model
+        >>> model = Sequential([Input((1,)), Dense(1)])
+        >>> copy = clone_model(model)
+        >>> copy.set_weights([np.array([[2.0]]), np.array([1.0])])
+        >>> copy.predict(np.array([[3.0]])).tolist(), model.get_weights()[1].tolist()
+        ([[7.0]], [0.0])
     """
     if not isinstance(model, Model):
         raise DescendError(f"clone_model copies a descend Model, got {type(model).__name__}")

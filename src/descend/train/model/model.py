@@ -37,13 +37,6 @@ from descend.train.saving import checkpoint
 class Model(OnBatches, Predicting, Wired):
     """A network that can be trained.
 
-    Args:
-        inputs, outputs: symbols, as in `Graph`.
-        name: name that `summary()` shows.
-        seed: seed of the weights if they are used before `fit` gives a seed; by default
-            that of `descend.keras.utils.set_random_seed`, else 0.
-        compute_dtype: "bfloat16" for mixed precision in all layers; weights stay float32.
-
     `model.params` and `model.layer_state` are the present weights; the functional core
     (`model.init`, `model.apply`) leaves them alone.
 
@@ -60,6 +53,33 @@ class Model(OnBatches, Predicting, Wired):
     The weights are drawn when they are first needed, by the model that needs them, from its seed;
     layers that have weights keep them. `clone_model` makes a model with weights of its own, and so
     do sweep, ensemble and cross_validate for each of their members.
+
+    Args:
+        inputs, outputs: symbols, as in `Graph`.
+        name: name that `summary()` shows.
+        seed: seed of the weights if they are used before `fit` gives a seed; by default
+            that of `descend.keras.utils.set_random_seed`, else 0.
+        compute_dtype: "bfloat16" for mixed precision in all layers; weights stay float32.
+
+    Raises:
+        DescendError: inputs or outputs that are missing or no symbols, an output that depends on an
+            input that is not given, an input that no output uses, a name that was chosen twice.
+        NotFittedError: a network that waits for a shape is used before it has seen one, or one that
+            is not compiled is trained.
+
+    Source: Keras's API, Model; itam-2023, 1.8 "Example of a NN in Python"; hull-2023, "Multi-layer
+    Neural Networks".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Model
+        >>> i = Input((1,))
+        >>> model = Model(i, Dense(1)(i))
+        >>> model.compile("newton", "mse")
+        >>> x = np.array([[0.0], [1.0]])
+        >>> history = model.fit(x, 2 * x + 1, epochs=1, verbose=0)  # y = 2 x + 1
+        >>> model.predict(np.array([[3.0]])).round(3).tolist()
+        [[7.0]]
     """
 
     def __init__(
@@ -290,7 +310,7 @@ class Model(OnBatches, Predicting, Wired):
             return_dict: whether a dict by name is returned.
 
         Returns:
-            The cost as a float; a list [cost, *metrics] where there are metrics; or a dict.
+            The cost as a float; a list `[cost, *metrics]` where there are metrics; or a dict.
         """
         x = self.meet(x)
         task, callbacks = self.task, listed_callbacks(callbacks)
@@ -416,7 +436,7 @@ class Model(OnBatches, Predicting, Wired):
         """Write description and weights to one file (`load_model` reads it).
 
         Args:
-            path: file, conventionally *.descend; written to a temporary name and renamed.
+            path: file, conventionally `*.descend`; written to a temporary name and renamed.
             extra: JSON that travels along, such as the table recipe's encoder.
 
         Raises:

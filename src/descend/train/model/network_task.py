@@ -20,19 +20,6 @@ from descend.train.rules import get as rule_of
 class NetworkTask(Task):
     """A Task whose weights are those of a Graph: write `step`, and `evaluate` for validation.
 
-        class Pull(NetworkTask):
-            def step(self, state, batch):
-                def cost(params):
-                    y, layers = self.apply(params, state.layers, batch.data.x[0])
-                    j = jnp.mean((y - batch.data.y[0]) ** 2)
-                    return j, (layers, {"loss": (j * len(y), len(y))})
-
-                state, j, (layers, logs) = self.update(state, cost)
-                return self.stepped(state, layers), logs
-
-        model.compile(task=Pull(model, "adam"))
-        model.fit(x, y)
-
     Args:
         graph: the network; a Model. Networks over some of its layers can be applied to the same
             `params`.
@@ -43,6 +30,25 @@ class NetworkTask(Task):
     Raises:
         DescendError: no rule, an unknown one, a part for a rule that is not there, a part with
             layers that `graph` has not got.
+
+    Source: descend's own.
+
+    Example:
+        >>> import jax.numpy as jnp, numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.model import NetworkTask
+        >>> class Pull(NetworkTask):
+        ...     def step(self, state, batch):
+        ...         def cost(params):
+        ...             y, layers = self.apply(params, state.layers, batch.data.x[0])
+        ...             j = jnp.mean((y - batch.data.y[0]) ** 2)
+        ...             return j, (layers, {"loss": (j * len(y), len(y))})
+        ...         state, j, (layers, logs) = self.update(state, cost)
+        ...         return self.stepped(state, layers), logs
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.zeros((4, 1))
+        >>> model.compile(task=Pull(model, "adam"))
+        >>> model.fit(x, x, epochs=2, verbose=0).history
+        {'loss': [0.0, 0.0]}
     """
 
     def __init__(self, graph: Graph, rules: Any, parts: Mapping[str, Graph] | None = None):

@@ -36,6 +36,15 @@ def plot_model(
 
     Raises:
         DescendError: something that is no model; a file name of another kind; an unknown argument.
+
+    Source: Keras's API, utils.plot_model.
+
+    Example:
+        >>> from descend import Dense, Input, Sequential, plot_model
+        >>> model = Sequential([Input((4,)), Dense(8), Dense(1)])
+        >>> drawing = plot_model(model, to_file=None)
+        >>> drawing[:4], drawing.count("Dense")
+        ('<svg', 2)
     """
     if not isinstance(model, Model):
         raise DescendError(f"plot_model draws a descend Model, got {type(model).__name__}")

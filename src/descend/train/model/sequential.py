@@ -30,6 +30,15 @@ class Sequential(Model):
     Raises:
         DescendError: an entry that is neither a layer nor a network; one that gives several
             outputs before the last.
+        ShapeError: a layer that cannot take what the one before it gives.
+
+    Source: Keras's API, Sequential; hull-2023, "MLP: Composition of Modules".
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> model = Sequential([Input((4,)), Dense(8, "relu"), Dense(1)])
+        >>> model.count_params()  # 4 8 + 8, and 8 + 1
+        49
     """
 
     def __init__(

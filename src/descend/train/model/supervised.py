@@ -31,7 +31,26 @@ MIXING = 2**31 - 1
 
 
 class Rows(NamedTuple):
-    """Supervised data: tuples over inputs and outputs; weights (n,) with mean one, or None."""
+    """Supervised data: tuples over inputs and outputs, and their weights.
+
+    Args:
+        x: tuple of arrays (n, ...), one for each input.
+        y: tuple of arrays (n, ...), one for each output.
+        weight: tuple of arrays (n,) with mean one, one for each output; or None.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.engine import Arrays
+        >>> from descend.train.model import Rows
+        >>> x = np.zeros((4, 3))
+        >>> Arrays(Rows((x,), (x[:, :1],), None), batch_size=2).steps
+        2
+    """
 
     x: tuple[Any, ...]
     y: tuple[Any, ...]
@@ -50,7 +69,30 @@ class Output:
 
 
 class Supervised(NetworkTask):
-    """See the module. `hyper` holds the optimiser's and the layers' numbers, and mixup's alpha."""
+    """The Task of `compile(optimizer, loss)`: a network, a loss for each output, an update rule.
+
+        J(w) = 1/n sum_i w_i L(y_i, h_w(x_i)) + penalties
+
+    `hyper` holds the rule's and the layers' numbers, and mixup's alpha.
+
+    Args:
+        graph: the network.
+        optimizer: update rule.
+        outputs: what each output is trained for: name, loss, metrics, share of the cost.
+        mixup: number alpha > 0 of mixup, as in `Model.compile`; None for none.
+
+    Raises:
+        Nothing of its own: `Model.compile` checks what it is given.
+
+    Source: hull-2023, "Loss Functions"; itam-2023, 1.4, "Gradient Descent".
+
+    Example:
+        >>> from descend import Dense, Dropout, Input, Sequential
+        >>> model = Sequential([Input((1,)), Dense(2), Dropout(0.5, name="drop"), Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> type(model.task).__name__, model.task.hyper()  # what a sweep may vary
+        ('Supervised', {'learning_rate': 0.01, 'drop.rate': 0.5})
+    """
 
     def __init__(
         self,

@@ -31,7 +31,9 @@ class Memory(NamedTuple):
 
 @dataclass(frozen=True)
 class Optimizer(metaclass=Arguments):
-    """An update rule.
+    """An update rule: what the weights become of their gradient.
+
+    All arguments but the last and `use_ema` may be swept.
 
     Args:
         learning_rate: step size eta, > 0, or a Schedule.
@@ -40,7 +42,7 @@ class Optimizer(metaclass=Arguments):
         clipvalue: bound c > 0; each number of the gradient is cut to [-c, c].
         clipnorm: length c > 0; the gradient of each array is shortened to the length c.
         global_clipnorm: length c > 0; the gradient of all arrays together is shortened to it
-            (Pascanu, Mikolov and Bengio 2013; PyTorch's clip_grad_norm_).
+            (Pascanu, Mikolov and Bengio 2013; PyTorch's `clip_grad_norm_`).
         gradient_accumulation_steps: number k >= 2 of steps whose gradients are averaged into one
             update, so that k batches of n rows give the update of one batch of k n. Schedules count
             updates.
@@ -50,7 +52,17 @@ class Optimizer(metaclass=Arguments):
         ema_overwrite_frequency: updates after which the average replaces the weights also in
             training; None: at the end alone.
 
-    All of these but the last and `use_ema` may be swept.
+    Raises:
+        DescendError: a number out of range, more than one clip, or an unknown argument.
+
+    Source: Keras's API, optimizers.Optimizer; scheidegger-2020, "Few variants of SGD".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import SGD
+        >>> rule = SGD(0.1, clipvalue=1.0)
+        >>> rule.clipped(np.array([3.0, -0.5]), rule.numbers()).tolist()
+        [1.0, -0.5]
     """
 
     learning_rate: Any = 0.01

@@ -24,8 +24,17 @@ class SGD(Optimizer):
     Args:
         momentum: factor mu in [0, 1).
         nesterov: whether mu v + g is the step (see `Nesterov`).
-
+    Raises:
+        DescendError: a number out of range, nesterov without momentum, or an unknown argument.
     Source: hull-2023, Algorithm 2; scheidegger-2020, "Stochastic Gradient Descent".
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import SGD
+        >>> rule, gradient = SGD(0.1), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())  # as an Optax transformation
+        >>> round(float(step.update(gradient, step.init(gradient))[0]), 3)
+        -0.6
     """
 
     known_as: ClassVar[str] = "sgd"
@@ -53,7 +62,14 @@ class SGD(Optimizer):
 class GradientDescent(SGD):
     """w <- w - eta grad J(w), J the cost of the whole sample: one update an epoch.
 
+    Raises:
+        DescendError: as in `SGD`, whose arguments it has.
     Source: hull-2023, "Optimizers and SGD"; radwan, "GD and SGD Differences".
+
+    Example:
+        >>> from descend.train.rules import SGD, GradientDescent
+        >>> GradientDescent(0.1).full_batch, SGD(0.1).full_batch
+        (True, False)
     """
 
     known_as: ClassVar[str] = "gd"
@@ -62,7 +78,23 @@ class GradientDescent(SGD):
 
 @dataclass(frozen=True)
 class Momentum(Optimizer):
-    """w_{t+1} = w_t + mu (w_t - w_{t-1}) - eta g_t (Qian 1999; scheidegger-2020)."""
+    """w_{t+1} = w_t + mu (w_t - w_{t-1}) - eta g_t: the last step goes on.
+
+    Args:
+        momentum: factor mu in [0, 1).
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: scheidegger-2020, "Few variants of SGD"; Qian 1999.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import Momentum
+        >>> rule, gradient = Momentum(0.1, momentum=0.9), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> first, memory = step.update(gradient, step.init(gradient))
+        >>> round(float(first), 3), round(float(step.update(gradient, memory)[0]), 3)
+        (-0.6, -1.14)
+    """
 
     known_as: ClassVar[str] = "momentum"
     momentum: Any = 0.9
@@ -77,16 +109,28 @@ class Momentum(Optimizer):
 
 @dataclass(frozen=True)
 class Nesterov(Optimizer):
-    """v <- mu v - eta grad J(w + mu v), w <- w + v (Nesterov 1983; scheidegger-2020).
+    """v <- mu v - eta grad J(w + mu v), w <- w + v: the gradient where momentum leads to.
 
     The slide prints the look-ahead as w - mu v with v added to w; with that sign the gradient is
     taken behind, not ahead, so the sign of Nesterov's paper is used.
 
     Args:
+        momentum: factor mu in [0, 1).
         lookahead: form: True takes the gradient at w + mu v, as the lecture writes it. False is the
             form of PyTorch and Keras, which stores y = w + mu v instead of w; the two paths are the
             same after that change of variable. The cost that is reported is that at w + mu v in
             both.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: scheidegger-2020, "Few variants of SGD"; Nesterov 1983.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import Nesterov
+        >>> rule, gradient = Nesterov(0.1, momentum=0.9), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> round(float(step.update(gradient, step.init(gradient))[0]), 3)  # -.1 (6 + .9 6)
+        -1.14
     """
 
     known_as: ClassVar[str] = "nesterov"
@@ -110,12 +154,25 @@ class Nesterov(Optimizer):
 
 @dataclass(frozen=True)
 class AdaGrad(Optimizer):
-    """w <- w - eta g / sqrt(A + eps), A <- A + g^2 (Duchi et al. 2011; scheidegger-2020).
+    """w <- w - eta g / sqrt(A + eps), A <- A + g^2: steps shrink where gradients were large.
 
     Args:
         initial_accumulator: value of A before the first step: 0 in the lecture and PyTorch, .1 in
             Keras.
+        epsilon: number eps >= 0 that keeps the root from zero.
         epsilon_inside: whether eps is under the root (lecture, Keras), not sqrt(A) + eps (PyTorch).
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: scheidegger-2020, "Few variants of SGD"; Duchi et al. 2011.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import AdaGrad
+        >>> rule, gradient = AdaGrad(0.1), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> first, memory = step.update(gradient, step.init(gradient))
+        >>> round(float(first), 3), round(float(step.update(gradient, memory)[0]), 3)
+        (-0.1, -0.071)
     """
 
     known_as: ClassVar[str] = "adagrad"
@@ -148,13 +205,25 @@ class AdaGrad(Optimizer):
 
 @dataclass(frozen=True)
 class RMSProp(Optimizer):
-    """w <- w - eta g / sqrt(A + eps), A <- rho A + (1 - rho) g^2 (Hinton 2012; scheidegger-2020).
+    """w <- w - eta g / sqrt(A + eps), A <- rho A + (1 - rho) g^2.
 
     Args:
-        rho: memory of the squared gradient: .9 in Keras, .99 in PyTorch.
+        rho: memory of the squared gradient in [0, 1): .9 in Keras, .99 in PyTorch.
+        epsilon: number eps >= 0 that keeps the root from zero.
         epsilon_inside: whether eps is under the root (lecture, Keras), not sqrt(A) + eps (PyTorch).
-        momentum: momentum of the scaled step; 0 for none.
+        momentum: momentum of the scaled step in [0, 1); 0 for none.
         centered: whether the variance of g stands in the place of A, its mean square.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: scheidegger-2020, "Few variants of SGD"; Hinton 2012.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import RMSProp
+        >>> rule, gradient = RMSProp(0.1), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> round(float(step.update(gradient, step.init(gradient))[0]), 3)  # -.1 6 / sqrt(.1 36)
+        -0.316
     """
 
     known_as: ClassVar[str] = "rmsprop"
@@ -187,12 +256,25 @@ class Adam(Optimizer):
     """w <- w - eta m / (sqrt(v) + eps), m and v the bias-corrected means of g and g^2.
 
     m <- (beta_1 m + (1 - beta_1) g), v <- (beta_2 v + (1 - beta_2) g^2), each divided by
-    1 - beta^t where used (Kingma and Ba 2015; scheidegger-2020).
+    1 - beta^t where used.
 
     Args:
+        beta_1, beta_2: memories of the gradient and of its square, in [0, 1).
+        epsilon: number eps >= 0 that keeps the root from zero.
         epsilon_inside: form of the root: the lecture's sqrt(v + eps); False (PyTorch) adds eps to
             the root. Keras adds it before the bias correction: its eps is ours divided by sqrt(1 -
             beta_2^t).
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: scheidegger-2020, "Few variants of SGD"; Kingma and Ba 2015.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import Adam
+        >>> rule, gradient = Adam(0.1), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> round(float(step.update(gradient, step.init(gradient))[0]), 3)  # the first is eta long
+        -0.1
     """
 
     known_as: ClassVar[str] = "adam"
@@ -218,7 +300,20 @@ class Adam(Optimizer):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam, decoupled weight decay: w <- w - eta (step + lambda w) (Loshchilov, Hutter 2019)."""
+    """Adam, decoupled weight decay: w <- w - eta (step + lambda w); `weight_decay` .004 by default.
+
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Loshchilov and Hutter 2019.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import AdamW
+        >>> rule, w = AdamW(0.1, weight_decay=0.5), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> round(float(step.update(w, step.init(w), w)[0]), 3)  # gradient 6: -.1 - .1 .5 6
+        -0.4
+    """
 
     known_as: ClassVar[str] = "adamw"
     weight_decay: Any = field(default=0.004, kw_only=True)
@@ -226,9 +321,20 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class Adamax(Adam):
-    """w <- w - eta m / ((1 - beta_1^t) u), u <- max(beta_2 u, |g|) (Kingma and Ba 2015).
+    """w <- w - eta m / ((1 - beta_1^t) u), u <- max(beta_2 u, `|g|` + eps): Adam by the largest
+    gradient.
 
-    epsilon is added to |g|.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Kingma and Ba 2015.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import Adamax
+        >>> rule, gradient = Adamax(0.1), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> round(float(step.update(gradient, step.init(gradient))[0]), 3)
+        -0.1
     """
 
     known_as: ClassVar[str] = "adamax"
@@ -241,11 +347,23 @@ class Adamax(Adam):
 
 @dataclass(frozen=True)
 class Nadam(Adam):
-    """Adam with Nesterov's momentum, whose strength grows (Dozat 2016; as in Keras and PyTorch).
+    """Adam with Nesterov's momentum, whose strength grows (as in Keras and PyTorch).
 
-    mu_t = beta_1 (1 - .96^t / 2)
-    w <- w - eta (mu_{t+1} m / (1 - mu_1 .. mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 .. mu_t))
-             / (sqrt(v / (1 - beta_2^t)) + eps)
+        mu_t = beta_1 (1 - .96^t / 2)
+        w <- w - eta n / (sqrt(v / (1 - beta_2^t)) + eps)
+        n = mu_{t+1} m / (1 - mu_1 .. mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 .. mu_t)
+
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Dozat 2016.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import Nadam
+        >>> rule, gradient = Nadam(0.1), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> round(float(step.update(gradient, step.init(gradient))[0]), 3)
+        -0.106
     """
 
     known_as: ClassVar[str] = "nadam"
@@ -280,9 +398,24 @@ class Nadam(Adam):
 
 @dataclass(frozen=True)
 class Adadelta(Optimizer):
-    """w <- w - eta d g, d = sqrt(D + eps) / sqrt(A + eps): a step in the units of w (Zeiler 2012).
+    """w <- w - eta d g, d = sqrt(D + eps) / sqrt(A + eps): a step in the units of w.
 
     A <- rho A + (1 - rho) g^2, then D <- rho D + (1 - rho) (d g)^2.
+
+    Args:
+        rho: memory of both squares, in [0, 1).
+        epsilon: number eps >= 0, which also sets how large the first steps are.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Zeiler 2012.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import Adadelta
+        >>> rule, w = Adadelta(1.0), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> round(float(step.update(w, step.init(w), w)[0]), 4)  # gradient 6
+        -0.0014
     """
 
     known_as: ClassVar[str] = "adadelta"
@@ -297,7 +430,22 @@ class Adadelta(Optimizer):
 
 @dataclass(frozen=True)
 class Lion(Optimizer):
-    """w <- w - eta sign(beta_1 m + (1 - beta_1) g), m <- beta_2 m + (1 - beta_2) g (Chen 2023)."""
+    """w <- w - eta sign(beta_1 m + (1 - beta_1) g), m <- beta_2 m + (1 - beta_2) g.
+
+    Args:
+        beta_1, beta_2: share of the memory in the step, and memory of the gradient, in [0, 1).
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Chen et al. 2023.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.rules import Lion
+        >>> rule, w = Lion(0.1), np.float32(6.0)
+        >>> step = rule.transform(rule.numbers())
+        >>> round(float(step.update(w, step.init(w), w)[0]), 3)  # gradient 6
+        -0.1
+    """
 
     known_as: ClassVar[str] = "lion"
     learning_rate: Any = 0.001
@@ -317,7 +465,24 @@ def Adagrad(
     epsilon: float = 1e-7,
     **options: Any,
 ) -> AdaGrad:
-    """`AdaGrad` with Keras's names and defaults."""
+    """`AdaGrad` with Keras's names and defaults.
+
+    Args:
+        learning_rate: step size eta, > 0, or a Schedule.
+        initial_accumulator_value: value of A before the first step, >= 0.
+        epsilon: number eps >= 0 under the root.
+        options: other arguments of `AdaGrad`.
+    Returns:
+        An `AdaGrad`.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Keras's API, optimizers.Adagrad.
+
+    Example:
+        >>> from descend.train.rules import Adagrad
+        >>> Adagrad().learning_rate, Adagrad().initial_accumulator
+        (0.001, 0.1)
+    """
     return AdaGrad(learning_rate, initial_accumulator_value, epsilon, **options)
 
 

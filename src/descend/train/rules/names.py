@@ -29,7 +29,23 @@ from descend.train.rules.second_order import LBFGS, NewtonRaphson
 
 @dataclass(frozen=True)
 class OptaxOptimizer(Optimizer):
-    """Any Optax transformation as it is; it is code, so a saved model does not carry it."""
+    """Any Optax transformation as it is; it is code, so a saved model does not carry it.
+
+    Args:
+        transformation: an `optax.GradientTransformation`, its learning rate inside.
+
+    Raises:
+        DescendError: an unknown argument.
+
+    Source: descend's own; Optax, GradientTransformation.
+
+    Example:
+        >>> import optax
+        >>> from descend.train.rules import OptaxOptimizer
+        >>> rule = OptaxOptimizer(transformation=optax.lamb(0.01))
+        >>> rule.numbers()  # there is nothing to sweep
+        {}
+    """
 
     known_as: ClassVar[str] = "optax"
     transformation: Any = None
@@ -65,7 +81,25 @@ BY_NAME: dict[str, type[Optimizer]] = {
 
 
 def get(identifier: Any) -> Optimizer:
-    """The rule meant by a name, an instance, its JSON form, or an Optax transformation."""
+    """The rule meant by a name, an instance, its JSON form, or an Optax transformation.
+
+    Args:
+        identifier: name in capitals or small letters ("adam"), rule, dict of `describe`'s, or
+            `optax.GradientTransformation`.
+
+    Returns:
+        An `Optimizer`.
+
+    Raises:
+        DescendError: an unknown name; the nearest one is suggested.
+
+    Source: Keras's API, optimizers.get.
+
+    Example:
+        >>> from descend.train.rules import get
+        >>> get("Adam").learning_rate, get({"name": "sgd", "learning_rate": 0.1}).learning_rate
+        (0.001, 0.1)
+    """
     if isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, dict):
@@ -82,7 +116,24 @@ def get(identifier: Any) -> Optimizer:
 
 
 def describe(optimizer: Optimizer) -> dict[str, Any] | None:
-    """The JSON form, or None for an Optax transformation of the user's."""
+    """The JSON form, or None for an Optax transformation or a schedule of the user's.
+
+    Args:
+        optimizer: an Optimizer.
+
+    Returns:
+        A dict {"name": ..., its arguments}, of which `get` makes the rule again; or None.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.train.rules import SGD, describe, get
+        >>> describe(SGD(0.1))["learning_rate"], get(describe(SGD(0.1))) == SGD(0.1)
+        (0.1, True)
+    """
     if isinstance(optimizer, OptaxOptimizer):
         return None
     values = {f.name: getattr(optimizer, f.name) for f in fields(optimizer)}

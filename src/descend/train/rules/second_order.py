@@ -26,7 +26,21 @@ class NewtonRaphson(Optimizer):
         damping: number >= 0 added to the Hessian's diagonal (Levenberg); needed where J is not
             convex.
 
+    Raises:
+        DescendError: a number out of range, an unknown argument; weight_decay, a clip or
+            gradient_accumulation_steps, which would not be what it minimises.
+
     Source: scheidegger-2020, "Descent methods in general" (second order).
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.rules import NewtonRaphson
+        >>> x, model = np.array([[0.0], [1.0]]), Sequential([Input((1,)), Dense(1)])
+        >>> model.compile(NewtonRaphson(), "mse")
+        >>> history = model.fit(x, 2 * x + 1, epochs=1, verbose=0)
+        >>> [a.round(3).tolist() for a in model.get_weights()]  # least squares, in one step
+        [[[2.0]], [1.0]]
     """
 
     known_as: ClassVar[str] = "newton"
@@ -62,6 +76,18 @@ class LBFGS(Optimizer):
     Args:
         learning_rate: multiplier of the step that the line search finds; 1 leaves it.
         memory_size: number of past steps kept.
+
+    Raises:
+        DescendError: a number out of range, an unknown argument; weight_decay, a clip or
+            gradient_accumulation_steps, which would not be what it minimises.
+
+    Source: Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
+
+    Example:
+        >>> from descend.train.rules import LBFGS
+        >>> rule = LBFGS(memory_size=5)
+        >>> rule.full_batch, rule.numbers()  # an update an epoch; what may be swept
+        (True, {'learning_rate': 1.0})
     """
 
     known_as: ClassVar[str] = "lbfgs"

@@ -33,8 +33,25 @@ def load_model(
         custom_objects: `custom` by Keras's name; what is no layer in it is not needed and not
             looked at.
 
+    Returns:
+        The `Model` with its weights and history, compiled as far as rule, loss and metrics have
+        names.
+
     Raises:
         CheckpointError: missing, truncated, edited, from a newer version, or not ours.
+
+    Source: Keras's API, models.load_model.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from descend import Dense, Input, Sequential, load_model
+        >>> model, x = Sequential([Input((1,)), Dense(1)]), np.ones((1, 1))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/line.descend")
+        ...     again = load_model(f"{folder}/line.descend")
+        >>> bool((again.predict(x) == model.predict(x)).all())
+        True
     """
     layers = {
         name: value
@@ -105,8 +122,20 @@ def model_from_json(text: str, custom_objects: Any = None) -> Any:
         text: result of `to_json`.
         custom_objects: classes {name: class} for layers of the user's own.
 
+    Returns:
+        A `Model`, not compiled.
+
     Raises:
         DescendError: a text that is no such description.
+
+    Source: Keras's API, models.model_from_json.
+
+    Example:
+        >>> from descend import Dense, Input, Sequential
+        >>> from descend.train.saving import model_from_json
+        >>> text = Sequential([Input((4,)), Dense(8), Dense(1)]).to_json()
+        >>> model_from_json(text).count_params()
+        49
     """
     try:
         config = json.loads(text)

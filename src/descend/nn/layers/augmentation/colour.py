@@ -22,8 +22,26 @@ class RandomBrightness(Augmentation):
     """Adds a share of the range of values to an image: y = clip(x + factor (high - low)).
 
     Args:
-        factor: number or pair in [-1, 1].
+        factor: pair (a, b) in [-1, 1] that the share is drawn from, for each image; a number f
+            stands for (-f, f).
         value_range: (low, high) that pixels lie in; give (0, 1) for scaled images.
+
+    At prediction images stay as they are.
+
+    Raises:
+        DescendError: a factor out of bounds, or a range that is no pair (low, high).
+        ShapeError: an input that is not (height, width, channels).
+
+    Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomBrightness.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RandomBrightness
+        >>> model = Sequential([Input((1, 1, 1)), RandomBrightness((0.2, 0.2))])
+        >>> x = np.array([[[[100.0]]]])
+        >>> float(model.predict(x)[0, 0, 0, 0]), float(model(x, training=True)[0, 0, 0, 0])
+        (100.0, 151.0)
     """
 
     factor: Any
@@ -47,9 +65,25 @@ class RandomContrast(Augmentation):
     """Stretches each channel about its mean: y = clip(mean + c (x - mean)).
 
     Args:
-        factor: c is drawn from (1 - factor, 1 + factor); a pair (a, b): from (1 - a, 1 + b).
-            (Keras documents the same and draws from (1, 1 + factor) for a number.)
+        factor: share f: c is drawn from (1 - f, 1 + f); a pair (a, b): from (1 - a, 1 + b). (Keras
+            documents the same and draws from (1, 1 + f) for a number.)
         value_range: (low, high) that pixels lie in; give (0, 1) for scaled images.
+
+    At prediction images stay as they are.
+
+    Raises:
+        DescendError: a factor out of bounds, or a range that is no pair (low, high).
+        ShapeError: an input that is not (height, width, channels).
+
+    Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomContrast.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RandomContrast
+        >>> model = Sequential([Input((1, 2, 1)), RandomContrast((-1.0, 1.0))])  # c = 2 always
+        >>> np.ravel(model(np.array([[[[100.0], [120.0]]]]), training=True)).tolist()
+        [90.0, 130.0]
     """
 
     factor: Any

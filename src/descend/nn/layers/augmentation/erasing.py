@@ -24,15 +24,29 @@ class RandomErasing(Augmentation):
     """Puts a rectangle of noise, or of one colour, over a part of an image (cutout).
 
     Args:
-        factor: the probability of erasing, itself drawn for each image from a pair, or from (0, f)
+        factor: probability of erasing, itself drawn for each image from a pair, or from (0, f)
             for a number f; (1, 1) always erases.
         scale: pair, or (0, f) for a number f; the height's and the width's shares are drawn as
             square roots of it, so that it bounds the share of the area.
-        fill_value: a number, or one a channel; None: normal noise times the high value. All are
+        fill_value: number, or one a channel; None: normal noise times the high value. All are
             clipped to the range.
         value_range: (low, high) that pixels lie in; give (0, 1) for scaled images.
 
+    At prediction images stay as they are.
+
+    Raises:
+        DescendError: `factor` or `scale` out of [0, 1], or a range that is no pair (low, high).
+        ShapeError: an input that is no image, or with other channels than `fill_value` has.
+
     Source: Zhong et al. 2020, "Random Erasing Data Augmentation"; DeVries and Taylor 2017.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RandomErasing
+        >>> model = Sequential([Input((1, 2, 1)), RandomErasing(0.5, fill_value=0.0)])
+        >>> model.predict(np.array([[[[1.0], [2.0]]]])).ravel().tolist()  # `fit` alone changes them
+        [1.0, 2.0]
     """
 
     factor: Any = 1.0

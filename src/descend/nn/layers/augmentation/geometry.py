@@ -26,6 +26,23 @@ class RandomFlip(Augmentation):
     Args:
         mode: "horizontal" (left to right), "vertical" (top to bottom), or
             "horizontal_and_vertical": each with a draw of its own (Keras takes one for both).
+
+    At prediction images stay as they are.
+
+    Raises:
+        DescendError: another mode.
+        ShapeError: an input that is not (height, width, channels).
+
+    Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomFlip.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RandomFlip
+        >>> model = Sequential([Input((1, 2, 1)), RandomFlip("horizontal")])
+        >>> y = model(np.tile([[[[1.0], [2.0]]]], (50, 1, 1, 1)), training=True)  # 50 images
+        >>> np.unique(np.reshape(y, (50, 2)), axis=0).tolist()
+        [[1.0, 2.0], [2.0, 1.0]]
     """
 
     mode: str = "horizontal_and_vertical"
@@ -48,7 +65,22 @@ class RandomCrop(Augmentation):
     """Cuts a window of (height, width) out of an image; the middle one at prediction.
 
     Args:
-        height, width: size of the window, at most the image's. (Keras stretches smaller images.)
+        height, width: size of the window in pixels, at most the image's. (Keras stretches smaller
+            images.)
+
+    Raises:
+        DescendError: a size that is no whole number >= 1.
+        ShapeError: an input that is no image, or smaller than the window.
+
+    Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomCrop.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RandomCrop
+        >>> model = Sequential([Input((3, 3, 1)), RandomCrop(1, 3)])
+        >>> model.predict(np.arange(9.0).reshape(1, 3, 3, 1)).ravel().tolist()
+        [3.0, 4.0, 5.0]
     """
 
     height: int
@@ -127,8 +159,28 @@ class RandomTranslation(Affine):
     """Moves an image by shares of its height and width; positive is down and right.
 
     Args:
-        height_factor, width_factor: number or pair in [-1, 1].
-        fill_mode, interpolation, fill_value: see Affine.
+        height_factor, width_factor: number or pair in [-1, 1] that the share is drawn from, for
+            each image; a number f stands for (-f, f).
+        fill_mode: "reflect", "constant", "nearest" or "wrap": what lies past the edge.
+        interpolation: "bilinear" or "nearest".
+        fill_value: number past the edge where `fill_mode` is "constant".
+
+    At prediction images stay as they are.
+
+    Raises:
+        DescendError: a factor out of bounds, an unknown fill mode or interpolation.
+        ShapeError: an input that is not (height, width, channels).
+
+    Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomTranslation.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RandomTranslation
+        >>> right = RandomTranslation(0.0, (0.5, 0.5), fill_mode="constant")  # half of it, always
+        >>> model = Sequential([Input((1, 2, 1)), right])
+        >>> np.ravel(model(np.array([[[[1.0], [2.0]]]]), training=True)).tolist()
+        [0.0, 1.0]
     """
 
     height_factor: Any
@@ -153,7 +205,23 @@ class RandomRotation(Affine):
 
     Args:
         factor: number or pair, as shares of a full turn: .1 is up to 36 degrees either way.
-        fill_mode, interpolation, fill_value: see Affine.
+        fill_mode, interpolation, fill_value: what lies past the edge, as in RandomTranslation.
+
+    At prediction images stay as they are.
+
+    Raises:
+        DescendError: a factor out of [-1, 1], an unknown fill mode or interpolation.
+        ShapeError: an input that is not (height, width, channels).
+
+    Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomRotation.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RandomRotation
+        >>> model = Sequential([Input((1, 2, 1)), RandomRotation((0.5, 0.5))])  # half a turn
+        >>> np.ravel(model(np.array([[[[1.0], [2.0]]]]), training=True)).round().tolist()
+        [2.0, 1.0]
     """
 
     factor: Any
@@ -173,9 +241,25 @@ class RandomZoom(Affine):
     """Zooms about the middle; positive zooms out: .2 shows 1.2 times the height.
 
     Args:
-        height_factor: number or pair in (-1, 1].
+        height_factor: number or pair in (-1, 1], drawn for each image; a number f: from (-f, f).
         width_factor: number or pair; None: the height's draw, which keeps the shape of things.
-        fill_mode, interpolation, fill_value: see Affine.
+        fill_mode, interpolation, fill_value: what lies past the edge, as in RandomTranslation.
+
+    At prediction images stay as they are.
+
+    Raises:
+        DescendError: a factor out of bounds, an unknown fill mode or interpolation.
+        ShapeError: an input that is not (height, width, channels).
+
+    Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomZoom.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RandomZoom
+        >>> model = Sequential([Input((1, 2, 1)), RandomZoom(0.2)])
+        >>> model.predict(np.array([[[[1.0], [2.0]]]])).ravel().tolist()  # `fit` alone changes them
+        [1.0, 2.0]
     """
 
     height_factor: Any
@@ -201,10 +285,28 @@ class RandomAffine(Affine):
     """Zooms, turns, then moves an image, read off once: quicker and less blurred than three layers.
 
     Args:
-        rotation_factor: RandomRotation's factor.
-        translation_factor: RandomTranslation's factors, one number or pair drawn for each.
-        zoom_factor: RandomZoom's height_factor, the width zoomed alike.
-        fill_mode, interpolation, fill_value: see Affine.
+        rotation_factor: number or pair that the turn is drawn from, as in RandomRotation.
+        translation_factor: number or pair that both moves are drawn from, as in RandomTranslation.
+        zoom_factor: number or pair that the zoom is drawn from, as RandomZoom's height_factor; the
+            width is zoomed alike.
+        fill_mode, interpolation, fill_value: what lies past the edge, as in RandomTranslation.
+
+    At prediction images stay as they are.
+
+    Raises:
+        DescendError: a factor out of bounds, an unknown fill mode or interpolation.
+        ShapeError: an input that is not (height, width, channels).
+
+    Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomAffine.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend import Input, Sequential
+        >>> from descend.nn.layers import RandomAffine
+        >>> turned = RandomAffine(rotation_factor=0.1, zoom_factor=0.2)
+        >>> model = Sequential([Input((1, 2, 1)), turned])
+        >>> model.predict(np.array([[[[1.0], [2.0]]]])).ravel().tolist()  # `fit` alone changes them
+        [1.0, 2.0]
     """
 
     rotation_factor: Any = 0.0

@@ -22,17 +22,28 @@ if TYPE_CHECKING:
 
 
 class Arrays(Feed):
-    """A pytree of arrays with one leading axis of rows.
+    """A pytree of arrays with one leading axis of rows, cut into batches anew in each pass.
 
     Args:
         data: pytree of arrays (n, ...).
         batch_size: rows in a batch; the last one is padded and masked.
-        shuffle: order of the rows: True draws without replacement (hull-2023, Algorithm 2),
-            "with_replacement" draws each batch uniformly (Algorithm 1), False keeps the order.
+        shuffle: order of the rows: True draws without replacement (Algorithm 2), "with_replacement"
+            draws each batch uniformly (Algorithm 1), False keeps the order.
         seeds: one seed a member, or one for all; draws the order.
         rows: row numbers in play: an array, or one array a member (folds); all by default.
         chunk: number of a stream's piece, so that pieces are not shuffled alike.
         steps: batches an epoch, the first of its order; all by default.
+
+    Raises:
+        DataError: an unknown shuffle, or more steps than there are batches.
+
+    Source: hull-2023, Algorithms 1 and 2.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.engine import Arrays
+        >>> Arrays(np.zeros((5, 2)), batch_size=2, shuffle=False).order(0).tolist()  # -1: no row
+        [[0, 1], [2, 3], [4, -1]]
     """
 
     def __init__(

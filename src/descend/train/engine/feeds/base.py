@@ -24,6 +24,17 @@ class Chunk(NamedTuple):
         order: argument of `Feed.draw`, a draw each: an array (draws, ...), mostly of row numbers
             (draws, batch); (members, draws, ...) where `Feed.per_member`; None where it needs none.
         draws: number of draws, where there is no order.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.engine import Chunk
+        >>> Chunk(data=np.zeros((6, 1)), order=np.array([[0, 1, 2], [3, 4, 5]])).batch_size
+        3
     """
 
     data: Any
@@ -38,7 +49,7 @@ class Chunk(NamedTuple):
 
 
 class Feed:
-    """Base of feeds: write `chunks` and `draw`.
+    """Base of feeds, what a pass over the data is made of: write `chunks` and `draw`.
 
     Attributes:
         whole: whether a pass is one chunk whose data are the same in every pass: several passes,
@@ -49,6 +60,25 @@ class Feed:
         per_member: whether members of a sweep see orders of their own.
         uneven: whether a batch may be without a real row, and must then change nothing.
         moves: whether `draw` changes the state (an environment, a replay buffer).
+
+    Raises:
+        NotImplementedError: `chunks` or `draw` is not written, when it is called.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.train.engine import Batch, Chunk, Feed
+        >>> class Pairs(Feed):  # rows two by two, in their order
+        ...     def __init__(self, data):
+        ...         self.data, self.steps = data, len(data) // 2
+        ...     def chunks(self, epoch, after=0):
+        ...         yield Chunk(self.data, np.arange(2 * self.steps).reshape(-1, 2))
+        ...     def draw(self, task, state, data, row):
+        ...         return state, Batch(data[row], None)
+        >>> chunk = next(Pairs(np.arange(5.0)).chunks(epoch=0))
+        >>> [Pairs.draw(None, None, None, chunk.data, row)[1].data.tolist() for row in chunk.order]
+        [[0.0, 1.0], [2.0, 3.0]]
     """
 
     whole: bool = True

@@ -23,6 +23,16 @@ class Steps(Feed):
         each: updates that `collect` is called for at a time; all of a pass by default (walk, then
             learn). With `each=1` acting and learning take turns.
         chunk: updates of a chunk, the grain of logs and checkpoints; all of a pass by default.
+
+    Raises:
+        DataError: steps < 1, a chunk that does not divide steps, an `each` that does not divide it.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.train.engine import Steps
+        >>> [chunk.draws for chunk in Steps(12, each=2, chunk=6).chunks(epoch=0)]
+        [3, 3]
     """
 
     moves = True

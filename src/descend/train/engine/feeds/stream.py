@@ -30,6 +30,10 @@ class Ragged(NamedTuple):
 class Stream(Feed):
     """Rows that do not fit into memory: a pass reads them in chunks.
 
+    In `Model.fit` the last three arguments are fit's own. Weights are taken as they come (there is
+    no whole sample to scale them by): give them a mean of about one. A shuffle reaches `rows` far:
+    write the file in random order, or take `rows` large.
+
     Args:
         source: function called once a pass; returns an iterator over (x, y) or (x, y,
             sample_weight), NumPy arrays of any number of rows each. It is told, where it has
@@ -42,16 +46,18 @@ class Stream(Feed):
         shuffle, seeds: order of the rows, as in `Arrays`; the order depends on the seed, the pass
             and the chunk.
 
-    In `Model.fit` the last three are fit's own arguments. Weights are taken as they come (there is
-    no whole sample to scale them by): give them a mean of about one. A shuffle reaches `rows` far:
-    write the file in random order, or take `rows` large.
-
     Raises:
         DataError: a source that is no function, rows < 1, chunks whose arrays differ in length.
 
+    Source: descend's own.
+
     Example:
-        >>> stream = Stream(lambda: ((x[i : i + 50], y[i : i + 50]) for i in range(0, 200, 50)))
-        >>> model.fit(stream, epochs=3)                                         # doctest: +SKIP
+        >>> import numpy as np
+        >>> from descend.train.engine import Stream
+        >>> x = np.arange(50.0)[:, None]  # four files, say, of 50 rows each
+        >>> stream = Stream(lambda: ((x, 2 * x) for file in range(4)), rows=80)
+        >>> [len(piece[0]) for piece in stream.read()]  # model.fit(stream) trains on these in turn
+        [80, 80, 40]
     """
 
     whole = False

@@ -64,7 +64,24 @@ _NAMES = {cls: name for name, cls in BY_NAME.items()}
 
 
 def get(identifier: Schedule | dict[str, Any]) -> Schedule:
-    """The schedule itself, or the one that its JSON form describes."""
+    """The schedule itself, or the one that its JSON form describes.
+
+    Args:
+        identifier: Schedule, or dict {"schedule": name, its arguments} as of `describe`.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        DescendError: an unknown name or argument, or a number out of range.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.train.rules.schedules import get
+        >>> get({"schedule": "cosine", "learning_rate": 0.1, "decay_steps": 100}).decay_steps
+        100
+    """
     if isinstance(identifier, Schedule):
         return identifier
     options = dict(identifier)
@@ -75,7 +92,24 @@ def get(identifier: Schedule | dict[str, Any]) -> Schedule:
 
 
 def describe(schedule: Schedule) -> dict[str, Any] | None:
-    """The JSON form; None for a schedule that is code of the user's."""
+    """The JSON form; None for a schedule that is code of the user's.
+
+    Args:
+        schedule: a Schedule.
+
+    Returns:
+        A dict {"schedule": name, its arguments}, of which `get` makes it again; or None.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> from descend.train.rules.schedules import Warmup, describe
+        >>> describe(Warmup(0.1, warmup_steps=10))
+        {'schedule': 'warmup', 'learning_rate': 0.1, 'warmup_steps': 10}
+    """
     if type(schedule) not in _NAMES:
         return None
     return {"schedule": _NAMES[type(schedule)], **asdict(schedule)}  # type: ignore[call-overload]

@@ -16,15 +16,25 @@ from descend.train.rules.arguments import Arguments
 
 
 class Schedule(metaclass=Arguments):
-    """eta_t = base * factor(t).
+    """eta_t = base * factor(t), the learning rate at update t, counted from 0.
 
-    One's own is written as in Keras, with jax.numpy:
+    One's own is written as in Keras, with jax.numpy; it is code, so a saved model does not carry
+    it.
 
-        class Ramp(Schedule):
-            def __call__(self, step):
-                return 0.1 * jnp.minimum(step / 100, 1)
+    Args:
+        arguments: arguments of the class, by Keras's names too (initial_learning_rate, decay_rate).
+    Raises:
+        DescendError: an unknown argument; a class without `__call__`, or a sweep of its rate.
+    Source: scheidegger-2020, "Few variants of SGD"; Keras's API, schedules.LearningRateSchedule.
 
-    It is code, so a saved model does not carry it.
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from descend.train.rules.schedules import Schedule
+        >>> class Ramp(Schedule):
+        ...     def __call__(self, step):
+        ...         return 0.1 * jnp.minimum(step / 100, 1)
+        >>> round(float(Ramp()(50)), 3)
+        0.05
     """
 
     renamed: ClassVar[dict[str, str]] = {
@@ -59,11 +69,7 @@ class Schedule(metaclass=Arguments):
 
 @dataclass(frozen=True)
 class Scaled(Schedule):
-    """eta_t = learning_rate * factor(t).
-
-    Args:
-        learning_rate: base (for one-cycle and warm-up: the peak) rate, > 0; may be swept.
-    """
+    """eta_t = learning_rate * factor(t); the learning rate is > 0 and may be swept."""
 
     learning_rate: float
 
@@ -90,7 +96,19 @@ class Scaled(Schedule):
 
 @dataclass(frozen=True)
 class Constant(Scaled):
-    """eta_t = eta."""
+    """eta_t = eta.
+
+    Args:
+        learning_rate: rate eta > 0.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: scheidegger-2020, "Few variants of SGD".
+
+    Example:
+        >>> from descend.train.rules.schedules import Constant
+        >>> round(float(Constant(0.1)(1000)), 3)
+        0.1
+    """
 
     def factor(self, step: Any) -> Any:
         """Return 1."""
@@ -99,7 +117,21 @@ class Constant(Scaled):
 
 @dataclass(frozen=True)
 class StepDecay(Scaled):
-    """eta_t = eta * rate^floor(t / every_steps)."""
+    """eta_t = eta * rate^floor(t / every_steps).
+
+    Args:
+        learning_rate: rate eta > 0 at t = 0.
+        every_steps: updates from one cut to the next.
+        rate: multiplier > 0 at each cut.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: PyTorch's API, lr_scheduler.StepLR.
+
+    Example:
+        >>> from descend.train.rules.schedules import StepDecay
+        >>> [round(float(StepDecay(0.1, every_steps=10, rate=0.5)(t)), 3) for t in (0, 9, 10, 20)]
+        [0.1, 0.1, 0.05, 0.025]
+    """
 
     every_steps: int
     rate: float = 0.1
@@ -111,10 +143,21 @@ class StepDecay(Scaled):
 
 @dataclass(frozen=True)
 class ExponentialDecay(Scaled):
-    """eta_t = eta * rate^(t / decay_steps); with `staircase` the exponent is cut to whole numbers.
+    """eta_t = eta * rate^(t / decay_steps).
 
-    Keras calls rate `decay_rate` and eta `initial_learning_rate`; both names are taken, here and in
-    the schedules below.
+    Args:
+        learning_rate: rate eta > 0 at t = 0; also by Keras's `initial_learning_rate`.
+        decay_steps: updates in which the rate falls to `rate` times itself.
+        rate: multiplier > 0; also by Keras's `decay_rate`.
+        staircase: whether t / decay_steps is cut to whole numbers.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Keras's API, schedules.ExponentialDecay.
+
+    Example:
+        >>> from descend.train.rules.schedules import ExponentialDecay
+        >>> round(float(ExponentialDecay(0.1, decay_steps=10, rate=0.25)(5)), 3)
+        0.05
     """
 
     decay_steps: int
@@ -129,7 +172,22 @@ class ExponentialDecay(Scaled):
 
 @dataclass(frozen=True)
 class InverseTimeDecay(Scaled):
-    """eta_t = eta / (1 + rate t / decay_steps); with `staircase` t / decay_steps is cut."""
+    """eta_t = eta / (1 + rate t / decay_steps).
+
+    Args:
+        learning_rate: rate eta > 0 at t = 0.
+        decay_steps: updates in which the denominator grows by `rate`.
+        rate: growth > 0 of the denominator.
+        staircase: whether t / decay_steps is cut to whole numbers.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Keras's API, schedules.InverseTimeDecay.
+
+    Example:
+        >>> from descend.train.rules.schedules import InverseTimeDecay
+        >>> round(float(InverseTimeDecay(0.1, decay_steps=10, rate=1.0)(10)), 3)
+        0.05
+    """
 
     decay_steps: int
     rate: float
@@ -146,9 +204,19 @@ class PolynomialDecay(Scaled):
     """eta_t = (eta - end) (1 - t / T)^power + end, T = decay_steps, constant afterwards.
 
     Args:
+        learning_rate: rate eta > 0 at t = 0.
+        decay_steps: number T of updates until the last rate.
         end_learning_rate: the last rate; in a sweep of eta it goes along.
-        cycle: whether T grows to the next multiple of decay_steps beyond t, so that the rate rises
-            again.
+        power: exponent >= 0; 1 is a straight line.
+        cycle: whether T grows to the next multiple of decay_steps, so that the rate rises again.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Keras's API, schedules.PolynomialDecay.
+
+    Example:
+        >>> from descend.train.rules.schedules import PolynomialDecay
+        >>> round(float(PolynomialDecay(0.1, decay_steps=10, end_learning_rate=0.0)(5)), 3)
+        0.05
     """
 
     decay_steps: int
@@ -172,10 +240,20 @@ class CosineDecay(Scaled):
     """eta_t = eta [(1 - alpha) (1 + cos(pi t / decay_steps)) / 2 + alpha], constant afterwards.
 
     Args:
+        learning_rate: rate eta > 0 at t = 0.
+        decay_steps: updates from the first rate to the last.
         alpha: the last rate as a share of the first.
-        warmup_target: the rate that the first `warmup_steps` lead to in a straight line, from eta;
-            the cosine begins there. Then eta may be zero, and a sweep sets the target.
+        warmup_target: rate to which the first `warmup_steps` lead in a straight line from eta, and
+            where the cosine begins. Then eta may be zero, and a sweep sets the target.
         warmup_steps: number of those steps; not counted in `decay_steps`.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Loshchilov and Hutter 2017 (SGDR); Keras's API, schedules.CosineDecay.
+
+    Example:
+        >>> from descend.train.rules.schedules import CosineDecay
+        >>> [round(float(CosineDecay(0.1, decay_steps=100)(t)), 3) for t in (0, 50, 100)]
+        [0.1, 0.05, 0.0]
     """
 
     decay_steps: int
@@ -211,9 +289,18 @@ class CosineDecayRestarts(Scaled):
     """Cosines one behind the other: the i-th lasts first_decay_steps t_mul^i, from eta m_mul^i.
 
     Args:
+        learning_rate: rate eta > 0 at t = 0.
+        first_decay_steps: updates in the first cosine.
+        t_mul, m_mul: multipliers of the length and of the height from one cosine to the next.
         alpha: the lowest rate as a share of eta.
-
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
     Source: Loshchilov and Hutter 2017 (SGDR).
+
+    Example:
+        >>> from descend.train.rules.schedules import CosineDecayRestarts
+        >>> [round(float(CosineDecayRestarts(0.1, 10, m_mul=0.5)(t)), 3) for t in (0, 5, 10, 20)]
+        [0.1, 0.05, 0.05, 0.025]
     """
 
     first_decay_steps: int
@@ -241,6 +328,14 @@ class PiecewiseConstantDecay(Schedule):
     Args:
         boundaries: steps, growing.
         values: rates, one more than boundaries. In a sweep of the learning rate it is the largest.
+    Raises:
+        DescendError: counts that do not fit, boundaries that do not grow, a negative rate.
+    Source: Keras's API, schedules.PiecewiseConstantDecay.
+
+    Example:
+        >>> from descend.train.rules.schedules import PiecewiseConstantDecay
+        >>> [round(float(PiecewiseConstantDecay([10], [0.1, 0.01])(t)), 3) for t in (10, 11)]
+        [0.1, 0.01]
     """
 
     boundaries: tuple[int, ...]
@@ -278,7 +373,21 @@ class PiecewiseConstantDecay(Schedule):
 
 @dataclass(frozen=True)
 class WarmupCosine(Scaled):
-    """Linear from 0 to eta over `warmup_steps`, then a cosine to 0 at `decay_steps`."""
+    """Linear from 0 to eta over `warmup_steps`, then a cosine to 0 at `decay_steps`.
+
+    Args:
+        learning_rate: the highest rate eta > 0.
+        warmup_steps: updates of the line.
+        decay_steps: updates of both together.
+    Raises:
+        DescendError: a number out of range, decay_steps <= warmup_steps, or an unknown argument.
+    Source: Goyal et al. 2017; Loshchilov and Hutter 2017 (SGDR).
+
+    Example:
+        >>> from descend.train.rules.schedules import WarmupCosine
+        >>> [round(float(WarmupCosine(0.1, 10, 110)(t)), 3) for t in (5, 10, 60, 110)]
+        [0.05, 0.1, 0.05, 0.0]
+    """
 
     warmup_steps: int
     decay_steps: int
@@ -300,7 +409,20 @@ class WarmupCosine(Scaled):
 
 @dataclass(frozen=True)
 class Warmup(Scaled):
-    """Linear from 0 to eta over `warmup_steps`, constant afterwards."""
+    """Linear from 0 to eta over `warmup_steps`, constant afterwards.
+
+    Args:
+        learning_rate: the last rate eta > 0.
+        warmup_steps: updates of the line; 0 for none.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
+    Source: Goyal et al. 2017, "Accurate, Large Minibatch SGD".
+
+    Example:
+        >>> from descend.train.rules.schedules import Warmup
+        >>> [round(float(Warmup(0.1, warmup_steps=10)(t)), 3) for t in (0, 5, 10, 20)]
+        [0.0, 0.05, 0.1, 0.1]
+    """
 
     warmup_steps: int
 
@@ -315,7 +437,19 @@ class Warmup(Scaled):
 class OneCycle(Scaled):
     """Cosine from eta/div up to eta at `peak` of the run, down to eta/(div final_div) at its end.
 
+    Args:
+        learning_rate: the highest rate eta > 0.
+        total_steps: updates in the run.
+        peak: share of the run in [0, 1) at which the rate is highest.
+        div, final_div: divisors > 0 that give the first rate, and with it the last.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
     Source: Smith 2018; PyTorch's convention for the end.
+
+    Example:
+        >>> from descend.train.rules.schedules import OneCycle
+        >>> [round(float(OneCycle(0.1, total_steps=100)(t)), 3) for t in (0, 30)]
+        [0.004, 0.1]
     """
 
     total_steps: int
@@ -341,7 +475,18 @@ class CosineLog(Scaled):
 
     Cycles of doubling length: many small rates, and every rate several times.
 
+    Args:
+        learning_rate: the highest rate eta > 0.
+        total_steps: updates in the run.
+        cycles: number of waves.
+    Raises:
+        DescendError: a number out of range, or an unknown argument.
     Source: Holzmueller et al. 2024 (RealMLP), with four cycles ("coslog4").
+
+    Example:
+        >>> from descend.train.rules.schedules import CosineLog
+        >>> [round(float(CosineLog(0.1, 15)(t)), 3) for t in (0, 2**0.5 - 1, 1, 3, 15)]
+        [0.0, 0.1, 0.0, 0.0, 0.0]
     """
 
     total_steps: int
