@@ -203,7 +203,7 @@ MISTAKES = [
     ("solve brock-mirman --over beta=0.9:1.2", "must be > 0 and < 1, got 1.2"),
     ("solve brock-mirman --over bta=0.9:0.95", "Did you mean 'beta'"),
     ("solve brock-mirman --over beta=0.95:0.9", "a range low < high"),
-    ("solve brock-mirman --aim 0", "must be a number > 0"),
+    ("solve brock-mirman --aim 0", "must be a finite number > 0"),
     ("solve brock-mirman --aim small", "must be a number, got 'small'"),
     ("solve brock-mirman --aim worst=1e-3", "unknown aim 'worst'"),
     ("solve brock-mirman --rule gauss:5", "gauss-hermite"),

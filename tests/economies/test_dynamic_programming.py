@@ -211,6 +211,15 @@ def test_what_is_refused():
         policy_iteration(economy, points=5000)
     with pytest.raises(DescendError, match="low < high"):
         Grid(1.0, 1.0, 10)
+    for options in ({"low": "a"}, {"high": np.inf}, {"size": 5.5}, {"power": None}):
+        with pytest.raises(DescendError, match=f"Grid: {next(iter(options))} must be"):
+            Grid(**{"low": 0.0, "high": 1.0, "size": 10, **options})
+    with pytest.raises(DescendError, match="the class StochasticGrowth has no budget"):
+        time_iteration(StochasticGrowth)
+    for solver in (time_iteration, value_iteration, policy_iteration):
+        for options in ({"points": "many"}, {"tolerance": np.nan}, {"most": 0}):
+            with pytest.raises(DescendError, match=f"{next(iter(options))} must be a"):
+                solver(economy, **options)
     found = time_iteration(economy, points=50)
     with pytest.raises(DataError, match="z is missing"):
         found.policy({"k": [30.0]})

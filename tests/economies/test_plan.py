@@ -12,6 +12,7 @@ import pytest
 
 from descend.cli.solve import command
 from descend.economies import Plan, solve
+from descend.economies.accuracy import Size
 from descend.economies.models.brock_mirman import BrockMirman
 from descend.economies.plan import plan_of
 from descend.errors import DescendError
@@ -85,6 +86,12 @@ def test_a_plan_and_its_keywords_solve_alike(brock_mirman, quick):
     [
         (lambda: Plan(seeds=0), "seeds must be a whole number >= 1, got 0"),
         (lambda: Plan(size=100), r"size must be a Size, such as Size\(\), got 100"),
+        (lambda: Size(paths=0), "Size: paths must be a whole number >= 1, got 0"),
+        (lambda: Size(burn=-1), "Size: burn must be a whole number >= 0, got -1"),
+        (lambda: Size(box=1e4), "Size: box must be a whole number >= 1, got 10000.0"),
+        (lambda: Size(stability=1), "Size: stability must be a whole number >= 2"),
+        (lambda: Plan(over={"beta": (0.9, np.inf)}), "over must be"),
+        (lambda: solve(BrockMirman(), start_from=3), "start_from must be a Solution"),
         (lambda: solve(BrockMirman(), 1e-5), r"expected a Plan .*, got 1e-05"),
         (lambda: solve(BrockMirman(), seed_=1), "argument of solve 'seed_'.*Did you mean 'seed'"),
         (lambda: solve(BrockMirman(), resumes=1), "Did you mean 'resume'"),

@@ -165,8 +165,29 @@ def test_rouwenhorst_of_traced_numbers(x64):
 
 
 @pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Chain("high", [[1.0]]),
+        lambda: Chain([1.0, [2.0]], [[1.0]]),
+        lambda: Chain.iid([1.0, 2.0], "even"),
+        lambda: Chain.iid([1.0, 2.0], 0.5),
+        lambda: Chain.persistent([1.0, 2.0], "often"),
+        lambda: Chain.rouwenhorst(2.5, 0.9, 0.1),
+        lambda: Chain.rouwenhorst(3, "high", 0.1),
+        lambda: Chain.rouwenhorst(3, 0.9, None),
+    ],
+)
+def test_a_chain_is_made_of_numbers(make):
+    with pytest.raises(DescendError, match="numbers|a probability a position|Rouwenhorst"):
+        make()
+
+
+@pytest.mark.parametrize(
     ("shock", "said"),
     [
+        (Normal("wide"), "finite and >= 0"),
+        (Normal([0.1, [0.2]]), "finite and >= 0"),
+        (Normal([0.1, 0.2], "high"), "correlation must hold numbers"),
         (Normal(-0.1), "finite and >= 0"),
         (Normal(np.nan), "finite and >= 0"),
         (Normal([[0.1]]), "a number or a vector"),

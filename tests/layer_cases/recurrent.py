@@ -3,8 +3,9 @@
 from functools import partial
 
 from descend.nn import activations
-from descend.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from descend.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
 from descend.nn.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
+from descend.nn.layers.stacked import StackedRNNCells
 from descend.nn.regularizers import L1L2
 from layer_cases.case import Case, Peer
 

@@ -7,8 +7,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from descend.errors import DataError, ShapeError
-from descend.neurons.classic import GATES, McCullochPitts, boolean_network, truth_rows
+from descend.errors import DataError, DescendError, ShapeError
+from descend.neurons.classic import (
+    GATES,
+    McCullochPitts,
+    ThresholdNetwork,
+    boolean_network,
+    truth_rows,
+)
 
 
 def test_gates_are_the_lectures_tables():
@@ -27,6 +33,12 @@ def test_the_neuron_is_silent_at_its_threshold():
     assert unit.fit([[1, 0]]).score([[1, 0], [0, 0]], [1, 0]) == 1
     with pytest.raises(ShapeError, match=r"has 2 input\(s\), X has 3"):
         McCullochPitts((1, 1)).predict([[1, 2, 3]])
+    with pytest.raises(DataError, match="McCullochPitts: weights must be a list"):
+        McCullochPitts(weights=None).predict([[0, 1]])
+    with pytest.raises(DescendError, match="threshold must be a finite number"):
+        McCullochPitts(threshold="low").predict([[0, 1]])
+    with pytest.raises(ShapeError, match="hidden_thresholds must hold one for each of 2"):
+        ThresholdNetwork([[1, 1]], [0], [1, -1], 0).predict([[0]])
     with pytest.raises(DataError, match="NaN"):
         McCullochPitts((1, 1)).predict([[1, np.nan]])
     assert not hasattr(GATES["AND"], "n_features_in_")  # the gates are not changed by being asked
@@ -64,5 +76,8 @@ def test_rows_are_in_the_lectures_order():
 
 @pytest.mark.parametrize("table", [[0], [0, 1, 1], [[0, 1], [1, 0]], [0, 1, 2, 1], []])
 def test_what_is_no_truth_table(table):
+    for inputs in (-1, 2.5, "two", None, 21):
+        with pytest.raises(DescendError, match="a whole number of inputs from 0 to 20"):
+            truth_rows(inputs)
     with pytest.raises(DataError, match="truth table"):
         boolean_network(table)

@@ -136,3 +136,12 @@ def test_errors():
         bump_network(wave, [0], [1], 4).predict(SQUARE)
     with pytest.raises(ShapeError, match="a ridge needs"):
         ridge(SQUARE, (1, 0, 0), 0.5, 1.0)
+    for wrong in ([0.0], "a", None, [[0.0, 0.0]]):
+        with pytest.raises(DataError, match="corners of a box|a list of finite numbers"):
+            bump(SQUARE, [0.0, 0.0], wrong, 1.0)
+        with pytest.raises(DataError, match="corners of a box|a list of finite numbers"):
+            localised_bump(SQUARE, wrong, [1.0, 1.0], 1.0, 1.0)
+    with pytest.raises(DescendError, match="steepness must be a finite number, got 'steep'"):
+        bump(SQUARE, [0.0, 0.0], [1.0, 1.0], "steep")
+    with pytest.raises(DescendError, match="takes a function of rows"):
+        bump_network(3, [0], [1], 4)

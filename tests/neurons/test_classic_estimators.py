@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from descend import neurons
-from descend.errors import DescendError, ShapeError
+from descend.errors import DescendError, NotFittedError, ShapeError
 from descend.neurons import classic
 from descend.neurons.classic import (
     HebbUnit,
@@ -20,6 +20,9 @@ from descend.neurons.classic import (
     Perceptron,
     ScratchClassifier,
     ScratchRegressor,
+    boundary_steps,
+    draw_certificate,
+    surface_steps,
 )
 
 # Not under these checks, because what they feed cannot be taken: HebbAssociator (both sides must
@@ -92,6 +95,20 @@ def test_surfaces_and_certificates_and_figure_4_9():
     assert len(classic.draw_figure_4_9().axes) == 4
     with pytest.raises(DescendError, match="set random_state"):
         classic.surface_steps(ScratchClassifier(), X, xor, [1])
+    rows, answers = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 1]
+    with pytest.raises(NotFittedError, match=r"this Perceptron is not fitted; call fit\(X, y\)"):
+        boundary_steps(Perceptron(), rows, answers)
+    with pytest.raises(DescendError, match="draws a fitted Perceptron, got 3"):
+        boundary_steps(3, rows, answers)
+    unit = Perceptron(start="zeros").fit(rows, answers)
+    with pytest.raises(DescendError, match=r"corrections must be .* from 0 to 4, got \[9\]"):
+        boundary_steps(unit, rows, answers, corrections=[9])
+    with pytest.raises(ShapeError, match="labels must be one for each of 4"):
+        boundary_steps(unit, rows, answers[:2])
+    with pytest.raises(DescendError, match="iterations must be .* >= 1, got 3"):
+        surface_steps(Perceptron(random_state=0), rows, answers, 3)
+    with pytest.raises(DescendError, match="draws a Certificate, got None"):
+        draw_certificate(None, rows, answers)
     with pytest.raises(ShapeError, match="two inputs"):
         classic.surface_steps(network, np.ones((4, 3)), xor, [1])
 

@@ -80,5 +80,9 @@ def test_errors():
         HebbAssociator(decay=1).fit([[1]], [1])
     with pytest.raises(DescendError, match=r"unknown rule 'oya'. Did you mean 'oja'\?"):
         HebbUnit(rule="oya").fit(cloud())
-    with pytest.raises(DataError, match=r"start must have the shape \(1, 1\)"):
-        HebbAssociator().fit([[1]], [1], start=[1.0])
+    for start, message in (
+        ([[1.0], [2.0]], r"the shape \(1, 1\)"),
+        ([1.0], "rows of finite numbers"),
+    ):
+        with pytest.raises(DataError, match=f"start must .*{message}"):
+            HebbAssociator().fit([[1]], [1], start=start)

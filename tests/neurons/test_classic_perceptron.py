@@ -204,6 +204,8 @@ def test_errors():
         Perceptron(updating="batches").fit(TABLE, TARGETS["OR"])
     with pytest.raises(DescendError, match="learning_rate must be a finite number > 0, got 0"):
         Perceptron(learning_rate=0).fit(TABLE, TARGETS["OR"])
+    with pytest.raises(DescendError, match="bias_input must be a finite number, got 'one'"):
+        Perceptron(bias_input="one").fit(TABLE, TARGETS["OR"])
     with pytest.raises(DescendError, match="max_iter must be a whole number >= 1, got True"):
         Perceptron(max_iter=True).fit(TABLE, TARGETS["OR"])
     with pytest.raises(DataError, match="'a' in every row"):

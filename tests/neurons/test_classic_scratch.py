@@ -249,6 +249,12 @@ def test_errors():
         ScratchClassifier(hidden=(3, 0)).fit(x, y)
     with pytest.raises(DescendError, match=r"momentum must lie in \[0, 1\)"):
         ScratchClassifier(momentum=1).fit(x, y)
+    with pytest.raises(DescendError, match="hidden must hold counts .*got 3"):
+        ScratchClassifier(hidden=3).fit(x, y)
+    with pytest.raises(DataError, match=r"validation must be a pair \(X, y\)"):
+        ScratchClassifier().fit(x, y, validation=x)
+    with pytest.raises(DataError, match="start must be a list of arrays"):
+        ScratchClassifier().fit(x, y, start=3)
     with pytest.raises(DataError, match="validation rows are 4, their targets 3"):
         ScratchClassifier().fit(x, y, validation=(x, y[:3]))
     assert not hasattr(ScratchClassifier(outtype="linear"), "predict_proba")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from descend.errors import DataError
+from descend.errors import DataError, DescendError
 from descend.neurons.classic import separability, truth_rows
 
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
@@ -177,6 +177,10 @@ def test_scales_do_not_change_the_answer():
 def test_errors():
     with pytest.raises(DataError, match=r"X \(n, k\) and t \(n,\)"):
         separability(XOR[0], [0, 1])
+    with pytest.raises(DataError, match="numbers in rows"):
+        separability([["a"], ["b"]], [0, 1])
+    with pytest.raises(DescendError, match="bias_input must be a finite number"):
+        separability([[0.0], [1.0]], [0, 1], bias_input="one")
     with pytest.raises(DataError, match="targets 0 or 1"):
         separability(XOR[0], [0, 1, 2, 0])
     with pytest.raises(DataError, match="finite inputs"):

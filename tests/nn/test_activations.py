@@ -227,3 +227,14 @@ def test_a_parameter_must_exist_and_be_named():
         activations.get(partial(activations.sigmoid, 2.0))
     with pytest.raises(DescendError, match="Did you mean 'beta'"):
         activations.get(partial(activations.sigmoid, betta=2.0))
+    with pytest.raises(DescendError, match="Did you mean 'beta'"):
+        activations.get(["sigmoid", {"betta": 2.0}])
+    for bad in ("two", float("nan"), None):
+        with pytest.raises(DescendError, match="beta must be a finite number"):
+            activations.get(["sigmoid", {"beta": bad}])
+
+
+@pytest.mark.parametrize("name", sorted(activations.FORMULAS))
+def test_lists_are_arrays(name):
+    function, z = activations.FORMULAS[name], [[-1.0, 2.0], [0.5, 0.0]]
+    np.testing.assert_array_equal(function(z), function(np.array(z)))

@@ -165,6 +165,12 @@ def test_dense_starts_with_zero_bias_and_glorot_kernel():
         (lambda: RepeatVector(0), "whole number >= 1"),
         (lambda: Dense(3, compute_dtype="bfloat"), "compute_dtype must be a floating-point type"),
         (lambda: Dense(3, compute_dtype="int32"), "compute_dtype must be a floating-point type"),
+        (lambda: Dense(3, use_bias="no"), "Dense: use_bias must be True or False, got 'no'"),
+        (lambda: layers.ELU("a"), "ELU: alpha must be a finite number, got 'a'"),
+        (lambda: layers.ZeroPadding1D(None), "padding must be a whole number >= 0"),
+        (lambda: Dropout(None), r"rate must be in \[0, 1\), got None"),
+        (lambda: Dropout(0.5, seed=-1), "seed must be a whole number >= 0, got -1"),
+        (lambda: PReLU(shared_axes="a"), "shared_axes must be a whole number or a tuple"),
     ],
 )
 def test_bad_descriptions(make, message):
@@ -192,6 +198,17 @@ def test_bad_descriptions(make, message):
         (lambda: Dropout(noise_shape=(None, 2)), [(4,)], "must have an entry for every axis"),
         (lambda: Normalization(), [(4,)], "knows nothing yet"),
         (lambda: Concatenate(), [(4,), (2, 4)], "must agree in every axis"),
+        (lambda: PReLU(shared_axes=(5,)), [(4,)], "axis (5,) must name"),
+        (lambda: PReLU(shared_axes=0), [(4,)], "axis 0 must name"),
+        (lambda: layers.FeatureScale(), [()], "(..., features)"),
+        (lambda: layers.Residual(), [()], "(..., features)"),
+        (lambda: layers.Rescaling([1.0, 2.0]), [(3,)], "one a channel"),
+        (lambda: layers.GlobalMaxPooling1D(), [(4, 4, 1)], "(time, channels)"),
+        (lambda: layers.Arithmetic("add"), [(4,)], "two or more inputs"),
+        (lambda: layers.Arithmetic("matmul"), [(3,), (3,)], "matmul does not fit"),
+        (lambda: layers.Arithmetic("add", (1, 2, 3)), [()], "add does not fit"),
+        (lambda: layers.Lambda(lambda x: x.T), [(3,)], "a row for each row"),
+        (lambda: layers.Index(((1, None, None),)), [(1,)], "leaves nothing of an input"),
     ],
 )
 def test_shapes_that_do_not_fit(make, shapes, message):

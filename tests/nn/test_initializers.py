@@ -130,7 +130,17 @@ def test_parameters_survive_the_round_trip():
 def test_bad_initializers():
     with pytest.raises(DescendError, match="Did you mean 'glorot_uniform'"):
         init.get("glorot_unifrom")
-    with pytest.raises(DescendError, match="stddev must be positive"):
+    with pytest.raises(DescendError, match="Did you mean 'stddev'"):
+        init.get(["normal", {"stdd": 1}])
+    for bad in ([], {}, ["normal", 1], [["normal"], {}], ["normal", {"stddev": "wide"}]):
+        with pytest.raises(DescendError):
+            init.get(bad)
+    for make in (lambda: init.Constant("one"), lambda: init.Orthogonal(None)):
+        with pytest.raises(DescendError, match="must be a finite number"):
+            make()
+    with pytest.raises(DescendError, match="seed must be a whole number >= 0"):
+        init.Zeros(seed="a")
+    with pytest.raises(DescendError, match="stddev must be a finite number > 0"):
         init.Normal(0.0)
     with pytest.raises(DescendError, match="must be below"):
         init.Uniform(1.0, 1.0)

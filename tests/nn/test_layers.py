@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from functools import partial
@@ -35,6 +36,11 @@ def ready(case, dtype=np.float32, seed=0):
         case.input_shape, case.batch, seed, domain=case.domain, kinked=case.kinked, dtype=dtype
     )
     return layer, *start(layer, case.input_shape, dtype), x
+
+
+def first(cls):
+    """The first case of a class."""
+    return next(case for case in CASES.values() if type(case.make()) is cls)
 
 
 def parts(y):
@@ -304,6 +310,44 @@ def test_a_loaded_model_predicts_the_same(name, tmp_path):
     x = [np.asarray(a) for a in x] if case.several else np.asarray(x)
     model, again = saved_and_loaded(case, tmp_path / "layer.descend")
     equal(again(x), model(x))
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_numpys_float64_is_narrowed_without_a_warning(cls):
+    """Without x64 there is no float64 in JAX: `apply` gives what it gives for float32."""
+    case = first(cls)
+    layer, params, state, x = ready(case)
+    wide = jax.tree.map(lambda a: np.asarray(a, np.float64 if case.smooth else np.int64), x)
+    apply = lambda x: layer.apply(params, state, x, key=jax.random.key(0), training=True)[0]
+    for a, b in zip(*(parts(jax.eval_shape(partial(apply, x))) for x in (x, wide)), strict=True):
+        assert a.dtype == b.dtype
+
+
+WRONG = (None, "word", -1, 2.5, float("nan"), [], {}, (1.5, "x"))
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_wrong_value_of_a_field_is_refused_when_the_layer_is_made_or_put_in(cls):
+    """One clear error, or a layer that works: its program can be traced, and it can be saved."""
+    case = first(cls)
+    key, layer = jax.random.key(1), case.make()
+    x = draw(case.input_shape, case.batch, domain=case.domain, dtype=np.float32)
+    for field in dataclasses.fields(layer):
+        for value in WRONG if field.name != "name" else ():
+            if value == getattr(layer, field.name):
+                continue
+            try:
+                other = dataclasses.replace(layer, **{field.name: value})
+                built = other.build(case.input_shape)
+            except DescendError:
+                continue
+
+            def run(x, layer=other):
+                return layer.apply(*layer.init(key, case.input_shape), x, key=key, training=True)[0]
+
+            shapes = [a.shape[1:] for a in parts(jax.eval_shape(run, x))]
+            assert shapes == list(built if built and isinstance(built[0], tuple) else (built,))
+            json.dumps(other.config(), allow_nan=False)
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -282,7 +282,7 @@ def test_huber_limits(x64):
     small = losses.Huber(1e-9).rows(y, p) / 1e-9
     np.testing.assert_allclose(small, losses.MeanAbsoluteError().rows(y, p), rtol=1e-8)
     for delta in (0.0, -1.0, float("nan")):
-        with pytest.raises(DescendError, match="delta must be positive"):
+        with pytest.raises(DescendError, match="delta must be a finite number > 0"):
             losses.Huber(delta)
 
 

@@ -107,6 +107,14 @@ def test_functions_of_a_column_against_a_vector():
 
 
 def test_bad_options():
+    with pytest.raises(DescendError, match="Did you mean 'delta'"):
+        losses.get({"name": "huber", "delt": 1.0})
+    for bad in ({"name": ["huber"]}, {"name": "huber", "delta": "a"}, {}):
+        with pytest.raises(DescendError):
+            losses.get(bad)
+    for make in (lambda: losses.Quantile(3), lambda: losses.BinaryCrossentropy("logits")):
+        with pytest.raises(DescendError, match="must"):
+            make()
     with pytest.raises(DescendError, match="label_smoothing"):
         losses.BinaryCrossentropy(label_smoothing=1.5)
     with pytest.raises(DescendError, match="reduction must be one of"):

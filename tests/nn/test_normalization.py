@@ -192,7 +192,7 @@ def test_masked_steps_are_not_in_statistics_over_time():
     ("make", "message"),
     [
         (lambda: BatchNormalization(momentum=1.0), r"momentum must be in \[0, 1\)"),
-        (lambda: LayerNormalization(epsilon=-1.0), "epsilon must be a number >= 0"),
+        (lambda: LayerNormalization(epsilon=-1.0), "epsilon must be a finite number >= 0"),
         (lambda: LayerNormalization("last"), "axis must be a whole number or a tuple"),
         (lambda: RMSNormalization(()), "axis must be a whole number or a tuple"),
         (lambda: GroupNormalization(0), "groups must be a whole number >= 1"),

@@ -64,7 +64,12 @@ def test_what_was_learned_is_saved_with_the_model(tmp_path):
         (lambda: Normalization(mean=0.0), DescendError, "mean and variance, or neither"),
         (lambda: Normalization().adapt([[np.nan]]), DataError, "finite"),
         (lambda: Normalization(mean=[1.0], variance=[1.0])(Input((3,))), DescendError, r"\(1,\)"),
+        (lambda: Normalization().adapt("abc"), DataError, "rows of finite numbers"),
+        (lambda: Normalization(mean=0.0, variance=-1.0), DescendError, "finite numbers >= 0"),
+        (lambda: Rescaling("a"), DescendError, "scale must hold finite numbers, got 'a'"),
         (lambda: Discretization(), DescendError, "bin_boundaries, or num_bins"),
+        (lambda: Discretization([0.0, 1.0], num_bins=3), DescendError, "not both"),
+        (lambda: Discretization(num_bins=3).adapt([]), DataError, "rows of finite numbers"),
         (lambda: Discretization([2.0, 1.0]), DescendError, "must rise"),
         (lambda: Discretization([1.0]).adapt([1.0]), DescendError, "has its boundaries"),
         (lambda: layers.CategoryEncoding(3, "binary"), DescendError, "output_mode must be one of"),
@@ -75,6 +80,18 @@ def test_what_was_learned_is_saved_with_the_model(tmp_path):
 def test_bad_arguments_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_discretization_that_learned_is_read_from_files_old_and_new():
+    """Files written before held the number of intervals that was asked for, too."""
+    layer = Discretization(num_bins=2)
+    layer.adapt([0.0, 1.0, 2.0, 3.0])
+    edges = layer.bin_boundaries
+    for config in (layer.config(), {**layer.config(), "num_bins": 2}):
+        assert Discretization.from_config(config).bin_boundaries == edges
+    layer.adapt([10.0, 11.0, 12.0, 13.0])  # again, until it stands in a network
+    assert len(layer.bin_boundaries) == len(edges) == 1
+    assert layer.bin_boundaries != edges
 
 
 def test_eager_on_arrays():
@@ -147,6 +164,12 @@ def test_lookups_are_keras_s(keras):
         (lambda: layers.StringLookup(num_oov_indices=0, vocabulary=["a"])(["b"]), "'b' is not in"),
         (lambda: layers.StringLookup(num_oov_indices=2), "0 or 1"),
         (lambda: layers.TextVectorization(standardize="upper"), "standardize must be one of"),
+        (lambda: layers.TextVectorization(ngrams=0), "ngrams must be a whole number >= 1"),
+        (lambda: layers.StringLookup(vocabulary=3), "a list of tokens, got 3"),
+        (lambda: layers.StringLookup(vocabulary=[1]), "must be a text, got 1"),
+        (lambda: layers.IntegerLookup(vocabulary=["a"]), "must be a whole number, got 'a'"),
+        (lambda: layers.IntegerLookup(vocabulary=[]), "got no token"),
+        (lambda: layers.IntegerLookup(mask_token="a"), "mask_token must be a whole number"),
         (lambda: layers.TextVectorization(split=str.split).config(), "split is a function"),
         (lambda: layers.TextVectorization(ragged=True), "pad the sequences"),
     ],

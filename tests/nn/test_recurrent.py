@@ -10,7 +10,7 @@ from oracles import differences
 from descend.errors import DescendError, ShapeError
 from descend.nn import activations, recurrence
 from descend.nn.graph import Graph
-from descend.nn.layers import Dense
+from descend.nn.layers import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Dense, StackedRNNCells
 from descend.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
 from descend.nn.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from descend.nn.layers.wrappers import Bidirectional, Masking
@@ -308,3 +308,22 @@ def test_bad_use_is_refused():
         Bidirectional(LSTM(3), merge_mode="max")
     with pytest.raises(DescendError, match="recurrent layer"):
         Bidirectional(Dense(3))
+    for cells in ([], "LSTM", [Dense(3)], None):
+        with pytest.raises(DescendError, match="cell"):
+            StackedRNNCells(cells)
+    with pytest.raises(DescendError, match="cell"):
+        RNN([])
+    with pytest.raises(ShapeError, match=r"called on a list \[x, \*states\]"):
+        StackedRNNCells([GRUCell(2)])(Input((3,)))
+    with pytest.raises(ShapeError, match=r"\(features,\)"):
+        RNN([GRUCell(2), LSTMCell(2)])(Input((4, 4, 1)))
+
+
+@pytest.mark.parametrize(
+    ("cls", "space"), [(ConvLSTM1D, (8,)), (ConvLSTM2D, (8, 9)), (ConvLSTM3D, (8, 9, 9))]
+)
+def test_a_window_longer_than_a_step_is_refused(cls, space):
+    for size in (9, 12):
+        with pytest.raises(ShapeError, match="does not fit steps of shape.*make it smaller"):
+            cls(3, kernel_size=size)(Input((5, *space, 1)))
+    assert cls(3, kernel_size=9, padding="same")(Input((5, *space, 1))).shape == (*space, 3)

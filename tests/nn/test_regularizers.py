@@ -44,9 +44,9 @@ def test_names_and_round_trip():
         assert regularizers.get(regularizers.describe(penalty)) == penalty
 
 
-@pytest.mark.parametrize("bad", [{"l1": -0.1}, {"l2": -1}, {"l2": float("nan")}])
+@pytest.mark.parametrize("bad", [{"l1": -0.1}, {"l2": -1}, {"l2": float("nan")}, {"l1": "much"}])
 def test_a_negative_strength_is_refused(bad):
-    with pytest.raises(DescendError, match="must be >= 0"):
+    with pytest.raises(DescendError, match="must be a finite number >= 0"):
         regularizers.L1L2(**bad)
 
 
@@ -54,6 +54,11 @@ def test_a_negative_strength_is_refused(bad):
 def test_an_unknown_penalty_is_refused(bad):
     with pytest.raises(DescendError, match="unknown regularizer"):
         regularizers.get(bad)
+
+
+def test_an_unknown_strength_is_refused():
+    with pytest.raises(DescendError, match="unknown argument of L1L2 'l3'"):
+        regularizers.get({"l3": 0.1})
 
 
 @pytest.mark.parametrize("cls", [Dense, DropConnect])

@@ -282,10 +282,31 @@ def test_polars_frames_and_arrays_in_place_of_frames():
     ],
 )
 def test_bad_data_are_value_errors(change, message):
+    """As scikit-learn's tools expect, and as everywhere here: a DataError is both."""
     frame, label, _ = mixed(n=40)
     x, y = change(frame, label)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(DataError, match=message) as raised:
         TabularClassifier(**PLAIN).fit(x, y)
+    assert isinstance(raised.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"X": None}, "Expected 2D array"),
+        ({"y": None}, "the target y is None"),
+        ({"y": {"a": 1}}, "float"),
+        ({"sample_weight": np.full(40, -1.0)}, "Negative values"),
+        ({"sample_weight": np.full(40, np.nan)}, "NaN"),
+        ({"sample_weight": "heavy"}, "could not convert"),
+        ({"validation": 3}, r"validation must be \(X, y\)"),
+        ({"validation": (np.ones((3, 2)), np.ones(2))}, "inconsistent numbers of samples"),
+    ],
+)
+def test_what_scikit_learns_checks_refuse_is_a_data_error(given, message):
+    arguments = {"X": np.ones((40, 2)), "y": np.ones(40), **given}
+    with pytest.raises(DataError, match=message):
+        TabularRegressor(**PLAIN).fit(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -294,14 +315,21 @@ def test_bad_data_are_value_errors(change, message):
         ({"recipe": "mpl"}, "Did you mean 'mlp'"),
         ({"hidden": (0,)}, "hidden: units must be a whole number >= 1, got 0"),
         ({"validation_share": 1.5}, "validation_share must lie between 0 and 1"),
+        ({"validation_share": "a fifth"}, "validation_share must lie between 0 and 1"),
         ({"task": "counts"}, "task must be one of"),
+        ({"hidden": 64}, "hidden must be the units of each layer"),
+        ({"learning_rate": "fast"}, "learning rate must be a number > 0"),
+        ({"dropout": None, "l2": "much"}, "l2 must be a number >= 0"),
+        ({"random_state": "a"}, "cannot be used to seed"),
+        ({"kinds": 3}, "kinds must be a dict"),
+        ({"task": "quantile", "levels": 0.5}, "quantile levels must be numbers between 0 and 1"),
         ({"kinds": {"income": "numbr"}}, "Did you mean 'number'"),
         ({"kinds": {"incom": "number"}}, "income"),
     ],
 )
 def test_bad_options(options, message):
     frame, _, number = mixed(n=40)
-    with pytest.raises((DescendError, ValueError), match=message):
+    with pytest.raises(DescendError, match=message):
         TabularRegressor(**{**PLAIN, **options}).fit(frame, number)
 
 

@@ -249,7 +249,10 @@ BUILD = {
     ),
     "nesterov without momentum": (lambda: optimizers.SGD(0.1, nesterov=True), "momentum > 0"),
     "decay over no steps": (lambda: schedules.CosineDecay(0.1, decay_steps=0), ">= 1, got 0"),
-    "schedule with a negative rate": (lambda: schedules.StepDecay(-1.0, 5), "must be >= 0"),
+    "schedule with a negative rate": (
+        lambda: schedules.StepDecay(-1.0, 5),
+        "must be a finite number >= 0",
+    ),
     "input without a shape": (lambda: Input(3), r"tuple such as \(2,\), got 3"),
     "input of size zero": (lambda: Input((0,)), "whole numbers >= 1"),
     "a layer on an array": (lambda: Dense(2)(X), "symbol of an Input"),
@@ -277,7 +280,7 @@ BUILD = {
     "outputs that are arrays": (lambda: Model(Input((3,)), X), "symbols"),
     "sequential of no layers": (lambda: Sequential().build((None, 3)), "has no layers: add"),
     "sequential of numbers": (lambda: Sequential([3]), "made of layers and networks, got int"),
-    "huber of zero": (lambda: losses.Huber(0.0), "delta must be positive, got 0.0"),
+    "huber of zero": (lambda: losses.Huber(0.0), "delta must be a finite number > 0, got 0.0"),
     "density missing": (lambda: losses.NegativeLogLikelihood(), "log_density"),
     "loss for an unknown output": (
         lambda: regression(loss={"out": "mse"}),

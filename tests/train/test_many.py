@@ -7,6 +7,9 @@ import pytest
 
 from descend import Dense, Dropout, Input, Sequential, cross_validate, ensemble, sweep
 from descend.errors import DataError, DescendError
+from descend.train.engine import Steps
+from descend.train.many import train_task
+from descend.train.many.arguments import folds_of
 
 
 def data(n=66, features=3):
@@ -171,7 +174,11 @@ def test_the_model_handed_in_stays_as_it_is():
         ({"learning_rate": [0.1, -1]}, "learning_rate must be a finite number > 0, got -1"),
         ({"learning_rate": [np.nan]}, "learning_rate must be a finite number > 0, got nan"),
         ({"rate": [0.1, 1.0]}, r"rate must be in \[0, 1\), got 1.0"),
-        ({"l2": [-1.0]}, "penalty must be >= 0, got -1.0"),
+        ({"l2": [-1.0]}, "l2 must be a finite number >= 0, got -1.0"),
+        ({"learning_rate": ["fast"]}, "setting 'learning_rate' must be a number, got 'fast'"),
+        ({"seed": 3}, "a list of values for 'seed', got 3"),
+        (3, "a dict .* or a list of settings .*got 3"),
+        ([3], "a dict .* or a list of settings"),
         ({"seed": [-1]}, "seed must be a whole number >= 0, got -1"),
         ([], "grid is empty"),
     ],
@@ -192,3 +199,44 @@ def test_other_bad_input():
         sweep(lambda width: None, {"width": [1]}, x, y)
     with pytest.raises(DescendError, match="compiled Model or a function"):
         sweep(3, {"seed": [1]}, x, y)
+    with pytest.raises(DescendError, match="settings {'width': 1}.*'depth'"):
+        sweep(lambda width, depth: network(), {"width": [1]}, x, y)
+    for many in (ensemble, cross_validate):
+        with pytest.raises(DescendError, match=f"{many.__name__} needs a compiled Model, got 3"):
+            many(3, x, y)
+        with pytest.raises(DataError, match="seed must be a whole number >= 0, got 'a'"):
+            many(network(), x, y, 2, seed="a")
+    with pytest.raises(DescendError, match="argument of ensemble 'epoch'. Did you mean 'epochs'"):
+        ensemble(network(), x, y, epoch=3)
+    with pytest.raises(DescendError, match="training takes a Task.*got 3"):
+        train_task(3, {"seed": [1]}, Steps(1), epochs=1)
+    with pytest.raises(DescendError, match="training takes a Feed.*got 3"):
+        train_task(network().task, {"seed": [1]}, 3, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"folds": 2.5}, "a whole number, or a list of pairs"),
+        ({"folds": []}, "no pair"),
+        ({"folds": [1, 2]}, "fold 0 must be a pair"),
+        ({"folds": [([], [1])]}, "training rows of fold 0 must be whole numbers from 0 to 65"),
+        ({"folds": [([0, 1], [66])]}, "held-out rows of fold 0 must be whole numbers from 0 to 65"),
+        ({"folds": [([0, -1], [1])]}, "training rows of fold 0 .*got \\[0, -1\\]"),
+        ({"folds": 2, "stratify": [0, 1]}, "stratify must hold a label a row"),
+        ({"folds": 3, "stratify": np.arange(66)}, "labels cannot be spread over 3 folds"),
+        ({"folds": 3, "seed": [1, 2]}, "2 seeds for 3 folds"),
+    ],
+)
+def test_bad_folds(options, message):
+    """Rows that are not there would be read as others: JAX's indices are cut to the array."""
+    x, y = data()
+    with pytest.raises(DataError, match=message):
+        cross_validate(network(), x, y, **options)
+
+
+def test_folds_may_be_marked():
+    marks = np.arange(6) < 4
+    ((training, held_out),) = folds_of([(marks, ~marks)], 6, None, 0)
+    assert training.tolist() == [0, 1, 2, 3]
+    assert held_out.tolist() == [4, 5]

@@ -154,3 +154,48 @@ def test_unknown_metrics(wrong):
     if wrong == "acuracy":
         with pytest.raises(DescendError, match="Did you mean 'accuracy'"):
             metrics.get(wrong, losses.get("mse"), 1)
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        ({"name": "AUC", "args": [], "options": {"curv": "PR"}}, "Did you mean 'curve'"),
+        ({"name": "AUC", "args": [], "options": []}, "arguments are given as a dict"),
+        ({"name": "AUC", "args": 3}, "args must be a list"),
+        ({"name": "PrecisionAtRecall"}, "missing a required argument: 'recall'"),
+        ({"name": ["AUC"]}, "unknown metric"),
+        ({"args": []}, "unknown metric None"),
+    ],
+)
+def test_a_described_metric_with_a_wrong_argument(described, message):
+    with pytest.raises(DescendError, match=message):
+        metrics.get(described, losses.get("bce"), 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: metrics.AUC(num_thresholds="many"), "num_thresholds must be a whole number >= 2"),
+        (lambda: metrics.AUC(thresholds=0.5), "thresholds must lie between 0 and 1"),
+        (lambda: metrics.AUC(multi_label="yes"), "multi_label must be True or False"),
+        (lambda: metrics.AUC(label_weights="even"), "label_weights must hold finite numbers"),
+        (lambda: metrics.Precision("half"), "thresholds must lie between 0 and 1"),
+        (lambda: metrics.Precision(top_k=0), "top_k must be a whole number >= 1 or None"),
+        (lambda: metrics.Recall(class_id="b"), "class_id must be a whole number >= 0"),
+        (lambda: metrics.PrecisionAtRecall(None), "recall must lie between 0 and 1"),
+        (lambda: metrics.FBetaScore(beta="two"), "beta must be a finite number > 0"),
+        (lambda: metrics.BinaryAccuracy(threshold=None), "threshold must lie between 0 and 1"),
+        (lambda: metrics.R2Score(num_regressors=0.5), "num_regressors must be a whole number"),
+        (lambda: metrics.MeanSquaredError(half=True), "unknown argument of MeanSquaredError"),
+    ],
+)
+def test_wrong_numbers_of_metrics(make, message):
+    with pytest.raises(DescendError, match=message):
+        make()
+
+
+def test_columns_that_are_not_there():
+    with pytest.raises(DescendError, match="top_k=3 of"):
+        metrics.Precision(top_k=3)([[0, 1]], [[0.2, 0.8]])
+    with pytest.raises(DescendError, match="label_weights must be one for each of the 2"):
+        metrics.AUC(multi_label=True, label_weights=[1.0])([[0, 1], [1, 0]], [[0.2, 0.8]] * 2)

@@ -303,6 +303,9 @@ def test_a_rate_from_numpy_is_a_number():
         ({"learning_rate": 0.1}, "unknown optimizer None"),
         (None, "unknown optimizer None"),
         (0.1, "unknown optimizer 0.1"),
+        ({"name": ["adam"]}, "unknown optimizer"),
+        ({"name": "adam", "beta": 0.9}, "unknown argument of Adam 'beta'"),
+        ({"name": "sgd", "learning_rate": {"schedule": "cosine"}}, "CosineDecay cannot be made"),
     ],
 )
 def test_unknown_rules(wrong, message):
@@ -325,6 +328,9 @@ def test_unknown_rules(wrong, message):
         (lambda: opt.RMSProp(rho=1.0), "rho must be a finite number >= 0 and < 1"),
         (lambda: opt.Adam(beta_1=1.2), "beta_1 must be a finite number >= 0 and < 1"),
         (lambda: opt.Adam(beta_2=-0.5), "beta_2 must be a finite number >= 0 and < 1"),
+        (lambda: opt.Adam(beta_2=None), "beta_2 must be a finite number >= 0 and < 1, got None"),
+        (lambda: opt.SGD(nesterov="no"), "nesterov must be True or False"),
+        (lambda: opt.SGD(ema_overwrite_frequency="often"), "must be a whole number >= 1"),
         (lambda: opt.Adam(epsilon=-1e-8), "epsilon must be a finite number >= 0"),
         (lambda: opt.AdamW(weight_decay=-0.1), "weight_decay must be a finite number >= 0"),
         (lambda: opt.AdaGrad(initial_accumulator=-1.0), "initial_accumulator must be"),

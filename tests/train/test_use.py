@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -322,3 +323,13 @@ def test_the_checkpoint_of_a_seed_that_is_not_an_int(tmp_path):
     file = tmp_path / "c{epoch}.descend"
     network().fit(x, y, verbose=0, seed=np.int64(2), callbacks=[ModelCheckpoint(file)])
     assert checkpoint.read(tmp_path / "c1.descend")[0]["identity"]["seed"] == 2
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_model_called_first_inside_a_compiled_function_draws_the_same_weights(training):
+    """Its weights are numbers, not tracers, and those that it draws by itself."""
+    x, _ = data(4)
+    models = [Sequential([Input((3,)), Dense(2)], seed=5) for _ in range(2)]
+    y = jax.jit(lambda x: models[0](x, training=training))(x)
+    assert same(models[0].get_weights(), models[1].get_weights())
+    np.testing.assert_allclose(y, models[1].predict(x), rtol=1e-5)

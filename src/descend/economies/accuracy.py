@@ -19,7 +19,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import jax
@@ -33,6 +33,7 @@ from descend.economies.point import labels
 from descend.economies.statement import author, named
 from descend.economies.system import Draw, Position, System, flattened
 from descend.economies.verdict import Verdict
+from descend.nn.checks import whole_number
 from descend.nn.graph import Graph
 from descend.train.engine.runtime import quick_compile
 
@@ -181,10 +182,10 @@ class Size:
         thin: number of periods between two of them.
         box: number of points drawn from the box of the states.
         stressed: number of points of the stressed set.
-        stability: number of periods that paths from dispersed starts are followed.
+        stability: number of periods, >= 2, that paths from dispersed starts are followed.
 
     Raises:
-        Nothing of its own.
+        DescendError: a number that is no whole number >= 1, or a `burn` that is none >= 0.
 
     Source: descend's own.
 
@@ -202,6 +203,10 @@ class Size:
     box: int = 10_000
     stressed: int = 5_000
     stability: int = 1000
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            whole_number(self, one.name, {"burn": 0, "stability": 2}.get(one.name, 1))
 
 
 @dataclass

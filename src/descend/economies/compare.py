@@ -13,6 +13,7 @@ import numpy as np
 
 from descend.economies import expectations
 from descend.economies.accuracy import Judge
+from descend.economies.arguments import whole
 from descend.economies.floats import precision
 from descend.economies.point import Point, labels
 from descend.economies.system import Position
@@ -115,8 +116,11 @@ def compare(
 
     Raises:
         DescendError: no closed form and no reference; a reference with no policy in common, of
-            another shape, or not finite.
+            another shape, or not finite; no whole number of points, >= 1, or a seed that is none
+            >= 0.
     """
+    whole("points", points, 1)
+    whole("seed", seed, 0)
     label, asked = _reference(solution, reference)
     sets = _points(solution, points, seed)
     rows: dict[tuple[str, str], dict[str, float]] = {}

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.economies.arguments import whole
 from descend.economies.floats import precision
 from descend.economies.network import function
 from descend.economies.states import by_name, positions_of, states_of
@@ -206,10 +207,11 @@ def simulate(
         DataError: a start that is unknown, of another size, or not finite.
     """
     burn = _burn(burn, start)
-    _whole("periods", periods, 1)
+    whole("periods", periods, 1)
+    whole("seed", seed, 0)
     with precision(solution.dtype):
         begin, going = jax.random.split(jax.random.key(seed))
-        first = _beginning(solution, start, begin, _whole("paths", paths, 1))
+        first = _beginning(solution, start, begin, whole("paths", paths, 1))
         positions, outside = _walked(solution, first, going, burn + periods - 1)
         positions = jax.tree.map(lambda a: np.swapaxes(np.asarray(a)[burn:], 0, 1), positions)
     states = states_of(solution.system, positions)
@@ -264,11 +266,12 @@ def impulse_response(
 
     system = solution.system
     burn = _burn(burn, start)
-    _whole("periods", periods, 1)
+    whole("periods", periods, 1)
+    whole("seed", seed, 0)
     with precision(solution.dtype):
         push, put = _pushed(system, shock, size)
         begin, burning, going = jax.random.split(jax.random.key(seed), 3)
-        now = _beginning(solution, start, begin, _whole("paths", paths, 1))
+        now = _beginning(solution, start, begin, whole("paths", paths, 1))
         now = jax.tree.map(lambda a: a[-1], _walked(solution, now, burning, burn)[0])
         draws = system.draw(going, periods, paths)
         params = jax.tree.map(jnp.asarray, solution.params)
@@ -310,16 +313,10 @@ def _percent(base: np.ndarray, other: np.ndarray) -> np.ndarray:
 # -- parts ----------------------------------------------------------------------------------------
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise DescendError(f"{name} must be a whole number >= {least}, got {value!r}")
-    return int(value)
-
-
 def _burn(burn: int | None, start: Any) -> int:
     if burn is None:
         return BURN if start is None else 0
-    return _whole("burn", burn, 0)
+    return whole("burn", burn, 0)
 
 
 def _beginning(solution: Solution, start: Any, key: jax.Array, paths: int) -> Position:

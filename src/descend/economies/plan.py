@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-import numpy as np
-
 from descend.economies.accuracy import FIGURES, SETS, Size
+from descend.economies.arguments import number, whole
 from descend.economies.learner import Sampling
 from descend.economies.network import Shape
 from descend.economies.statement import Economy, author, named
 from descend.errors import DescendError, unknown
+from descend.nn.checks import is_number
 from descend.train.rules import Adam, Optimizer
 from descend.train.rules import get as optimizer_named
 from descend.train.rules.schedules import CosineDecay
@@ -101,7 +101,7 @@ class Plan:
         for name in ("paths", "periods", "batch"):
             least[name] = 1
         for name, bound in least.items():
-            _whole(name, getattr(self, name), bound)
+            whole(f"solve: {name}", getattr(self, name), bound)
         if self.polish not in POLISHINGS:
             raise unknown("polishing", self.polish, [str(p) for p in POLISHINGS])
         if not isinstance(self.hidden, (tuple, list)):
@@ -114,17 +114,14 @@ class Plan:
                 f"solve: batch is at most paths * periods = {self.paths * self.periods}, got "
                 f"{self.batch}"
             )
-        if not (_is_number(self.box) and 0 <= self.box <= 1):
+        if not (is_number(self.box) and 0 <= self.box <= 1):
             raise DescendError(f"solve: box must be a share between 0 and 1, got {self.box!r}")
-        if not _is_number(self.learning_rate) or not 0 < self.learning_rate < np.inf:
-            raise DescendError(
-                f"solve: learning_rate must be a number > 0, got {self.learning_rate!r}"
-            )
+        number("solve: learning_rate", self.learning_rate, above=0)
         _mapping("homotopy", self.homotopy, "{parameter: value to begin with}")
         ranges = "{parameter: (low, high)}"
         for name, ends in _mapping("over", self.over, ranges).items():
             pair = isinstance(ends, (tuple, list)) and len(ends) == 2
-            if not pair or not all(map(_is_number, ends)):
+            if not pair or not all(map(is_number, ends)):
                 raise DescendError(f"solve: over must be {ranges}, got {name!r}: {ends!r}")
         if not isinstance(self.size, Size):
             raise DescendError(f"solve: size must be a Size, such as Size(), got {self.size!r}")
@@ -210,22 +207,11 @@ def _aims(aim: Any) -> dict[str, float]:
         which, _, what = words.partition(" ")
         if which not in SETS or what not in FIGURES:
             raise unknown("aim", words, [f"{s} {f}" for s in SETS for f in FIGURES])
-        if not _is_number(value) or not 0 < value < np.inf:
-            raise DescendError(f"the aim {words!r} must be a number > 0, got {value!r}")
+        number(f"solve: the aim {words!r}", value, above=0)
     return {words: float(value) for words, value in aims.items()}
-
-
-def _whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise DescendError(f"solve: {name} must be a whole number >= {least}, got {value!r}")
 
 
 def _mapping(name: str, value: Any, wanted: str) -> Mapping[str, Any]:
     if not isinstance(value or {}, Mapping):
         raise DescendError(f"solve: {name} must be {wanted}, got {value!r}")
     return value or {}
-
-
-def _is_number(value: Any) -> bool:
-    kinds = (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool)

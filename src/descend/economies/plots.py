@@ -16,6 +16,7 @@ import numpy as np
 
 from descend.economies import expectations
 from descend.economies.accuracy import SETS, Judge
+from descend.economies.arguments import whole
 from descend.economies.floats import precision
 from descend.economies.outputs import Share, Simplex
 from descend.economies.paths import Paths, columns
@@ -239,6 +240,8 @@ def residuals(
     """States (points,) and |residuals| (points, size) by name, on one of the accuracy's sets."""
     if which not in SETS:
         raise unknown("set", which, SETS)
+    whole("points", points, 1)
+    whole("seed", seed, 0)
     system = solution.system
     rule = expectations.rule(solution.judged_by, system.law.dimensions)
     with precision(solution.dtype):

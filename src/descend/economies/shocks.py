@@ -19,6 +19,7 @@ import numpy as np
 from descend.economies.expectations import Rule
 from descend.economies.point import Point
 from descend.errors import DescendError
+from descend.nn.checks import is_number
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,18 @@ class Normal:
 
     def check(self, name: str) -> None:
         """Raises DescendError for a negative deviation or a matrix that is no correlation."""
-        std = np.asarray(self.std, float)
+        std = _plain(self.std)
+        std = std if std.dtype.kind in "biuf" else np.asarray(np.nan)
         if std.ndim > 1 or not (np.isfinite(std).all() and (std >= 0).all()):
             raise DescendError(
                 f"shock {name!r}: std must be finite and >= 0, a number or a vector, got {self.std}"
             )
         if self.correlation is None:
             return
+        if _plain(self.correlation).dtype.kind not in "biuf":
+            raise DescendError(
+                f"shock {name!r}: correlation must hold numbers, got {self.correlation!r}"
+            )
         matrix = np.asarray(self.matrix())
         if matrix.shape != (self.size, self.size) or not self.shape:
             raise DescendError(
@@ -135,12 +141,15 @@ class Chain:
     def iid(cls, values: Any, probabilities: Any) -> Chain:
         """A chain without memory."""
         p = _array(probabilities)
+        if p.ndim != 1:
+            raise DescendError(f"Chain.iid needs a probability a position, got {probabilities!r}")
         return cls(values, [p] * len(p))
 
     @classmethod
     def persistent(cls, values: Any, stay: Any) -> Chain:
         """A chain that stays with probability `stay` and else moves to any other alike."""
         n = len(next(iter(values.values())) if isinstance(values, dict) else values)
+        stay = _array(stay)
         leave = (1 - stay) / max(n - 1, 1)
         return cls(values, leave + (stay - leave) * np.eye(n))
 
@@ -150,11 +159,14 @@ class Chain:
 
         Source: Kopecky and Suen 2010 (it keeps the mean, variance and autocorrelation exactly).
         """
-        known = not isinstance(persistence, jax.Array)  # a traced number cannot be looked at
-        if n < 2 or (known and not -1 < persistence < 1):
+        # a traced number cannot be looked at
+        traced = [isinstance(a, jax.Array) for a in (persistence, std)]
+        numbers = [was or is_number(a) for was, a in zip(traced, (persistence, std), strict=True)]
+        good = isinstance(n, (int, np.integer)) and n >= 2 and all(numbers)
+        if not good or not (traced[0] or -1 < persistence < 1):
             raise DescendError(
-                "Rouwenhorst's chain needs at least 2 positions, a persistence between -1 and 1, "
-                f"got {n} and {persistence}"
+                "Rouwenhorst's chain needs at least 2 positions, a persistence between -1 and 1 "
+                f"and a standard deviation, got {n!r}, {persistence!r} and {std!r}"
             )
         p = (1 + persistence) / 2
         matrix = _array([[p, 1 - p], [1 - p, p]])
@@ -212,9 +224,25 @@ class Chain:
 
 
 def _array(numbers: Any) -> Any:
-    """Numbers as an array: JAX's if any is, else NumPy's, float64 whatever JAX's width."""
-    traced = any(isinstance(x, jax.Array) for x in jax.tree.leaves(numbers))
-    return jnp.asarray(numbers) if traced else np.asarray(numbers)
+    """Numbers as an array: JAX's if any is, else NumPy's, float64 whatever JAX's width.
+
+    Raises:
+        DescendError: anything but numbers, or rows of different length.
+    """
+    if any(isinstance(x, jax.Array) for x in jax.tree.leaves(numbers)):
+        return jnp.asarray(numbers)
+    array = _plain(numbers)
+    if array.dtype.kind not in "biuf":
+        raise DescendError(f"a chain is made of arrays of numbers, got {numbers!r}")
+    return array
+
+
+def _plain(numbers: Any) -> np.ndarray:
+    """A NumPy array; of rows of different length one that holds no number."""
+    try:
+        return np.asarray(numbers)
+    except ValueError:
+        return np.asarray(None)
 
 
 class Law(NamedTuple):

@@ -116,6 +116,10 @@ def solve(
             "solve: expected an economy, such as BrockMirman(), got "
             f"{economy.__name__ if isinstance(economy, type) else repr(economy)}"
         )
+    if start_from is not None and not isinstance(start_from, Solution):
+        raise DescendError(
+            f"solve: start_from must be a Solution, such as solve gives, got {start_from!r}"
+        )
     plan = plan_of(economy, plan, changes)
     with precision(plan.dtype):
         problem = Problem.of(economy, plan, None if start_from is None else start_from.network)

@@ -60,6 +60,11 @@ def by_name(system: System, states: Any) -> dict[str, Any]:
     """A DataFrame's columns NAME_1, NAME_2, ... joined to vectors; a dict as it is."""
     if isinstance(states, Mapping):
         return dict(states)
+    if not hasattr(states, "columns"):
+        raise DataError(
+            "states are given by name, {name: numbers}, or as a DataFrame with a column each; got "
+            f"{states!r}"
+        )
     values = {name: np.asarray(states[name]) for name in states.columns}
     for name, shape in system.shapes.items():
         parts = [f"{name}_{i + 1}" for i in range(shape[0])] if shape else []

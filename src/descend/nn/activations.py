@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from descend.errors import DescendError, unknown
+from descend.nn.checks import is_number
 
 ActivationFunction = Callable[..., jax.Array]
 
@@ -97,7 +98,7 @@ def tanh(z: ArrayLike) -> jax.Array:
         >>> round(float(tanh(1.0)), 3), round(float(2 * sigmoid(2.0) - 1), 3)
         (0.762, 0.762)
     """
-    return jnp.tanh(z)
+    return jnp.tanh(jnp.asarray(z))
 
 
 def hard_tanh(z: ArrayLike) -> jax.Array:
@@ -116,7 +117,7 @@ def hard_tanh(z: ArrayLike) -> jax.Array:
         >>> float(hard_tanh(0.5)), float(hard_tanh(3.0))
         (0.5, 1.0)
     """
-    return jax.nn.hard_tanh(z)
+    return jax.nn.hard_tanh(jnp.asarray(z))
 
 
 def relu(z: ArrayLike) -> jax.Array:
@@ -135,7 +136,7 @@ def relu(z: ArrayLike) -> jax.Array:
         >>> float(relu(-2.0)), float(relu(3.0))
         (0.0, 3.0)
     """
-    return jax.nn.relu(z)
+    return jax.nn.relu(jnp.asarray(z))
 
 
 def leaky_relu(z: ArrayLike, slope: float = 0.01) -> jax.Array:
@@ -176,7 +177,7 @@ def elu(z: ArrayLike, a: float = 1.0) -> jax.Array:
         >>> float(elu(3.0)), round(float(elu(-1.0)), 3)
         (3.0, -0.632)
     """
-    return jax.nn.elu(z, a)
+    return jax.nn.elu(jnp.asarray(z), a)
 
 
 def selu(z: ArrayLike) -> jax.Array:
@@ -197,7 +198,7 @@ def selu(z: ArrayLike) -> jax.Array:
         >>> round(float(selu(1.0)), 3), round(float(selu(-1.0)), 3)
         (1.051, -1.111)
     """
-    return jax.nn.selu(z)
+    return jax.nn.selu(jnp.asarray(z))
 
 
 def swish(z: ArrayLike, beta: float = 1.0) -> jax.Array:
@@ -260,7 +261,7 @@ def gelu(z: ArrayLike) -> jax.Array:
         >>> round(float(gelu(1.0)), 3)  # Phi(1)
         0.841
     """
-    return jax.nn.gelu(z, approximate=False)
+    return jax.nn.gelu(jnp.asarray(z), approximate=False)
 
 
 def gelu_tanh(z: ArrayLike) -> jax.Array:
@@ -281,7 +282,7 @@ def gelu_tanh(z: ArrayLike) -> jax.Array:
         >>> float(abs(gelu(z) - gelu_tanh(z)).max()) < 0.001
         True
     """
-    return jax.nn.gelu(z, approximate=True)
+    return jax.nn.gelu(jnp.asarray(z), approximate=True)
 
 
 def exponential(z: ArrayLike) -> jax.Array:
@@ -300,7 +301,7 @@ def exponential(z: ArrayLike) -> jax.Array:
         >>> float(exponential(0.0)), round(float(exponential(1.0)), 3)
         (1.0, 2.718)
     """
-    return jnp.exp(z)
+    return jnp.exp(jnp.asarray(z))
 
 
 def softplus(z: ArrayLike) -> jax.Array:
@@ -319,7 +320,7 @@ def softplus(z: ArrayLike) -> jax.Array:
         >>> round(float(softplus(0.0)), 3)  # log 2
         0.693
     """
-    return jax.nn.softplus(z)
+    return jax.nn.softplus(jnp.asarray(z))
 
 
 def relu6(z: ArrayLike) -> jax.Array:
@@ -338,7 +339,7 @@ def relu6(z: ArrayLike) -> jax.Array:
         >>> float(relu6(3.0)), float(relu6(9.0))
         (3.0, 6.0)
     """
-    return jax.nn.relu6(z)
+    return jax.nn.relu6(jnp.asarray(z))
 
 
 def hard_sigmoid(z: ArrayLike) -> jax.Array:
@@ -395,7 +396,7 @@ def softsign(z: ArrayLike) -> jax.Array:
         >>> float(softsign(-1.0)), float(softsign(3.0))
         (-0.5, 0.75)
     """
-    return jax.nn.soft_sign(z)
+    return jax.nn.soft_sign(jnp.asarray(z))
 
 
 def softmax(z: ArrayLike) -> jax.Array:
@@ -415,7 +416,7 @@ def softmax(z: ArrayLike) -> jax.Array:
         >>> print(np.asarray(softmax(np.array([0.0, 0.0, np.log(2)]))).round(3))
         [0.25 0.25 0.5 ]
     """
-    return jax.nn.softmax(z, axis=-1)
+    return jax.nn.softmax(jnp.asarray(z), axis=-1)
 
 
 FORMULAS: dict[str, ActivationFunction] = {
@@ -441,8 +442,8 @@ def get(identifier: str | ActivationFunction | list[Any] | None) -> ActivationFu
     Returns:
         A function of arrays, z -> g(z).
     Raises:
-        DescendError: an unknown name (with the nearest one), an unknown parameter, or a function
-            that is not of this module: a saved model names its activations and must not carry code.
+        DescendError: an unknown name (with the nearest one), a parameter that is unknown or no
+            number, or a function of another module: a saved model must not carry code.
     Source: Keras's API, activations.get.
 
     Example:
@@ -457,17 +458,19 @@ def get(identifier: str | ActivationFunction | list[Any] | None) -> ActivationFu
         if name not in FORMULAS:
             raise unknown("activation", identifier, [*FORMULAS, *ALIASES])
         return FORMULAS[name]
-    if isinstance(identifier, list) and len(identifier) == 2:  # as `describe` writes it
-        return partial(get(identifier[0]), **identifier[1])
+    if isinstance(identifier, list) and len(identifier) == 2 and isinstance(identifier[1], dict):
+        identifier = partial(get(identifier[0]), **identifier[1])  # as `describe` writes it
     base: Any = identifier.func if isinstance(identifier, partial) else identifier
     if any(base is f for f in FORMULAS.values()):
         if isinstance(identifier, partial) and identifier.args:
             raise DescendError("an activation's parameter must be given by name, as in beta=2.0")
         parameters = identifier.keywords if isinstance(identifier, partial) else {}
         known = list(inspect.signature(base).parameters)[1:]
-        for name in parameters:
+        for name, value in parameters.items():
             if name not in known:
                 raise unknown(f"parameter of {base.__name__}", name, known)
+            if not is_number(value):
+                raise DescendError(f"{base.__name__}: {name} must be a finite number, got {value}")
         return identifier  # type: ignore[return-value]
     raise DescendError(
         f"activation {identifier!r} is not one of descend.nn.activations, so it could not be "

@@ -427,6 +427,7 @@ def moved(
 ) -> Iterator[jax.Array]:
     """What every output sees at each place in the window, row-major: (batch, *space', c) each."""
     size = output_size(how.pads, x.shape[1:-1], window, how.strides, how.dilation)
+    x = jnp.asarray(x)
     x = lax.pad(
         x, jnp.asarray(fill, x.dtype), [(0, 0, 0), *((a, b, 0) for a, b in how.pads), (0, 0, 0)]
     )

@@ -8,7 +8,7 @@ standard deviations and rescaled, as in Keras.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.nn import initializers as jax_initializers
 
 from descend.errors import DescendError, unknown
+from descend.nn import checks
 
 Draw = Callable[..., jax.Array]  # (key, shape, dtype) -> array
 
@@ -28,7 +29,8 @@ class Initializer:
         seed: number, by keyword; what is drawn then depends on it alone: neither on the model's
             seed nor on the key, which may then be None.
     Raises:
-        DescendError: a shape that the rule cannot draw, when it is called.
+        DescendError: a seed that is no whole number >= 0, or another argument that is no finite
+            number; a shape that the rule cannot draw, when it is called.
     Source: Keras's API, initializers.Initializer.
     Example:
         >>> import jax
@@ -39,6 +41,13 @@ class Initializer:
     """
 
     seed: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        checks.optional_seed(self)
+        for one in fields(self):
+            if one.type in ("float", float):
+                above = 0 if one.name in ("stddev", "scale") else None
+                checks.finite_number(self, one.name, above=above)
 
     def __call__(self, key: jax.Array, shape: Sequence[int], dtype: Any = None) -> jax.Array:
         """Draw an array of `shape`."""
@@ -155,9 +164,6 @@ class Normal(Initializer):
 
     stddev: float = 0.05
 
-    def __post_init__(self) -> None:
-        _positive("Normal", "stddev", self.stddev)
-
     def _draw(self) -> Draw:
         return jax_initializers.normal(self.stddev)
 
@@ -181,6 +187,7 @@ class Uniform(Initializer):
     maxval: float = 0.05
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.minval < self.maxval:
             raise DescendError(f"Uniform: minval {self.minval} must be below maxval {self.maxval}")
 
@@ -333,9 +340,6 @@ class RandomNormal(Initializer):
     mean: float = 0.0
     stddev: float = 0.05
 
-    def __post_init__(self) -> None:
-        _positive("RandomNormal", "stddev", self.stddev)
-
     def _draw(self) -> Draw:
         normal = jax_initializers.normal(self.stddev)
         return lambda key, shape, dtype: self.mean + normal(key, shape, dtype)
@@ -374,9 +378,6 @@ class TruncatedNormal(Initializer):
     mean: float = 0.0
     stddev: float = 0.05
 
-    def __post_init__(self) -> None:
-        _positive("TruncatedNormal", "stddev", self.stddev)
-
     def _draw(self) -> Draw:
         def cut(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
             return self.mean + self.stddev * jax.random.truncated_normal(key, -2, 2, shape, dtype)
@@ -406,10 +407,9 @@ class VarianceScaling(Initializer):
     distribution: str = "truncated_normal"
 
     def __post_init__(self) -> None:
-        _positive("VarianceScaling", "scale", self.scale)
-        for name, known in (("mode", _MODES), ("distribution", _DISTRIBUTIONS)):
-            if getattr(self, name) not in known:
-                raise unknown(f"{name} of VarianceScaling", getattr(self, name), known)
+        super().__post_init__()
+        checks.one_of(self, "mode", _MODES)
+        checks.one_of(self, "distribution", tuple(_DISTRIBUTIONS))
 
     def _draw(self) -> Draw:
         form = _DISTRIBUTIONS[self.distribution]
@@ -422,11 +422,6 @@ _DISTRIBUTIONS = {
     "untruncated_normal": "normal",
     "uniform": "uniform",
 }
-
-
-def _positive(owner: str, field: str, value: float) -> None:
-    if not value > 0:
-        raise DescendError(f"{owner}: {field} must be positive, got {value}")
 
 
 BY_NAME: dict[str, type[Initializer]] = {
@@ -459,7 +454,7 @@ def get(identifier: Any) -> Initializer:
     Returns:
         An `Initializer`.
     Raises:
-        DescendError: an unknown name; the nearest one is suggested.
+        DescendError: an unknown name or argument (the nearest is suggested), or one out of range.
     Source: Keras's API, initializers.get.
     Example:
         >>> from descend.nn.initializers import get
@@ -470,12 +465,13 @@ def get(identifier: Any) -> Initializer:
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
         return identifier()
-    name, options = identifier if isinstance(identifier, list) else (identifier, {})
+    described = isinstance(identifier, list) and len(identifier) == 2
+    name, options = identifier if described else (identifier, {})
     if isinstance(name, str) and name not in BY_NAME:
         name = next((short for short, cls in BY_NAME.items() if cls.__name__ == name), name)
-    if name not in BY_NAME:
-        raise unknown("initializer", identifier, BY_NAME)
-    return BY_NAME[name](**options)
+    if not isinstance(name, str) or name not in BY_NAME:
+        raise unknown("initializer", name, BY_NAME)
+    return checks.made(BY_NAME[name], options)
 
 
 def describe(initializer: Initializer) -> list[Any]:

@@ -12,7 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from descend.errors import DescendError, unknown
+from descend.errors import unknown
+from descend.nn import checks
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,8 @@ class L1L2:
     l2: Any = 0.0
 
     def __post_init__(self) -> None:
-        for field in ("l1", "l2"):
-            value = getattr(self, field)
-            if isinstance(value, (int, float)) and not value >= 0:
-                raise DescendError(f"{field} penalty must be >= 0, got {value}")
+        checks.finite_number(self, "l1", least=0)
+        checks.finite_number(self, "l2", least=0)
 
     def __call__(self, weights: jax.Array) -> jax.Array:
         """The penalty of one array."""
@@ -137,7 +136,7 @@ def get(identifier: str | L1L2 | dict[str, Any] | None) -> L1L2 | None:
         An `L1L2`, or None.
 
     Raises:
-        DescendError: an unknown name, or a negative strength.
+        DescendError: an unknown name or argument, or a strength that is no finite number >= 0.
 
     Source: Keras's API, regularizers.get.
 
@@ -149,7 +148,7 @@ def get(identifier: str | L1L2 | dict[str, Any] | None) -> L1L2 | None:
     if identifier is None or isinstance(identifier, L1L2):
         return identifier
     if isinstance(identifier, dict):
-        return L1L2(**identifier)
+        return checks.made(L1L2, identifier)
     named = {"l1": L1L2(l1=0.01), "l2": L1L2(l2=0.01), "l1_l2": L1L2(l1=0.01, l2=0.01)}
     named |= {"L1": named["l1"], "L2": named["l2"], "L1L2": named["l1_l2"]}
     if not isinstance(identifier, str) or identifier not in named:

@@ -14,6 +14,8 @@ from descend.errors import DescendError, ShapeError
 # Sizes that stand for an axis of any size (None) while shapes are worked out: an axis of an output
 # that differs between the two is of any size too. Powers of two, so that halving and doubling fit.
 TRIALS = (256, 512)
+# Rows of the batch on which shapes are worked out: a size that no other axis is likely to have.
+ROWS = 1009
 Shape = tuple[int, ...]
 OpenShape = tuple[int | None, ...]
 # What is done with symbols: "join" is (operation, left, right) -> symbol, "part" (symbol, key) ->
@@ -244,6 +246,12 @@ def connect(layer: Connected, inputs: Any, training: bool | None = None, origin:
     _require_one_set_of_weights(layer, sources, [input_shape for input_shape, _ in builds])
     parts: list[Any] = [built if gives_several(built) else [built] for _, built in builds]
     trials = tuple(tuple(tuple(shape) for shape in part) for part in zip(*parts, strict=True))
+    for shape in (shape for part in trials for shape in part):
+        if any(size < 1 for size in shape):
+            raise ShapeError(
+                f"{layer.label} leaves nothing of an input of shape {builds[0][0]}: its output has "
+                f"shape {shape} (without the batch axis)"
+            )
     call = Call(layer, sources, trials, training, origin)
     if "_graph_calls" not in vars(layer):  # then it is the user's own object
         vars(layer).setdefault("_calls", []).append(call)

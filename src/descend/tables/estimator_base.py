@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from descend.data.frames import load_frame, require_names
 from descend.data.table import unknown_column
-from descend.errors import DataError, DataWarning, unknown
+from descend.errors import DataError, DataWarning, DescendError, unknown
 from descend.tables.columns import KINDS
 from descend.tables.encoder import Encoder, Part
 from descend.tables.heads import Head
@@ -82,21 +83,23 @@ class TabularEstimator(BaseEstimator):
         state = self.random_state
         if isinstance(state, (int, np.integer)):
             return int(state)
-        return int(check_random_state(state).randint(2**31 - 1))
+        with refused():
+            return int(check_random_state(state).randint(2**31 - 1))
 
     def _frame(self, X: Any, reset: bool) -> pd.DataFrame:
         """X as a table with the columns of `fit`; an array's are x0, x1, ..."""
         if hasattr(X, "__arrow_c_stream__") and not isinstance(X, pd.DataFrame):
             X = load_frame(X, name="X").frame  # polars, Arrow
         if not isinstance(X, pd.DataFrame):
-            array = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype=None,
-                ensure_all_finite="allow-nan",
-                ensure_min_samples=2 if reset else 1,
-            )
+            with refused():
+                array = validate_data(
+                    self,
+                    X,
+                    reset=reset,
+                    dtype=None,
+                    ensure_all_finite="allow-nan",
+                    ensure_min_samples=2 if reset else 1,
+                )
             X = pd.DataFrame(array)
             names = [f"x{i}" for i in range(array.shape[1])]
         else:
@@ -106,7 +109,8 @@ class TabularEstimator(BaseEstimator):
                     f"few; expected at least {2 if reset else 1} row(s) and a column"
                 )
             require_names("X", [str(c) for c in X.columns])
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            with refused():
+                validate_data(self, X, reset=reset, skip_check_array=True)
             names = [str(c) for c in X.columns]
         if reset:
             self.columns_ = names
@@ -126,8 +130,10 @@ class TabularEstimator(BaseEstimator):
         """Fit encoder and network; `y` as the head takes it, `labels` to divide rows alike."""
         options = self._options()
         share = self.validation_share
-        if not 0 < share < 1:
-            raise ValueError(f"validation_share must lie between 0 and 1, got {share!r}")
+        if not isinstance(share, (float, np.floating)) or not 0 < share < 1:
+            raise DataError(f"validation_share must lie between 0 and 1, got {share!r}")
+        if not isinstance(self.kinds or {}, Mapping):
+            raise DataError(f"kinds must be a dict {{column: kind}}, got {self.kinds!r}")
         for name, kind in (self.kinds or {}).items():
             if name not in self.columns_:
                 raise unknown_column(name, self.columns_, "X")
@@ -199,6 +205,32 @@ class TabularEstimator(BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+@contextlib.contextmanager
+def refused(*kinds: type[Exception]) -> Iterator[None]:
+    """What scikit-learn's checks refuse becomes a DataError, in the words that its tools expect.
+
+    Args:
+        kinds: further errors that do. Not a TypeError about X: its estimator checks look for that.
+    """
+    of_scikit_learn: tuple[type[Exception], ...] = (ValueError, *kinds)
+    try:
+        yield
+    except DescendError:
+        raise
+    except of_scikit_learn as error:
+        raise DataError(str(error)) from None
+
+
+def parts_of(validation: Any) -> tuple[Any, Any, Any]:
+    """(X, y, weights or None) of what `fit` is given as validation rows; DataError for others."""
+    if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
+        raise DataError(
+            f"validation must be (X, y) or (X, y, sample_weight), got {type(validation).__name__}"
+        )
+    x, y, *weight = validation
+    return x, y, weight[0] if weight else None
 
 
 def _packed(model: Model) -> bytes:

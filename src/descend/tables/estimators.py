@@ -21,8 +21,9 @@ from sklearn.utils.validation import _check_sample_weight
 
 from descend.alignment import Scored, aligned
 from descend.errors import DataError
-from descend.tables.estimator_base import TabularEstimator
+from descend.tables.estimator_base import TabularEstimator, parts_of, refused
 from descend.tables.heads import HEADS, Classes, Quantiles
+from descend.tables.options import require_levels
 
 TASKS = tuple(task for task in HEADS if task != Classes.task)
 
@@ -59,9 +60,9 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
         The rest as in TabularRegressor.
 
     Raises:
-        DataError: labels or weights that are missing, a validation class that training has not,
-            columns that are not there.
-        ValueError: rows of one class only, or what scikit-learn's own checks refuse.
+        DataError: labels or weights that are missing, rows of one class only, a validation class
+            that training has not, columns that are not there; what scikit-learn's own checks
+            refuse, in their words.
         DescendError: an option out of range.
         NotFittedError: of scikit-learn, for a prediction before `fit`.
 
@@ -132,20 +133,21 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         weight = _weight(sample_weight, frame)
         if self.class_weight is not None:
-            each = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            with refused():
+                each = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
             weight = each[codes] * (1.0 if weight is None else weight)
         frame, codes, weight = _that_weigh(frame, codes, weight)
         if len(np.unique(codes)) < 2:
-            raise ValueError(
+            raise DataError(
                 "the classifier cannot be trained: all rows (with a weight above 0) are of the "
                 f"class {_said(self.classes_[codes[0]])}; expected at least two classes"
             )
         checks = None
         if validation is not None:
-            labels = _column(validation[1], len(validation[0]))
-            checked_codes = _codes(labels, self.classes_)
-            rows = self._frame(validation[0], False)
-            checked_weight = _weight(validation[2] if len(validation) > 2 else None, rows)
+            checked_x, checked_y, weights = parts_of(validation)
+            rows = self._frame(checked_x, False)
+            checked_codes = _codes(_column(checked_y, len(rows)), self.classes_)
+            checked_weight = _weight(weights, rows)
             if self.class_weight is not None:
                 checked_weight = each[checked_codes] * (
                     1.0 if checked_weight is None else checked_weight
@@ -203,8 +205,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
             X had names.
 
     Raises:
-        DataError: columns that are not there, or whose entries are not of their kind.
-        ValueError: an unknown task, or what scikit-learn's own checks refuse.
+        DataError: columns that are not there, or whose entries are not of their kind; an unknown
+            task; what scikit-learn's own checks refuse, in their words.
         DescendError: an option out of range.
         NotFittedError: of scikit-learn, for a prediction before `fit`.
 
@@ -275,19 +277,20 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
                 share of the rows.
         """
         if self.task not in TASKS:
-            raise ValueError(f"task must be one of {', '.join(TASKS)}, got {self.task!r}")
+            raise DataError(f"task must be one of {', '.join(TASKS)}, got {self.task!r}")
         frame = self._frame(X, True)
         y = _numbers(y, len(frame))
         if y.ndim == 2 and self.task != "regression":
-            raise ValueError(f"the task {self.task!r} takes one target, got {y.shape[1]}")
+            raise DataError(f"the task {self.task!r} takes one target, got {y.shape[1]}")
         weight = _weight(sample_weight, frame)
         frame, y, weight = _that_weigh(frame, y, weight)
+        require_levels(self.levels)
         head = HEADS[self.task].fit(y, weight=weight, levels=self.levels)
         checks = None
         if validation is not None:
-            checked_y = _numbers(validation[1], len(validation[0]))
-            rows = self._frame(validation[0], False)
-            checks = rows, checked_y, _weight(validation[2] if len(validation) > 2 else None, rows)
+            checked_x, checked_y, weights = parts_of(validation)
+            rows = self._frame(checked_x, False)
+            checks = rows, _numbers(checked_y, len(rows)), _weight(weights, rows)
         self._train(frame, y, head, weight, None, checks)
         return self
 
@@ -323,18 +326,20 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
 def _column(y: Any, rows: int) -> np.ndarray:
     """Labels (n,); a column (n, 1) is read as one, with scikit-learn's warning."""
     if y is None:
-        raise ValueError("requires y to be passed, but the target y is None")
-    y = column_or_1d(y, warn=True)
-    check_consistent_length(y, np.empty(rows))
+        raise DataError("requires y to be passed, but the target y is None")
+    with refused(TypeError):
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(y, np.empty(rows))
     lost = np.asarray(pd.isna(y))
     if lost.any() and y.dtype.kind != "f":  # of floats scikit-learn's words are expected
         raise DataError(
             f"y is missing in {int(lost.sum()):,} of {rows:,} rows, the first in row "
             f"{int(np.argmax(lost))} (counted from 0); leave these rows out of X and y"
         )
-    if y.dtype.kind == "f":
-        assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
+    with refused():
+        if y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
     return y
 
 
@@ -354,16 +359,20 @@ def _codes(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
 def _numbers(y: Any, rows: int) -> np.ndarray:
     """Finite numbers (n,) or (n, targets)."""
     if y is None:
-        raise ValueError("requires y to be passed, but the target y is None")
-    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-    check_consistent_length(y, np.empty(rows))
+        raise DataError("requires y to be passed, but the target y is None")
+    with refused(TypeError):
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        check_consistent_length(y, np.empty(rows))
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def _weight(weight: Any, frame: pd.DataFrame) -> np.ndarray | None:
     if weight is None:
         return None
-    return _check_sample_weight(weight, np.empty((len(frame), 1)), ensure_non_negative=True)
+    with refused(TypeError):
+        weight = _check_sample_weight(weight, np.empty((len(frame), 1)), ensure_non_negative=True)
+        assert_all_finite(weight, input_name="sample_weight")
+    return weight
 
 
 def _that_weigh(
@@ -373,6 +382,6 @@ def _that_weigh(
     if weight is None or (weight > 0).all():
         return frame, y, weight
     if not weight.any():
-        raise ValueError("the weights of all rows are zero")
+        raise DataError("the weights of all rows are zero")
     counts = weight > 0
     return frame[counts].reset_index(drop=True), y[counts], weight[counts]

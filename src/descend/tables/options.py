@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -88,19 +89,24 @@ class NetworkOptions:
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
             raise unknown("recipe", self.recipe, RECIPES)
+        if not isinstance(self.hidden, (tuple, list, type(None))):
+            _require("hidden", self.hidden, False, "the units of each layer, such as (64, 64)")
         for size in self.hidden or ():
             _whole("hidden: units", size)
+        _require("periodic", self.periodic, self.periodic in (None, True, False), "True or False")
         for name in ("members", "epochs", "patience", "batch_size"):
             value = getattr(self, name)
             if value is not None:
                 _whole(name.replace("_", " "), value)
         rate = self.learning_rate
-        sane = rate is None or (rate > 0 and math.isfinite(rate))
+        sane = rate is None or (_is_number(rate) and rate > 0)
         _require("learning rate", rate, sane, "a number > 0")
         dropout = self.chosen("dropout")
-        _require("dropout", dropout, 0 <= dropout < 1, "at least 0 and below 1")
-        _require("l2", self.l2, self.l2 >= 0 and math.isfinite(self.l2), "a number >= 0")
-        _require("seed", self.seed, 0 <= self.seed < 2**32, "a whole number from 0 to 2^32 - 1")
+        share = _is_number(dropout) and 0 <= dropout < 1
+        _require("dropout", dropout, share, "at least 0 and below 1")
+        _require("l2", self.l2, _is_number(self.l2) and self.l2 >= 0, "a number >= 0")
+        seed = isinstance(self.seed, numbers.Integral) and 0 <= self.seed < 2**32
+        _require("seed", self.seed, seed, "a whole number from 0 to 2^32 - 1")
 
     def chosen(self, name: str) -> Any:
         """The value of an option, the recipe's where it is None."""
@@ -183,8 +189,20 @@ class FitOptions(NetworkOptions):
             raise unknown("task", self.task, HEADS)
         if self.formula is not None and (self.target is not None or self.drop):
             raise DescendError("a formula names target and inputs: leave out target and drop")
-        inside = all(0 < level < 1 for level in self.levels) and len(self.levels) > 0
-        _require("quantile levels", self.levels, inside, "numbers between 0 and 1")
+        require_levels(self.levels)
+
+
+def require_levels(levels: Any) -> None:
+    """Raise DescendError unless it is a list of numbers between 0 and 1."""
+    several = isinstance(levels, Iterable) and not isinstance(levels, (str, Mapping))
+    listed = list(levels) if several else []
+    inside = len(listed) > 0 and all(_is_number(level) and 0 < level < 1 for level in listed)
+    _require("quantile levels", levels, inside, "numbers between 0 and 1")
+
+
+def _is_number(value: Any) -> bool:
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and math.isfinite(value)
 
 
 def _whole(name: str, value: Any) -> None:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
+from descend.nn import checks
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Grid:
         power: number >= 1: 1 for even steps; above 1 the points crowd at the lower end.
 
     Raises:
-        DescendError: a low end that is not below the high one, fewer than four points, or a power
-            below one.
+        DescendError: a low end that is not below the high one, fewer than four points, a power
+            below one, or anything that is no number.
 
     Source: descend's own.
 
@@ -43,11 +44,12 @@ class Grid:
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.low < self.high and self.size >= 4 and self.power >= 1):
-            raise DescendError(
-                "a grid needs low < high, size >= 4 and power >= 1, got "
-                f"{self.low:g}, {self.high:g}, {self.size}, {self.power:g}"
-            )
+        checks.finite_number(self, "low")
+        checks.finite_number(self, "high")
+        checks.whole_number(self, "size", 4)
+        checks.finite_number(self, "power", least=1)
+        if not self.low < self.high:
+            raise DescendError(f"a grid needs low < high, got {self.low:g} and {self.high:g}")
 
     @property
     def points(self) -> np.ndarray:

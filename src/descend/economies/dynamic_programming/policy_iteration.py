@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from descend.economies.arguments import number, whole
 from descend.economies.dynamic_programming.problem import Problem
 from descend.economies.dynamic_programming.value_iteration import (
     ValueFunction,
@@ -58,7 +59,7 @@ def policy_iteration(
     Raises:
         DescendError: a grid of more than 8000 points and nodes together, an unknown method, an
             economy that states no budget, or method "grid" for a problem whose choice is not the
-            next state.
+            next state; a number out of range.
 
     Source: Howard 1960; Ljungqvist and Sargent, "Recursive Macroeconomic Theory", chapter 4.
 
@@ -78,6 +79,8 @@ def policy_iteration(
     """
     prepare()
     require_method(method)
+    number("tolerance", tolerance, least=0)
+    whole("most", most, 1)
     with precision("float64"):
         problem = Problem.of(problem, points)
         unknowns = problem.grid.size * len(problem.exogenous.values)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.economies.arguments import whole
 from descend.economies.dynamic_programming.grid import Grid, lagrange
 from descend.economies.shocks import Chain
 from descend.errors import DataError, DescendError
@@ -188,12 +189,14 @@ class Budget:
         """A Budget as it is; an economy by its method `budget(points)`."""
         if isinstance(stated, Budget):
             return stated
-        if not hasattr(stated, "budget"):
+        if isinstance(stated, type) or not hasattr(stated, "budget"):
+            of_class = isinstance(stated, type)
+            name = f"the class {stated.__name__}" if of_class else type(stated).__name__
             raise DescendError(
-                f"{type(stated).__name__} has no budget(points): dynamic programming needs a "
+                f"{name} has no budget(points): dynamic programming needs a "
                 "Problem, a Budget, or an economy that states one, such as StochasticGrowth"
             )
-        return stated.budget() if points is None else stated.budget(points)
+        return stated.budget() if points is None else stated.budget(whole("points", points, 4))
 
     def utility(self, c: Any) -> Any:
         """u(c)."""

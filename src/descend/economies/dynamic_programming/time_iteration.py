@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.economies.arguments import number, whole
 from descend.economies.dynamic_programming.problem import Budget, Iterated, columns
 from descend.economies.floats import precision
 from descend.train.engine.runtime import prepare
@@ -94,7 +95,7 @@ def time_iteration(
         An EulerPolicy; `status` says how it ended.
 
     Raises:
-        DescendError: an economy that states no budget.
+        DescendError: an economy that states no budget; a number out of range.
 
     Source: Carroll 2006; Coleman 1990; scheidegger-2020, "Connection to dynamic programming".
 
@@ -119,6 +120,8 @@ def time_iteration(
         [0.324, 0.324]
     """
     prepare()
+    number("tolerance", tolerance, least=0)
+    whole("most", most, 1)
     with precision("float64"):
         budget = Budget.of(economy, points)
         unbound, count, distance = _iterate(budget, tolerance, most)

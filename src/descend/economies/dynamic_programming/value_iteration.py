@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend.economies.arguments import number, whole
 from descend.economies.dynamic_programming.problem import Iterated, Problem, columns
 from descend.economies.floats import precision
 from descend.errors import DescendError, unknown
@@ -114,7 +115,7 @@ def value_iteration(
 
     Raises:
         DescendError: an unknown method, an economy that states no budget, or method "grid" for a
-            problem whose choice is not the next state.
+            problem whose choice is not the next state; a number out of range.
 
     Source: scheidegger-2020, "Connection to dynamic programming".
 
@@ -133,6 +134,8 @@ def value_iteration(
     """
     prepare()
     require_method(method)
+    number("tolerance", tolerance, least=0)
+    whole("most", most, 1)
     with precision("float64"):
         stated = Problem.of(problem, points)
         return solved("value iteration", _iterate, stated, method, tolerance, most)

@@ -11,21 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from descend.errors import DataError
+from descend.errors import DataError, DescendError
 from descend.neurons.classic.threshold import ThresholdNetwork
+
+MOST_INPUTS = 20  # of a truth table: a million rows
 
 
 def truth_rows(inputs: int) -> np.ndarray:
     """All rows of a truth table, in the order 00, 01, 10, 11 of the lecture.
 
     Args:
-        inputs: number of inputs k, at least zero.
+        inputs: number of inputs k, at least zero and at most `MOST_INPUTS`.
 
     Returns:
         Zeros and ones, (2^k, k).
 
     Raises:
-        Nothing of its own.
+        DescendError: another number of inputs.
 
     Source: scheidegger-2020, "EXAMPLE: PERCEPTRON LEARNING: THE "OR" DATA-SET".
 
@@ -34,6 +36,11 @@ def truth_rows(inputs: int) -> np.ndarray:
         >>> truth_rows(2).tolist()
         [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
+    whole = isinstance(inputs, (int, np.integer)) and not isinstance(inputs, bool)
+    if not whole or not 0 <= inputs <= MOST_INPUTS:
+        raise DescendError(
+            f"a truth table has a whole number of inputs from 0 to {MOST_INPUTS}, got {inputs!r}"
+        )
     return np.array(list(product((0, 1), repeat=inputs)), int).reshape(2**inputs, inputs)
 
 

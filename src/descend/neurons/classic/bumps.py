@@ -23,6 +23,7 @@ import numpy as np
 from scipy import special
 
 from descend.errors import DataError, DescendError, ShapeError
+from descend.neurons.classic.reading import numbers, require_number
 
 
 def ridge(x: Any, direction: Sequence[float], place: float, steepness: float) -> np.ndarray:
@@ -40,7 +41,9 @@ def ridge(x: Any, direction: Sequence[float], place: float, steepness: float) ->
         The neuron's outputs, (n,).
 
     Raises:
-        ShapeError: x that is not (n, d), or a direction that is not (d,).
+        DataError: x that is not (n, d) numbers, a direction that is no list of them.
+        ShapeError: a direction that is not (d,).
+        DescendError: anything else that is no finite number.
 
     Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9 (a).
 
@@ -49,9 +52,11 @@ def ridge(x: Any, direction: Sequence[float], place: float, steepness: float) ->
         >>> ridge([[0.0], [0.5], [1.0]], [1], place=0.5, steepness=20).round(3).tolist()
         [0.0, 0.5, 1.0]
     """
-    x, u = np.asarray(x, float), np.asarray(direction, float)
-    if x.ndim != 2 or u.shape != (x.shape[1],):
+    x, u = numbers("x", x, 2), numbers("direction", direction, 1)
+    if u.shape != (x.shape[1],):
         raise ShapeError(f"a ridge needs x (n, d) and direction (d,), got {x.shape}, {u.shape}")
+    require_number("the place of a ridge", place)
+    require_number("steepness", steepness)
     return special.expit(steepness * (x @ u - place))
 
 
@@ -71,7 +76,9 @@ def hill(
         The hill's heights, (n,).
 
     Raises:
-        ShapeError: x that is not (n, d), or a direction that is not (d,).
+        DataError: x that is not (n, d) numbers, a direction that is no list of them.
+        ShapeError: a direction that is not (d,).
+        DescendError: anything else that is no finite number.
 
     Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9 (b).
 
@@ -95,8 +102,9 @@ def bump(x: Any, low: Sequence[float], high: Sequence[float], steepness: float) 
         The sums of the hills, (n,).
 
     Raises:
-        ShapeError: x that is not (n, d).
-        ValueError: corners of different lengths.
+        DataError: corners of different lengths, x or corners that are no numbers.
+        ShapeError: x that has not as many columns.
+        DescendError: anything else that is no finite number.
 
     Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9 (c).
 
@@ -108,10 +116,22 @@ def bump(x: Any, low: Sequence[float], high: Sequence[float], steepness: float) 
         >>> bump(x, low=[0.25, 0.25], high=[0.75, 0.75], steepness=40).round(2).tolist()
         [2.0, 1.0, 0.0]
     """
-    axes = np.eye(len(low))
-    sides = zip(axes.tolist(), low, high, strict=True)
+    lows, highs = _corners(low, high)
+    axes = np.eye(len(lows)).tolist()
+    sides = zip(axes, lows.tolist(), highs.tolist(), strict=True)
     hills = [hill(x, axis, start, end, steepness) for axis, start, end in sides]
     return np.sum(hills, axis=0)
+
+
+def _corners(low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of a box; raises DataError where they do not have a number an input each."""
+    lows, highs = numbers("low", low, 1), numbers("high", high, 1)
+    if lows.shape != highs.shape or not lows.size:
+        raise DataError(
+            f"low and high are the corners of a box, a number an input each; got {len(lows)} and "
+            f"{len(highs)} of them"
+        )
+    return lows, highs
 
 
 def localised_bump(
@@ -131,8 +151,9 @@ def localised_bump(
         The last neuron's outputs, (n,).
 
     Raises:
-        ShapeError: x that is not (n, d).
-        ValueError: corners of different lengths.
+        DataError: corners of different lengths, x or corners that are no numbers.
+        ShapeError: x that has not as many columns.
+        DescendError: anything else that is no finite number.
 
     Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9 (d).
 
@@ -142,6 +163,7 @@ def localised_bump(
         >>> localised_bump(x, low, high, steepness=40, sharpness=20).round(2).tolist()
         [1.0, 0.0, 0.0]
     """
+    require_number("sharpness", sharpness)
     return special.expit(sharpness * (bump(x, low, high, steepness) - (len(low) - 0.5)))
 
 
@@ -226,7 +248,8 @@ def bump_network(
 
     Raises:
         DataError: an empty box, values that are not finite.
-        DescendError: no cell, or more than `MOST_CELLS` in all; a steepness that is not above zero.
+        DescendError: no function, no cell, or more than `MOST_CELLS` in all; a steepness that is
+            not above zero.
 
     Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figures 4.9 and 4.10; "EXPRESSIVENESS
     OF ANN" (Cybenko 1989; Hornik et al. 1989).
@@ -237,10 +260,10 @@ def bump_network(
         >>> square.predict([[0.5]]).round(3).tolist()
         [0.25]
     """
-    lows, highs = np.asarray(low, float), np.asarray(high, float)
-    if lows.ndim != 1:
-        raise DataError(f"low and high are lists, a number an input, as [0] and [1]; got {low!r}")
-    if lows.shape != highs.shape or not (lows < highs).all():
+    if not callable(function):
+        raise DescendError(f"bump_network takes a function of rows (n, d), got {function!r}")
+    lows, highs = _corners(low, high)
+    if not (lows < highs).all():
         raise DataError(f"the box needs low < high along every axis, got {low!r} and {high!r}")
     if isinstance(cells, bool) or not isinstance(cells, (int, np.integer)) or cells < 1:
         raise DescendError(f"cells must be a whole number >= 1, got {cells!r}")
@@ -250,8 +273,8 @@ def bump_network(
             f"{cells} cells along {d} axes are {cells**d:,} neurons, more than {MOST_CELLS:,}; "
             "take fewer cells or inputs"
         )
-    if steepness is not None and not 0 < steepness < np.inf:
-        raise DescendError(f"steepness must be a finite number > 0, got {steepness!r}")
+    if steepness is not None:
+        require_number("steepness", steepness, above=0)
     sharp = (8.0 if d == 1 else 8.0 * cells) if steepness is None else float(steepness)
     width = (highs - lows) / cells
     middles = [a + h * (np.arange(cells) + 0.5) for a, h in zip(lows, width, strict=True)]

@@ -17,9 +17,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from descend.alignment import aligned
-from descend.errors import DataError, DescendError, DivergenceError, unknown
+from descend.errors import DataError, DivergenceError, unknown
 from descend.neurons.classic.progress import progress_bar
-from descend.neurons.classic.reading import read_rows, require_count, require_positive
+from descend.neurons.classic.reading import (
+    numbers,
+    read_rows,
+    require_count,
+    require_number,
+    require_positive,
+    require_share,
+)
 
 
 class HebbUnit(TransformerMixin, BaseEstimator):
@@ -195,15 +202,15 @@ class HebbAssociator(BaseEstimator):
             DescendError: an option out of its range.
         """
         require_positive(self, "learning_rate")
-        if not 0 <= self.decay < 1:
-            raise DescendError(f"HebbAssociator: decay must lie in [0, 1), got {self.decay!r}")
+        require_share(self, "decay")
+        require_number("HebbAssociator: threshold", self.threshold)
         x, t = read_rows(self, X, y, reset=True, multi_output=True)
         t = np.asarray(t, float).reshape(len(x), -1)
         for side, name in ((x, "X"), (t, "y")):
             if not np.isin(side, (0, 1)).all():
                 raise DataError(f"{name} must hold zeros and ones: a neuron fires or does not")
         shape = x.shape[1], t.shape[1]
-        weights = np.zeros(shape) if start is None else np.array(start, float)
+        weights = np.zeros(shape) if start is None else numbers("start", start, 2)
         if weights.shape != shape:
             raise DataError(f"start must have the shape {shape}, got {weights.shape}")
         lived = [weights]

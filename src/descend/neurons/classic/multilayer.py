@@ -25,7 +25,15 @@ from descend.alignment import Scored, aligned
 from descend.errors import DataError, DescendError, DivergenceError, ShapeError, unknown
 from descend.neurons.classic import scratch
 from descend.neurons.classic.progress import progress_bar
-from descend.neurons.classic.reading import Coding, read_rows, require_count, require_positive
+from descend.neurons.classic.reading import (
+    Coding,
+    numbers,
+    read_rows,
+    require_count,
+    require_number,
+    require_positive,
+    require_share,
+)
 
 
 class _Scratch(BaseEstimator):
@@ -77,11 +85,13 @@ class _Scratch(BaseEstimator):
         ):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
-        if not 0 <= self.momentum < 1:
-            raise DescendError(f"momentum must lie in [0, 1), got {self.momentum!r}")
-        sizes = list(self.hidden)
+        require_share(self, "momentum")
+        require_number(f"{type(self).__name__}: min_delta", self.min_delta)
+        sizes = list(self.hidden) if np.iterable(self.hidden) else [None]
         if not all(isinstance(m, (int, np.integer)) and m > 0 for m in sizes):
-            raise DescendError(f"hidden must hold counts of neurons, such as (8,), got {sizes!r}")
+            raise DescendError(
+                f"hidden must hold counts of neurons, such as (8,), got {self.hidden!r}"
+            )
 
     def _seed(self) -> int:
         state = self.random_state
@@ -101,7 +111,9 @@ class _Scratch(BaseEstimator):
         sizes = [x.shape[1], *self.hidden, t.shape[1]]
         if start is None:
             start = scratch.first_weights(sizes, np.random.RandomState(seed))
-        weights = [np.array(w, self.dtype) for w in start]
+        if not isinstance(start, (list, tuple)):
+            raise DataError(f"start must be a list of arrays, one a layer, got {start!r}")
+        weights = [numbers(f"start[{i}]", w, 2).astype(self.dtype) for i, w in enumerate(start)]
         shapes = [(m + 1, n) for m, n in pairwise(sizes)]
         if [w.shape for w in weights] != shapes:
             raise ShapeError(
@@ -258,7 +270,7 @@ class ScratchClassifier(Scored, ClassifierMixin, _Scratch):
         self.classes_ = self._coding.classes
         held_out = None
         if validation is not None:
-            rows = read_rows(self, validation[0], reset=False)
+            rows = read_rows(self, _pair(validation)[0], reset=False)
             held_out = rows, self._coding.encode(validation[1])
             _require_rows(*held_out)
         self._learn(x, t, start, held_out)
@@ -365,9 +377,10 @@ class ScratchRegressor(Scored, RegressorMixin, _Scratch):
         self._flat = t.ndim == 1
         held_out = None
         if validation is not None:
-            rows = read_rows(self, validation[0], reset=False)
-            held_out = rows, np.asarray(validation[1], float).reshape(len(rows), -1)
-            _require_rows(*held_out)
+            rows, targets = read_rows(
+                self, *_pair(validation), reset=False, multi_output=True, y_numeric=True
+            )
+            held_out = rows, targets.reshape(len(rows), -1)
         self._learn(x, t.reshape(len(t), -1), start, held_out)
         return self
 
@@ -381,6 +394,12 @@ class ScratchRegressor(Scored, RegressorMixin, _Scratch):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True
         return tags
+
+
+def _pair(validation: Any) -> tuple[Any, Any]:
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise DataError(f"validation must be a pair (X, y) of other rows, got {validation!r}")
+    return validation[0], validation[1]
 
 
 def _require_rows(x: np.ndarray, t: np.ndarray) -> None:

@@ -18,13 +18,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from descend.alignment import Scored, aligned
-from descend.errors import DescendError, unknown
+from descend.errors import DescendError, ShapeError, unknown
 from descend.neurons.classic.planes import InseparableError, Separability, separability
 from descend.neurons.classic.progress import progress_bar
 from descend.neurons.classic.reading import (
     Coding,
+    numbers,
     read_rows,
+    require_bias,
     require_count,
+    require_number,
     require_positive,
     with_bias,
 )
@@ -157,6 +160,7 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
     def _check_options(self) -> None:
         require_positive(self, "learning_rate")
         require_count(self, "max_iter")
+        require_bias(self)
         for name, known in (
             ("updating", ("sequential", "batch")),
             ("start", ("small", "zeros")),
@@ -219,9 +223,10 @@ class Perceptron(Scored, ClassifierMixin, BaseEstimator):
             DescendError: another count of corrections than there were.
         """
         check_is_fitted(self)
-        if not 0 <= corrections <= len(self.updates_):
+        whole = isinstance(corrections, (int, np.integer))
+        if not whole or not 0 <= corrections <= len(self.updates_):
             raise DescendError(
-                f"corrections must lie between 0 and {len(self.updates_)}, got {corrections}"
+                f"corrections must lie between 0 and {len(self.updates_)}, got {corrections!r}"
             )
         full = with_bias(read_rows(self, X, reset=False), self.bias_input)
         weights = self.start_.copy()
@@ -300,7 +305,8 @@ def mistake_bound(
         A count, not rounded; infinity where no margin exists.
 
     Raises:
-        Nothing of its own.
+        DescendError: no Separability, or a number out of range.
+        ShapeError: another number of first weights.
 
     Source: Novikoff (1962), "On convergence proofs on perceptrons".
 
@@ -312,8 +318,17 @@ def mistake_bound(
         >>> round(mistake_bound(separability([[0], [1]], [0, 1]), start=np.zeros(2)), 3)
         10.0
     """
+    if not isinstance(separability, Separability):
+        raise DescendError(f"mistake_bound takes a Separability, got {separability!r}")
+    require_number("learning_rate", learning_rate, above=0)
+    require_number("rows", rows, above=0)
     if separability.weights is None or separability.margin <= 0:
         return float("inf")
+    start = numbers("start", start, 1)
+    if start.shape != separability.weights.shape:
+        raise ShapeError(
+            f"start must hold a weight for each of {separability.weights.shape}, got {start.shape}"
+        )
     step, grow = (
         learning_rate * separability.margin,
         learning_rate**2 * separability.radius**2 * rows,

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 
-from descend.errors import DescendError, ShapeError
+from descend.errors import DataError, DescendError, NotFittedError, ShapeError
 from descend.neurons.classic.bumps import bump, hill, localised_bump, ridge
 from descend.neurons.classic.perceptron import Perceptron
 from descend.neurons.classic.planes import Certificate
+from descend.neurons.classic.reading import counts, numbers
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ def boundary_steps(
         A matplotlib Figure.
 
     Raises:
-        ShapeError: not two inputs.
-        DescendError: another count of corrections than there were.
-        AttributeError: a unit that is not fitted.
+        DataError, ShapeError: rows that are no numbers, or not of two inputs; labels that are not
+            one a row.
+        DescendError: no Perceptron; another count of corrections than there were.
+        NotFittedError: a unit that is not fitted.
 
     Source: scheidegger-2020, "EXAMPLE: PERCEPTRON LEARNING: THE "OR" DATA-SET".
 
@@ -56,10 +58,15 @@ def boundary_steps(
         >>> [panel.get_title() for panel in figure.axes]
         ['0 corrections', '4 corrections, all right']
     """
-    x, labels = _two_inputs(X), np.asarray(y)
+    if not isinstance(unit, Perceptron):
+        raise DescendError(f"boundary_steps draws a fitted Perceptron, got {unit!r}")
+    if not hasattr(unit, "updates_"):
+        raise NotFittedError("this Perceptron is not fitted; call fit(X, y) first")
+    x, labels = _rows(X, y)
     last = len(unit.updates_)
     if corrections is None:
         corrections = np.unique(np.linspace(0, last, min(last + 1, 8)).astype(int)).tolist()
+    corrections = counts("corrections", corrections, 0, last)
     figure, panels = _panels(len(corrections))
     for ax, count in zip(panels, corrections, strict=True):
         _limits(ax, x)
@@ -92,8 +99,9 @@ def surface_steps(estimator: Any, X: Any, y: Any, iterations: Sequence[int]) -> 
         A matplotlib Figure.
 
     Raises:
-        ShapeError: not two inputs.
-        DescendError: no fixed `random_state`, or a count of iterations below one.
+        DataError, ShapeError: rows that are no numbers, or not of two inputs; labels that are not
+            one a row.
+        DescendError: no estimator, no fixed `random_state`, or a count of iterations below one.
 
     Source: descend's own.
 
@@ -104,7 +112,10 @@ def surface_steps(estimator: Any, X: Any, y: Any, iterations: Sequence[int]) -> 
         >>> [panel.get_title() for panel in figure.axes]
         ['1 iteration: 3 of 4 right', '9 iterations: 4 of 4 right']
     """
-    x, labels = _two_inputs(X), np.asarray(y)
+    if isinstance(estimator, type) or not hasattr(estimator, "set_params"):
+        raise DescendError(f"surface_steps fits a classifier of this package, got {estimator!r}")
+    x, labels = _rows(X, y)
+    iterations = counts("iterations", iterations, 1)
     if not isinstance(getattr(estimator, "random_state", 0), (int, np.integer)):
         raise DescendError("set random_state to a number, or each panel shows another run")
     figure, panels = _panels(len(iterations))
@@ -138,7 +149,8 @@ def draw_certificate(certificate: Certificate, X: Any, t: Any) -> Figure:
         A matplotlib Figure.
 
     Raises:
-        ShapeError: not two inputs.
+        DescendError: no Certificate.
+        DataError, ShapeError: rows or targets that it was not made for, or not two inputs.
 
     Source: scheidegger-2020, "LIMITATIONS OF PERCEPTRONS".
 
@@ -149,13 +161,17 @@ def draw_certificate(certificate: Certificate, X: Any, t: Any) -> Figure:
         >>> figure.axes[0].get_title()
         'no line separates them'
     """
-    x = _two_inputs(X)
+    if not isinstance(certificate, Certificate):
+        raise DescendError(f"draw_certificate draws a Certificate, got {certificate!r}")
+    x, targets = _rows(X, t)
+    if len(x) <= max(certificate.rows) or not np.isin(targets, (0, 1)).all():
+        raise DataError("draw_certificate needs the rows and 0/1 targets it was made for")
     figure, (ax,) = _panels(1, size=4.6)
     _limits(ax, x)
     for row, fires in zip(certificate.rows, certificate.fires, strict=True):
         style = "-" if fires else "--"
         ax.plot(*np.array([x[row], certificate.point]).T, style, color=CLASSES[fires][0], lw=2)
-    _points(ax, x, np.asarray(t).astype(int))
+    _points(ax, x, targets.astype(int))
     place = ", ".join(f"{v:.3g}" for v in certificate.point)
     ax.plot(*certificate.point, "*", ms=18, color=BLACK, label=f"both mix to ({place})")
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
@@ -173,7 +189,7 @@ def draw_figure_4_9(steepness: float = 20.0) -> Figure:
         A matplotlib Figure of four panels.
 
     Raises:
-        Nothing of its own.
+        DescendError: a steepness that is no finite number.
 
     Source: scheidegger-2020, "UNIVERSAL FCT. APPROXIMATOR", Figure 4.9.
 
@@ -205,11 +221,14 @@ def draw_figure_4_9(steepness: float = 20.0) -> Figure:
     return figure
 
 
-def _two_inputs(X: Any) -> np.ndarray:
-    x = np.asarray(X, float)
-    if x.ndim != 2 or x.shape[1] != 2:
+def _rows(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of two inputs and their labels."""
+    x, labels = numbers("X", X, 2), np.asarray(y)
+    if x.shape[1] != 2:
         raise ShapeError(f"a plane can only show two inputs, X (n, 2); got {x.shape}")
-    return x
+    if labels.shape != (len(x),) or not labels.size:
+        raise ShapeError(f"labels must be one for each of {len(x)} row(s), got {labels.shape}")
+    return x, labels
 
 
 def _panels(count: int, size: float = 3.2) -> tuple[Figure, list[Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import validate_data
 
 from descend.errors import DataError, DescendError
+from descend.nn.checks import is_number
 
 
 def read_rows(estimator: Any, *arrays: Any, reset: bool, **checks: Any) -> Any:
@@ -101,15 +101,55 @@ class Coding:
         return self.classes[fires[:, 0] if self.columns == 1 else strength.argmax(axis=1)]
 
 
+def numbers(name: str, value: Any, axes: int) -> np.ndarray:
+    """An array of finite float64; raises DataError for anything else, or of other axes."""
+    try:
+        array = np.asarray(value, float)
+    except (TypeError, ValueError):  # text, None, rows of different length
+        array = np.asarray(np.nan)
+    if array.ndim != axes or not np.isfinite(array).all():
+        form = {1: "a list of finite numbers", 2: "rows of finite numbers, (n, k)"}[axes]
+        raise DataError(f"{name} must be {form}, got {value!r}")
+    return array
+
+
+def require_number(name: str, value: Any, *, above: float | None = None) -> None:
+    """Raise DescendError unless it is a finite number, above a bound where there is one."""
+    if not is_number(value) or (above is not None and not value > above):
+        bound = "" if above is None else f" > {above:g}"
+        raise DescendError(f"{name} must be a finite number{bound}, got {value!r}")
+
+
+def counts(name: str, values: Any, least: int, most: int | None = None) -> list[int]:
+    """A list of whole numbers; raises DescendError where there is none, or one out of range."""
+    listed = list(values) if np.iterable(values) and not isinstance(values, str) else []
+    good = [
+        isinstance(n, (int, np.integer)) and n >= least and (most is None or n <= most)
+        for n in listed
+    ]
+    if not listed or not all(good):
+        bounds = f">= {least}" if most is None else f"from {least} to {most}"
+        raise DescendError(f"{name} must be a list of whole numbers {bounds}, got {values!r}")
+    return [int(n) for n in listed]
+
+
 def require_positive(owner: Any, *names: str) -> None:
     """Raise DescendError unless these arguments of an estimator are finite numbers above zero."""
     for name in names:
-        value: Any = getattr(owner, name)
-        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if not number or not 0 < float(value) < math.inf:
-            raise DescendError(
-                f"{type(owner).__name__}: {name} must be a finite number > 0, got {value!r}"
-            )
+        require_number(f"{type(owner).__name__}: {name}", getattr(owner, name), above=0)
+
+
+def require_bias(owner: Any) -> None:
+    """Raise DescendError unless `bias_input` of an estimator is a finite number or None."""
+    if owner.bias_input is not None:
+        require_number(f"{type(owner).__name__}: bias_input", owner.bias_input)
+
+
+def require_share(owner: Any, name: str) -> None:
+    """Raise DescendError unless this argument of an estimator is a number in [0, 1)."""
+    value = getattr(owner, name)
+    if not is_number(value) or not 0 <= value < 1:
+        raise DescendError(f"{type(owner).__name__}: {name} must lie in [0, 1), got {value!r}")
 
 
 def require_count(owner: Any, *names: str) -> None:

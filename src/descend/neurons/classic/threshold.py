@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_array
 
 from descend.alignment import Scored
 from descend.errors import DataError, ShapeError
-from descend.neurons.classic.reading import read_rows
+from descend.neurons.classic.reading import numbers, read_rows, require_number
 
 
 class _Fixed(Scored, ClassifierMixin, BaseEstimator):
@@ -66,7 +66,8 @@ class McCullochPitts(_Fixed):
 
     Raises:
         ShapeError: rows that have not one column a weight.
-        DataError: text, missing values.
+        DataError: text, missing values; weights that are no numbers.
+        DescendError: a threshold that is no finite number.
 
     Source: scheidegger-2020, "MODEL OF A NEURON (1943)".
 
@@ -82,7 +83,8 @@ class McCullochPitts(_Fixed):
         self.threshold = threshold
 
     def _inputs(self) -> int:
-        return len(self.weights)
+        require_number("McCullochPitts: threshold", self.threshold)
+        return len(numbers("McCullochPitts: weights", self.weights, 1))
 
     def _fire(self, x: np.ndarray) -> np.ndarray:
         return (x @ np.asarray(self.weights, float) > self.threshold).astype(int)
@@ -108,8 +110,9 @@ class ThresholdNetwork(_Fixed):
         output_threshold: number that the output neuron's sum must pass.
 
     Raises:
-        ShapeError: rows that have not one column an input.
-        DataError: text, missing values.
+        ShapeError: rows that have not one column an input, weights that do not fit each other.
+        DataError: text, missing values; weights that are no numbers.
+        DescendError: an output threshold that is no finite number.
 
     Source: scheidegger-2020, "EXPRESSIVENESS OF ANN".
 
@@ -135,7 +138,16 @@ class ThresholdNetwork(_Fixed):
         self.output_threshold = output_threshold
 
     def _inputs(self) -> int:
-        return int(np.shape(self.hidden_weights)[0])
+        require_number("ThresholdNetwork: output_threshold", self.output_threshold)
+        hidden = numbers("ThresholdNetwork: hidden_weights", self.hidden_weights, 2)
+        for name in ("hidden_thresholds", "output_weights"):
+            vector = numbers(f"ThresholdNetwork: {name}", getattr(self, name), 1)
+            if len(vector) != hidden.shape[1]:
+                raise ShapeError(
+                    f"ThresholdNetwork: {name} must hold one for each of {hidden.shape[1]} hidden "
+                    f"neuron(s), got {len(vector)}"
+                )
+        return len(hidden)
 
     def hidden(self, X: Any) -> np.ndarray:
         """Which hidden neurons fire, (n, h) of zeros and ones."""

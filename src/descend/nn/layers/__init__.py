@@ -16,7 +16,7 @@ from descend.nn.layers.augmentation import (
 )
 from descend.nn.layers.base import Layer
 from descend.nn.layers.block import Block
-from descend.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from descend.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
 from descend.nn.layers.convolution import (
     Conv1D,
     Conv1DTranspose,
@@ -112,6 +112,7 @@ from descend.nn.layers.separable import (
 )
 from descend.nn.layers.shape import Flatten, Permute, RepeatVector, Reshape
 from descend.nn.layers.spectral import SpectralNormalization
+from descend.nn.layers.stacked import StackedRNNCells
 from descend.nn.layers.tabular import (
     CategoryEmbedding,
     FeatureScale,

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
+from descend.nn.checks import entries, one_of
 from descend.nn.layers.base import Arrays, Key, Layer
 from descend.nn.layers.merge import Merge
-from descend.nn.symbols import OPERATORS, Symbol, connect
+from descend.nn.symbols import OPERATORS, ROWS, Symbol, connect
 
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "add": jnp.add,
@@ -23,7 +24,6 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "power": jnp.power,
     "matmul": jnp.matmul,
 }
-ROWS = 3  # of the batch on which shapes are worked out
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Arithmetic(Merge):
     "matmul" is the product of each row's matrices.
 
     Raises:
-        DescendError: an unknown operation.
+        DescendError: an unknown operation, or a constant that is no number and no tuple of them.
         ShapeError: shapes that do not fit.
 
     Source: descend's own.
@@ -59,12 +59,17 @@ class Arithmetic(Merge):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.operation not in OPERATIONS:
-            raise DescendError(f"operation must be one of {list(OPERATIONS)}: {self.operation!r}")
+        one_of(self, "operation", tuple(OPERATIONS))
+        if self.number is not None and not _is_constant(self.number):
+            raise DescendError(
+                f"Arithmetic: number must be a number, a tuple of them or None, got {self.number!r}"
+            )
 
     def build(self, input_shape: Any) -> Any:
         """The shape of the result."""
         several = self.number is None
+        if several:
+            self.require_several(input_shape)
         shapes = input_shape if several else (input_shape,)
         if several and len({len(s) for s in shapes}) > 1:
             raise ShapeError(
@@ -75,6 +80,8 @@ class Arithmetic(Merge):
             y = jax.eval_shape(self._of, *xs)
         except (TypeError, ValueError):
             y = None
+        if self.operation == "matmul" and any(len(s) < 2 for s in shapes):
+            y = None  # the rows' axis would be summed over
         if y is None or y.shape[:1] != (ROWS,):
             operands = shapes if several else (*shapes, np.shape(self.number))
             raise ShapeError(f"{self.label}: {self.operation} does not fit shapes {operands}")
@@ -109,6 +116,7 @@ class Index(Layer):
             slice, "..." or "new" (None).
 
     Raises:
+        DescendError: a `key` that is no tuple.
         ShapeError: an entry that the input's shape does not have.
 
     Source: descend's own.
@@ -125,7 +133,8 @@ class Index(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        plain = tuple(tuple(e) if isinstance(e, list) else e for e in self.key)  # from JSON
+        listed = entries(self, "key", "a tuple of whole numbers and slices")
+        plain = tuple(tuple(e) if isinstance(e, list) else e for e in listed)  # from JSON
         object.__setattr__(self, "key", plain)
 
     def build(self, input_shape: Any) -> Any:
@@ -176,6 +185,11 @@ def _read(entry: Any) -> Any:
     return {"...": Ellipsis, "new": None}.get(entry, entry) if isinstance(entry, str) else entry
 
 
+def _is_constant(value: Any) -> bool:
+    array = np.asarray(value)
+    return array.dtype.kind in "biuf" and array.ndim <= 1
+
+
 def join(operation: str, left: Any, right: Any) -> Symbol:
     """What `left + right` and its like are, one of them a symbol."""
     if isinstance(left, Symbol) and isinstance(right, Symbol):
@@ -184,7 +198,7 @@ def join(operation: str, left: Any, right: Any) -> Symbol:
     reverse = isinstance(right, Symbol)
     symbol, other = (right, left) if reverse else (left, right)
     number = np.asarray(other)
-    if number.dtype.kind not in "biuf" or number.ndim > 1:
+    if not _is_constant(number):
         raise DescendError(
             f"{operation} joins symbols, or a symbol and numbers; got {type(other).__name__}. "
             "A function of jax.numpy goes into a layer: Lambda(lambda x: ...)."

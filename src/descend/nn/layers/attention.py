@@ -12,10 +12,10 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.attention import attend, dot_product_attention, rotate
+from descend.nn.checks import finite_number, fraction, one_of, positive_int
 from descend.nn.initializers import Constant
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
 from descend.nn.layers.block import Block
-from descend.nn.layers.checks import fraction, positive_int
 from descend.nn.layers.noise import Dropout
 
 ONES = Constant(1.0)
@@ -99,11 +99,7 @@ class Attention(Dropping):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.score_mode not in ("dot", "concat"):
-            raise DescendError(
-                f"{type(self).__name__}: score_mode must be 'dot' or 'concat', "
-                f"got {self.score_mode!r}"
-            )
+        one_of(self, "score_mode", ("dot", "concat"))
 
     def build(self, input_shape: Any) -> Shape:
         """The time of the queries, the features of the values."""
@@ -271,13 +267,15 @@ class MultiHeadAttention(Dropping):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for field in ("num_heads", "key_dim", "value_dim", "output_shape"):
-            if getattr(self, field) is not None:
-                positive_int(self, field)
-        if self.rotary is not None and (self.key_dim % 2 or not self.rotary > 0):
+        positive_int(self, "num_heads")
+        positive_int(self, "key_dim")
+        positive_int(self, "value_dim", optional=True)
+        positive_int(self, "output_shape", optional=True)
+        finite_number(self, "rotary", above=0, optional=True)
+        if self.rotary is not None and self.key_dim % 2:
             raise DescendError(
-                f"MultiHeadAttention: rotary turns pairs of features by a positive wavelength, "
-                f"got rotary={self.rotary!r} with key_dim={self.key_dim} (must be even)"
+                f"MultiHeadAttention: rotary turns pairs of features, so key_dim must be even, got "
+                f"{self.key_dim}"
             )
 
     def __call__(self, query: Any, value: Any = None, key: Any = None) -> Any:

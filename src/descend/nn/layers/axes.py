@@ -30,14 +30,15 @@ def axes_in(layer: Any, input_shape: Any, axis: int | tuple[int, ...]) -> tuple[
     return tuple(sorted(places))
 
 
-def axis_or_axes(layer: Any) -> None:
+def axis_or_axes(layer: Any, field: str = "axis") -> None:
     """Make a list of axes a tuple; raise DescendError for anything but whole numbers."""
-    several = isinstance(layer.axis, (list, tuple))
-    axes = tuple(layer.axis) if several else (layer.axis,)
+    value = getattr(layer, field)
+    several = isinstance(value, (list, tuple))
+    axes = tuple(value) if several else (value,)
     if not axes or any(isinstance(a, bool) or not isinstance(a, int) for a in axes):
         raise DescendError(
-            f"{type(layer).__name__}: axis must be a whole number or a tuple of them, "
-            f"got {layer.axis!r}"
+            f"{type(layer).__name__}: {field} must be a whole number or a tuple of them, "
+            f"got {value!r}"
         )
     if several:
-        object.__setattr__(layer, "axis", axes)
+        object.__setattr__(layer, field, axes)

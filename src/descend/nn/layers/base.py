@@ -16,6 +16,7 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError, unknown
 from descend.nn import activations, initializers, regularizers
+from descend.nn.checks import bools, true_or_false
 from descend.nn.layers.arguments import LayerType
 from descend.nn.layers.flags import Flags
 from descend.nn.layers.guarded import Guarded
@@ -98,9 +99,10 @@ class Layer(Flags, Shown, Guarded, metaclass=LayerType):
     hyperparameters are given when it is made.
 
     Raises:
-        DescendError: an argument that the layer does not have, or one missing; an unknown
-            activation, initialiser or regulariser; a `compute_dtype` that is no floating-point
-            type; a class without `call` or `apply`; a layer called on an array, not a symbol.
+        DescendError: an argument that the layer does not have, or one missing; a switch that is
+            neither True nor False; an unknown activation, initialiser or regulariser; a
+            `compute_dtype` that is no floating-point type; a class without `call` or `apply`; a
+            layer called on an array, not a symbol.
         ShapeError: an input of a shape that the layer cannot take, or a list of inputs for a layer
             that takes one.
         AttributeRefused: setting an attribute that nothing reads.
@@ -125,7 +127,7 @@ class Layer(Flags, Shown, Guarded, metaclass=LayerType):
         super().__init_subclass__(**kwargs)
         for method in ("apply", "preactivation"):
             if method in vars(cls):
-                setattr(cls, method, _in_compute_dtype(vars(cls)[method]))
+                setattr(cls, method, _on_arrays(vars(cls)[method]))
         if "__call__" in vars(cls):
             setattr(cls, "__call__", _with_training(vars(cls)["__call__"]))  # noqa: B010
         if cls.__module__.startswith(
@@ -143,7 +145,8 @@ class Layer(Flags, Shown, Guarded, metaclass=LayerType):
             if kind in _CODECS:
                 value = _CODECS[kind][1](getattr(self, field.name))
                 object.__setattr__(self, field.name, value)
-        if not _whether(self, self.trainable):
+        bools(self)
+        if not self.trainable:
             for name, value in _inside(self, lambda layer: layer.with_trainable(False)).items():
                 object.__setattr__(self, name, value)
 
@@ -277,7 +280,7 @@ class Layer(Flags, Shown, Guarded, metaclass=LayerType):
 
     def _set(self, name: str, value: Any) -> None:
         if name == "trainable":
-            switch(self, _whether(self, value))
+            switch(self, true_or_false(self, name, value))
         else:
             super()._set(name, value)
 
@@ -385,14 +388,6 @@ def read_value(value: Any) -> Any:
     return value
 
 
-def _whether(layer: Layer, trainable: Any) -> bool:
-    if not isinstance(trainable, bool):
-        raise DescendError(
-            f"{type(layer).__name__}: trainable must be True or False, got {trainable!r}"
-        )
-    return trainable
-
-
 def _inside(layer: Layer, change: Callable[[Layer], Layer]) -> dict[str, Any]:
     """The fields of a layer that hold layers, these changed."""
     changes: dict[str, Any] = {}
@@ -421,12 +416,13 @@ def plus(total: jax.Array | None, term: jax.Array | None) -> jax.Array | None:
     return total if term is None else term if total is None else total + term
 
 
-def _in_compute_dtype(method: Callable[..., Any]) -> Callable[..., Any]:
-    """`method` with parameters and inputs cast to the layer's compute dtype, if it has one."""
+def _on_arrays(method: Callable[..., Any]) -> Callable[..., Any]:
+    """`method` with NumPy's arrays made JAX's, and cast to the layer's compute dtype, if any."""
 
     @functools.wraps(method)
     def call(self: Layer, params: Arrays, *rest: Any, **options: Any) -> Any:
         dtype = self.compute_dtype
+        params, *rest = jax.tree.map(_jax_array, (params, *rest))
         if dtype is None:
             return method(self, params, *rest, **options)
         # `apply` is given (state, x), `preactivation` x alone; integers stay what they are
@@ -440,6 +436,10 @@ def _in_compute_dtype(method: Callable[..., Any]) -> Callable[..., Any]:
         return y, {name: jnp.asarray(a, state[0][name].dtype) for name, a in new.items()}
 
     return call
+
+
+def _jax_array(a: Any) -> Any:
+    return jnp.asarray(a) if isinstance(a, np.ndarray) else a  # float64 of its narrows quietly
 
 
 def _cast(tree: Any, dtype: str) -> Any:

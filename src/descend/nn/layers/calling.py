@@ -49,8 +49,8 @@ from descend.nn.layers.running import (
     without_key,
 )
 from descend.nn.layers.tapping import Tap
+from descend.nn.symbols import ROWS
 
-ROWS = 3  # of the batch that `call` is tried on
 _DTYPES = (jnp.float32, jnp.int32)
 OPTIONS = ("training", "mask", "key")  # arguments of `call` that are no inputs
 

@@ -1,9 +1,7 @@
-"""Cells, one step of a recurrence: SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells."""
+"""Cells, one step of a recurrence: SimpleRNNCell, LSTMCell, GRUCell."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -13,10 +11,11 @@ from jax import lax
 
 from descend.errors import DescendError, ShapeError
 from descend.nn import recurrence
-from descend.nn.layers.base import Arrays, Key, Layer, Shape, plus, prefixed, scoped
-from descend.nn.layers.checks import fraction, positive_int
-from descend.nn.layers.tapping import Inside, Tap, through_tap
+from descend.nn.checks import fraction, positive_int
+from descend.nn.layers.base import Arrays, Key, Layer, Shape, plus
+from descend.nn.layers.tapping import Tap, through_tap
 from descend.nn.recurrence import Gated, GatedBefore, LongShort, Recurrence, Simple, Through
+from descend.nn.symbols import gives_several
 
 States = tuple[jax.Array, ...]
 
@@ -47,6 +46,17 @@ class Cell(Layer):
         """The shape of one step of output."""
         built: Any = self.build((tuple(step_shape), *self.state_shapes(step_shape)))
         return tuple(built[0])
+
+    def require_states(self, input_shape: Any) -> tuple[Shape, ...]:
+        """The shapes of the states; raises ShapeError where a cell is called on anything else."""
+        step = tuple(input_shape[0]) if gives_several(input_shape) else (1,)
+        states = self.state_shapes(step)
+        if not gives_several(input_shape) or tuple(map(tuple, input_shape[1:])) != states:
+            raise ShapeError(
+                f"{self.label}: a cell is called on a list [x, *states] of shapes "
+                f"[(features,), {', '.join(map(str, states))}], got {input_shape}"
+            )
+        return states
 
     def run(
         self,
@@ -143,12 +153,7 @@ class GatedCell(Cell):
 
     def build(self, input_shape: Any) -> Any:
         """((d,), (units,), ...) -> ((units,), (units,), ...)."""
-        states = self.state_shapes(())
-        if not several(input_shape) or tuple(map(tuple, input_shape[1:])) != states:
-            raise ShapeError(
-                f"{self.label}: a cell is called on a list [x, *states] of shapes "
-                f"[(features,), {', '.join(map(str, states))}], got {input_shape}"
-            )
+        states = self.require_states(input_shape)
         self.require_rank(input_shape[0], 1, "(features,)")
         return (self.output_shape(()), *states)
 
@@ -349,144 +354,6 @@ class GRUCell(GatedCell):
         return params["bias"][0], params["bias"][1]
 
 
-@dataclass(frozen=True, eq=False)
-class StackedRNNCells(Cell):
-    """Cells on top of each other as one: each takes the output of the one below.
-
-    Args:
-        cells: list of cells, the lowest first.
-
-    Arrays: cell i's are named "cell_i.kernel", ... States: the first cell's, the second's, ...
-
-    Raises:
-        DescendError: `cells` that is no list of cells.
-
-    Source: Keras's API, StackedRNNCells.
-
-    Example:
-        >>> from descend.nn.layers import GRUCell, LSTMCell, StackedRNNCells
-        >>> StackedRNNCells([LSTMCell(4), GRUCell(2)]).state_shapes((3,))  # h, c, and h
-        ((4,), (4,), (2,))
-    """
-
-    cells: tuple[Cell, ...]
-    taps: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if isinstance(self.cells, Cell) or not all(isinstance(c, Cell) for c in self.cells):
-            raise DescendError(f"{self.label}: cells must be a list of cells, got {self.cells!r}")
-        object.__setattr__(self, "cells", tuple(self.cells))
-
-    @property
-    def stochastic(self) -> bool:
-        """Whether a cell has dropout."""
-        return any(cell.stochastic for cell in self.cells)
-
-    def inner(self) -> dict[str, Layer]:
-        """The cells, by name."""
-        return {f"cell_{i}": cell for i, cell in enumerate(self.cells)}
-
-    def numbers(self) -> dict[str, float]:
-        """Those of the cells: "cell_0.dropout"."""
-        return {f"{n}.{p}": v for n, c in self.inner().items() for p, v in c.numbers().items()}
-
-    def with_numbers(self, values: Mapping[str, Any]) -> Layer:
-        """With some numbers of the cells replaced."""
-        if not values:
-            return self
-        cells: list[Any] = [
-            cell.with_numbers({p.partition(".")[2]: v for p, v in values.items() if _first(p) == n})
-            for n, cell in self.inner().items()
-        ]
-        return dataclasses.replace(self, cells=tuple(cells))
-
-    def state_shapes(self, step_shape: Shape) -> tuple[Shape, ...]:
-        """Those of all cells, the lowest first."""
-        return tuple(
-            s for cell, shape in self._levels(step_shape) for s in cell.state_shapes(shape)
-        )
-
-    def output_shape(self, step_shape: Shape) -> Shape:
-        """That of the last cell."""
-        cell, shape = self._levels(step_shape)[-1]
-        return cell.output_shape(shape)
-
-    def _levels(self, step_shape: Shape) -> list[tuple[Cell, Shape]]:
-        """Each cell and the shape of its input."""
-        levels = []
-        for cell in self.cells:
-            levels.append((cell, step_shape))
-            step_shape = cell.output_shape(step_shape)
-        return levels
-
-    def build(self, input_shape: Any) -> Any:
-        """(step, *states) -> (output, *states)."""
-        x = tuple(input_shape[0])
-        for cell, shape in self._levels(x):
-            cell.build((shape, *cell.state_shapes(shape)))
-        return (self.output_shape(x), *self.state_shapes(x))
-
-    def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
-        """The weights of all cells."""
-        params: Arrays = {}
-        for number, (cell, shape) in enumerate(self._levels(tuple(input_shape[0]))):
-            drawn = cell.draw(jax.random.fold_in(key, number), shape)
-            params |= prefixed(f"cell_{number}", drawn)
-        return params, {}
-
-    def apply(
-        self,
-        params: Arrays,
-        state: Arrays,
-        x: Any,
-        *,
-        key: Key = None,
-        training: bool = False,
-        tap: Tap | None = None,
-    ) -> tuple[Any, Arrays]:
-        """One step of each."""
-        x, *states = x
-        output, last = self.run(
-            params, x[:, None], tuple(states), key=key, training=training, tap=tap
-        )
-        return (output[:, 0], *last), state
-
-    def run(
-        self,
-        params: Arrays,
-        x: jax.Array,
-        states: States,
-        *,
-        mask: jax.Array | None = None,
-        key: Key = None,
-        training: bool = False,
-        tap: Tap | None = None,
-    ) -> tuple[jax.Array, States]:
-        """All steps of the first cell, then of the second: the same numbers as step by step."""
-        last: States = ()
-        for number, (cell, shape) in enumerate(self._levels(x.shape[2:])):
-            count = len(cell.state_shapes(shape))
-            cell_states, states = states[:count], states[count:]
-            cell_key = None if key is None else jax.random.fold_in(key, number)
-            cell_params = scoped(params, f"cell_{number}")
-            name, inputs = f"cell_{number}", x
-            options: dict[str, Any] = (
-                {"tap": Inside(tap, name)} if tap is not None and cell.taps else {}
-            )
-            x, new_states = cell.run(
-                cell_params, x, cell_states, mask=mask, key=cell_key, training=training, **options
-            )
-            x = through_tap(tap, name, inputs, x)
-            last += tuple(new_states)
-        return x, last
-
-
-def several(input_shape: Any) -> bool:
-    """Whether it is the shapes of several inputs."""
-    return len(input_shape) > 0 and isinstance(input_shape[0], (tuple, list))
-
-
 def _time_first(x: jax.Array) -> jax.Array:
     """(batch, time, ...) <-> (time, batch, ...)."""
     return jnp.swapaxes(x, 0, 1)
@@ -494,7 +361,3 @@ def _time_first(x: jax.Array) -> jax.Array:
 
 def _is_zero(rate: Any) -> bool:
     return isinstance(rate, (int, float)) and rate == 0  # a traced rate is one that is not
-
-
-def _first(path: str) -> str:
-    return path.partition(".")[0]

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
+from descend.nn.checks import positive_int
 from descend.nn.convolve import (
     Sliding,
     convolve,
@@ -19,7 +20,6 @@ from descend.nn.convolve import (
     transposed_size,
 )
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.checks import positive_int
 
 AXES = {1: "(time, channels)", 2: "(height, width, channels)", 3: "(a, b, c, channels)"}
 
@@ -47,6 +47,19 @@ def require_padding(layer: Layer, *known: str) -> None:
     object.__setattr__(layer, "padding", padding)
 
 
+def places(layer: Any, input_shape: Shape, of: str = "") -> Shape:
+    """The space axes of what a layer's window gives; `of` goes before the axes in a ShapeError."""
+    layer.require_rank(input_shape, layer.rank + 1, of + AXES[layer.rank])
+    sliding = (layer.kernel_size, layer.strides, layer.dilation_rate)
+    size = output_size(layer.padding, input_shape[:-1], *sliding)
+    if min(size) < 1:
+        raise ShapeError(
+            f"{layer.label}: a window of {layer.kernel_size} does not fit {of or 'an input of '}"
+            f"shape {tuple(input_shape)}; make it smaller or use padding='same'."
+        )
+    return size
+
+
 class Windowed:
     """What layers with a sliding window share: `rank` space axes, their lengths, their mask.
 
@@ -64,15 +77,7 @@ class Windowed:
 
     def windowed(self, input_shape: Shape) -> Shape:
         """The space axes of the output; raises ShapeError."""
-        self.require_rank(input_shape, self.rank + 1, AXES[self.rank])  # type: ignore[attr-defined]
-        sliding = (self.kernel_size, self.strides, self.dilation_rate)
-        size = output_size(self.padding, input_shape[:-1], *sliding)
-        if min(size) < 1:
-            raise ShapeError(
-                f"{self.label}: a window of {self.kernel_size} does not fit an input of shape "  # type: ignore[attr-defined]
-                f"{tuple(input_shape)}; make it smaller or use padding='same'."
-            )
-        return size
+        return places(self, input_shape)
 
     def output_mask(self, x: Any, mask: Any) -> Any:
         """One entry an output step, for sequences; None for images."""

@@ -11,11 +11,11 @@ from jax import lax
 
 from descend.errors import DescendError
 from descend.nn import recurrence
-from descend.nn.convolve import convolve, output_size
+from descend.nn.checks import fraction, positive_int
+from descend.nn.convolve import convolve
 from descend.nn.layers.base import Arrays, Key, Shape, plus
 from descend.nn.layers.cells import Cell, States
-from descend.nn.layers.checks import fraction, positive_int
-from descend.nn.layers.convolution import AXES, plus_bias, require_padding, whole_numbers
+from descend.nn.layers.convolution import places, plus_bias, require_padding, whole_numbers
 from descend.nn.layers.recurrent import OwnCell
 
 
@@ -93,9 +93,7 @@ class ConvLSTMCell(Cell):
 
     def output_shape(self, step_shape: Shape) -> Shape:
         """(*space', filters)."""
-        self.require_rank(step_shape, self.rank + 1, f"steps of {AXES[self.rank]}")
-        sliding = (self.kernel_size, self.strides, self.dilation_rate)
-        return (*output_size(self.padding, step_shape[:-1], *sliding), self.filters)
+        return (*places(self, step_shape, "steps of "), self.filters)
 
     def state_shapes(self, step_shape: Shape) -> tuple[Shape, ...]:
         """Of h and c."""

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from descend.nn import activations
+from descend.nn.checks import positive_int
 from descend.nn.initializers import Constant, Initializer
-from descend.nn.layers.axes import axes_in
+from descend.nn.layers.axes import axes_in, axis_or_axes
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.checks import positive_int
 
 QUARTER = Constant(0.25)
 
@@ -132,11 +132,13 @@ class PReLU(Layer):
         alpha_initializer: how the first alpha are drawn, by name or object; they start at .25 (He
             et al. 2015; Keras's at 0) when left out.
         alpha_regularizer: penalty of the alpha, by name or object; None: no penalty.
-        shared_axes: axes along which alpha is one number, as (1, 2) for the places of an image.
+        shared_axes: axis, or axes, along which alpha is one number, as (1, 2) for the places of an
+            image.
 
     Arrays: alpha, the shape of the input without its batch axis (Keras's), 1 along shared axes.
 
     Raises:
+        DescendError: `shared_axes` that are no whole numbers.
         ShapeError: the input has no such axis as `shared_axes` names.
 
     Source: raviv-2022, "More activation functions"; He et al. 2015, "Delving Deep into Rectifiers".
@@ -151,16 +153,27 @@ class PReLU(Layer):
 
     alpha_initializer: Any = QUARTER
     alpha_regularizer: Any = None
-    shared_axes: tuple[int, ...] | None = None
+    shared_axes: int | tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.shared_axes in ((), []):
+            object.__setattr__(self, "shared_axes", None)
         if self.shared_axes is not None:
-            object.__setattr__(self, "shared_axes", tuple(self.shared_axes))
+            axis_or_axes(self, "shared_axes")
+
+    def build(self, input_shape: Shape) -> Shape:
+        """The input's."""
+        self._shared(input_shape)
+        return input_shape
+
+    def _shared(self, input_shape: Shape) -> tuple[int, ...]:
+        axes = self.shared_axes
+        return () if axes is None else axes_in(self, input_shape, axes)
 
     def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """alpha of the input's shape."""
-        shared = axes_in(self, input_shape, self.shared_axes or ())
+        shared = self._shared(input_shape)
         shape = tuple(1 if a in shared else n for a, n in enumerate(input_shape, start=1))
         initializer: Initializer = self.alpha_initializer
         return {"alpha": initializer(key, shape)}, {}

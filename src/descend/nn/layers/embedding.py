@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.errors import DescendError, ShapeError
+from descend.errors import ShapeError
 from descend.nn.attention import rotate, sinusoids
+from descend.nn.checks import finite_number, positive_int
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.checks import positive_int
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +189,7 @@ class SinePositionEncoding(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _positive(self, "max_wavelength")
+        finite_number(self, "max_wavelength", above=0)
 
     def build(self, input_shape: Shape) -> Shape:
         """The input's."""
@@ -240,8 +240,8 @@ class RotaryEmbedding(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _positive(self, "max_wavelength")
-        _positive(self, "scaling_factor")
+        finite_number(self, "max_wavelength", above=0)
+        finite_number(self, "scaling_factor", above=0)
 
     def build(self, input_shape: Shape) -> Shape:
         """The input's."""
@@ -257,9 +257,3 @@ class RotaryEmbedding(Layer):
     ) -> tuple[Any, Arrays]:
         """The rotated vectors."""
         return rotate(x, self.max_wavelength, self.scaling_factor), state
-
-
-def _positive(layer: Layer, field: str) -> None:
-    value = getattr(layer, field)
-    if not value > 0:
-        raise DescendError(f"{type(layer).__name__}: {field} must be positive, got {value!r}")

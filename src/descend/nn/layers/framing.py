@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError
+from descend.nn.checks import finite_number, one_of, positive_int
 from descend.nn.layers.base import Arrays, Key
-from descend.nn.layers.checks import one_of, positive_int
 from descend.nn.layers.preparing import Preparing
 
 # Keras's names -> jax.image.resize's
@@ -39,8 +39,8 @@ class Resizing(Preparing):
     Input (h, w, channels), output (height, width, channels). In a network and on arrays.
 
     Raises:
-        DescendError: a size that is no whole number >= 1, an unknown interpolation or fill mode,
-            both ways to keep the aspect ratio.
+        DescendError: a size that is no whole number >= 1, an unknown interpolation or fill mode, a
+            `fill_value` that is no finite number, both ways to keep the aspect ratio.
         ShapeError: an input that is no image.
 
     Source: Keras's API, Resizing.
@@ -70,6 +70,7 @@ class Resizing(Preparing):
         positive_int(self, "width")
         one_of(self, "interpolation", tuple(_METHODS))
         one_of(self, "fill_mode", ("constant",))
+        finite_number(self, "fill_value")
         if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
             raise DescendError("Resizing: crop_to_aspect_ratio or pad_to_aspect_ratio, not both")
 

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError
+from descend.nn.checks import entries, one_of, positive_int, whole_number
 from descend.nn.layers.base import Arrays, Key
-from descend.nn.layers.checks import positive_int
-from descend.nn.layers.preparing import MODES, Preparing, encoded, encoded_shape, require_mode
+from descend.nn.layers.preparing import MODES, Preparing, encoded, encoded_shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +43,26 @@ class Lookup(Preparing):
     pad_to_max_tokens: bool = False
     idf_weights: Any = None
     texts: ClassVar[bool] = True
+    token: ClassVar[str] = "a text"  # what a token is, in errors
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_mode(self, (*MODES, "tf_idf"))
-        if self.max_tokens is not None:
-            positive_int(self, "max_tokens")
+        one_of(self, "output_mode", (*MODES, "tf_idf"))
+        positive_int(self, "max_tokens", optional=True)
+        whole_number(self, "num_oov_indices", 0)
+        for field in ("mask_token", "oov_token"):
+            token = getattr(self, field)
+            if token is not None and not self._is_token(token):
+                raise DescendError(
+                    f"{type(self).__name__}: {field} must be {self.token}, or None, got {token!r}"
+                )
         if self.invert and self.output_mode != "int":
             raise DescendError(f"{type(self).__name__}: invert=True goes with output_mode='int'")
         if self.vocabulary is not None:
             self.set_vocabulary(self.vocabulary, self.idf_weights)
+
+    def _is_token(self, value: Any) -> bool:
+        return isinstance(value, str)
 
     # -- the vocabulary -----------------------------------------------------------------------
 
@@ -79,26 +89,32 @@ class Lookup(Preparing):
 
     def set_vocabulary(self, vocabulary: Iterable[Any], idf_weights: Any = None) -> None:
         """Put in the tokens in their order; special ones in front of them are left out."""
-        if isinstance(vocabulary, str):
+        if isinstance(vocabulary, str) or not isinstance(vocabulary, Iterable):
             raise DescendError(
-                f"{type(self).__name__}: vocabulary is a list of tokens, got the text "
-                f"{vocabulary!r}; for a file: open(path).read().splitlines()"
+                f"{type(self).__name__}: vocabulary is a list of tokens, got {vocabulary!r}; for a "
+                "file: open(path).read().splitlines()"
             )
-        tokens = list(np.asarray(list(vocabulary)).tolist())
+        tokens = [t.item() if isinstance(t, np.generic) else t for t in vocabulary]
+        strange = [t for t in tokens if not (self._is_token(t) or t in self._special)]
+        if strange or not tokens:
+            raise DescendError(
+                f"{type(self).__name__}: each token of the vocabulary must be {self.token}, got "
+                + (repr(strange[0]) if strange else "no token")
+            )
         special = self._special
         if special and tokens[: len(special)] == special:
             tokens = tokens[len(special) :]
         doubled = [token for token, count in Counter(tokens).items() if count > 1]
         if doubled:
             raise DescendError(f"{self.label}: the vocabulary holds {doubled[0]!r} twice")
-        if self.output_mode == "tf_idf" and (
-            idf_weights is None or len(idf_weights) != len(tokens)
-        ):
+        weights = None if idf_weights is None else np.asarray(idf_weights)
+        given = weights is not None and weights.dtype.kind in "iuf" and len(tokens) == weights.size
+        if not given and (self.output_mode == "tf_idf" or weights is not None):
             raise DescendError(
-                f"{self.label}: output_mode='tf_idf' needs idf_weights, one for each of the "
-                f"{len(tokens)} tokens"
+                f"{self.label}: output_mode='tf_idf' needs idf_weights, a number for each of the "
+                f"{len(tokens)} tokens, got {idf_weights!r}"
             )
-        idf = None if idf_weights is None else tuple(map(float, idf_weights))
+        idf = None if weights is None else tuple(map(float, weights))
         self._learn(vocabulary=tuple(tokens), idf_weights=idf)
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
@@ -266,6 +282,10 @@ class IntegerLookup(Lookup):
 
     oov_token: Any = -1
     indexes: ClassVar[bool] = True
+    token: ClassVar[str] = "a whole number"
+
+    def _is_token(self, value: Any) -> bool:
+        return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
     def build(self, input_shape: Any) -> Any:
         """The input's, or that of `encoded`."""
@@ -355,10 +375,16 @@ class TextVectorization(Lookup):
                     f"TextVectorization: {field} must be one of {', '.join(map(repr, names))} or a "
                     f"function, got {value!r}"
                 )
-        sizes = self.ngrams
-        if sizes is not None:
-            sizes = range(1, sizes + 1) if isinstance(sizes, int) else sizes
-            object.__setattr__(self, "ngrams", tuple(sizes))
+        if isinstance(self.ngrams, int):
+            positive_int(self, "ngrams")
+            object.__setattr__(self, "ngrams", tuple(range(1, self.ngrams + 1)))
+        if self.ngrams is not None:
+            lengths = entries(self, "ngrams", "n, or a tuple of lengths")
+            if not lengths or not all(isinstance(n, int) and n >= 1 for n in lengths):
+                raise DescendError(
+                    f"TextVectorization: ngrams must be whole numbers >= 1, got {self.ngrams!r}"
+                )
+        positive_int(self, "output_sequence_length", optional=True)
         super().__post_init__()
 
     def rows_of(self, data: Any) -> list[list[str]]:

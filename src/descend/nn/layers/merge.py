@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from descend.errors import DescendError, ShapeError
+from descend.nn.checks import whole_number
 from descend.nn.layers.axes import axes_in
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
 
@@ -225,6 +226,7 @@ class Concatenate(Merge):
         axis: place of that axis: 1 is the first behind the batch, -1 the last, as in Keras.
 
     Raises:
+        DescendError: an axis that is no whole number.
         ShapeError: fewer than two inputs, inputs that differ in another axis, or no such axis.
 
     Source: Keras's API, Concatenate.
@@ -239,6 +241,10 @@ class Concatenate(Merge):
     """
 
     axis: int = -1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number(self, "axis")
 
     def build(self, input_shape: tuple[Shape, ...]) -> Shape:
         """All axes but the joined one must agree."""

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
+from descend.nn.checks import entries, finite_number, fraction, optional_seed
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.checks import fraction
 from descend.nn.layers.dense import Dense
 
 
@@ -69,8 +69,9 @@ class Shaped(Dropping):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        optional_seed(self)
         if self.noise_shape is not None:
-            object.__setattr__(self, "noise_shape", tuple(self.noise_shape))
+            entries(self, "noise_shape", "a tuple with 1 or None for every axis")
 
     def build(self, input_shape: Any) -> Any:
         """The input's; raises ShapeError where `noise_shape` does not fit it."""
@@ -103,7 +104,7 @@ class Dropout(Shaped):
         seed: number that this layer's draws depend on besides the seed of `fit`.
 
     Raises:
-        DescendError: a rate not in [0, 1).
+        DescendError: a rate not in [0, 1), or a seed that is no whole number >= 0.
         ShapeError: a `noise_shape` that does not fit the input.
 
     Source: scheidegger-2020, "REGULARIZATION IN NN: DROPOUT"; itam-2023, 1.7 "DropOut".
@@ -130,7 +131,7 @@ class AlphaDropout(Shaped):
         rate, noise_shape, seed: as in Dropout.
 
     Raises:
-        DescendError: a rate not in [0, 1).
+        DescendError: a rate not in [0, 1), or a seed that is no whole number >= 0.
         ShapeError: a `noise_shape` that does not fit the input.
 
     Source: Klambauer et al. 2017, "Self-Normalizing Neural Networks".
@@ -162,7 +163,7 @@ class GaussianDropout(Dropping):
         seed: number that this layer's draws depend on besides the seed of `fit`.
 
     Raises:
-        DescendError: a rate not in [0, 1).
+        DescendError: a rate not in [0, 1), or a seed that is no whole number >= 0.
 
     Source: Srivastava et al. 2014, "Dropout" (its section on multiplicative Gaussian noise).
 
@@ -177,6 +178,10 @@ class GaussianDropout(Dropping):
     """
 
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        optional_seed(self)
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
@@ -201,6 +206,10 @@ class SpatialDropout(Dropping):
     seed: int | None = None
     rank: ClassVar[int]
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        optional_seed(self)
+
     def build(self, input_shape: Any) -> Any:
         """The shape as it is; raises ShapeError unless it is (places..., channels)."""
         places = {1: "steps", 2: "rows, columns", 3: "planes, rows, columns"}[self.rank]
@@ -222,7 +231,7 @@ class SpatialDropout1D(SpatialDropout):
         seed: number that this layer's draws depend on besides the seed of `fit`.
 
     Raises:
-        DescendError: a rate not in [0, 1).
+        DescendError: a rate not in [0, 1), or a seed that is no whole number >= 0.
         ShapeError: an input that is not (steps, channels).
 
     Source: Tompson et al. 2015, "Efficient Object Localization Using Convolutional Networks".
@@ -248,7 +257,7 @@ class SpatialDropout2D(SpatialDropout):
         rate, seed: share of the channels set to 0, and number of the draws, as in SpatialDropout1D.
 
     Raises:
-        DescendError: a rate not in [0, 1).
+        DescendError: a rate not in [0, 1), or a seed that is no whole number >= 0.
         ShapeError: an input that is not (rows, columns, channels).
 
     Source: Tompson et al. 2015, "Efficient Object Localization Using Convolutional Networks".
@@ -274,7 +283,7 @@ class SpatialDropout3D(SpatialDropout):
         rate, seed: share of the channels set to 0, and number of the draws, as in SpatialDropout1D.
 
     Raises:
-        DescendError: a rate not in [0, 1).
+        DescendError: a rate not in [0, 1), or a seed that is no whole number >= 0.
         ShapeError: an input that is not (planes, rows, columns, channels).
 
     Source: Tompson et al. 2015, "Efficient Object Localization Using Convolutional Networks".
@@ -301,7 +310,7 @@ class GaussianNoise(Layer):
         seed: number that this layer's draws depend on besides the seed of `fit`.
 
     Raises:
-        DescendError: a negative `stddev`.
+        DescendError: a `stddev` that is no finite number >= 0; a seed that is no whole number >= 0.
 
     Source: itam-2023, 1.7 "Regularizers" (noise makes the weights more robust); Bishop (1995): for
     small noise the same as an L2 penalty on the network's slope.
@@ -322,8 +331,8 @@ class GaussianNoise(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.stddev, (int, float)) and not self.stddev >= 0:
-            raise DescendError(f"GaussianNoise: stddev must be >= 0, got {self.stddev!r}")
+        finite_number(self, "stddev", least=0)
+        optional_seed(self)
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False

@@ -17,11 +17,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from descend.errors import DescendError, ShapeError
+from descend.errors import ShapeError
+from descend.nn.checks import finite_number, fraction, positive_int, whole_number
 from descend.nn.initializers import Constant
 from descend.nn.layers.axes import axes_in, axis_or_axes
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.checks import fraction, positive_int
 
 ONES = Constant(1.0)
 
@@ -41,7 +41,7 @@ class _Normalization(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _not_negative(self)
+        finite_number(self, "epsilon", least=0)
 
     def drawn(self, key: jax.Array, shape: Shape) -> dict[str, jax.Array]:
         """gamma and beta, each of `shape`, where the layer has them."""
@@ -86,7 +86,8 @@ class BatchNormalization(_Normalization):
     Arrays: gamma, beta (channels,); state: moving_mean, moving_variance (channels,).
 
     Raises:
-        DescendError: a momentum not in [0, 1), or a negative epsilon.
+        DescendError: an axis that is no whole number, a momentum not in [0, 1), or a negative
+            epsilon.
         ShapeError: the input has no such axis.
 
     Source: scheidegger-2020, "REMARK: BATCH NORMALIZATION"; itam-2023, 1.7 "Batch Normalization";
@@ -113,6 +114,7 @@ class BatchNormalization(_Normalization):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        whole_number(self, "axis")
         fraction(self, "momentum")
 
     def build(self, input_shape: Shape) -> Shape:
@@ -239,7 +241,8 @@ class GroupNormalization(_Normalization):
     Arrays: gamma, beta (channels,).
 
     Raises:
-        DescendError: `groups` that is neither a whole number >= 1 nor -1, or a negative epsilon.
+        DescendError: `groups` that is neither a whole number >= 1 nor -1, an axis that is no whole
+            number, or a negative epsilon.
         ShapeError: the input has no such axis, or `groups` does not divide its channels.
 
     Source: Wu and He 2018; the formula as in hull-2023, "Layer Normalization".
@@ -262,6 +265,7 @@ class GroupNormalization(_Normalization):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        whole_number(self, "axis")
         if self.groups != -1:
             positive_int(self, "groups")
 
@@ -337,7 +341,7 @@ class RMSNormalization(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         axis_or_axes(self)
-        _not_negative(self)
+        finite_number(self, "epsilon", least=0)
 
     def build(self, input_shape: Shape) -> Shape:
         """The input's."""
@@ -418,11 +422,3 @@ def _average(shape: Shape, axes: tuple[int, ...], mask: Any) -> Callable[[jax.Ar
 def _wide(x: jax.Array) -> jax.Array:
     """In float32 or wider."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
-def _not_negative(layer: Any) -> None:
-    """Raise DescendError for a negative epsilon."""
-    if not layer.epsilon >= 0:
-        raise DescendError(
-            f"{type(layer).__name__}: epsilon must be a number >= 0, got {layer.epsilon!r}"
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from descend.nn.layers.axes import axes_in, axis_or_axes
 from descend.nn.layers.base import Arrays, Key, Layer
 from descend.nn.layers.failing import guarded
 from descend.nn.layers.merge import of_length_one
+from descend.nn.symbols import ROWS
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +99,8 @@ class Lambda(Layer):
         arguments: further arguments of the function, by name.
 
     Raises:
-        DescendError: `function` is no function, fails, or does not return a row for each row of its
-            input; saving a model with it.
+        DescendError: `function` is no function, `arguments` no dict; the function fails, or does
+            not return a row for each row of its input; saving a model with it.
 
     Source: Keras's API, Lambda.
 
@@ -122,21 +123,24 @@ class Lambda(Layer):
         super().__post_init__()
         if not callable(self.function):
             raise DescendError(f"Lambda takes a function of arrays, got {self.function!r}")
+        if not isinstance(self.arguments or {}, Mapping):
+            raise DescendError(
+                f"Lambda: arguments must be a dict {{name: value}} or None, got {self.arguments!r}"
+            )
 
     def build(self, input_shape: Any) -> Any:
         """What the function returns."""
         several = bool(input_shape) and isinstance(input_shape[0], (tuple, list))
-        rows = 3  # a size that no other axis is likely to have
         xs = [
-            jax.ShapeDtypeStruct((rows, *shape), jnp.float32)
+            jax.ShapeDtypeStruct((ROWS, *shape), jnp.float32)
             for shape in (input_shape if several else [input_shape])
         ]
         y = jax.eval_shape(lambda x: self._of(x, False), tuple(xs) if several else xs[0])
         outputs = y if isinstance(y, tuple) else (y,)
-        if any(a.ndim < 1 or a.shape[0] != rows for a in outputs):
+        if any(a.ndim < 1 or a.shape[0] != ROWS for a in outputs):
             raise DescendError(
                 f"{self.label}: its function must return a row for each row of its input, "
-                f"(batch, ...); for a batch of {rows} it returned {[a.shape for a in outputs]}"
+                f"(batch, ...); for a batch of {ROWS} it returned {[a.shape for a in outputs]}"
             )
         return tuple(a.shape[1:] for a in y) if isinstance(y, tuple) else y.shape[1:]
 

@@ -288,8 +288,8 @@ class _Global(_Spatial):
 
     def build(self, input_shape: Shape) -> Shape:
         """(*space, channels) -> (channels,), or (1, ..., 1, channels) with keepdims."""
-        once = (1,) * len(self.size(input_shape)) if self.keepdims else ()
-        return (*once, input_shape[-1])
+        space = self.size(input_shape)
+        return (*(1 for _ in space if self.keepdims), input_shape[-1])
 
     def apply(
         self,

@@ -7,6 +7,7 @@ arrays, so that data can be prepared once, before training.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,9 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError
+from descend.nn.checks import (
+    finite_numbers,
+    fraction,
+    nested_floats,
+    one_of,
+    positive_int,
+)
 from descend.nn.layers.axes import axes_in, axis_or_axes
 from descend.nn.layers.base import Arrays, Key, Layer
-from descend.nn.layers.checks import positive_int
 from descend.nn.symbols import Symbol
 
 MODES = ("int", "one_hot", "multi_hot", "count")
@@ -50,6 +57,18 @@ class Preparing(Layer):
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
+    def _adapted_to(self, data: Any) -> np.ndarray:
+        """The numbers that `adapt` is given; raises DataError where they are none."""
+        try:
+            x = np.asarray(data, np.float64)
+        except (TypeError, ValueError):  # text, or rows of different length
+            x = np.asarray(np.nan)
+        if x.ndim < 1 or not x.size or not np.isfinite(x).all():
+            raise DataError(
+                f"{self.label}: adapt needs rows of finite numbers; fill or drop what is not"
+            )
+        return x
+
     def _require_learned(self, *fields: str) -> None:
         if any(getattr(self, field) is None for field in fields):
             raise DescendError(
@@ -69,7 +88,8 @@ class Rescaling(Preparing):
     In a network and on arrays.
 
     Raises:
-        Nothing of its own.
+        DescendError: anything but finite numbers.
+        ShapeError: more or fewer numbers than the input has channels.
 
     Source: Keras's API, Rescaling.
 
@@ -85,7 +105,18 @@ class Rescaling(Preparing):
     def __post_init__(self) -> None:
         super().__post_init__()
         for field in ("scale", "offset"):
-            object.__setattr__(self, field, _nested_floats(getattr(self, field)))
+            finite_numbers(self, field)
+
+    def build(self, input_shape: Any) -> Any:
+        """The input's."""
+        for field in ("scale", "offset"):
+            shape = np.shape(getattr(self, field))
+            if shape not in ((), tuple(input_shape[-1:])):
+                raise ShapeError(
+                    f"{self.label}: {field} must be a number, or one a channel, for an input of "
+                    f"shape {tuple(input_shape)} (without the batch axis); got an array of {shape}"
+                )
+        return input_shape
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
@@ -112,8 +143,8 @@ class Normalization(Preparing):
     In a network and on arrays. `adapt(rows)` learns the moments, before it is put into a network.
 
     Raises:
-        DescendError: used before `adapt`; one of mean and variance alone; `adapt` of a layer that
-            stands in a network.
+        DescendError: used before `adapt`; one of mean and variance alone; moments that are no
+            finite numbers, or a negative variance; `adapt` of a layer that stands in a network.
         DataError: `adapt` is given numbers that are not finite.
         ShapeError: an input that the moments do not fit.
 
@@ -136,21 +167,19 @@ class Normalization(Preparing):
         super().__post_init__()
         if self.axis is not None:
             axis_or_axes(self)
-        for field in ("mean", "variance"):
-            value = getattr(self, field)
-            object.__setattr__(self, field, None if value is None else _nested_floats(value))
         if (self.mean is None) != (self.variance is None):
             raise DescendError("Normalization: give mean and variance, or neither and call adapt")
+        if self.mean is not None:
+            finite_numbers(self, "mean")
+            finite_numbers(self, "variance", least=0)
 
     def adapt(self, data: Any) -> None:
         """Learn the moments from rows (n, ...), a row each."""
-        x = np.asarray(data, np.float64)
+        x = self._adapted_to(data)
         x = x[:, None] if x.ndim == 1 else x
-        if not np.isfinite(x).all():
-            raise DataError(f"{self.label}: adapt needs finite numbers; fill or drop what is not")
         over = tuple(a for a in range(x.ndim) if a not in self._own(x.shape[1:]))
         moments = {"mean": np.mean(x, over), "variance": np.var(x, over)}
-        self._learn(**{name: _nested_floats(value) for name, value in moments.items()})
+        self._learn(**{name: nested_floats(value) for name, value in moments.items()})
 
     def _own(self, shape: Any) -> tuple[int, ...]:
         return () if self.axis is None else axes_in(self, shape, self.axis)
@@ -159,12 +188,13 @@ class Normalization(Preparing):
         """The input's."""
         self._require_learned("mean", "variance")
         expected = tuple(input_shape[a - 1] for a in self._own(input_shape))
-        shape = np.shape(self.mean)
-        if shape and shape != expected:
-            raise ShapeError(
-                f"{self.label} has moments of shape {shape}, its input of shape "
-                f"{tuple(input_shape)} needs {expected}"
-            )
+        for moment in (self.mean, self.variance):
+            shape = np.shape(moment)
+            if shape and shape != expected:
+                raise ShapeError(
+                    f"{self.label} has moments of shape {shape}, its input of shape "
+                    f"{tuple(input_shape)} needs {expected}"
+                )
         return input_shape
 
     def apply(
@@ -213,7 +243,7 @@ class CategoryEncoding(Preparing):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive_int(self, "num_tokens")
-        require_mode(self, MODES[1:])
+        one_of(self, "output_mode", MODES[1:])
 
     def build(self, input_shape: Any) -> Any:
         """That of `encoded`."""
@@ -250,8 +280,10 @@ class Discretization(Preparing):
     network.
 
     Raises:
-        DescendError: neither boundaries nor their number; boundaries that do not rise; another
-            `output_mode`; used before `adapt`; `adapt` of a layer that stands in a network.
+        DescendError: neither boundaries nor their number, or both; boundaries that do not rise;
+            an `epsilon` not in [0, 1); another `output_mode`; used before `adapt`; `adapt` of a
+            layer that stands in a network.
+        DataError: `adapt` is given anything but finite numbers.
         ShapeError: a row with more than one axis, where zeros and ones are put out.
 
     Source: Keras's API, Discretization.
@@ -269,34 +301,47 @@ class Discretization(Preparing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_mode(self, MODES)
-        if self.bin_boundaries is not None:
-            edges = _nested_floats(self.bin_boundaries)
-            if any(b <= a for a, b in itertools.pairwise(edges)):
-                raise DescendError(f"Discretization: bin_boundaries must rise, got {edges}")
-            object.__setattr__(self, "bin_boundaries", edges)
-        elif self.num_bins is None:
+        one_of(self, "output_mode", MODES)
+        fraction(self, "epsilon")
+        if (self.bin_boundaries is None) == (self.num_bins is None):
             raise DescendError(
-                "Discretization: give bin_boundaries, or num_bins and call adapt(data)"
+                "Discretization: give bin_boundaries, or num_bins and call adapt(data), not both; "
+                f"got bin_boundaries={self.bin_boundaries!r}, num_bins={self.num_bins!r}"
             )
-        else:
+        if self.num_bins is not None:
             positive_int(self, "num_bins")
+            vars(self)["_bins"] = self.num_bins
+            return
+        finite_numbers(self, "bin_boundaries", empty=True)
+        edges = self.bin_boundaries
+        if np.ndim(edges) != 1 or any(b <= a for a, b in itertools.pairwise(edges)):
+            raise DescendError(
+                f"Discretization: bin_boundaries must rise, numbers in one row, got {edges}"
+            )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Layer:
+        """As in Layer; older files hold what was learned and the number asked for."""
+        learned = config.get("bin_boundaries") is not None
+        return super().from_config({**config, "num_bins": None} if learned else config)
 
     def adapt(self, data: Any) -> None:
         """Learn the boundaries: quantiles of all numbers in `data`.
 
         As Keras: every 1/epsilon-th part of the sorted numbers stands for its last one.
         """
-        if self.num_bins is None:
+        bins = vars(self).get("_bins")
+        if bins is None:
             raise DescendError(f"{self.label}: it has its boundaries; adapt needs num_bins")
-        values = np.sort(np.asarray(data, np.float32).ravel())
+        values = np.sort(self._adapted_to(data).astype(np.float32).ravel())
         step = max(len(values) * self.epsilon, 1)
         points = values[int(step - 1) :: int(step)].astype(np.float64)
-        share = 1.0 / self.num_bins
+        share = 1.0 / bins
         if len(points) * share >= 1:
             reached = np.arange(1, len(points) + 1) / len(points)
             points = np.interp(share + np.arange(0.0, 1.0, share), reached, points)
-        self._learn(bin_boundaries=_nested_floats(np.asarray(points[:-1], np.float32)))
+        edges = nested_floats(np.asarray(points[:-1], np.float32))
+        self._learn(bin_boundaries=edges, num_bins=None)
 
     def build(self, input_shape: Any) -> Any:
         """The input's, or that of `encoded`."""
@@ -315,15 +360,6 @@ class Discretization(Preparing):
 
 
 # -- whole numbers as zeros and ones ------------------------------------------------------------
-
-
-def require_mode(layer: Any, known: tuple[str, ...]) -> None:
-    """Raise DescendError unless the layer's output_mode is one of these."""
-    if layer.output_mode not in known:
-        raise DescendError(
-            f"{type(layer).__name__}: output_mode must be one of {', '.join(map(repr, known))}, "
-            f"got {layer.output_mode!r}"
-        )
 
 
 def encoded_shape(layer: Any, input_shape: Any, depth: int) -> tuple[int, ...]:
@@ -349,9 +385,3 @@ def encoded(index: jax.Array, mode: str, depth: int, dtype: Any = None) -> jax.A
 
 def _floats(x: jax.Array) -> jax.Array:
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.float32)
-
-
-def _nested_floats(value: Any) -> Any:
-    """A number, or nested tuples of numbers, which JSON can hold."""
-    value = np.asarray(value, np.float64)
-    return float(value) if value.ndim == 0 else tuple(_nested_floats(v) for v in value)

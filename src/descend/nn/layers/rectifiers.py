@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from descend.errors import DescendError
 from descend.nn import activations
+from descend.nn.checks import finite_number
 from descend.nn.layers.axes import axes_in, axis_or_axes
 from descend.nn.layers.base import Arrays, Key, Layer
 
@@ -28,7 +28,7 @@ class ReLU(Layer):
         threshold: least x that is passed on, >= 0.
 
     Raises:
-        DescendError: a negative argument.
+        DescendError: an argument that is no finite number >= 0.
 
     Source: scheidegger-2020, "FEW ACTIVATION FUNCTIONS".
 
@@ -47,10 +47,9 @@ class ReLU(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for field in ("max_value", "negative_slope", "threshold"):
-            value = getattr(self, field)
-            if not (value is None and field == "max_value") and not value >= 0:
-                raise DescendError(f"ReLU: {field} must be a number >= 0, got {value!r}")
+        finite_number(self, "max_value", least=0, optional=True)
+        finite_number(self, "negative_slope", least=0)
+        finite_number(self, "threshold", least=0)
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
@@ -77,7 +76,7 @@ class LeakyReLU(Layer):
             "leaky_relu" has .01, as raviv-2022). Also under its old name `alpha`.
 
     Raises:
-        Nothing of its own.
+        DescendError: a slope that is no finite number.
 
     Source: raviv-2022, "More activation functions"; Maas et al. 2013.
 
@@ -92,6 +91,10 @@ class LeakyReLU(Layer):
 
     negative_slope: float = 0.3
     renamed: ClassVar[dict[str, str]] = {"alpha": "negative_slope"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        finite_number(self, "negative_slope")
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
@@ -108,7 +111,7 @@ class ELU(Layer):
         alpha: minus the value that it goes to far below 0.
 
     Raises:
-        Nothing of its own.
+        DescendError: an `alpha` that is no finite number.
 
     Source: raviv-2022, "More activation functions"; Clevert et al. 2016.
 
@@ -122,6 +125,10 @@ class ELU(Layer):
     """
 
     alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        finite_number(self, "alpha")
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False

@@ -10,18 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
+from descend.nn.checks import positive_int
 from descend.nn.layers.base import Arrays, Key, Layer, prefixed, scoped
-from descend.nn.layers.cells import (
-    Cell,
-    GatedCell,
-    GRUCell,
-    LSTMCell,
-    SimpleRNNCell,
-    StackedRNNCells,
-    several,
-)
-from descend.nn.layers.checks import positive_int
+from descend.nn.layers.cells import Cell, GatedCell, GRUCell, LSTMCell, SimpleRNNCell
+from descend.nn.layers.stacked import StackedRNNCells
 from descend.nn.layers.tapping import Tap
+from descend.nn.symbols import gives_several
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,18 +54,20 @@ class OverTime(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.batch_size is not None:
-            positive_int(self, "batch_size")
+        positive_int(self, "batch_size", optional=True)
 
     def meet_rows(self, rows: Callable[[], int | None]) -> None:
         """Take over the batch size of the Input."""
         if self.stateful and self.batch_size is None:
             object.__setattr__(self, "batch_size", rows())
-            if self.batch_size is None:
-                raise DescendError(
-                    f"{self.label}: stateful=True needs batch_size=, the number of rows in every "
-                    "batch, for which the states are kept; here, or in Input(batch_size=)"
-                )
+            self._require_batch_size()
+
+    def _require_batch_size(self) -> None:
+        if self.batch_size is None:
+            raise DescendError(
+                f"{self.label}: stateful=True needs batch_size=, the number of rows in every "
+                "batch, for which the states are kept; here, or in Input(batch_size=)"
+            )
 
     def reset_states(self) -> None:
         """Forget what was carried over from earlier batches, in all networks over this layer."""
@@ -103,13 +99,15 @@ class OverTime(Layer):
 
     def build(self, input_shape: Any) -> Any:
         """(time, d) -> (units,) or (time, units); the states' shapes where they are returned."""
-        x, *first_states = input_shape if several(input_shape) else (input_shape,)
+        x, *first_states = input_shape if gives_several(input_shape) else (input_shape,)
         if len(x) < 2:
             self.require_rank(x, 2, "(time, features)")
         cell, step = self.stepped(), tuple(x[1:])
         if isinstance(cell, GatedCell):
             self.require_rank(x, 2, "(time, features)")
         states = cell.state_shapes(step)
+        if not isinstance(cell, OverTime):
+            cell.build((step, *states))
         if first_states and tuple(map(tuple, first_states)) != states:
             raise ShapeError(
                 f"{self.label}: expected first states of shapes {list(states)}, got {first_states}"
@@ -120,10 +118,11 @@ class OverTime(Layer):
 
     def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The cell's weights, and where `stateful` the states, zeros."""
-        x = input_shape[0] if several(input_shape) else input_shape
+        x = input_shape[0] if gives_several(input_shape) else input_shape
         step = tuple(x[1:])
         state: Arrays = {}
         if self.stateful:
+            self._require_batch_size()
             names, shapes = self.stepped().state_names(step), self.stepped().state_shapes(step)
             state = {
                 name: jnp.zeros((self.batch_size, *shape))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
+from descend.nn.checks import positive_int
 from descend.nn.layers.block import Block
-from descend.nn.layers.checks import positive_int
 from descend.nn.layers.convolution import Conv2D
 from descend.nn.layers.dense import Activation, Dense
 from descend.nn.layers.merge import Add
@@ -28,6 +28,7 @@ class Residual(Block):
 
     Raises:
         DescendError: `depth` that is no whole number >= 1.
+        ShapeError: the input has no feature axis.
 
     Source: hull-2023, "Larger Modules from Smaller Ones".
 
@@ -54,10 +55,12 @@ class Residual(Block):
 
     def wire(self, z: Any) -> Any:
         """z plus what the layers make of it."""
-        y = z
+        y, shape = z, z.trial(0)
+        if not shape:
+            self.require_rank(shape, 1, "(..., features)")
         for i in range(self.depth):
             y = Dense(
-                z.trial(0)[-1],
+                shape[-1],
                 self.activation,
                 kernel_initializer=self.kernel_initializer,
                 bias_initializer=self.bias_initializer,
@@ -82,6 +85,7 @@ class ResNetS(Block):
 
     Raises:
         DescendError: `units`, `blocks` or `depth` that is no whole number >= 1.
+        ShapeError: the input has no feature axis.
 
     Source: hull-2023, "Larger Modules from Smaller Ones".
 

@@ -150,12 +150,12 @@ class _Edges(Layer):
         return pairs
 
     def _pairs(self, value: Any) -> tuple[tuple[int, int], ...]:
-        whole = isinstance(value, int)
+        several = isinstance(value, (tuple, list))
         # for sequences a pair is (before, behind); for more axes one entry an axis
-        entries = (value,) * self.rank if whole else tuple(value)
-        if self.rank == 1 and len(entries) == 2 and not whole:
+        entries = tuple(value) if several else (value,) * self.rank
+        if self.rank == 1 and len(entries) == 2 and several:
             entries = (entries,)
-        pairs = tuple((e, e) if isinstance(e, int) else tuple(e) for e in entries)
+        pairs = tuple(tuple(e) if isinstance(e, (tuple, list)) else (e, e) for e in entries)
         good = [len(p) == 2 and all(type(n) is int and n >= 0 for n in p) for p in pairs]
         if len(pairs) != self.rank or not all(good):
             raise DescendError(

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import jax
 
+from descend.nn.checks import positive_int
 from descend.nn.convolve import convolve, depthwise
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.checks import positive_int
 from descend.nn.layers.convolution import (
     Windowed,
     plus_bias,

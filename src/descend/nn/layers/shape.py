@@ -9,8 +9,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
+from descend.nn.checks import entries, positive_int
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.checks import positive_int
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +71,7 @@ class Reshape(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        shape = tuple(self.target_shape)
-        object.__setattr__(self, "target_shape", shape)
+        shape = entries(self, "target_shape", "whole numbers >= 1 with at most one -1")
         whole = all(isinstance(d, int) and (d > 0 or d == -1) for d in shape)
         if not whole or shape.count(-1) > 1:
             raise DescendError(
@@ -128,9 +127,10 @@ class Permute(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "dims", tuple(self.dims))
-        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise DescendError(f"Permute: dims must order the axes 1, 2, ..., got {self.dims}")
+        dims = entries(self, "dims", "the axes 1, 2, ... in their new order")
+        whole = all(isinstance(d, int) for d in dims)
+        if not whole or sorted(dims) != list(range(1, len(dims) + 1)):
+            raise DescendError(f"Permute: dims must order the axes 1, 2, ..., got {dims}")
 
     def build(self, input_shape: Shape) -> Shape:
         """The axes in their new order."""

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from descend.errors import DescendError
+from descend.nn.checks import positive_int
 from descend.nn.initializers import TruncatedNormal
 from descend.nn.layers.base import Arrays, Key, Layer, prefixed, scoped
-from descend.nn.layers.checks import positive_int
 from descend.nn.layers.tapping import Tap, through_tap, with_tap
 
 MATRICES = ("kernel", "embeddings")

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
+from descend.nn.checks import entries, finite_number, positive_int
 from descend.nn.initializers import Normal
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.checks import positive_int
 from descend.nn.layers.dense import Dense
 
 STANDARD_NORMAL = Normal(1.0)
@@ -52,12 +52,15 @@ class FeatureScale(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.speed > 0:
-            raise DescendError(f"{type(self).__name__}: speed must be > 0, got {self.speed}")
+        finite_number(self, "speed", above=0)
+
+    def build(self, input_shape: Shape) -> Shape:
+        """The input's."""
+        self.require_rank(input_shape, len(input_shape) or 1, "(..., features)")
+        return input_shape
 
     def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The vector v."""
-        self.require_rank(input_shape, len(input_shape) or 1, "(..., features)")
         return {"scale": jnp.full(input_shape[-1:], 1 / self.speed, float)}, {}
 
     def apply(
@@ -148,14 +151,12 @@ class PeriodicFeatures(Layer):
         positive_int(self, "frequencies")
         positive_int(self, "units")
         if self.features is not None:
-            places = tuple(self.features)  # a file gives a list
-            object.__setattr__(self, "features", places)
+            places = entries(self, "features", "places >= 0 or None")  # a file gives a list
             if not places or not all(isinstance(j, int) and j >= 0 for j in places):
                 raise DescendError(
                     f"{type(self).__name__}: features must be places >= 0 or None, got {places}"
                 )
-        if not self.sigma > 0:
-            raise DescendError(f"{type(self).__name__}: sigma must be > 0, got {self.sigma}")
+        finite_number(self, "sigma", above=0)
 
     def build(self, input_shape: Shape) -> Shape:
         """(d,) -> (d + d' units,)."""
@@ -230,10 +231,10 @@ class CategoryEmbedding(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "sizes", tuple(self.sizes))  # a file gives a list
-        if not self.sizes or not all(isinstance(s, int) and s >= 1 for s in self.sizes):
+        sizes = entries(self, "sizes", "whole numbers >= 1")  # a file gives a list
+        if not sizes or not all(isinstance(s, int) and s >= 1 for s in sizes):
             raise DescendError(
-                f"{type(self).__name__}: sizes must be whole numbers >= 1, got {self.sizes}"
+                f"{type(self).__name__}: sizes must be whole numbers >= 1, got {sizes}"
             )
         positive_int(self, "output_dim")
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
-from descend.errors import DescendError, ShapeError
+from descend.errors import ShapeError
+from descend.nn.checks import finite_number, positive_int
 from descend.nn.layers.attention import Dropping, MultiHeadAttention
 from descend.nn.layers.block import Block
-from descend.nn.layers.checks import positive_int
 from descend.nn.layers.dense import Dense
 from descend.nn.layers.merge import Add
 from descend.nn.layers.noise import Dropout
@@ -37,11 +37,7 @@ class _Transformer(Dropping, Block):
         super().__post_init__()
         positive_int(self, "intermediate_dim")
         positive_int(self, "num_heads")
-        if not self.layer_norm_epsilon >= 0:
-            raise DescendError(
-                f"{type(self).__name__}: layer_norm_epsilon must be a number >= 0, "
-                f"got {self.layer_norm_epsilon!r}"
-            )
+        finite_number(self, "layer_norm_epsilon", least=0)
 
     def features_of(self, x: Symbol) -> int:
         """The d of (time, d); raises ShapeError for other shapes, and if no multiple of heads."""

@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
+from descend.nn.checks import finite_number, one_of
 from descend.nn.layers.base import Arrays, Key, Layer, Shape, prefixed, scoped
 from descend.nn.layers.recurrent import OverTime, with_states
 from descend.nn.layers.tapping import Tap, through_tap, with_tap
+from descend.nn.symbols import gives_several
 
 _MERGES: dict[str, Callable[[Any, Any], Any]] = {
     "concat": lambda a, b: jnp.concatenate([a, b], axis=-1),
@@ -70,11 +72,7 @@ class Bidirectional(Layer):
                 raise DescendError(
                     f"{self.label}: expected a recurrent layer such as LSTM(8), got {layer!r}"
                 )
-        if self.merge_mode is not None and self.merge_mode not in _MERGES:
-            raise DescendError(
-                f"{self.label}: merge_mode must be one of {[*_MERGES, None]}, got "
-                f"{self.merge_mode!r}"
-            )
+        one_of(self, "merge_mode", (*_MERGES, None))
         if self.layer.go_backwards == self._backward.go_backwards:
             raise DescendError(
                 f"{self.label}: one of the two layers must have go_backwards=True, the other not"
@@ -113,23 +111,22 @@ class Bidirectional(Layer):
         """Put this layer behind a symbol, or behind [x, *first states]."""
         return super().__call__(with_states(inputs, initial_state))
 
-    def _inputs(self, given: Any, several: bool) -> tuple[Any, Any]:
+    def _inputs(self, given: Any, states: bool) -> tuple[Any, Any]:
         """What each layer is given, of x or [x, *first states]."""
-        if not several or len(given) == 1:
-            x = given[0] if several else given
+        if not states or len(given) == 1:
+            x = given[0] if states else given
             return x, x
-        x, *states = given
-        half = len(states) // 2
-        if len(states) % 2:
+        x, *first = given
+        half = len(first) // 2
+        if len(first) % 2:
             raise ShapeError(
-                f"{self.label}: first states are given for both layers, got {len(states)}"
+                f"{self.label}: first states are given for both layers, got {len(first)}"
             )
-        return (x, *states[:half]), (x, *states[half:])
+        return (x, *first[:half]), (x, *first[half:])
 
     def build(self, input_shape: Any) -> Any:
         """The merged output, and both layers' states where they are returned."""
-        several = isinstance(input_shape[0], (tuple, list))
-        inputs = self._inputs(input_shape, several)
+        inputs = self._inputs(input_shape, gives_several(input_shape))
         built: list[Any] = [
             layer.build(shape) for layer, shape in zip(self.inner().values(), inputs, strict=True)
         ]
@@ -152,7 +149,7 @@ class Bidirectional(Layer):
         """Both layers' arrays."""
         params: Arrays = {}
         state: Arrays = {}
-        inputs = self._inputs(input_shape, isinstance(input_shape[0], (tuple, list)))
+        inputs = self._inputs(input_shape, gives_several(input_shape))
         for number, ((name, layer), shape) in enumerate(
             zip(self.inner().items(), inputs, strict=True)
         ):
@@ -262,7 +259,7 @@ class TimeDistributed(Layer):
         if len(input_shape) < 2:
             self.require_rank(input_shape, 2, "(time, features), or more axes")
         built = self.layer.build(tuple(input_shape[1:]))
-        if built and isinstance(built[0], (tuple, list)):
+        if gives_several(built):
             return tuple((input_shape[0], *shape) for shape in built)
         return (input_shape[0], *built)
 
@@ -301,8 +298,7 @@ class TimeDistributed(Layer):
     def output_mask(self, x: Any, mask: Any) -> Any:
         """The input's mask, for every output."""
         built = self.layer.build(tuple(x.shape[2:]))
-        several = bool(built) and isinstance(built[0], (tuple, list))
-        return (mask,) * len(built) if several else mask
+        return (mask,) * len(built) if gives_several(built) else mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,6 +313,7 @@ class Masking(Layer):
     Input (batch, time, features).
 
     Raises:
+        DescendError: a `mask_value` that is no finite number.
         ShapeError: an input that is not (time, features).
 
     Source: Keras's API, Masking.
@@ -331,6 +328,10 @@ class Masking(Layer):
 
     mask_value: float = 0.0
     gives_mask: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        finite_number(self, "mask_value")
 
     def build(self, input_shape: Shape) -> Shape:
         """The same."""

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
+from descend.nn import checks
 from descend.nn.losses.user import rows_of
 
 PROBABILITY_FLOOR = 1e-7  # probabilities are clipped to [floor, 1 - floor] before the logarithm
@@ -154,10 +155,11 @@ class Formula(Loss):
         if not self.name:
             object.__setattr__(self, "name", self.short or snake(type(self).__name__))
         _reduction(self.name, self.reduction)
+        checks.bools(self)
         smoothing = getattr(self, "label_smoothing", 0.0)
-        if not 0 <= smoothing <= 1:
+        if not checks.is_number(smoothing) or not 0 <= smoothing <= 1:
             raise DescendError(
-                f"{self.name}: label_smoothing must lie between 0 and 1, got {smoothing}"
+                f"{self.name}: label_smoothing must lie between 0 and 1, got {smoothing!r}"
             )
 
     def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:

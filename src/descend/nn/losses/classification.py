@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import ShapeError
+from descend.nn import checks
 from descend.nn.losses.base import PROBABILITY_FLOOR, Formula, per_row, shown
 
 
@@ -172,7 +173,7 @@ class BinaryFocalCrossentropy(Formula):
         label_smoothing: share of the targets moved to 1/2, see `BinaryCrossentropy`.
 
     Raises:
-        DescendError: label_smoothing outside [0, 1].
+        DescendError: label_smoothing outside [0, 1]; alpha or gamma that is no finite number >= 0.
         ShapeError: targets and predictions of different shapes, when it is called.
 
     Source: Lin et al. 2018, Focal loss for dense object detection.
@@ -191,6 +192,11 @@ class BinaryFocalCrossentropy(Formula):
     from_logits: bool = False
     label_smoothing: float = 0.0
     link: ClassVar[str | None] = "sigmoid"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.finite_number(self, "alpha", least=0)
+        checks.finite_number(self, "gamma", least=0)
 
     def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         y = _smoothed(y, self.label_smoothing, 2)
@@ -214,7 +220,7 @@ class CategoricalFocalCrossentropy(Formula):
         label_smoothing: share s in [0, 1]; targets become y (1 - s) + s / K.
 
     Raises:
-        DescendError: label_smoothing outside [0, 1].
+        DescendError: label_smoothing outside [0, 1]; alpha or gamma that is no finite number >= 0.
         ShapeError: targets and predictions of different shapes, or a single class, when it is
             called.
 
@@ -233,6 +239,11 @@ class CategoricalFocalCrossentropy(Formula):
     from_logits: bool = False
     label_smoothing: float = 0.0
     link: ClassVar[str | None] = "softmax"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.finite_number(self, "alpha", least=0)
+        checks.finite_number(self, "gamma", least=0)
 
     def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """Equal shapes, with an axis of two or more classes."""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
+from descend.nn import checks
 from descend.nn.losses.base import PROBABILITY_FLOOR, Formula, per_row, shown
 
 
@@ -59,6 +60,7 @@ class Tobit(Formula):
         limit: value at which y is censored from below.
 
     Raises:
+        DescendError: a limit that is no finite number.
         ShapeError: targets that are not (n, 1) or predictions that are not (n, 2), when it is
             called.
 
@@ -73,6 +75,10 @@ class Tobit(Formula):
     """
 
     limit: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.finite_number(self, "limit")
 
     def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """(n, 1) against (n, 2)."""

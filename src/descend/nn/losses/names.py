@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import ShapeError, unknown
+from descend.nn import checks
 from descend.nn.losses.base import Formula, Loss, shown, snake
 from descend.nn.losses.classification import (
     BinaryCrossentropy,
@@ -165,7 +166,7 @@ def get(identifier: Any) -> Loss:
         A `Loss`.
 
     Raises:
-        DescendError: an unknown name; the nearest one is suggested.
+        DescendError: an unknown name or argument (the nearest is suggested), or one out of range.
 
     Source: Keras's API, losses.get.
 
@@ -179,9 +180,9 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, dict):
         options = dict(identifier)
         name = options.pop("name", None)
-        if name not in BY_NAME:
+        if not isinstance(name, str) or name not in BY_NAME:
             raise unknown("loss", name, BY_NAME)
-        return BY_NAME[name](**options)
+        return checks.made(BY_NAME[name], options)
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if hasattr(identifier, "loss"):  # mean_squared_error and its like

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
+from descend.nn import checks
 from descend.nn.losses.base import PROBABILITY_FLOOR, Formula, per_row, shown
 
 
@@ -113,8 +114,7 @@ class Huber(Formula):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.delta > 0:
-            raise DescendError(f"huber: delta must be positive, got {self.delta}")
+        checks.finite_number(self, "delta", above=0)
 
     def _rows(self, y: jax.Array, prediction: jax.Array) -> jax.Array:
         size = jnp.abs(prediction - y)
@@ -243,9 +243,9 @@ class Quantile(Formula):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "levels", tuple(self.levels))  # a file gives a list
-        if not self.levels or not all(0 < tau < 1 for tau in self.levels):
-            raise DescendError(f"quantile: levels must lie between 0 and 1, got {self.levels}")
+        levels = checks.entries(self, "levels", "numbers between 0 and 1")  # a file gives a list
+        if not levels or not all(checks.is_number(tau) and 0 < tau < 1 for tau in levels):
+            raise DescendError(f"quantile: levels must lie between 0 and 1, got {levels}")
 
     def check_shapes(self, y: tuple[int, ...], prediction: tuple[int, ...]) -> None:
         """(n, 1) against (n, levels)."""

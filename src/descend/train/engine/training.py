@@ -23,7 +23,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend.errors import DataError, DivergenceError, unknown
+from descend.errors import DataError, DescendError, DivergenceError, unknown
 from descend.train.callbacks.base import call_all, hears_chunks, introduce
 from descend.train.engine import placement
 from descend.train.engine.feeds import Chunk, Feed
@@ -103,7 +103,7 @@ def train(
         The Run, with its state and history.
 
     Raises:
-        DescendError: an unknown on_interrupt.
+        DescendError: no Task or no Feed, or an unknown on_interrupt.
         DataError: a pass without a chunk of rows.
         DivergenceError: a single run became non-finite; the error's `run` holds the last finite
             state.
@@ -124,6 +124,7 @@ def train(
         >>> run.history.history, int(run.state.steps)
         ({'loss': [0.0, 0.0]}, 4)
     """
+    require_kinds(task, feed)
     if on_interrupt not in ON_INTERRUPT:
         raise unknown("on_interrupt", on_interrupt, ON_INTERRUPT)
     prepare()
@@ -153,6 +154,16 @@ def train(
     if run.history.interrupted:
         _say_interrupted(run, on_interrupt)
     return run
+
+
+def require_kinds(task: Any, feed: Any) -> None:
+    """Raise DescendError unless they are a Task and a Feed."""
+    for value, kind in ((task, Task), (feed, Feed)):
+        if not isinstance(value, kind):
+            raise DescendError(
+                f"training takes a {kind.__name__} (a subclass of {kind.__module__}."
+                f"{kind.__name__}), got {value!r}"
+            )
 
 
 def _say_interrupted(run: Run, on_interrupt: str) -> None:

@@ -7,8 +7,6 @@ shapes (widths, depths) make groups, one program each.
 
 from __future__ import annotations
 
-import inspect
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.alignment import aligned
-from descend.errors import DataError, DescendError, unknown
+from descend.errors import DataError, unknown
 from descend.train import engine
 from descend.train.engine import placement
 from descend.train.engine.feeds import Arrays, Feed
@@ -25,6 +23,16 @@ from descend.train.engine.history import History
 from descend.train.engine.run import Run
 from descend.train.engine.runtime import prepare, quick_compile
 from descend.train.engine.task import Task
+from descend.train.engine.training import require_kinds
+from descend.train.many.arguments import (
+    built_by,
+    folds_of,
+    number_of,
+    require_model,
+    require_options,
+    settings_of,
+    structural_of,
+)
 from descend.train.many.members import Ensemble, Many, Member
 from descend.train.model import fitting, rows
 from descend.train.model.model import Model
@@ -89,14 +97,14 @@ def sweep(
         >>> [member.settings["seed"] for member in many], many.best().settings["learning_rate"]
         ([0, 1, 0, 1], 0.1)
     """
-    settings = _settings(grid)
-    structural = _structural(model, settings)
+    settings = settings_of(grid)
+    structural = structural_of(model, settings)
     groups: dict[tuple[Any, ...], list[int]] = {}
     for i, one in enumerate(settings):
         groups.setdefault(tuple((k, one[k]) for k in structural if k in one), []).append(i)
     results: list[Member | None] = [None] * len(settings)
     for structure, places in groups.items():
-        built = model if isinstance(model, Model) else model(**dict(structure))
+        built = model if isinstance(model, Model) else built_by(model, dict(structure))
         data, validation = _data(
             built, x, y, sample_weight, class_weight, validation_split, validation_data
         )
@@ -150,9 +158,11 @@ def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) ->
         >>> len(three), three.predict(x).shape
         (3, (4, 1))
     """
-    if not isinstance(members, int) or members < 1:
+    require_model(model, "ensemble")
+    if isinstance(members, bool) or not isinstance(members, (int, np.integer)) or members < 1:
         raise DataError(f"members must be a whole number >= 1, got {members!r}")
-    first = options.pop("seed", 0)
+    require_options(sweep, options, "ensemble")
+    first = rows.require_seed(options.pop("seed", 0))
     many = sweep(model, {"seed": range(first, first + members)}, x, y, **options)
     return Ensemble(many.members, many.groups)
 
@@ -179,7 +189,8 @@ def cross_validate(
     Args:
         model: compiled Model; its own weights stay as they are.
         x, y, batch_size, epochs, shuffle, sample_weight, class_weight: arguments of `Model.fit`.
-        folds: number of folds, or a list of (training rows, held-out rows), where a row may repeat.
+        folds: number of folds, or a list of (training rows, held-out rows): numbers of rows, which
+            may repeat, or booleans (n,).
         stratify: labels (n,) whose shares each fold keeps.
         callbacks: callbacks, as in `sweep`.
         seed: seed for all folds, or one for each.
@@ -189,8 +200,9 @@ def cross_validate(
         A `Many`, a member for each fold.
 
     Raises:
-        DataError: folds out of range, seeds that are not one for each fold, pandas objects whose
-            indexes differ, or data that cannot be used.
+        DataError: folds out of range or that name rows which are not there, labels that cannot be
+            spread over them, seeds that are not one for each fold, pandas objects whose indexes
+            differ, or data that cannot be used.
         DescendError: something that is no Model.
         NotFittedError: a model that is not compiled.
 
@@ -204,23 +216,15 @@ def cross_validate(
         >>> [member.final("val_loss") for member in cross_validate(model, x, x, folds=3)]
         [0.0, 0.0, 0.0]
     """
+    require_model(model, "cross_validate")
     data, _ = _data(model, x, y, sample_weight, class_weight, 0.0, None)
     # class weights steer the training; a fold is judged without them
     unweighted = _data(model, x, y, sample_weight, None, 0.0, None)[0] if class_weight else data
-    n = len(data.x[0])
-    if isinstance(folds, int):
-        if not 2 <= folds <= n:
-            raise DataError(f"folds must be between 2 and the {n} rows, got {folds}")
-        from sklearn.model_selection import KFold, StratifiedKFold
-
-        kind = KFold if stratify is None else StratifiedKFold
-        cut = kind(folds, shuffle=True, random_state=int(np.ravel(seed)[0]))
-        pairs = list(cut.split(np.zeros(n), None if stratify is None else np.asarray(stratify)))
-    else:
-        pairs = [(np.asarray(a), np.asarray(b)) for a, b in folds]
-    if np.ndim(seed) and len(np.ravel(seed)) != len(pairs):
-        raise DataError(f"{np.size(seed)} seeds for {len(pairs)} folds; give one, or one for each")
-    seeds = np.broadcast_to(seed, len(pairs)).tolist()
+    given = [rows.require_seed(one) for one in (np.ravel(seed).tolist() or [None])]
+    pairs = folds_of(folds, len(data.x[0]), stratify, given[0])
+    if np.ndim(seed) and len(given) != len(pairs):
+        raise DataError(f"{len(given)} seeds for {len(pairs)} folds; give one, or one for each")
+    seeds = given if np.ndim(seed) else given * len(pairs)
     members = _train(
         model,
         [{"seed": one} for one in seeds],
@@ -242,36 +246,6 @@ def cross_validate(
 # -- how it is done ---------------------------------------------------------------------------
 
 
-def _settings(grid: Any) -> list[dict[str, Any]]:
-    if isinstance(grid, Mapping):
-        values = {name: list(of) for name, of in grid.items()}
-        empty = [name for name, of in values.items() if not of]
-        if not values or empty:
-            raise DescendError(
-                f"the grid is empty{f': no values for {empty[0]!r}' if empty else ''}"
-            )
-        return [
-            dict(zip(values, combination, strict=True))
-            for combination in itertools.product(*values.values())
-        ]
-    settings = [dict(one) for one in grid]
-    if not settings:
-        raise DescendError("the grid is empty")
-    return settings
-
-
-def _structural(model: Any, settings: list[dict[str, Any]]) -> tuple[str, ...]:
-    """The settings that are arguments of the function that builds the network."""
-    if isinstance(model, Model):
-        return ()
-    if not callable(model):
-        raise DescendError(
-            f"sweep needs a compiled Model or a function that returns one, got {model!r}"
-        )
-    accepted = inspect.signature(model).parameters
-    return tuple(name for name in dict.fromkeys(k for s in settings for k in s) if name in accepted)
-
-
 def _data(
     model: Any,
     x: Any,
@@ -281,10 +255,6 @@ def _data(
     split: float,
     validation_data: Any,
 ) -> tuple[Rows, Rows | None]:
-    if not isinstance(model, Model):
-        raise DescendError(
-            f"the function given to sweep returned {type(model).__name__}, not a Model"
-        )
     model.meet(x)
     outputs = model.task.outputs
     data = fitting.rows_of(model, (x, y, sample_weight), "training data")
@@ -329,7 +299,7 @@ def start(
     for name, full_names in _names(task, settings).items():
         for i, one in enumerate(padded):
             for full in full_names if name in one else ():
-                hyper[full][i] = float(one[name])
+                hyper[full][i] = number_of(name, one[name])
                 task.require({full: float(one[name])})  # as outside a sweep
     seeds = np.array([rows.require_seed(one.get("seed", seed)) for one in padded])
     orders = np.array(
@@ -373,7 +343,7 @@ def train_task(
         The members in the order of the settings. One that diverges is frozen and marked.
 
     Raises:
-        DescendError: an unknown setting, one out of range, an empty grid.
+        DescendError: no Task or no Feed; an unknown setting, one out of range, an empty grid.
         DataError: epochs that are no whole number >= 1.
 
     Source: descend's own.
@@ -395,7 +365,8 @@ def train_task(
 
     prepare()
     rows.require_epochs(epochs, 0)
-    settings = _settings(settings)
+    require_kinds(task, feed)
+    settings = settings_of(settings)
     count = len(settings)
     members = placement.filling(count)
     state, orders = start(task, settings, members, seed)

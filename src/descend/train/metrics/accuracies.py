@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError, ShapeError
+from descend.nn import checks
 from descend.train.metrics.base import Metric
 
 
@@ -226,8 +227,8 @@ class BinaryAccuracy(Metric):
 
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5):
         super().__init__(name)
-        if not 0 < threshold < 1:
-            raise DescendError(f"{name}: threshold must lie between 0 and 1, got {threshold}")
+        if not checks.is_number(threshold) or not 0 < threshold < 1:
+            raise DescendError(f"{name}: threshold must lie between 0 and 1, got {threshold!r}")
         self.threshold = threshold
 
     def rows(self, y: Any, prediction: Any) -> Any:
@@ -308,9 +309,8 @@ class TopKCategoricalAccuracy(_ClassAccuracy):
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None):
         super().__init__(name or type(self).called)
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise DescendError(f"{self.name}: k must be a whole number >= 1, got {k!r}")
         self.k = k
+        checks.positive_int(self, "k")
 
     called = "top_k_categorical_accuracy"
 

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
+from descend.nn import checks
 from descend.train.metrics.base import Metric, ratio, same_shapes
-from descend.train.metrics.counting import confusion, even
+from descend.train.metrics.thresholds import confusion, even, shares
 
 METHODS = ("interpolation", "minoring", "majoring")
 
@@ -69,17 +70,19 @@ class AUC(Metric):
             raise DescendError(
                 f"{self.name}: summation_method must be one of {METHODS}, got {summation_method!r}"
             )
-        if thresholds is None and num_thresholds < 2:
-            raise DescendError(f"{self.name}: num_thresholds must be >= 2, got {num_thresholds}")
         self.curve, self.method = str(curve).upper(), str(summation_method).lower()
-        inner = even(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds)
-        if not all(0 <= t <= 1 for t in inner):
-            raise DescendError(
-                f"{self.name}: thresholds must lie between 0 and 1, got {thresholds}"
-            )
-        self.thresholds = [-1e-7, *map(float, inner), 1 + 1e-7]
-        self.multi_label, self.from_logits = multi_label, from_logits
-        self.label_weights = None if label_weights is None else list(label_weights)
+        if thresholds is None:
+            self.num_thresholds = num_thresholds
+            checks.whole_number(self, "num_thresholds", 2)
+            inner = even(num_thresholds)[1:-1]
+        else:
+            inner = sorted(shares(self.name, thresholds))
+        self.thresholds = [-1e-7, *inner, 1 + 1e-7]
+        self.multi_label = checks.true_or_false(self, "multi_label", multi_label)
+        self.from_logits = checks.true_or_false(self, "from_logits", from_logits)
+        self.label_weights = label_weights
+        if label_weights is not None:
+            checks.finite_numbers(self, "label_weights", least=0)
 
     def rows(self, y: Any, prediction: Any) -> Any:
         """(n, 2 labels thresholds): true and false positives."""
@@ -115,6 +118,11 @@ class AUC(Metric):
             }[self.method]
             areas = ((x[..., :-1] - x[..., 1:]) * between).sum(axis=-1)
         if self.label_weights is not None:
+            if np.shape(self.label_weights) != areas.shape[-1:]:
+                raise DescendError(
+                    f"{self.name}: label_weights must be one for each of the {areas.shape[-1]} "
+                    f"label(s), got {self.label_weights!r}"
+                )
             return np.average(areas, axis=-1, weights=self.label_weights)
         return areas.mean(axis=-1)
 

@@ -5,7 +5,6 @@ A prediction above the threshold says yes; with several columns, each for itself
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -13,26 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
+from descend.nn import checks
 from descend.train.metrics.base import Metric, ratio, same_shapes
-
-KINDS = ("tp", "fp", "fn", "tn")
-
-
-def confusion(
-    y: jax.Array, prediction: jax.Array, thresholds: Sequence[float], kinds: Sequence[str]
-) -> jax.Array:
-    """Counts of each row, (n, kinds * thresholds): hits and misses summed over the columns."""
-    n = len(prediction)
-    p = prediction.reshape(n, -1, 1)
-    positive = (y.reshape(n, -1, 1) != 0).astype(p.dtype)
-    predicted = (p > jnp.asarray(thresholds, p.dtype)[None, None, :]).astype(p.dtype)
-    of = {
-        "tp": lambda: positive * predicted,
-        "fp": lambda: (1 - positive) * predicted,
-        "fn": lambda: positive * (1 - predicted),
-        "tn": lambda: (1 - positive) * (1 - predicted),
-    }
-    return jnp.concatenate([of[kind]().sum(axis=1) for kind in kinds], axis=-1)
+from descend.train.metrics.thresholds import KINDS, confusion, even, shares
 
 
 class Counting(Metric):
@@ -45,11 +27,7 @@ class Counting(Metric):
         super().__init__(name)
         self._several = isinstance(thresholds, (list, tuple, np.ndarray))
         chosen = [0.5 if thresholds is None else thresholds]
-        self.thresholds = [float(t) for t in (thresholds if self._several else chosen)]
-        if not self.thresholds or not all(0 <= t <= 1 for t in self.thresholds):
-            raise DescendError(
-                f"{self.name}: thresholds must lie between 0 and 1, got {thresholds!r}"
-            )
+        self.thresholds = shares(self.name, thresholds if self._several else chosen)
 
     def require(self, classes: Any) -> Any:
         """Raise DescendError unless it is one number an epoch."""
@@ -180,6 +158,8 @@ class Precision(Counting):
     ):
         super().__init__(thresholds, name)
         self.top_k, self.class_id = top_k, class_id
+        checks.positive_int(self, "top_k", optional=True)
+        checks.whole_number(self, "class_id", 0, optional=True)
         if top_k is not None and thresholds is None:
             self.thresholds = [-np.inf]
 
@@ -187,6 +167,8 @@ class Precision(Counting):
         """(n, 2 thresholds)."""
         same_shapes(self.name, y, prediction)
         if self.top_k is not None:
+            if self.top_k > prediction.shape[-1]:
+                raise DescendError(f"{self.name}: top_k={self.top_k} of {prediction.shape} columns")
             least = jax.lax.top_k(prediction, self.top_k)[0][..., -1:]
             prediction = jnp.where(prediction >= least, prediction, -jnp.inf)
         if self.class_id is not None:
@@ -231,11 +213,10 @@ class _ShareAtValue(Metric):
         name: str | None,
     ):
         super().__init__(name)
-        if not 0 <= value <= 1:
-            raise DescendError(f"{self.name}: {self.constraint} must be in [0, 1], got {value}")
-        if num_thresholds < 1:
-            raise DescendError(f"{self.name}: num_thresholds must be >= 1, got {num_thresholds}")
-        self.at, self.class_id = value, class_id
+        (self.at,) = shares(self.name, [value], self.constraint)
+        self.num_thresholds, self.class_id = num_thresholds, class_id
+        checks.positive_int(self, "num_thresholds")
+        checks.whole_number(self, "class_id", 0, optional=True)
         self.thresholds = even(num_thresholds)
 
     def rows(self, y: Any, prediction: Any) -> Any:
@@ -380,13 +361,6 @@ class RecallAtPrecision(_ShareAtValue):
         super().__init__(precision, num_thresholds, class_id, name)
 
 
-def even(count: int) -> list[float]:
-    """Thresholds from just below 0 to 1 in even steps; [.5] for one."""
-    if count == 1:
-        return [0.5]
-    return [-1e-7, *(i / (count - 1) for i in range(1, count - 1)), 1.0]
-
-
 def _column(array: jax.Array, number: int, name: str) -> jax.Array:
     if array.ndim < 2 or not 0 <= number < array.shape[-1]:
         raise DescendError(f"{name}: there is no column {number} in an array of {array.shape}")
@@ -428,11 +402,11 @@ class FBetaScore(Metric):
             raise DescendError(
                 f"{name}: average must be None, 'micro', 'macro' or 'weighted', got {average!r}"
             )
-        if not beta > 0:
-            raise DescendError(f"{name}: beta must be > 0, got {beta}")
-        if threshold is not None and not 0 < threshold <= 1:
-            raise DescendError(f"{name}: threshold must be in (0, 1], got {threshold}")
         self.average, self.beta, self.threshold = average, beta, threshold
+        checks.finite_number(self, "beta", above=0)
+        checks.finite_number(self, "threshold", above=0, optional=True)
+        if threshold is not None and threshold > 1:
+            raise DescendError(f"{name}: threshold must be in (0, 1], got {threshold}")
 
     def require(self, classes: Any) -> Any:
         """Raise DescendError unless it is one number an epoch, with something to choose from."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
-from descend.nn import losses
+from descend.nn import checks, losses
 from descend.nn.losses.regression import unit
 from descend.train.metrics.base import Metric, same_shapes
 
@@ -26,7 +26,7 @@ class LossMetric(Metric):
     larger_is_better = False
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any):
-        self.loss = self.of(**options)
+        self.loss = checks.made(self.of, options)
         super().__init__(name)
 
     def rows(self, y: Any, prediction: Any) -> Any:
@@ -377,9 +377,8 @@ class R2Score(Metric):
             raise DescendError(
                 f"{name}: class_aggregation must be one of {known}, got {class_aggregation!r}"
             )
-        if num_regressors < 0:
-            raise DescendError(f"{name}: num_regressors must be >= 0, got {num_regressors}")
-        self.aggregation, self.regressors = class_aggregation, num_regressors
+        self.aggregation, self.num_regressors = class_aggregation, num_regressors
+        checks.whole_number(self, "num_regressors", 0)
 
     def require(self, classes: Any) -> Any:
         """Raise DescendError unless it is one number."""
@@ -410,8 +409,8 @@ class R2Score(Metric):
                 score = (score * spread).sum(axis=-1) / spread.sum(axis=-1)
             elif score.shape[-1] == 1:
                 score = score[..., 0]
-            if self.regressors:
-                freedom = np.asarray(weight, np.float64) - self.regressors - 1
+            if self.num_regressors:
+                freedom = np.asarray(weight, np.float64) - self.num_regressors - 1
                 score = np.where(freedom > 0, 1 - (1 - score) * (weight - 1) / freedom, score)
         return score
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from descend.errors import DescendError, unknown
-from descend.nn import losses
+from descend.nn import checks, losses
 from descend.nn.losses.base import snake
 from descend.train.metrics import accuracies, areas, counting, errors
 from descend.train.metrics.base import Metric, described
@@ -46,7 +46,8 @@ def get(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
 
     Args:
         identifier: "accuracy" (or "acc") takes the form that fits the loss, as in Keras; a Metric,
-            or the name of one in any form ("AUC", "auc"); a loss; a function.
+            or the name of one in any form ("AUC", "auc"), or what `describe` gave; a loss; a
+            function.
         loss: loss of the output.
         classes: width of the output.
 
@@ -54,7 +55,7 @@ def get(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
         A `Metric`.
 
     Raises:
-        DescendError: an unknown name; a metric that such an output has not got.
+        DescendError: an unknown name or argument; a metric that such an output has not got.
 
     Source: Keras's API, metrics.get.
 
@@ -76,10 +77,13 @@ def get(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
 def _meant(identifier: Any, loss: losses.Loss, classes: int) -> Metric:
     if isinstance(identifier, str):
         return _named(identifier, loss, classes)
-    if isinstance(identifier, dict) and "args" in identifier:
-        if identifier["name"] not in BY_NAME:
-            raise unknown("metric", identifier["name"], BY_NAME)
-        return BY_NAME[identifier["name"]](*identifier["args"], **identifier["options"])
+    if isinstance(identifier, dict):
+        name, places = identifier.get("name"), identifier.get("args", ())
+        if not isinstance(name, str) or name not in BY_NAME:
+            raise unknown("metric", name, BY_NAME)
+        if not isinstance(places, (list, tuple)):
+            raise DescendError(f"metric {name!r}: args must be a list, got {places!r}")
+        return checks.made(BY_NAME[name], identifier.get("options", {}), places)
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         identifier = identifier()
     if isinstance(identifier, Metric):

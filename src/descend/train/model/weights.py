@@ -160,10 +160,12 @@ class Weighted(Viewed, Graph, Guarded):
     def _draw(self, seed: int) -> None:
         """Draw the weights of layers that have none."""
         prepare()
-        weights = jax.jit(
+        draw = jax.jit(
             lambda seed: Graph.init(self, jax.random.split(jax.random.key(seed))[0]),
             compiler_options=quick_compile(),
-        )(seed)
+        )
+        with jax.ensure_compile_time_eval():  # now, also while a program that calls it is traced
+            weights = draw(seed)
         for name, identity in self._identities.items():
             if not identity.drawn:
                 identity.params, identity.state = (part.get(name, {}) for part in weights)

@@ -54,4 +54,10 @@ class Arguments(type):
                     raise unknown(f"argument of {cls.__name__}", name, [*known, *cls.renamed])
                 else:
                     options[name] = value
+            try:
+                inspect.signature(cls.__init__).bind(None, *args, **options)
+            except TypeError as error:
+                raise DescendError(
+                    f"{cls.__name__} cannot be made: {error}; its arguments: {', '.join(known)}"
+                ) from None
             return super().__call__(*args, **options)

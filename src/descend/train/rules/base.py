@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from descend.errors import DescendError
+from descend.nn import checks
 from descend.train.rules import schedules
 from descend.train.rules.arguments import Arguments
 from descend.train.rules.schedules import Schedule
@@ -93,7 +94,8 @@ class Optimizer(metaclass=Arguments):
         if not isinstance(self.learning_rate, Schedule):
             _require(self, "learning_rate", self.learning_rate, 0.0, None)
         for name, low, high in _BOUNDS:
-            if hasattr(self, name) and getattr(self, name) is not None:
+            absent = name in _OPTIONAL and getattr(self, name) is None
+            if hasattr(self, name) and not absent:
                 _require(self, name, getattr(self, name), low, high)
         clips = [n for n in _CLIPS if getattr(self, n) is not None]
         if len(clips) > 1:
@@ -109,13 +111,13 @@ class Optimizer(metaclass=Arguments):
                 )
 
     def _require_counts(self) -> None:
-        if not isinstance(self.use_ema, bool):
-            raise DescendError(f"use_ema must be True or False, got {self.use_ema!r}")
+        checks.bools(self)
         if self.gradient_accumulation_steps == 1:  # Keras's way to say none
             object.__setattr__(self, "gradient_accumulation_steps", None)
         for name in ("gradient_accumulation_steps", "ema_overwrite_frequency"):
             value = getattr(self, name)
-            if value is not None and (not float(value).is_integer() or value < 1):
+            whole = checks.is_number(value) and float(value).is_integer() and value >= 1
+            if value is not None and not whole:
                 raise DescendError(
                     f"{type(self).__name__}: {name} must be a whole number >= 1, got {value!r}"
                 )

@@ -91,7 +91,8 @@ def get(identifier: Any) -> Optimizer:
         An `Optimizer`.
 
     Raises:
-        DescendError: an unknown name; the nearest one is suggested.
+        DescendError: an unknown name or argument (the nearest is suggested), one that is missing or
+            out of range.
 
     Source: Keras's API, optimizers.get.
 
@@ -105,7 +106,7 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, dict):
         options = dict(identifier)
         name = options.pop("name", None)
-        if name not in BY_NAME:
+        if not isinstance(name, str) or name not in BY_NAME:
             raise unknown("optimizer", name, BY_NAME)
         return BY_NAME[name](**options)
     if isinstance(identifier, optax.GradientTransformation):

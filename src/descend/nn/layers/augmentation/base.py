@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
+from descend.nn.checks import is_number
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
 
 
@@ -104,9 +105,8 @@ def check_factor(
     pair = isinstance(value, (tuple, list))
     least = low if pair_from is None or not pair else pair_from
     ends = value if pair else (value,)
-    are_numbers = all(isinstance(v, (int, float, np.number)) for v in ends)
     if (
-        not are_numbers
+        not all(map(is_number, ends))
         or (pair and len(ends) != 2)
         or not all(least <= v <= high and not (open_below and v == least) for v in ends)
     ):
@@ -121,7 +121,8 @@ def check_factor(
 def check_range(layer: Layer, field: str) -> None:
     """Store a pair (low, high) as floats; DescendError if it is none."""
     value = getattr(layer, field)
-    if not isinstance(value, (tuple, list)) or len(value) != 2 or not value[0] < value[1]:
+    pair = isinstance(value, (tuple, list)) and len(value) == 2 and all(map(is_number, value))
+    if not pair or not value[0] < value[1]:
         raise DescendError(
             f"{type(layer).__name__}: {field} must be a pair (low, high), got {value!r}"
         )

@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from descend.errors import ShapeError
+from descend.nn.checks import finite_numbers
 from descend.nn.layers.augmentation.base import (
     Augmentation,
     check_factor,
@@ -35,7 +37,8 @@ class RandomErasing(Augmentation):
     At prediction images stay as they are.
 
     Raises:
-        DescendError: `factor` or `scale` out of [0, 1], or a range that is no pair (low, high).
+        DescendError: `factor` or `scale` out of [0, 1], a `fill_value` that is no number and no
+            list of them, or a range that is no pair (low, high).
         ShapeError: an input that is no image, or with other channels than `fill_value` has.
 
     Source: Zhong et al. 2020, "Random Erasing Data Augmentation"; DeVries and Taylor 2017.
@@ -60,16 +63,16 @@ class RandomErasing(Augmentation):
         check_factor(self, "factor", 0.0, 1.0)
         check_factor(self, "scale", 0.0, 1.0)
         check_range(self, "value_range")
-        if isinstance(self.fill_value, list):
-            object.__setattr__(self, "fill_value", tuple(self.fill_value))
+        if self.fill_value is not None:
+            finite_numbers(self, "fill_value")
 
     def build(self, input_shape: Any) -> Any:
         """(height, width, channels), the same."""
         shape = super().build(input_shape)
-        if isinstance(self.fill_value, tuple) and len(self.fill_value) != shape[-1]:
+        if self.fill_value is not None and np.shape(self.fill_value) not in ((), shape[-1:]):
             raise ShapeError(
-                f"{self.label}: fill_value has {len(self.fill_value)} numbers, the images have "
-                f"{shape[-1]} channels"
+                f"{self.label}: fill_value must be a number, or one for each of the {shape[-1]} "
+                f"channels of the images, got {self.fill_value!r}"
             )
         return shape
 

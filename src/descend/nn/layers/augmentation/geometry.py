@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import ShapeError
+from descend.nn.checks import finite_number, one_of, positive_int
 from descend.nn.layers.augmentation.base import Augmentation, check_factor, drawn, per_image
-from descend.nn.layers.checks import one_of, positive_int
 from descend.nn.resampling import FILL_MODES, INTERPOLATIONS, resample
 
 FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
@@ -138,6 +138,7 @@ class Affine(Augmentation):
         super().__post_init__()
         one_of(self, "fill_mode", tuple(FILL_MODES))
         one_of(self, "interpolation", INTERPOLATIONS)
+        finite_number(self, "fill_value")
 
     def places(self, key: jax.Array, n: int, size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
         """A (n, 2, 2) and s (n, 2): the output at p from the centre is the input at A p + s."""
@@ -168,7 +169,8 @@ class RandomTranslation(Affine):
     At prediction images stay as they are.
 
     Raises:
-        DescendError: a factor out of bounds, an unknown fill mode or interpolation.
+        DescendError: a factor out of bounds, an unknown fill mode or interpolation, a
+            `fill_value` that is no finite number.
         ShapeError: an input that is not (height, width, channels).
 
     Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomTranslation.
@@ -210,7 +212,8 @@ class RandomRotation(Affine):
     At prediction images stay as they are.
 
     Raises:
-        DescendError: a factor out of [-1, 1], an unknown fill mode or interpolation.
+        DescendError: a factor out of [-1, 1], an unknown fill mode or interpolation, a
+            `fill_value` that is no finite number.
         ShapeError: an input that is not (height, width, channels).
 
     Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomRotation.
@@ -248,7 +251,8 @@ class RandomZoom(Affine):
     At prediction images stay as they are.
 
     Raises:
-        DescendError: a factor out of bounds, an unknown fill mode or interpolation.
+        DescendError: a factor out of bounds, an unknown fill mode or interpolation, a
+            `fill_value` that is no finite number.
         ShapeError: an input that is not (height, width, channels).
 
     Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomZoom.
@@ -294,7 +298,8 @@ class RandomAffine(Affine):
     At prediction images stay as they are.
 
     Raises:
-        DescendError: a factor out of bounds, an unknown fill mode or interpolation.
+        DescendError: a factor out of bounds, an unknown fill mode or interpolation, a
+            `fill_value` that is no finite number.
         ShapeError: an input that is not (height, width, channels).
 
     Source: itam-2023, 1.7 "Dataset Augmentation"; Keras's API, RandomAffine.

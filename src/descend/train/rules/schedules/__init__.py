@@ -7,10 +7,12 @@ description on an Optax schedule; t counts updates from 0. `ReduceLROnPlateau` a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from descend.errors import unknown
+from descend.errors import DescendError, unknown
+from descend.train.rules.schedules.base import Schedule
 from descend.train.rules.schedules.forms import (
     Constant,
     CosineDecay,
@@ -21,7 +23,6 @@ from descend.train.rules.schedules.forms import (
     OneCycle,
     PiecewiseConstantDecay,
     PolynomialDecay,
-    Schedule,
     StepDecay,
     Warmup,
     WarmupCosine,
@@ -63,7 +64,7 @@ BY_NAME: dict[str, type[Schedule]] = {
 _NAMES = {cls: name for name, cls in BY_NAME.items()}
 
 
-def get(identifier: Schedule | dict[str, Any]) -> Schedule:
+def get(identifier: Schedule | Mapping[str, Any]) -> Schedule:
     """The schedule itself, or the one that its JSON form describes.
 
     Args:
@@ -73,7 +74,7 @@ def get(identifier: Schedule | dict[str, Any]) -> Schedule:
         A `Schedule`.
 
     Raises:
-        DescendError: an unknown name or argument, or a number out of range.
+        DescendError: an unknown name or argument, one that is missing, or a number out of range.
 
     Source: descend's own.
 
@@ -84,9 +85,14 @@ def get(identifier: Schedule | dict[str, Any]) -> Schedule:
     """
     if isinstance(identifier, Schedule):
         return identifier
+    if not isinstance(identifier, Mapping):
+        raise DescendError(
+            "a schedule is given as a Schedule, or as a dict with its name and its numbers, "
+            f"{{'schedule': 'cosine', 'learning_rate': 0.1, ...}}; got {identifier!r}"
+        )
     options = dict(identifier)
     name = options.pop("schedule", None)
-    if name not in BY_NAME:
+    if not isinstance(name, str) or name not in BY_NAME:
         raise unknown("schedule", name, BY_NAME)
     return BY_NAME[name](**options)
 

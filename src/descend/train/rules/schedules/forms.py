@@ -4,94 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import optax
 
 from descend.errors import DescendError
-from descend.train.rules.arguments import Arguments
-
-
-class Schedule(metaclass=Arguments):
-    """eta_t = base * factor(t), the learning rate at update t, counted from 0.
-
-    One's own is written as in Keras, with jax.numpy; it is code, so a saved model does not carry
-    it.
-
-    Args:
-        arguments: arguments of the class, by Keras's names too (initial_learning_rate, decay_rate).
-    Raises:
-        DescendError: an unknown argument; a class without `__call__`, or a sweep of its rate.
-    Source: scheidegger-2020, "Few variants of SGD"; Keras's API, schedules.LearningRateSchedule.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from descend.train.rules.schedules import Schedule
-        >>> class Ramp(Schedule):
-        ...     def __call__(self, step):
-        ...         return 0.1 * jnp.minimum(step / 100, 1)
-        >>> round(float(Ramp()(50)), 3)
-        0.05
-    """
-
-    renamed: ClassVar[dict[str, str]] = {
-        "initial_learning_rate": "learning_rate",
-        "decay_rate": "rate",
-    }
-
-    @property
-    def base(self) -> float:
-        """The rate that a sweep or a callback sets, with `learning_rate`."""
-        return 1.0
-
-    def with_base(self, rate: Any) -> Schedule:
-        """Return the same in proportion to another rate."""
-        if rate == self.base:
-            return self
-        raise DescendError(
-            f"{type(self).__name__} is a schedule of your own; sweep an argument of a function "
-            "that builds the model instead of learning_rate"
-        )
-
-    def factor(self, step: Any) -> jax.Array:
-        """Return eta_t / base at update `step`."""
-        return self(step)
-
-    def __call__(self, step: Any) -> jax.Array:
-        """Return eta_t at update `step`."""
-        if type(self).factor is Schedule.factor:
-            raise DescendError(f"{type(self).__name__}: write __call__(self, step) -> rate")
-        return self.base * self.factor(step)
-
-
-@dataclass(frozen=True)
-class Scaled(Schedule):
-    """eta_t = learning_rate * factor(t); the learning rate is > 0 and may be swept."""
-
-    learning_rate: float
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
-                raise DescendError(f"{type(self).__name__}: {name} must be >= 0, got {value}")
-            if name.endswith("steps") and value < 1 and name != "warmup_steps":
-                raise DescendError(f"{type(self).__name__}: {name} must be >= 1, got {value}")
-        positive = {name: getattr(self, name, 1.0) for name in ("rate", "div", "final_div")}
-        for name, value in ({"learning_rate": self.base} | positive).items():
-            if not value > 0:
-                raise DescendError(f"{type(self).__name__}: {name} must be > 0, got {value}")
-
-    @property
-    def base(self) -> float:
-        """The learning rate."""
-        return self.learning_rate
-
-    def with_base(self, rate: Any) -> Schedule:
-        """Return the same with another learning rate."""
-        return dataclasses.replace(self, learning_rate=rate)
+from descend.nn import checks
+from descend.train.rules.schedules.base import Scaled, Schedule
 
 
 @dataclass(frozen=True)
@@ -291,7 +212,8 @@ class CosineDecayRestarts(Scaled):
     Args:
         learning_rate: rate eta > 0 at t = 0.
         first_decay_steps: updates in the first cosine.
-        t_mul, m_mul: multipliers of the length and of the height from one cosine to the next.
+        t_mul, m_mul: multipliers of the length, >= 1, and of the height, >= 0, from one cosine to
+            the next.
         alpha: the lowest rate as a share of eta.
     Raises:
         DescendError: a number out of range, or an unknown argument.
@@ -343,7 +265,8 @@ class PiecewiseConstantDecay(Schedule):
 
     def __post_init__(self) -> None:
         for name in ("boundaries", "values"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            if not all(map(checks.is_number, checks.entries(self, name, "a list of numbers"))):
+                raise DescendError(f"PiecewiseConstantDecay: {name} must hold finite numbers")
         if len(self.values) != len(self.boundaries) + 1:
             raise DescendError(
                 f"PiecewiseConstantDecay: {len(self.boundaries)} boundaries need "
@@ -459,8 +382,7 @@ class OneCycle(Scaled):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.peak < 1:
-            raise DescendError(f"OneCycle: peak is a share of the run, below 1, got {self.peak}")
+        checks.fraction(self, "peak")
 
     def factor(self, step: Any) -> Any:
         """Return the cycle; peak 1."""
