@@ -1,4 +1,4 @@
-"""The block of README.md: one line a workload."""
+"""The results in short: a table with a line a workload, and for README.md a sentence or two."""
 
 from __future__ import annotations
 
@@ -18,6 +18,29 @@ from tables import (
 )
 
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
+
+
+def readme_summary(results: dict) -> str:
+    """How often descend is the fastest of all, and by how much at best and at worst."""
+    ratios = []
+    for _, part in parts_of(results):
+        kinds = {"training": ("plain/step", "validation/step"), "start": ("cold", "warm")}
+        for measured in kinds.get(part["kind"], ()):
+            best = fastest(ratios_of(part, measured))
+            if best is not None:
+                ratios.append(best[1])
+    if not ratios:
+        return ""
+    about, first = results["machine"], sum(r >= 1 for r in ratios)
+    quick = any(part["quick"] for _, part in parts_of(results))
+    return (
+        f"In {first} of {len(ratios)} measurements (a training step, with and without validation; "
+        "a start to a\ntrained network, cold and compiled before) descend is faster than every "
+        f"peer; the fastest peer takes\n{as_times(min(ratios))} to {as_times(max(ratios))} "
+        f"descend's time ({about['cores']} cores, {about['cpu']}"
+        + ("; a quick run" if quick else "")
+        + ").\n"
+    )
 
 
 def readme_table(results: dict) -> str:
@@ -97,5 +120,5 @@ def put_into(path: Path, results: dict) -> None:
         )
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n{readme_table(results)}{END}{after}")
-    print(f"{path.name}: the table between the speed marks is up to date")
+    path.write_text(f"{before}{BEGIN}\n{readme_summary(results)}{END}{after}")
+    print(f"{path.name}: what stands between the speed marks is up to date")

@@ -11,16 +11,13 @@ two lectures print the same function differently, which agree and which do not.
 """
 
 # %%
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _lab import Check, axes, run, save
 
+from descend.lab import Check, axes, run, save
 from descend.neurons import McCullochPitts
 from descend.nn import activations as g
 from descend.palette import BLACK, BLUE, VERMILION

@@ -11,20 +11,17 @@ them fails.
 """
 
 # %%
-import sys
 import time
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from _lab import Check, axes, run, save
 
 from descend import LSTM, Dense, Input, Sequential, SimpleRNN
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, VERMILION
 
 # %% [markdown]

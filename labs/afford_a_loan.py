@@ -10,16 +10,13 @@ neuron cannot, because the rule has a corner.
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend import Dense, EarlyStopping, Input, Model, sweep
 from descend.data.splits import split_rows
+from descend.lab import Check, axes, run, save
 from descend.neurons import LogisticUnit
 from descend.nn.losses import BinaryCrossentropy, MeanSquaredError
 from descend.palette import BLACK, BLUE, VERMILION

@@ -9,15 +9,12 @@ the next five moments; sequences of different length share one network by a mask
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend import LSTM, Dense, Input, Model, Reshape
+from descend.lab import Check, axes, run, save
 from descend.nn.layers import Flatten, Masking, TimeDistributed
 from descend.palette import BLACK, BLUE, GREEN, VERMILION
 from descend.train.rules import Adam

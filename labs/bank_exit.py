@@ -14,18 +14,15 @@ full sheet, if there is one, goes through the recipe and is tested once:
 
 # %%
 import os
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 import pandas as pd
-from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model, cross_validate, sweep
 from descend.data.sources import load
 from descend.errors import DataError
+from descend.lab import Check, axes, run, save
 from descend.neurons import LogisticUnit
 from descend.nn.losses import BinaryCrossentropy
 from descend.palette import BLUE, ORANGE, VERMILION

@@ -9,14 +9,10 @@ equation alone. All three are held to the exact policy: save the share alpha bet
 """
 
 # %%
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import jax.numpy as jnp
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend.economies import Solution, solve
 from descend.economies.dynamic_programming import (
@@ -27,6 +23,7 @@ from descend.economies.dynamic_programming import (
     value_iteration,
 )
 from descend.economies.models.brock_mirman import BrockMirman
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, GREEN, VERMILION
 
 ECONOMY = BrockMirman()

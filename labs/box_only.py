@@ -10,17 +10,14 @@ spends itself there is worse where it matters; one that never leaves the path kn
 """
 
 # %%
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend.economies import Solution, solve
 from descend.economies.models.irbc import IRBC
+from descend.lab import Check, axes, run, save
 from descend.palette import BLUE, GREEN, VERMILION
 
 # %% [markdown]

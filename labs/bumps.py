@@ -10,14 +10,11 @@ and the value function of a household with a kink, approximated in the same way.
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
+from descend.lab import Check, axes, run, save
 from descend.neurons.classic import (
     bump,
     bump_network,

@@ -11,16 +11,13 @@ size of image. Last, a layer that only sees the output of an edge detector finds
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from scipy.signal import convolve2d
 
 from descend import AveragePooling2D, Conv2D, Dense, Flatten, Input, MaxPooling2D, Model, Sequential
+from descend.lab import Check, axes, run, save
 from descend.nn.layers import Conv2DTranspose, Layer
 from descend.train.rules import Adam
 

@@ -11,19 +11,16 @@ read from the curvatures, the eigenvalues of the Hessian.
 """
 
 # %%
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model
 from descend.glass import Landscape, landscape
 from descend.glass import Path as WeightPath
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, VERMILION
 from descend.train.rules import GradientDescent
 

@@ -12,17 +12,14 @@ the same classes.
 
 # %%
 import itertools
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 
 from descend import Dense, Dropout, Input, Sequential
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 
 # %% [markdown]

@@ -9,18 +9,15 @@ Euler equation with endogenous grids, and a network trained on simulated paths.
 """
 
 # %%
-import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend.economies import Solution, solve
 from descend.economies.dynamic_programming import time_iteration, value_iteration
 from descend.economies.models.growth import StochasticGrowth
+from descend.lab import Check, axes, run, save
 from descend.palette import BLUE, GREEN, VERMILION
 
 ECONOMY = StochasticGrowth()

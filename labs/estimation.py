@@ -10,16 +10,13 @@ estimated by least squares on the network's policy, with a standard error, a tho
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend.economies import Solution, solve
 from descend.economies.models.brock_mirman import BrockMirman
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, VERMILION
 
 SECRET, NOISE, PERIODS = 0.913, 0.02, 200

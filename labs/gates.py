@@ -12,15 +12,12 @@ network *learns* XOR by gradients is in the lab "xor".
 """
 
 # %%
-import sys
 from itertools import product
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, run, save
 
+from descend.lab import Check, run, save
 from descend.neurons.classic import (
     GATES,
     Perceptron,

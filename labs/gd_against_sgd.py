@@ -10,17 +10,14 @@ leaves local minima in which GD stays is shown in `gradient_descent.py`.)
 """
 
 # %%
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model, sweep
+from descend.lab import Check, axes, run, save
 from descend.palette import BLUE, GREEN, VERMILION
 from descend.train.rules import SGD
 

@@ -10,18 +10,15 @@ tested. The noise is known here, so there is also a floor that nothing can beat.
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import make_moons
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from descend import Dense, EarlyStopping, Input, Model
+from descend.lab import Check, axes, run, save
 from descend.palette import BLUE, ORANGE, VERMILION
 from descend.train.curves import plot_history
 from descend.train.rules import Adam

@@ -9,17 +9,14 @@ minima: from how many of 100 random starts does each method find the lowest one?
 """
 
 # %%
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import jax.numpy as jnp
 import numpy as np
-from _lab import Check, Walk, axes, run, save
 
 from descend import Dense, Input, Layer, Model, sweep
+from descend.lab import Check, Walk, axes, run, save
 from descend.nn.initializers import Normal
 from descend.palette import BLUE, ORANGE, VERMILION
 from descend.train.rules import SGD, GradientDescent

@@ -11,14 +11,11 @@ the closed forms of the rule stand beside the run.
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
+from descend.lab import Check, axes, run, save
 from descend.neurons.classic import HebbAssociator, HebbUnit
 from descend.palette import BLACK, BLUE, GREEN, VERMILION
 

@@ -13,15 +13,12 @@ formulas, no data: houses are made by stated rules.
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend import Concatenate, Dense, Input, Model, sweep
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 from descend.train.rules import Adam
 

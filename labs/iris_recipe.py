@@ -10,16 +10,13 @@ beside a linear model, over several splits: 30 flowers say little.
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend.data.sources import load
 from descend.data.splits import Split
+from descend.lab import Check, axes, run, save
 from descend.palette import BLUE, ORANGE, VERMILION
 from descend.tables.baselines.side_by_side import fit_baselines
 from descend.tables.options import FitOptions

@@ -9,17 +9,14 @@ same one. Keras's losses are stored below; `keras_losses()` computes them anew.
 """
 
 # %%
-import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import load_iris
 from sklearn.model_selection import train_test_split
 
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, VERMILION
 
 # %% [markdown]

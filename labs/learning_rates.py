@@ -10,16 +10,13 @@ stuck in false local minima", measured on a cost with ripples.
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import load_digits
 
 from descend import Dense, Input, Model, sweep
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
 from descend.train.rules import SGD, GradientDescent
 

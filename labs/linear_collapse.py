@@ -8,15 +8,12 @@ has; and that with a ReLU between the layers no single matrix reproduces the net
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model
+from descend.lab import Check, axes, run, save
 from descend.palette import BLUE, VERMILION
 from descend.train.rules import Adam
 

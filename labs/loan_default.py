@@ -16,19 +16,16 @@ with a column `Class` that holds "good" and "bad" can take its place:
 # %%
 import importlib.util
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.metrics import confusion_matrix
 
 from descend.data.sources import load
 from descend.data.table import Table, frame_digest
 from descend.errors import DataError
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
 from descend.tables.baselines.side_by_side import fit_baselines
 from descend.tables.checks.of_data import check_data

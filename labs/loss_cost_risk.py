@@ -12,14 +12,11 @@ says.
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
+from descend.lab import Check, axes, run, save
 from descend.neurons import LinearUnit
 from descend.nn.losses import SquaredError
 from descend.palette import BLACK, BLUE, GREEN, VERMILION

@@ -9,17 +9,14 @@ makes the loss fall. The slide gives formulas and no numbers: x, y and the weigh
 """
 
 # %%
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import jax
 import numpy as np
-from _lab import Check, Walk, axes, run, save
 from matplotlib.colors import LogNorm
 
 from descend import Dense, Input, Model
+from descend.lab import Check, Walk, axes, run, save
 from descend.nn.losses import SquaredError
 from descend.palette import BLUE
 from descend.train.rules import SGD

@@ -12,19 +12,16 @@ at the same network.
 """
 
 # %%
-import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import load_iris
 from sklearn.metrics import confusion_matrix
 
 from descend import Dense, Input, Sequential
 from descend.data.images import mnist
+from descend.lab import Check, axes, run, save
 from descend.neurons.classic import ScratchClassifier, surface_steps
 from descend.palette import BLUE, VERMILION
 from descend.train.rules import SGD

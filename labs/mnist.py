@@ -12,18 +12,15 @@ there, with the time each takes to the same validation accuracy.
 # %%
 import importlib.util
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 import descend
 from descend.data.images import mnist
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, VERMILION
 
 # %% [markdown]

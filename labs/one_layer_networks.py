@@ -11,16 +11,13 @@ Spector and Mazzeo (1980), who got better grades (GRADE) after a new way of teac
 """
 
 # %%
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 import statsmodels.api as sm
-from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model, sweep
+from descend.lab import Check, axes, run, save
 from descend.neurons import LinearUnit, LogisticUnit, side_by_side
 from descend.palette import BLUE, VERMILION
 from descend.train.rules import Adam

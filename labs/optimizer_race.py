@@ -8,17 +8,14 @@ form is used throughout: epsilon stands under the root, and Nesterov's gradient 
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from descend import Dense, Input, Model, sweep
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from descend.train.rules import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSProp
 from descend.train.rules.schedules import ExponentialDecay

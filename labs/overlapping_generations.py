@@ -10,16 +10,13 @@ equations, which every solution can report, and that in the policy, which only t
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend.economies import Solution, solve
 from descend.economies.models.analytic_olg import AnalyticOLG
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, VERMILION
 
 # %% [markdown]

@@ -7,15 +7,12 @@ slide's, that the neuron's boundary is a straight line, and on which side of it 
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model
+from descend.lab import Check, axes, run, save
 from descend.palette import BLUE, ORANGE, VERMILION
 
 # %% [markdown]

@@ -11,17 +11,14 @@ network's answer.
 """
 
 # %%
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from scipy.stats import spearmanr
 
 from descend import Dense, Input, Model, sweep
 from descend.glass import decision_surface, hidden_space, layer_outputs, unit_surfaces
+from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, VERMILION
 from descend.train.rules import Adam
 

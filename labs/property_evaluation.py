@@ -11,19 +11,16 @@ on properties whose true price is known because we state how it is made.
 """
 
 # %%
-import sys
 from itertools import combinations
 from math import comb
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import jax
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend import Concatenate, Dense, EarlyStopping, Input, Model, sweep
 from descend.data.splits import split_rows
+from descend.lab import Check, axes, run, save
 from descend.neurons import LinearUnit
 from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 from descend.tables.judging.bootstrap import compare

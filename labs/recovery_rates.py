@@ -11,19 +11,16 @@ on the same rows, and beside the true mean, which nothing can beat.
 """
 
 # %%
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from _lab import Check, axes, run, save
 from scipy.special import expit
 
 from descend import Dense, Input, Model
 from descend.data.table import Table, frame_digest
+from descend.lab import Check, axes, run, save
 from descend.neurons import LinearUnit
 from descend.nn.losses import BinaryCrossentropy
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION

@@ -12,14 +12,10 @@ beside the one pass with scaled weights.
 """
 
 # %%
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import jax
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -35,6 +31,7 @@ from descend import (
     Model,
     sweep,
 )
+from descend.lab import Check, axes, run, save
 from descend.nn.layers import RandomAffine
 from descend.nn.regularizers import L1L2
 from descend.palette import COLOURS

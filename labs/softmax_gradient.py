@@ -10,18 +10,15 @@ is a softened argmax. The slide prints formulas, no numbers; the wines are sciki
 """
 
 # %%
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import load_wine
 
 from descend import Dense, Input, Model
+from descend.lab import Check, axes, run, save
 from descend.neurons import SoftmaxUnit
 from descend.nn.activations import softmax
 from descend.nn.losses import SparseCategoricalCrossentropy

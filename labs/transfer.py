@@ -14,16 +14,13 @@ places, they do not help at all.
 
 # %%
 import functools
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import load_digits
 
 from descend import Dense, Input, Sequential
+from descend.lab import Check, axes, run, save
 from descend.nn.layers import Flatten
 from descend.palette import BLACK, BLUE, ORANGE, VERMILION
 from descend.train.many import cross_validate

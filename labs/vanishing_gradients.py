@@ -11,19 +11,16 @@ small; and Glorot's start, "best" for the others, leaves a deep sigmoid network 
 """
 
 # %%
-import sys
 from functools import partial
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _lab import Check, axes, run, save
 from sklearn.datasets import load_digits
 
 from descend import Dense, Input, Model, sweep
+from descend.lab import Check, axes, run, save
 from descend.nn import activations
 from descend.nn.initializers import GlorotNormal, HeNormal, Initializer, Normal
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION

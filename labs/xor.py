@@ -10,16 +10,13 @@ ends at three right answers of four at best.
 """
 
 # %%
-import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from _lab import Check, axes, run, save
 
 from descend import Dense, Input, Model, sweep
+from descend.lab import Check, axes, run, save
 from descend.palette import BLUE, VERMILION
 from descend.train.many import Many
 from descend.train.rules import Adam

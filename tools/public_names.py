@@ -41,6 +41,7 @@ ROOMS = (
     "descend.economies",
     "descend.economies.dynamic_programming",
     "descend.errors",
+    "descend.lab",
 )
 # what every layer, rule or loss takes is said once, in the docstring of the class they share
 SECTIONS = ("Args", "Returns", "Raises", "Source", "Example")

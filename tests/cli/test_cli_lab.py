@@ -5,24 +5,16 @@ import pytest
 from descend.cli import lab
 from descend.cli.main import run
 
-SHARED = """
-class Check:
-    def __init__(self, ok):
-        self.ok = ok
-
-def show(checks):
-    print("shown:", [c.ok for c in checks])
-"""
 LAB = '''"""{title}
 
 More words.
 """
-import _lab
+from descend.lab import Check
 
 def main(out, quick=False):
     out.mkdir(parents=True)
     (out / "picture.txt").write_text(str(quick))
-    return [_lab.Check(True), _lab.Check({ok})]
+    return [Check("a", "1", "1", True), Check("b", "2", "2", {ok})]
 '''
 
 
@@ -31,7 +23,6 @@ def labs(tmp_path, monkeypatch):
     """A made-up folder of labs in place of the real one."""
     folder = tmp_path / "package" / "labs"
     folder.mkdir(parents=True)
-    (folder / "_lab.py").write_text(SHARED)
     (folder / "good_one.py").write_text(LAB.format(title="A good one.", ok=True))
     (folder / "bad.py").write_text(LAB.format(title="A bad one.", ok=False))
     (folder / "explodes.py").write_text(
@@ -39,10 +30,7 @@ def labs(tmp_path, monkeypatch):
     )
     monkeypatch.setattr("descend.__file__", str(tmp_path / "package" / "__init__.py"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "_lab", raising=False)
-    monkeypatch.setattr("sys.path", __import__("sys").path[:])
-    yield tmp_path
-    __import__("sys").modules.pop("_lab", None)
+    return tmp_path
 
 
 def test_list_reads_titles_without_running(labs, capsys):
@@ -54,9 +42,10 @@ def test_list_reads_titles_without_running(labs, capsys):
     ]
 
 
-def test_run_shows_the_checks_and_uses_its_own_folder(labs, capsys):
+def test_run_shows_the_checks_and_writes_into_a_folder_of_its_own(labs, capsys):
     assert run(["lab", "run", "good-one", "--quick"]) == 0
-    assert "shown: [True, True]" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[-1] for line in lines[-2:]] == ["yes", "yes"]
     assert (labs / "lab-output" / "good_one" / "picture.txt").read_text() == "True"
 
 

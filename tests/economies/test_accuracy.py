@@ -265,7 +265,7 @@ def test_an_explosive_policy_is_told_from_a_stable_one(judged):
         assert either.figure("ergodic max") < 1e-14
     assert stable.stable
     assert not explosive.stable
-    assert "not stable, paths from dispersed starts were 0.2" in explosive.status
+    assert "not stable, paths from dispersed starts were 0." in explosive.status
     assert stable.spread["halved after"] == 1
     assert explosive.spread["halved after"] is None
     first, last = (explosive.spread[k] for k in ("first", "last"))

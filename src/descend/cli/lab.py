@@ -48,12 +48,13 @@ def run_lab(name: str, out: Path | None, quick: bool) -> int:
     stem = name.removesuffix(".py").replace("-", "_")
     if stem not in labs:
         raise unknown("lab", name, labs)
+    from descend.lab import show  # matplotlib
+
     # pictures go to files, also where there is no screen
     os.environ.setdefault("MPLBACKEND", "Agg")
-    sys.path.insert(0, str(labs[stem].parent))  # labs share labs/_lab.py
     click.echo(title(labs[stem]))
     checks = _load(stem, labs[stem]).main(out or Path("lab-output") / stem, quick=quick)
-    importlib.import_module("_lab").show(checks)
+    show(checks)
     failed = [check for check in checks if not check.ok]
     if failed:
         click.echo(f"{len(failed)} of {len(checks)} checks disagree with the lecture", err=True)
@@ -68,7 +69,7 @@ def find_labs() -> dict[str, Path]:
     """
     package = Path(descend.__file__).parent
     for folder in (package / "labs", package.parent.parent / "labs"):
-        paths = sorted(p for p in folder.glob("*.py") if not p.name.startswith("_"))
+        paths = sorted(folder.glob("*.py"))
         if paths:
             return {path.stem: path for path in paths}
     raise DescendError(f"no labs were found in {package / 'labs'}; is the installation whole?")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from descend.errors import DescendError
 from descend.nn.layers.guarded import Open
+from descend.signed import signature_of
 
 # Keras's arguments that are not ours: the values that change nothing here (`...`: all do), and what
 # to do at others.
@@ -93,7 +94,7 @@ class LayerType(Open):
         @property
         def __signature__(cls) -> inspect.Signature:
             """The arguments, for `help` and for editors."""
-            return signature_of(cls.__init__)
+            return signature_without_copies(cls.__init__)
 
 
 # what a first layer of a Sequential may be told of its input
@@ -111,11 +112,10 @@ def first_shape(given: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return tuple(sizes) or None
 
 
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """The arguments of an `__init__` that its user gives."""
-    whole = inspect.signature(function)
-    parameters = [p for p in list(whole.parameters.values())[1:] if p.name != "copied_by"]
-    return whole.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
+def signature_without_copies(function: Callable[..., Any]) -> inspect.Signature:
+    """The arguments of a layer's `__init__` that its user gives."""
+    given = signature_of(function)
+    return given.replace(parameters=[p for n, p in given.parameters.items() if n != "copied_by"])
 
 
 def checked(
@@ -132,7 +132,7 @@ def checked(
         DescendError: an argument that is not known (the nearest is suggested), is missing or given
             twice; one of Keras's at a value that cannot be had.
     """
-    signature = signature_of(function)
+    signature = signature_without_copies(function)
     known = signature.parameters.values()
     names = [p.name for p in known if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     rest = [p.name for p in known if p.kind is p.VAR_KEYWORD]  # **kwargs, handed on to the next

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from descend.errors import AttributeRefused
+from descend.signed import Signed
 
 
-class Open(type):
+class Open(Signed):
     """Of classes whose objects take any attribute while they are made, and few afterwards."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:

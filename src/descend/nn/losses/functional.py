@@ -25,7 +25,7 @@ _DOC = """{formula}
 Args:
     y_true: targets, {targets}.
     y_pred: predictions, (..., k).
-    options, named: arguments of `{loss}`, by place or by name.
+    {options}: as in `{loss}`.
     axis: axis of the k numbers; -1, the last, and no other.
 
 Returns:
@@ -72,6 +72,13 @@ def _function(loss: Any, call: str, result: str) -> Callable[..., jax.Array]:
         width = y.shape[-1]
         return formula.rows(y.reshape(-1, width), p.reshape(-1, width)).reshape(y.shape[:-1])
 
+    # for `help` and editors: the class's own arguments stand behind the arrays
+    whole = inspect.signature(over_the_last_axis)
+    y_true, y_pred, *_, axis, _ = whole.parameters.values()
+    options = inspect.signature(loss).parameters
+    over_the_last_axis.__signature__ = whole.replace(  # type: ignore[attr-defined]
+        parameters=[y_true, y_pred, *options.values(), axis]
+    )
     over_the_last_axis.__name__ = over_the_last_axis.__qualname__ = name
     sparse = loss is classification.SparseCategoricalCrossentropy
     text = inspect.cleandoc(loss.__doc__)
@@ -79,6 +86,7 @@ def _function(loss: Any, call: str, result: str) -> Callable[..., jax.Array]:
         formula=text.partition("\n")[0],
         targets="whole numbers from 0 to k - 1, (...,)" if sparse else "(..., k)",
         loss=loss.__name__,
+        options=", ".join(options),
         source=text[text.index("Source:") : text.index("Example:")].strip(),
         name=name,
         call=call,

@@ -183,7 +183,7 @@ class Accuracy(Metric):
     """The share of rows where prediction and target are the same number.
 
     Args:
-        options: `name` and `dtype`, as in `Metric`.
+        name, dtype: as in `Metric`.
 
     Raises:
         ShapeError: targets and predictions of different shapes.
@@ -248,7 +248,7 @@ class CategoricalAccuracy(_ClassAccuracy):
     """The share of rows whose most probable class is that of the one-hot y.
 
     Args:
-        options: `name` and `dtype`, as in `Metric`.
+        name, dtype: as in `Metric`.
 
     Raises:
         ShapeError: targets and predictions of different shapes, or fewer than two classes.
@@ -270,7 +270,7 @@ class SparseCategoricalAccuracy(_ClassAccuracy):
     """The share of rows whose most probable class is the integer y.
 
     Args:
-        options: `name` and `dtype`, as in `Metric`.
+        name, dtype: as in `Metric`.
 
     Raises:
         ShapeError: labels that are not (n,), or fewer than two classes.

@@ -11,10 +11,11 @@ import numpy as np
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.losses.base import snake
+from descend.signed import Signed
 from descend.train.metrics.variables import Variable
 
 
-class Metric:
+class Metric(metaclass=Signed):
     """A number reported beside the cost.
 
     `rows(y, prediction)` gives one number a row, (n,), or several, (n, k). They are added up over
@@ -33,9 +34,10 @@ class Metric:
     By hand, as in Keras: `m.update_state(y, p)`, `m.result()`, `m.reset_state()`.
 
     Args:
-        options: arguments of the class: `name`, the name in the logs, by default the class's, and
-            `dtype`, as in Keras, without effect. They are kept, so that a saved model makes the
-            metric again.
+        name: name in the logs; by default the class's.
+        dtype: type as in Keras, without effect: sums are taken in float32.
+
+    The arguments of a class of one's own are kept, so that a saved model makes the metric again.
 
     Raises:
         DescendError: a class without `rows`, when it is used.

@@ -419,7 +419,7 @@ class Mean(Metric):
     """The weighted mean of values, by hand: `update_state(values, sample_weight)`.
 
     Args:
-        options: `name` and `dtype`, as in `Metric`.
+        name, dtype: as in `Metric`.
     Raises:
         DescendError: in `compile`: it takes values, not targets and predictions.
     Source: Keras's API, metrics.Mean.
@@ -451,7 +451,7 @@ class Sum(Mean):
     """The weighted sum of values, by hand: `update_state(values, sample_weight)`.
 
     Args:
-        options: `name` and `dtype`, as in `Metric`.
+        name, dtype: as in `Metric`.
     Raises:
         DescendError: in `compile`: it takes values, not targets and predictions.
     Source: Keras's API, metrics.Sum.

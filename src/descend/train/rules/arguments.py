@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from descend.errors import DescendError, unknown
+from descend.signed import Signed
 
 # Keras's arguments that every rule and schedule has: the values at which they change nothing here
 # (... for all), and what to do at others
@@ -25,7 +26,7 @@ _KERAS: dict[str, tuple[Any, str]] = {
 }
 
 
-class Arguments(type):
+class Arguments(Signed):
     """The class of rules and schedules: Keras's names of arguments are taken too.
 
     A class says `renamed = {"Keras's name": "its own"}`.
