@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 import warnings
 
 import docs_output
@@ -113,3 +114,11 @@ def test_blocks_of_a_page():
 )
 def test_what_counts_as_the_same_output(shown, obtained, agrees):
     assert (differences(shown, obtained) == []) is agrees
+
+
+@pytest.mark.parametrize("start", range(4))
+def test_each_of_the_four_starts_runs_by_itself(start, as_a_reader):
+    code = [b for b in blocks(PAGES["README.md"].read_text()) if b.kind == "python"]
+    assert len(code) == 4
+    if not code[start].slow:
+        docs_output.executed(code[start], types.ModuleType("example"))
