@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from oracles import loss_formulas as oracle
 from scipy.special import expit, softmax
 from scipy.stats import entropy, norm
 
+from descend import Dense, Input, Sequential
 from descend.errors import DescendError, ShapeError
 from descend.nn import losses
 
@@ -453,3 +455,26 @@ def test_names():
     for wrong in ("msee", {"name": "msee"}):
         with pytest.raises(DescendError, match="Did you mean 'mse'"):
             losses.get(wrong)
+
+
+def test_a_loss_of_ones_own_needs_no_init_of_the_base():
+    @dataclass(frozen=True)
+    class Scaled(losses.Loss):
+        by: float = 2.0
+
+        def call(self, y_true, y_pred):
+            return self.by * jnp.mean((y_true - y_pred) ** 2, axis=-1)
+
+    class Bare(losses.Loss):
+        def __init__(self):
+            self.by = 3.0
+
+        call = Scaled.call
+
+    x, y = np.ones((4, 1), np.float32), np.full((4, 1), 2.0, np.float32)
+    for loss, name in ((Scaled(), "scaled"), (Bare(), "bare")):
+        assert loss.name == name
+        assert float(loss(jnp.zeros((2, 1)), jnp.ones((2, 1)))) == loss.by
+        model = Sequential([Input((1,)), Dense(1)])
+        model.compile("sgd", loss)
+        assert np.isfinite(model.fit(x, y, epochs=1, verbose=0).history["loss"][0])

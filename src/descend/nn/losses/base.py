@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any, ClassVar
 
 import jax
@@ -55,6 +55,12 @@ class Loss:
 
     name: str
     reduction: str | None = "sum_over_batch_size"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A class whose `__init__` does not call this one's, a dataclass, has a name too."""
+        super().__init_subclass__(**options)
+        if "name" not in vars(cls) and not is_dataclass(cls):
+            cls.name = snake(cls.__name__)
 
     def __init__(
         self,
