@@ -113,6 +113,9 @@ def test_an_aim_that_was_not_met_is_status_3_and_all_is_written(capsys):
     # it goes on from its checkpoint, to the same status
     assert run([*arguments.split(), "-o", "again.descend", "--resume", "run.descend"]) == 3
     assert capsys.readouterr().out.splitlines() == [out[0], "again.descend"]
+    assert run([*arguments.replace(" -q", "").split(), "-o", "s.descend"]) == 3
+    load = "load      import sine_economy; descend.economies.load_solution('s.descend')"
+    assert load in capsys.readouterr().out.splitlines()
     assert run([*arguments.split(), "-o", "x.descend", "--checkpoint", "x.descend"]) == 1
     assert "--checkpoint and the solution are both to be x.descend" in capsys.readouterr().err
     # what it is, and what to do, where a fitted model is asked for

@@ -435,3 +435,10 @@ def test_intervals_of_fitted_networks_cover_over_50_splits(name):
         y = fitted.prepared.y[rows]
         covered.append(np.mean((found["lower"] <= y) & (y <= found["upper"])))
     assert abs(np.mean(covered) - 0.9) < 0.02
+
+
+def test_what_is_no_table_is_told_how_to_become_one():
+    frame = load("iris").frame
+    for given in (frame, "iris.csv"):
+        with pytest.raises(DataError, match=f"expected a Table, got {type(given).__name__}"):
+            fit_table(given)

@@ -317,3 +317,15 @@ def test_labels_as_a_column():
     labels = np.arange(40) % 3
     a, b = (model.evaluate(X, y, verbose=0) for y in (labels, labels[:, None]))
     assert a == b
+
+
+def test_compile_takes_keras_arguments_where_they_change_nothing():
+    model = Sequential([Input((1,)), Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=False, jit_compile=True, steps_per_execution=32)
+    for options, said in (
+        ({"run_eagerly": True}, "run_eagerly=True: every step is compiled"),
+        ({"weighted_metrics": ["mae"]}, "weighted_metrics=.* count every row alike"),
+        ({"optimiser": "sgd"}, "'optimiser'.*Did you mean 'optimizer'"),
+    ):
+        with pytest.raises(DescendError, match=said):
+            model.compile("sgd", "mse", **options)

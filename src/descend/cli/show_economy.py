@@ -106,8 +106,12 @@ def _part(console: Console, head: str, body: str) -> None:
     console.print()
 
 
-def files(console: Console, written: Sequence[Path], quiet: bool) -> None:
-    """Where everything was written, and how to go on."""
+def files(console: Console, written: Sequence[Path], quiet: bool, module: str = "") -> None:
+    """Where everything was written, and how to go on.
+
+    Args:
+        module: name of the module of an economy of the user's own, which a loading script imports.
+    """
     if quiet:
         for path in written:
             console.print(str(path), soft_wrap=True)
@@ -115,7 +119,9 @@ def files(console: Console, written: Sequence[Path], quiet: bool) -> None:
     words = ("solution", "report", "numbers")
     for word, path in zip(words, written, strict=False):
         console.print(f"{word:<9} {path}", soft_wrap=True)
-    console.print(f"load      descend.economies.load_solution({str(written[0])!r})", soft_wrap=True)
+    first = f"import {module}; " if module else ""
+    load = f"descend.economies.load_solution({str(written[0])!r})"
+    console.print(f"load      {first}{load}", soft_wrap=True)
 
 
 def model(name: str, what: str, cls: type[Economy], gap: bool) -> None:

@@ -155,7 +155,9 @@ def _solve(
     if report is not None:
         written += economy_report(solution, report, command=again)
     show_economy.result(make_console(), solution, quiet)
-    show_economy.files(make_console(), written, quiet)
+    module = type(economy).__module__
+    own = "" if module.startswith("descend.") else module
+    show_economy.files(make_console(), written, quiet, own)
     return 0 if solution.verdict.solved else MISSED
 
 

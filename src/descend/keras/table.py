@@ -353,7 +353,8 @@ TABLE: dict[str, Names] = {
         differs={
             "model_from_json": "reads what descend's to_json wrote",
             "load_model": "reads descend's own files; from_keras carries a Keras model over",
-            "Model": "functional, or a class with call; train_step is compile(task=...) here",
+            "Model": "functional, or a class with call; train_step is compile(task=...) here; no "
+            "weighted_metrics",
             "save_model": "model.save(path), descend's own file",
         },
     ),

@@ -112,6 +112,12 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
         >>> prepared.target.task, prepared.used
         ('regression', {'age': 'number'})
     """
+    for given in (table, test):
+        if given is not None and not isinstance(given, Table):
+            raise DataError(
+                f"expected a Table, got {type(given).__name__}: descend.data.sources.load('FILE') "
+                "reads a file, descend.data.frames.load_frame(frame) takes a DataFrame"
+            )
     table = _as_told(table, options)
     if test is not None:
         test = replace(test, frame=with_missing(test.frame, options.na))

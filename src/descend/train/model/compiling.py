@@ -17,6 +17,30 @@ from descend.train.metrics.user import FunctionMetric, KerasMetric
 from descend.train.model.network_task import NetworkTask
 from descend.train.model.supervised import Output
 
+# Keras's arguments of `compile` that are not ours: the values that change nothing here (`...`: all
+# do), and what to do at others
+_KERAS: dict[str, tuple[Any, str]] = {
+    "auto_scale_loss": (..., ""),
+    "jit_compile": (..., ""),
+    "steps_per_execution": (..., ""),  # an epoch is one program
+    "run_eagerly": ((None, False), "every step is compiled; descend.glass shows its numbers"),
+    "weighted_metrics": (
+        (None, [], ()),
+        "metrics= count every row alike; of what is reported the loss alone is weighted",
+    ),
+}
+
+
+def require_nothing_else(others: Mapping[str, Any]) -> None:
+    """Raise DescendError unless further arguments are Keras's and change nothing here."""
+    for name, value in others.items():
+        if name not in _KERAS:
+            ours = ("optimizer", "loss", "metrics", "loss_weights", "mixup", "task", *_KERAS)
+            raise unknown("argument of compile", name, ours)
+        silent, remedy = _KERAS[name]
+        if silent is not ... and value not in silent:
+            raise DescendError(f"compile: {name}={value!r}: {remedy}")
+
 
 def outputs_of(graph: Graph, loss: Any, metrics: Any, loss_weights: Any) -> tuple[Output, ...]:
     """What each output is trained for.

@@ -113,6 +113,7 @@ class Model(OnBatches, Predicting, Wired):
         mixup: float | None = None,
         *,
         task: NetworkTask | None = None,
+        **others: Any,
     ) -> None:
         """Choose the update rule, the loss, and what is reported.
 
@@ -128,10 +129,12 @@ class Model(OnBatches, Predicting, Wired):
             task: a Task of one's own over this network, in the place of all the others: its step is
                 what fit, callbacks, checkpoints and sweeps run (docs/write-your-own-task.md). A
                 file of the model holds the weights; `compile(task=...)` again after `load_model`.
+            others: further arguments of Keras's, at the values at which they change nothing here.
 
         Raises:
             DescendError: an unknown name (the nearest one is suggested), a missing loss.
         """
+        compiling.require_nothing_else(others)
         if task is not None:
             self.put_task(compiling.require_task(self, task, loss))
             return
