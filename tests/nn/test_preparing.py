@@ -169,6 +169,8 @@ def test_lookups_are_keras_s(keras):
         (lambda: layers.StringLookup(vocabulary=[1]), "must be a text, got 1"),
         (lambda: layers.IntegerLookup(vocabulary=["a"]), "must be a whole number, got 'a'"),
         (lambda: layers.IntegerLookup(vocabulary=[]), "got no token"),
+        (lambda: layers.TextVectorization().adapt([""]), "found no token .*there is none"),
+        (lambda: layers.TextVectorization(max_tokens=2).adapt(["a"]), "max_tokens=2 leaves no"),
         (lambda: layers.IntegerLookup(mask_token="a"), "mask_token must be a whole number"),
         (lambda: layers.TextVectorization(split=str.split).config(), "split is a function"),
         (lambda: layers.TextVectorization(ragged=True), "pad the sequences"),

@@ -81,6 +81,9 @@ class Lookup(Preparing):
         tokens = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
         most = None if self.max_tokens is None else max(self.max_tokens - self._start, 0)
         tokens = tokens[:most]
+        if not tokens:
+            why = "there is none" if most != 0 else f"max_tokens={self.max_tokens} leaves no room"
+            raise DataError(f"{self.label}: adapt found no token for the vocabulary: {why}")
         idf = None
         if self.output_mode == "tf_idf":
             within = Counter(token for row in rows for token in set(row))
@@ -95,15 +98,15 @@ class Lookup(Preparing):
                 "file: open(path).read().splitlines()"
             )
         tokens = [t.item() if isinstance(t, np.generic) else t for t in vocabulary]
-        strange = [t for t in tokens if not (self._is_token(t) or t in self._special)]
-        if strange or not tokens:
-            raise DescendError(
-                f"{type(self).__name__}: each token of the vocabulary must be {self.token}, got "
-                + (repr(strange[0]) if strange else "no token")
-            )
         special = self._special
         if special and tokens[: len(special)] == special:
             tokens = tokens[len(special) :]
+        strange = [repr(t) for t in tokens if not self._is_token(t)]
+        if strange or not tokens:
+            raise DescendError(
+                f"{type(self).__name__}: each token of the vocabulary must be {self.token}, got "
+                f"{strange[0] if strange else 'no token'}"
+            )
         doubled = [token for token, count in Counter(tokens).items() if count > 1]
         if doubled:
             raise DescendError(f"{self.label}: the vocabulary holds {doubled[0]!r} twice")
@@ -232,8 +235,9 @@ class StringLookup(Lookup):
 
     Raises:
         DescendError: used before `adapt`, or put into a network; an unknown `output_mode`; a
-            vocabulary with a word twice, or that is one text; "tf_idf" without its weights.
-        DataError: an unknown word, where `num_oov_indices` is 0.
+            vocabulary that is no list of texts, empty, or with a word twice; "tf_idf" without its
+            weights.
+        DataError: an unknown word, where `num_oov_indices` is 0; `adapt` of no words.
 
     Source: Keras's API, StringLookup.
 
