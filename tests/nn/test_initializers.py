@@ -84,6 +84,7 @@ def test_orthogonal(shape, gain):
 def test_zeros_and_constant():
     np.testing.assert_array_equal(draw("zeros", 0, (3, 4)), np.zeros((3, 4)))
     np.testing.assert_array_equal(draw(init.Constant(2.5), 0, (3,)), np.full(3, 2.5))
+    np.testing.assert_array_equal(draw(init.Constant([1.0, 2.0]), 0, (3, 2)), [[1.0, 2.0]] * 3)
 
 
 @pytest.mark.parametrize("name", init.BY_NAME)
@@ -136,7 +137,7 @@ def test_bad_initializers():
         with pytest.raises(DescendError):
             init.get(bad)
     for make in (lambda: init.Constant("one"), lambda: init.Orthogonal(None)):
-        with pytest.raises(DescendError, match="must be a finite number"):
+        with pytest.raises(DescendError, match="must (be a|hold) finite number"):
             make()
     with pytest.raises(DescendError, match="seed must be a whole number >= 0"):
         init.Zeros(seed="a")

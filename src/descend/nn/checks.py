@@ -111,6 +111,15 @@ def _store_plain(owner: object, field: str, value: Any) -> None:
         object.__setattr__(owner, field, value.item())
 
 
+def are_numbers(value: object) -> bool:
+    """Whether it is a finite number, or an array or list of them, not empty."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different length
+        return False
+    return array.dtype.kind in "iuf" and array.size > 0 and bool(np.isfinite(array).all())
+
+
 def finite_numbers(
     owner: object, field: str, *, least: float = -math.inf, empty: bool = False
 ) -> None:
@@ -125,17 +134,13 @@ def finite_numbers(
         DescendError: anything but finite numbers.
     """
     value = getattr(owner, field)
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different length
-        array = np.asarray(None)
-    good = array.dtype.kind in "iuf" and (array.size > 0 or empty)
-    if not good or not np.isfinite(array).all() or (array < least).any():
+    none = empty and isinstance(value, (list, tuple)) and not value
+    if not none and (not are_numbers(value) or (np.asarray(value) < least).any()):
         wanted = "numbers" if least == -math.inf else f"numbers >= {least:g}"
         raise DescendError(
             f"{type(owner).__name__}: {field} must hold finite {wanted}, got {value!r}"
         )
-    object.__setattr__(owner, field, nested_floats(array))
+    object.__setattr__(owner, field, nested_floats(value))
 
 
 def nested_floats(value: Any) -> Any:

@@ -131,9 +131,9 @@ class Constant(Initializer):
     """All `value`.
 
     Args:
-        value: number that every weight starts from.
+        value: number that every weight starts from, or an array of them, of the weights' shape.
     Raises:
-        Nothing of its own.
+        DescendError: anything but finite numbers.
     Source: Keras's API, initializers.Constant.
     Example:
         >>> from descend.nn.initializers import Constant
@@ -141,7 +141,12 @@ class Constant(Initializer):
         [0.5, 0.5]
     """
 
-    value: float = 0.0
+    value: Any = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not checks.are_numbers(self.value):
+            raise DescendError(f"Constant: value must hold finite numbers, got {self.value!r}")
 
     def _draw(self) -> Draw:
         return jax_initializers.constant(self.value)
