@@ -149,7 +149,7 @@ class Constant(Initializer):
             raise DescendError(f"Constant: value must hold finite numbers, got {self.value!r}")
 
     def _draw(self) -> Draw:
-        return jax_initializers.constant(self.value)
+        return jax_initializers.constant(jnp.asarray(self.value))
 
 
 @dataclass(frozen=True)
