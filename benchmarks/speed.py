@@ -23,7 +23,7 @@ from pathlib import Path
 
 import parts
 import readme
-import report
+import speed_report
 from harness import Bench
 from machine import machine, versions
 
@@ -96,10 +96,10 @@ def main() -> None:
             ):  # part by part: an interrupted run keeps what it has
                 RESULTS.mkdir(exist_ok=True)
                 path.write_text(json.dumps(results, indent=1) + "\n")
-                (RESULTS / "speed.md").write_text(report.markdown(results))
+                (RESULTS / "speed.md").write_text(speed_report.markdown(results))
                 (RESULTS / "readme-table.md").write_text(readme.readme_table(results))
         print()
-        print(report.markdown(results))
+        print(speed_report.markdown(results))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -16,7 +16,7 @@ from docs_gallery import table
 
 # results -> their title, and the benchmark's function that makes a page of them
 WRITTEN = {
-    "speed": ("Speed beside PyTorch, Keras and scikit-learn", "report.markdown"),
+    "speed": ("Speed beside PyTorch, Keras and scikit-learn", "speed_report.markdown"),
     "tabular": (
         "Networks for tables, beside boosting and linear models",
         "tabular_report.markdown",

@@ -169,7 +169,7 @@ def test_dense_starts_with_zero_bias_and_glorot_kernel():
         (lambda: layers.ELU("a"), "ELU: alpha must be a finite number, got 'a'"),
         (lambda: layers.ZeroPadding1D(None), "padding must be a whole number >= 0"),
         (lambda: Dropout(None), r"rate must be in \[0, 1\), got None"),
-        (lambda: Dropout(0.5, seed=-1), "seed must be a whole number >= 0, got -1"),
+        (lambda: Dropout(0.5, seed=-1), "seed must be a whole number >= 0 or None, got -1"),
         (lambda: PReLU(shared_axes="a"), "shared_axes must be a whole number or a tuple"),
     ],
 )
