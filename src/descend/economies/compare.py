@@ -13,12 +13,12 @@ import numpy as np
 
 from descend.economies import expectations
 from descend.economies.accuracy import Judge
-from descend.economies.arguments import whole
 from descend.economies.floats import precision
 from descend.economies.point import Point, labels
 from descend.economies.system import Position
 from descend.economies.verdict import mark
 from descend.errors import DescendError, unknown
+from descend.nn.checks import whole
 from descend.palette import BLUE, VERMILION
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError
+from descend.nn.checks import is_whole
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,7 @@ class Output:
     def check(self, name: str) -> None:
         """Raises DescendError where its numbers make no sense, or do not have its shape."""
         label, shape = type(self).__name__, self.shape
-        whole = isinstance(shape, tuple) and all(
-            isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in shape
-        )
+        whole = isinstance(shape, tuple) and all(is_whole(n) and n >= 1 for n in shape)
         if not whole:
             raise DescendError(
                 f"policy {name!r}: a shape is a tuple of whole numbers >= 1, such as "

@@ -14,13 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.economies.arguments import whole
 from descend.economies.floats import precision
 from descend.economies.network import function
 from descend.economies.states import by_name, positions_of, states_of
 from descend.economies.system import Draw, Position, System, either, flattened
 from descend.economies.verdict import Verdict
 from descend.errors import DataError, DescendError, unknown
+from descend.nn.checks import whole
 from descend.nn.graph import Graph
 from descend.train.engine.runtime import quick_compile
 

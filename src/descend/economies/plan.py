@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from descend.economies.accuracy import FIGURES, SETS, Size
-from descend.economies.arguments import number, whole
 from descend.economies.learner import Sampling
 from descend.economies.network import Shape
 from descend.economies.statement import Economy, author, named
 from descend.errors import DescendError, unknown
-from descend.nn.checks import is_number
+from descend.nn.checks import is_number, number, whole
 from descend.train.rules import Adam, Optimizer
 from descend.train.rules import get as optimizer_named
 from descend.train.rules.schedules import CosineDecay

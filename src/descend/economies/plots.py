@@ -16,7 +16,6 @@ import numpy as np
 
 from descend.economies import expectations
 from descend.economies.accuracy import SETS, Judge
-from descend.economies.arguments import whole
 from descend.economies.floats import precision
 from descend.economies.outputs import Share, Simplex
 from descend.economies.paths import Paths, columns
@@ -25,6 +24,7 @@ from descend.economies.states import states_of
 from descend.economies.system import Position
 from descend.economies.verdict import mark
 from descend.errors import unknown
+from descend.nn.checks import whole
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from descend.train.engine.runtime import quick_compile
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from descend.errors import DataError, DescendError
+from descend.nn.checks import whole
 from descend.train.model.model import Model
 
 
@@ -20,9 +21,7 @@ def require_model(model: Any, what: str) -> Model:
 
 def require_points(points: Any, what: str) -> None:
     """Raise DescendError unless `points` is a whole number >= 2."""
-    whole = isinstance(points, (int, np.integer)) and not isinstance(points, bool)
-    if not whole or points < 2:
-        raise DescendError(f"{what}: points must be a whole number >= 2, got {points!r}")
+    whole(f"{what}: points", points, 2)
 
 
 def whole_index(index: Any, shape: tuple[int, ...], what: str) -> tuple[int, ...]:

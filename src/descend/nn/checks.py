@@ -1,4 +1,4 @@
-"""What the fields of a layer, an initialiser or a loss may hold, checked when it is made."""
+"""What arguments may be, and what the fields of a layer, an initialiser or a loss may hold."""
 
 from __future__ import annotations
 
@@ -21,6 +21,61 @@ def is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
     return bool(-math.inf < value < math.inf)
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is one whole number, of Python's or NumPy's; True and False are none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def whole(
+    name: str,
+    value: Any,
+    least: int | None = None,
+    *,
+    optional: bool = False,
+    error: type[DescendError] = DescendError,
+) -> int:
+    """The value as an int; raises `error` unless it is a whole number >= `least`.
+
+    Args:
+        name: what the message calls it.
+        value: what was given.
+        least: number that it may reach; None for any.
+        optional: whether the message says that None would do.
+        error: class of the error.
+    """
+    if not is_whole(value) or (least is not None and value < least):
+        wanted = "a whole number" if least is None else f"a whole number >= {least}"
+        wanted += " or None" if optional else ""
+        raise error(f"{name} must be {wanted}, got {value!r}")
+    return int(value)
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    optional: bool = False,
+) -> float:
+    """The value as a float; raises DescendError unless it is a finite number in the range.
+
+    Args:
+        name: what the message calls it.
+        value: what was given.
+        above: number that it may not reach.
+        least: number that it may reach.
+        optional: whether the message says that None would do.
+    """
+    low = -math.inf if least is None else least
+    if not is_number(value) or value < low or (above is not None and not value > above):
+        bound = f" > {above:g}" if above is not None else "" if least is None else f" >= {least:g}"
+        raise DescendError(
+            f"{name} must be a finite number{bound}{' or None' if optional else ''}, got {value!r}"
+        )
+    return float(value)
 
 
 def true_or_false(owner: object, field: str, value: object) -> bool:
@@ -48,12 +103,8 @@ def whole_number(
     value = getattr(owner, field)
     if optional and value is None:
         return
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or (least is not None and value < least):
-        wanted = "a whole number" if least is None else f"a whole number >= {least}"
-        wanted += " or None" if optional else ""
-        raise DescendError(f"{type(owner).__name__}: {field} must be {wanted}, got {value!r}")
-    object.__setattr__(owner, field, int(value))  # numpy's would not go into JSON
+    plain = whole(f"{type(owner).__name__}: {field}", value, least, optional=optional)
+    object.__setattr__(owner, field, plain)  # numpy's would not go into JSON
 
 
 def positive_int(owner: object, field: str, *, optional: bool = False) -> None:
@@ -82,13 +133,8 @@ def finite_number(
     value = getattr(owner, field)
     if _is_traced(value) or (optional and value is None):
         return
-    low = -math.inf if least is None else least
-    if not is_number(value) or value < low or (above is not None and not value > above):
-        bound = f" > {above:g}" if above is not None else "" if least is None else f" >= {least:g}"
-        raise DescendError(
-            f"{type(owner).__name__}: {field} must be a finite number{bound}"
-            f"{' or None' if optional else ''}, got {value!r}"
-        )
+    words = f"{type(owner).__name__}: {field}"
+    number(words, value, above=above, least=least, optional=optional)
     _store_plain(owner, field, value)
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jax
-import numpy as np
 
 from descend.errors import DescendError, ShapeError
+from descend.nn.checks import is_whole
 
 # Sizes that stand for an axis of any size (None) while shapes are worked out: an axis of an output
 # that differs between the two is of any size too. Powers of two, so that halving and doubling fit.
@@ -201,7 +201,7 @@ def Input(
     for axis in shape:
         if axis is None:
             continue
-        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) or axis < 1:
+        if not is_whole(axis) or axis < 1:
             raise ShapeError(
                 f"Input: shape must hold whole numbers >= 1 (None: any size), got {shape}; "
                 "the batch axis is left out"

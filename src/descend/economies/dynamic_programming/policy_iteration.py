@@ -17,7 +17,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from descend.economies.arguments import number, whole
 from descend.economies.dynamic_programming.problem import Problem
 from descend.economies.dynamic_programming.value_iteration import (
     ValueFunction,
@@ -27,6 +26,7 @@ from descend.economies.dynamic_programming.value_iteration import (
 )
 from descend.economies.floats import precision
 from descend.errors import DescendError
+from descend.nn.checks import number, whole
 from descend.train.engine.runtime import prepare
 
 UNKNOWNS = 8000  # of the linear system: half a gigabyte

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.economies.arguments import whole
 from descend.economies.dynamic_programming.grid import Grid, lagrange
 from descend.economies.shocks import Chain
 from descend.errors import DataError, DescendError
+from descend.nn.checks import whole
 
 
 @dataclass(frozen=True, eq=False)

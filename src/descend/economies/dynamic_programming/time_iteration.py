@@ -22,9 +22,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.economies.arguments import number, whole
 from descend.economies.dynamic_programming.problem import Budget, Iterated, columns
 from descend.economies.floats import precision
+from descend.nn.checks import number, whole
 from descend.train.engine.runtime import prepare
 
 AT_ONCE = 256  # states whose policies are found side by side

@@ -20,10 +20,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.economies.arguments import number, whole
 from descend.economies.dynamic_programming.problem import Iterated, Problem, columns
 from descend.economies.floats import precision
 from descend.errors import DescendError, unknown
+from descend.nn.checks import number, whole
 from descend.train.engine.runtime import prepare
 
 SCAN = 16  # intervals of the feasible choices that are scanned

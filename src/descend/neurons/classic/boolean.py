@@ -13,6 +13,7 @@ import numpy as np
 
 from descend.errors import DataError, DescendError
 from descend.neurons.classic.threshold import ThresholdNetwork
+from descend.nn.checks import is_whole
 
 MOST_INPUTS = 20  # of a truth table: a million rows
 
@@ -36,8 +37,7 @@ def truth_rows(inputs: int) -> np.ndarray:
         >>> truth_rows(2).tolist()
         [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
-    whole = isinstance(inputs, (int, np.integer)) and not isinstance(inputs, bool)
-    if not whole or not 0 <= inputs <= MOST_INPUTS:
+    if not is_whole(inputs) or not 0 <= inputs <= MOST_INPUTS:
         raise DescendError(
             f"a truth table has a whole number of inputs from 0 to {MOST_INPUTS}, got {inputs!r}"
         )

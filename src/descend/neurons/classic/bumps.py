@@ -23,7 +23,8 @@ import numpy as np
 from scipy import special
 
 from descend.errors import DataError, DescendError, ShapeError
-from descend.neurons.classic.reading import numbers, require_number
+from descend.neurons.classic.reading import numbers
+from descend.nn.checks import number, whole
 
 
 def ridge(x: Any, direction: Sequence[float], place: float, steepness: float) -> np.ndarray:
@@ -55,8 +56,8 @@ def ridge(x: Any, direction: Sequence[float], place: float, steepness: float) ->
     x, u = numbers("x", x, 2), numbers("direction", direction, 1)
     if u.shape != (x.shape[1],):
         raise ShapeError(f"a ridge needs x (n, d) and direction (d,), got {x.shape}, {u.shape}")
-    require_number("the place of a ridge", place)
-    require_number("steepness", steepness)
+    number("the place of a ridge", place)
+    number("steepness", steepness)
     return special.expit(steepness * (x @ u - place))
 
 
@@ -163,7 +164,7 @@ def localised_bump(
         >>> localised_bump(x, low, high, steepness=40, sharpness=20).round(2).tolist()
         [1.0, 0.0, 0.0]
     """
-    require_number("sharpness", sharpness)
+    number("sharpness", sharpness)
     return special.expit(sharpness * (bump(x, low, high, steepness) - (len(low) - 0.5)))
 
 
@@ -265,8 +266,7 @@ def bump_network(
     lows, highs = _corners(low, high)
     if not (lows < highs).all():
         raise DataError(f"the box needs low < high along every axis, got {low!r} and {high!r}")
-    if isinstance(cells, bool) or not isinstance(cells, (int, np.integer)) or cells < 1:
-        raise DescendError(f"cells must be a whole number >= 1, got {cells!r}")
+    whole("cells", cells, 1)
     d = len(lows)
     if cells**d > MOST_CELLS:
         raise DescendError(
@@ -274,7 +274,7 @@ def bump_network(
             "take fewer cells or inputs"
         )
     if steepness is not None:
-        require_number("steepness", steepness, above=0)
+        number("steepness", steepness, above=0)
     sharp = (8.0 if d == 1 else 8.0 * cells) if steepness is None else float(steepness)
     width = (highs - lows) / cells
     middles = [a + h * (np.arange(cells) + 0.5) for a, h in zip(lows, width, strict=True)]

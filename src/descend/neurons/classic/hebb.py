@@ -23,10 +23,10 @@ from descend.neurons.classic.reading import (
     numbers,
     read_rows,
     require_count,
-    require_number,
     require_positive,
     require_share,
 )
+from descend.nn.checks import number
 
 
 class HebbUnit(TransformerMixin, BaseEstimator):
@@ -203,7 +203,7 @@ class HebbAssociator(BaseEstimator):
         """
         require_positive(self, "learning_rate")
         require_share(self, "decay")
-        require_number("HebbAssociator: threshold", self.threshold)
+        number("HebbAssociator: threshold", self.threshold)
         x, t = read_rows(self, X, y, reset=True, multi_output=True)
         t = np.asarray(t, float).reshape(len(x), -1)
         for side, name in ((x, "X"), (t, "y")):

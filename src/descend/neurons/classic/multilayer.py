@@ -30,10 +30,10 @@ from descend.neurons.classic.reading import (
     numbers,
     read_rows,
     require_count,
-    require_number,
     require_positive,
     require_share,
 )
+from descend.nn.checks import number
 
 
 class _Scratch(BaseEstimator):
@@ -86,7 +86,7 @@ class _Scratch(BaseEstimator):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
         require_share(self, "momentum")
-        require_number(f"{type(self).__name__}: min_delta", self.min_delta)
+        number(f"{type(self).__name__}: min_delta", self.min_delta)
         sizes = list(self.hidden) if np.iterable(self.hidden) else [None]
         if not all(isinstance(m, (int, np.integer)) and m > 0 for m in sizes):
             raise DescendError(

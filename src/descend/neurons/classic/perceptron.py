@@ -27,10 +27,10 @@ from descend.neurons.classic.reading import (
     read_rows,
     require_bias,
     require_count,
-    require_number,
     require_positive,
     with_bias,
 )
+from descend.nn.checks import number
 
 SMALL = 0.05  # the first weights lie between -SMALL and SMALL
 AT_ONCE = 32  # rows whose sums are computed together; those behind a mistake are computed again
@@ -320,8 +320,8 @@ def mistake_bound(
     """
     if not isinstance(separability, Separability):
         raise DescendError(f"mistake_bound takes a Separability, got {separability!r}")
-    require_number("learning_rate", learning_rate, above=0)
-    require_number("rows", rows, above=0)
+    number("learning_rate", learning_rate, above=0)
+    number("rows", rows, above=0)
     if separability.weights is None or separability.margin <= 0:
         return float("inf")
     start = numbers("start", start, 1)

@@ -26,7 +26,8 @@ from scipy import optimize
 
 from descend.alignment import aligned
 from descend.errors import DataError
-from descend.neurons.classic.reading import require_number, with_bias
+from descend.neurons.classic.reading import with_bias
+from descend.nn.checks import number
 
 EXACT_COLUMNS = 40  # up to so many inputs the multipliers are solved for as fractions
 TOLERANCE = 1e-9  # beyond: how far the two mixtures may differ, beside the largest input
@@ -184,7 +185,7 @@ def separability(X: Any, t: Any, bias_input: float | None = 1.0) -> Separability
     except (TypeError, ValueError):
         raise DataError("separability needs finite inputs, numbers in rows (n, k)") from None
     if bias_input is not None:
-        require_number("bias_input", bias_input)
+        number("bias_input", bias_input)
     if x.ndim != 2 or t.shape != (len(x),) or not x.size:
         raise DataError(f"separability needs X (n, k) and t (n,), got {x.shape} and {t.shape}")
     if not np.isfinite(x).all() or not np.isin(t, (0, 1)).all():

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import validate_data
 
 from descend.errors import DataError, DescendError
-from descend.nn.checks import is_number
+from descend.nn.checks import is_number, number, whole
 
 
 def read_rows(estimator: Any, *arrays: Any, reset: bool, **checks: Any) -> Any:
@@ -113,13 +113,6 @@ def numbers(name: str, value: Any, axes: int) -> np.ndarray:
     return array
 
 
-def require_number(name: str, value: Any, *, above: float | None = None) -> None:
-    """Raise DescendError unless it is a finite number, above a bound where there is one."""
-    if not is_number(value) or (above is not None and not value > above):
-        bound = "" if above is None else f" > {above:g}"
-        raise DescendError(f"{name} must be a finite number{bound}, got {value!r}")
-
-
 def counts(name: str, values: Any, least: int, most: int | None = None) -> list[int]:
     """A list of whole numbers; raises DescendError where there is none, or one out of range."""
     listed = list(values) if np.iterable(values) and not isinstance(values, str) else []
@@ -136,13 +129,13 @@ def counts(name: str, values: Any, least: int, most: int | None = None) -> list[
 def require_positive(owner: Any, *names: str) -> None:
     """Raise DescendError unless these arguments of an estimator are finite numbers above zero."""
     for name in names:
-        require_number(f"{type(owner).__name__}: {name}", getattr(owner, name), above=0)
+        number(f"{type(owner).__name__}: {name}", getattr(owner, name), above=0)
 
 
 def require_bias(owner: Any) -> None:
     """Raise DescendError unless `bias_input` of an estimator is a finite number or None."""
     if owner.bias_input is not None:
-        require_number(f"{type(owner).__name__}: bias_input", owner.bias_input)
+        number(f"{type(owner).__name__}: bias_input", owner.bias_input)
 
 
 def require_share(owner: Any, name: str) -> None:
@@ -155,8 +148,4 @@ def require_share(owner: Any, name: str) -> None:
 def require_count(owner: Any, *names: str) -> None:
     """Raise DescendError unless these arguments of an estimator are whole numbers of at least 1."""
     for name in names:
-        value: Any = getattr(owner, name)
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise DescendError(
-                f"{type(owner).__name__}: {name} must be a whole number >= 1, got {value!r}"
-            )
+        whole(f"{type(owner).__name__}: {name}", getattr(owner, name), 1)

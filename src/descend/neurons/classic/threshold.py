@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_array
 
 from descend.alignment import Scored
 from descend.errors import DataError, ShapeError
-from descend.neurons.classic.reading import numbers, read_rows, require_number
+from descend.neurons.classic.reading import numbers, read_rows
+from descend.nn.checks import number
 
 
 class _Fixed(Scored, ClassifierMixin, BaseEstimator):
@@ -83,7 +84,7 @@ class McCullochPitts(_Fixed):
         self.threshold = threshold
 
     def _inputs(self) -> int:
-        require_number("McCullochPitts: threshold", self.threshold)
+        number("McCullochPitts: threshold", self.threshold)
         return len(numbers("McCullochPitts: weights", self.weights, 1))
 
     def _fire(self, x: np.ndarray) -> np.ndarray:
@@ -138,7 +139,7 @@ class ThresholdNetwork(_Fixed):
         self.output_threshold = output_threshold
 
     def _inputs(self) -> int:
-        require_number("ThresholdNetwork: output_threshold", self.output_threshold)
+        number("ThresholdNetwork: output_threshold", self.output_threshold)
         hidden = numbers("ThresholdNetwork: hidden_weights", self.hidden_weights, 2)
         for name in ("hidden_thresholds", "output_weights"):
             vector = numbers(f"ThresholdNetwork: {name}", getattr(self, name), 1)

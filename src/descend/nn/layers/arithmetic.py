@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DescendError, ShapeError
-from descend.nn.checks import entries, one_of
+from descend.nn.checks import entries, is_whole, one_of
 from descend.nn.layers.base import Arrays, Key, Layer
 from descend.nn.layers.merge import Merge
 from descend.nn.symbols import OPERATORS, ROWS, Symbol, connect
@@ -174,7 +174,7 @@ def _written(entry: Any) -> Any:
         return "..."
     if entry is None:
         return "new"
-    if isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
+    if is_whole(entry):
         return int(entry)
     raise DescendError(f"a symbol is indexed by whole numbers and slices, got {entry!r}")
 

@@ -89,7 +89,30 @@ class Cell(Layer):
 
 
 @dataclass(frozen=True, eq=False)
-class GatedCell(Cell):
+class WholeCell(Cell):
+    """A cell that writes `run`, which is faster than step by step: a step is a run of one."""
+
+    def apply(
+        self,
+        params: Arrays,
+        state: Arrays,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+        tap: Tap | None = None,
+    ) -> tuple[Any, Arrays]:
+        """One step."""
+        x, *states = x
+        tapped: dict[str, Any] = {} if tap is None else {"tap": tap}
+        output, last = self.run(
+            params, x[:, None], tuple(states), key=key, training=training, **tapped
+        )
+        return (output[:, 0], *last), state
+
+
+@dataclass(frozen=True, eq=False)
+class GatedCell(WholeCell):
     """What SimpleRNNCell, LSTMCell and GRUCell share: arguments and arrays as in LSTM.
 
     A dropout above 0 may be swept.
@@ -181,23 +204,6 @@ class GatedCell(Cell):
     def _biases(self, params: Arrays) -> tuple[jax.Array | None, jax.Array | None]:
         """The biases of the input's and of the recurrent product."""
         return (params["bias"] if self.use_bias else None), None
-
-    def apply(
-        self,
-        params: Arrays,
-        state: Arrays,
-        x: Any,
-        *,
-        key: Key = None,
-        training: bool = False,
-        tap: Tap | None = None,
-    ) -> tuple[Any, Arrays]:
-        """One step."""
-        x, *states = x
-        output, last = self.run(
-            params, x[:, None], tuple(states), key=key, training=training, tap=tap
-        )
-        return (output[:, 0], *last), state
 
     def run(
         self,

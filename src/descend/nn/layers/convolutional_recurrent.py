@@ -14,13 +14,13 @@ from descend.nn import recurrence
 from descend.nn.checks import fraction, positive_int
 from descend.nn.convolve import convolve
 from descend.nn.layers.base import Arrays, Key, Shape, plus
-from descend.nn.layers.cells import Cell, States
+from descend.nn.layers.cells import States, WholeCell
 from descend.nn.layers.convolution import places, plus_bias, require_padding, whole_numbers
 from descend.nn.layers.recurrent import OwnCell
 
 
 @dataclass(frozen=True, eq=False)
-class ConvLSTMCell(Cell):
+class ConvLSTMCell(WholeCell):
     """One step: an LSTM whose products are convolutions (`*`).
 
         i, f, o = sigma(x * W + h * U + b),   g = tanh(x * W + h * U + b),
@@ -125,14 +125,6 @@ class ConvLSTMCell(Cell):
     def init(self, key: jax.Array, input_shape: Any) -> tuple[Arrays, Arrays]:
         """The weights."""
         return self.draw(key, tuple(input_shape[0])), {}
-
-    def apply(
-        self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
-    ) -> tuple[Any, Arrays]:
-        """One step."""
-        x, *states = x
-        output, last = self.run(params, x[:, None], tuple(states), key=key, training=training)
-        return (output[:, 0], *last), state
 
     def run(
         self,

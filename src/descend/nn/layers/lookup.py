@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError, ShapeError
-from descend.nn.checks import entries, one_of, positive_int, whole_number
+from descend.nn.checks import entries, is_whole, one_of, positive_int, whole_number
 from descend.nn.layers.base import Arrays, Key
 from descend.nn.layers.preparing import MODES, Preparing, encoded, encoded_shape
 
@@ -289,7 +289,7 @@ class IntegerLookup(Lookup):
     token: ClassVar[str] = "a whole number"
 
     def _is_token(self, value: Any) -> bool:
-        return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        return is_whole(value)
 
     def build(self, input_shape: Any) -> Any:
         """The input's, or that of `encoded`."""

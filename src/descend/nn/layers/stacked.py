@@ -12,12 +12,12 @@ import jax
 from descend.errors import DescendError
 from descend.nn.checks import entries
 from descend.nn.layers.base import Arrays, Key, Layer, Shape, prefixed, scoped
-from descend.nn.layers.cells import Cell, States
+from descend.nn.layers.cells import Cell, States, WholeCell
 from descend.nn.layers.tapping import Inside, Tap, through_tap
 
 
 @dataclass(frozen=True, eq=False)
-class StackedRNNCells(Cell):
+class StackedRNNCells(WholeCell):
     """Cells on top of each other as one: each takes the output of the one below.
 
     Args:
@@ -103,23 +103,6 @@ class StackedRNNCells(Cell):
             drawn = cell.draw(jax.random.fold_in(key, number), shape)
             params |= prefixed(f"cell_{number}", drawn)
         return params, {}
-
-    def apply(
-        self,
-        params: Arrays,
-        state: Arrays,
-        x: Any,
-        *,
-        key: Key = None,
-        training: bool = False,
-        tap: Tap | None = None,
-    ) -> tuple[Any, Arrays]:
-        """One step of each."""
-        x, *states = x
-        output, last = self.run(
-            params, x[:, None], tuple(states), key=key, training=training, tap=tap
-        )
-        return (output[:, 0], *last), state
 
     def run(
         self,

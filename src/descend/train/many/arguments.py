@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from descend.errors import DataError, DescendError, unknown
+from descend.nn.checks import is_whole
 from descend.train.model.model import Model
 
 
@@ -110,7 +111,7 @@ def folds_of(folds: Any, n: int, stratify: Any, seed: int) -> list[tuple[np.ndar
     Raises:
         DataError: folds or labels that cannot be used.
     """
-    number = isinstance(folds, (int, np.integer)) and not isinstance(folds, bool)
+    number = is_whole(folds)
     if not number and (isinstance(folds, str) or not isinstance(folds, Iterable)):
         raise DataError(
             "folds must be a whole number, or a list of pairs (training rows, held-out rows), got "

@@ -16,6 +16,7 @@ import numpy as np
 
 from descend.alignment import aligned
 from descend.errors import DataError, unknown
+from descend.nn.checks import whole
 from descend.train import engine
 from descend.train.engine import placement
 from descend.train.engine.feeds import Arrays, Feed
@@ -159,8 +160,7 @@ def ensemble(model: Model, x: Any, y: Any, members: int = 10, **options: Any) ->
         (3, (4, 1))
     """
     require_model(model, "ensemble")
-    if isinstance(members, bool) or not isinstance(members, (int, np.integer)) or members < 1:
-        raise DataError(f"members must be a whole number >= 1, got {members!r}")
+    whole("members", members, 1, error=DataError)
     require_options(sweep, options, "ensemble")
     first = rows.require_seed(options.pop("seed", 0))
     many = sweep(model, {"seed": range(first, first + members)}, x, y, **options)

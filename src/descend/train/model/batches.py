@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from descend.errors import DataError
+from descend.nn.checks import whole
 from descend.train.engine.feeds import Arrays, Stream
 
 BYTES = 64 * 2**20  # of batches run together
@@ -111,8 +112,7 @@ def timeseries_dataset_from_array(
         "batch_size": 1 if batch_size is None else batch_size,
     }
     for name, value in wanted.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise DataError(f"{name} must be a whole number >= 1, got {value!r}")
+        whole(name, value, 1, error=DataError)
     first, end = start_index or 0, len(data) if end_index is None else end_index
     if not 0 <= first < end <= len(data):
         raise DataError(

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import DataError, DescendError
+from descend.nn.checks import whole
 from descend.nn.graph import full_precision
 from descend.train.model import rows
 
@@ -112,8 +113,7 @@ def monte_carlo(
             f"{model.name} has no random layer (Dropout, DropConnect, GaussianNoise, ...): every "
             "draw would be the same. Use predict, or ensemble for the spread between networks."
         )
-    if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 2:
-        raise DescendError(f"samples must be a whole number >= 2, got {samples!r}")
+    whole("samples", samples, 2)
 
     def moments_of(params: Any, layers: Any, x: tuple[Any, ...], keys: Any) -> Any:
         def add(total: Any, key: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 
 from descend.alignment import aligned
 from descend.errors import DataError, ShapeError, unknown
+from descend.nn import checks
 from descend.nn.graph import Graph
 from descend.nn.losses import SparseCategoricalCrossentropy
 from descend.nn.symbols import fits
@@ -414,8 +415,7 @@ def require_seed(seed: Any) -> int:
 def require_epochs(epochs: Any, initial: Any) -> None:
     """Raise DataError unless 0 <= initial <= epochs and epochs >= 1, whole numbers."""
     for name, value in (("epochs", epochs), ("initial_epoch", initial)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-            raise DataError(f"{name} must be a whole number >= 0, got {value!r}")
+        checks.whole(name, value, 0, error=DataError)
     if epochs < 1 or initial > epochs:
         raise DataError(f"epochs must be >= 1 and >= initial_epoch {initial}, got {epochs}")
 
@@ -429,8 +429,7 @@ def rows_a_batch(batch_size: int | None, n: int, task: Task) -> int:
         return n
     if batch_size is None:
         return min(DEFAULT_BATCH, n)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
-        raise DataError(f"batch_size must be a whole number, got {batch_size!r}")
+    checks.whole("batch_size", batch_size, error=DataError)
     if batch_size < 1:
         raise DataError(f"batch_size must be >= 1, got {batch_size}")
     return min(int(batch_size), n)  # one batch of all rows, as in Keras

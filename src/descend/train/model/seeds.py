@@ -7,6 +7,7 @@ import random
 import numpy as np
 
 from descend.errors import DataError
+from descend.nn.checks import is_whole
 
 _seeds = {"default": 0}
 
@@ -21,7 +22,7 @@ def set_random_seed(seed: int) -> None:
 
     A model's own seed, and that of `fit`, are not changed.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+    if not is_whole(seed) or not 0 <= seed < 2**32:
         raise DataError(f"set_random_seed: expected a whole number from 0 below 2^32, got {seed!r}")
     random.seed(int(seed))
     np.random.seed(int(seed))
