@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from tables import KINDS, MLPS, MODULES, as_times, fastest, ratios_of, table
+from speed_tables import KINDS, MLPS, MODULES, as_times, fastest, ratios_of, table
 
 
 def aims(parts: dict) -> list[str]:

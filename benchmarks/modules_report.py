@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 
 from aims import against_fastest
-from tables import (
+from speed_tables import (
     MODULES,
     OWN,
     as_ratio,

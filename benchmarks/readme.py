@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tables import (
+from speed_tables import (
     OWN,
     PEERS,
     as_time,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aims import aims
 from modules_report import modules, network
-from tables import (
+from speed_tables import (
     KINDS,
     MODULES,
     OWN,

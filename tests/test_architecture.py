@@ -201,6 +201,15 @@ def test_files_stay_small():
     assert not long
 
 
+def test_no_benchmark_has_the_name_of_a_folder_of_tests():
+    """Both are on the path when the site's pages are tested: the first import would win."""
+    root = Path(__file__).parents[1]
+    tests = {path.stem for path in (root / "tests").iterdir()}
+    scripts = {path.stem for path in (root / "benchmarks").iterdir()}
+    assert {"report", "tables"} <= tests and {"harness", "speed"} <= scripts
+    assert not tests & scripts
+
+
 def test_no_pickle_eval_or_exec():
     for file in SOURCE.rglob("*.py"):
         tree = ast.parse(file.read_text())
