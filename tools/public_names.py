@@ -40,6 +40,8 @@ ROOMS = (
     "descend.tables",
     "descend.economies",
     "descend.economies.dynamic_programming",
+    "descend.agents",
+    "descend.agents.alphazero",
     "descend.errors",
     "descend.lab",
 )

@@ -18,8 +18,9 @@ from descend.economies.network import Shape
 from descend.economies.outputs import Bounded, Free, Share
 from descend.economies.shocks import Chain, Normal
 from descend.economies.solver import solve
-from descend.economies.statement import Economy, parameter
+from descend.economies.statement import Economy
 from descend.economies.system import Position, System
+from descend.statement import parameter
 
 # A network whose last layer is zero puts out zeros: the policy is where its output starts.
 

@@ -16,8 +16,9 @@ from descend.economies.outputs import Share
 from descend.economies.shocks import Chain
 from descend.economies.solution import load_solution
 from descend.economies.solver import solve
-from descend.economies.statement import Economy, parameter
+from descend.economies.statement import Economy
 from descend.errors import CheckpointError, DataError, DescendError
+from descend.statement import parameter
 from descend.train.saving import checkpoint
 
 STATES = {"k": np.array([0.1, 0.2, 0.3]), "a": np.array([-0.05, 0.0, 0.05])}

@@ -20,9 +20,10 @@ from descend.economies.network import Shape
 from descend.economies.outputs import Bounded, Positive, Share, Simplex
 from descend.economies.shocks import Chain, Normal
 from descend.economies.solver import solve
-from descend.economies.statement import Economy, fb, fischer_burmeister, parameter
+from descend.economies.statement import Economy, fb, fischer_burmeister
 from descend.economies.system import System
 from descend.errors import DescendError
+from descend.statement import parameter
 
 
 def check(economy: Economy, **options: Any) -> list[str]:

@@ -24,8 +24,9 @@ from descend.economies.outputs import Bounded, Free, Positive, Share
 from descend.economies.point import Point
 from descend.economies.shocks import Normal
 from descend.economies.solver import solve
-from descend.economies.statement import Economy, fb, parameter
+from descend.economies.statement import Economy, fb
 from descend.economies.system import System
+from descend.statement import parameter
 from descend.train.engine.feeds import Steps
 from descend.train.engine.training import train
 from descend.train.rules import SGD, Adam

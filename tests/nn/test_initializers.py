@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 from descend.errors import DescendError
 from descend.nn import initializers as init
@@ -163,3 +164,22 @@ def test_keras_names():
     assert_moments(w, (0.1 * CUT) ** 2, 3.0)
     with pytest.raises(DescendError, match="unit matrix"):
         draw("identity", 0, (3,))
+
+
+def test_members_of_orthogonal_weights_are_drawn_one_after_the_other():
+    """Several batched decompositions in one program wait for each other for ever (jaxlib 0.10)."""
+    rule, keys = init.Orthogonal(), jax.random.split(jax.random.key(0), 3)
+    batched = jax.vmap(lambda key: rule(key, (5, 4)))
+    for w, key in zip(batched(keys), keys, strict=True):
+        np.testing.assert_array_equal(w, rule(key, (5, 4)))
+
+    def decomposed(jaxpr):
+        for equation in jaxpr.eqns:
+            if "qr" in equation.primitive.name or "householder" in equation.primitive.name:
+                yield from (variable.aval.shape for variable in equation.invars)
+            for inside in jaxprs_in_params(equation.params):
+                yield from decomposed(inside)
+
+    shapes = list(decomposed(jax.make_jaxpr(batched)(keys).jaxpr))
+    assert shapes
+    assert all(len(shape) < 3 for shape in shapes)  # no axis of members

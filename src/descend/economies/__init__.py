@@ -33,11 +33,10 @@ _HOMES = {
     "fb": "statement",
     "fischer_burmeister": "statement",
     "load_solution": "solution",
-    "parameter": "statement",
     "precision": "floats",
     "solve": "solver",
 }
-__all__ = list(_HOMES)
+__all__ = [*_HOMES, "parameter"]
 
 if TYPE_CHECKING:
     from descend.economies.accuracy import Size as Size
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from descend.economies.statement import Economy as Economy
     from descend.economies.statement import fb as fb
     from descend.economies.statement import fischer_burmeister as fischer_burmeister
-    from descend.economies.statement import parameter as parameter
+    from descend.statement import parameter as parameter
 
-__getattr__, __dir__ = names_of(__name__, {n: f"{__name__}.{m}" for n, m in _HOMES.items()})
+_MODULES = {n: f"{__name__}.{m}" for n, m in _HOMES.items()}
+__getattr__, __dir__ = names_of(__name__, _MODULES | {"parameter": "descend.statement"})

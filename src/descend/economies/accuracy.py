@@ -30,11 +30,12 @@ from descend.economies.edges import edges, faults_of, moved_by_policies, remarks
 from descend.economies.expectations import Rule
 from descend.economies.network import function
 from descend.economies.point import labels
-from descend.economies.statement import author, named
+from descend.economies.statement import named
 from descend.economies.system import Draw, Position, System, flattened
 from descend.economies.verdict import Verdict
 from descend.nn.checks import whole_number
 from descend.nn.graph import Graph
+from descend.statement import author
 from descend.train.engine.runtime import quick_compile
 
 SETS = ("ergodic", "box", "stressed")

@@ -20,10 +20,11 @@ from descend.economies.expectations import Rule
 from descend.economies.network import function
 from descend.economies.outputs import Bounded
 from descend.economies.point import labels, reading
-from descend.economies.statement import Economy, author, named
+from descend.economies.statement import Economy, named
 from descend.economies.system import Position, System
 from descend.errors import DescendError
 from descend.nn.graph import Graph
+from descend.statement import author
 from descend.train.engine.runtime import quick_compile
 
 POINTS, POLICIES = 64, 16  # where and with what the statement is tried

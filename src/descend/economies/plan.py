@@ -10,9 +10,10 @@ from typing import Any
 from descend.economies.accuracy import FIGURES, SETS, Size
 from descend.economies.learner import Sampling
 from descend.economies.network import Shape
-from descend.economies.statement import Economy, author, named
+from descend.economies.statement import Economy, named
 from descend.errors import DescendError, unknown
 from descend.nn.checks import is_number, number, whole
+from descend.statement import author
 from descend.train.rules import Adam, Optimizer
 from descend.train.rules import get as optimizer_named
 from descend.train.rules.schedules import CosineDecay

@@ -19,8 +19,9 @@ from descend.economies.expectations import Rule
 from descend.economies.outputs import Output
 from descend.economies.point import Point
 from descend.economies.shocks import Law
-from descend.economies.statement import Economy, StatementError, author, law_of, named
+from descend.economies.statement import Economy, law_of, named
 from descend.errors import DescendError, ShapeError
+from descend.statement import StatementError, author
 
 SPANS = 10.0  # a box from a to more than SPANS a, a > 0, is seen by the network in logarithms
 WIDER = 1.0  # a path that leaves its box by so many widths on a side is set back

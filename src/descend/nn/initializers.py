@@ -1,8 +1,7 @@
 """Initialisers: the numbers that the weights start from.
 
-The variance-scaling family draws with variance scale / fan, where fan is n_in (He: scale 2;
-LeCun: scale 1) or (n_in + n_out) / 2 (Glorot: scale 1). The normal forms are truncated at two
-standard deviations and rescaled, as in Keras.
+The variance-scaling family draws with variance scale / fan: n_in (He: scale 2; LeCun: 1) or
+(n_in + n_out) / 2 (Glorot: 1). The normal forms are truncated at two standard deviations, rescaled.
 """
 
 from __future__ import annotations
@@ -54,9 +53,8 @@ class Initializer:
         if self.seed is not None:
             key = jax.random.key(self.seed)
         try:
-            return self._draw()(
-                key, tuple(shape), jnp.result_type(float) if dtype is None else dtype
-            )
+            dtype = jnp.result_type(float) if dtype is None else dtype
+            return self._draw()(key, tuple(shape), dtype)
         except ValueError as error:  # a rule that scales by n_in, for an array with fewer axes
             raise DescendError(
                 f"{type(self).__name__} cannot draw an array of shape {tuple(shape)}: {error}"
@@ -323,7 +321,9 @@ class Orthogonal(Initializer):
     gain: float = 1.0
 
     def _draw(self) -> Draw:
-        return jax_initializers.orthogonal(self.gain)
+        rule, alone = jax_initializers.orthogonal(self.gain), jax.custom_batching.sequential_vmap
+        # members one after the other: several batched decompositions at once hang (jaxlib 0.10)
+        return lambda key, *rest: alone(lambda k: rule(k, *rest))(key)  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)

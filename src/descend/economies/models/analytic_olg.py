@@ -9,7 +9,8 @@ import numpy as np
 
 from descend.economies.outputs import Share
 from descend.economies.shocks import Chain
-from descend.economies.statement import Economy, parameter
+from descend.economies.statement import Economy
+from descend.statement import parameter
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from descend.economies.outputs import Share
 from descend.economies.shocks import Normal
-from descend.economies.statement import Economy, parameter
+from descend.economies.statement import Economy
+from descend.statement import parameter
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,19 @@ class BrockMirman(Economy):
     def exact(self, now):
         """Saving = alpha beta."""
         return {"saving": self.alpha * self.beta * jnp.ones_like(now.k)}
+
+    def reward(self, now, policy):
+        """log c."""
+        return jnp.log(self.consumption(now, policy))
+
+    def value(self, now, saving=None):
+        """Of saving that share for ever, by default the best one: E + F log k + G a.
+
+        F = alpha / (1 - alpha beta),  G = 1 / ((1 - alpha beta) (1 - beta rho)),
+        E = (log(1 - s) + beta F log s) / (1 - beta)
+        """
+        best = self.alpha * self.beta
+        share = best if saving is None else saving
+        of_k, of_a = self.alpha / (1 - best), 1 / ((1 - best) * (1 - self.beta * self.rho))
+        constant = (jnp.log(1 - share) + self.beta * of_k * jnp.log(share)) / (1 - self.beta)
+        return constant + of_k * jnp.log(now.k) + of_a * now.a

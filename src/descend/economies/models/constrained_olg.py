@@ -12,8 +12,9 @@ import numpy as np
 from descend.economies.outputs import Free
 from descend.economies.point import Point
 from descend.economies.shocks import Chain
-from descend.economies.statement import Economy, fb, parameter
+from descend.economies.statement import Economy, fb
 from descend.errors import DescendError
+from descend.statement import parameter
 
 LIFE = 56  # years from the first cohort to the last
 DEAREST = 1e-2  # least price of a unit not liquidated: keeps the root's slope finite

@@ -11,7 +11,9 @@ from descend.economies.dynamic_programming.problem import Budget, Exogenous
 from descend.economies.outputs import Share
 from descend.economies.point import Point
 from descend.economies.shocks import Chain
-from descend.economies.statement import Economy, parameter
+from descend.economies.statement import Economy
+from descend.economies.utility import crra
+from descend.statement import parameter
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ class StochasticGrowth(Economy):
         """Output, consumption, investment."""
         y, c = self.output(now), self.consumption(now, policy)
         return {"output": y, "consumption": c, "investment": y - c}
+
+    def reward(self, now, policy):
+        """u of what next capital leaves: its box gives nothing away."""
+        after = self.transition(now, policy, None)["k"]
+        return crra(self.resources(now) - after, self.sigma)
 
     def exact(self, now):
         """1 - alpha beta where utility is log and capital lasts one period."""

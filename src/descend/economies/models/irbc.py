@@ -9,7 +9,8 @@ import numpy as np
 
 from descend.economies.outputs import Bounded, Positive
 from descend.economies.shocks import Normal
-from descend.economies.statement import Economy, fb, parameter
+from descend.economies.statement import Economy, fb
+from descend.statement import parameter
 
 
 @dataclass(frozen=True)

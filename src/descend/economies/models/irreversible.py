@@ -11,7 +11,8 @@ from descend.economies.dynamic_programming.problem import Budget, Exogenous
 from descend.economies.outputs import Free
 from descend.economies.point import Point
 from descend.economies.shocks import Chain
-from descend.economies.statement import Economy, parameter
+from descend.economies.statement import Economy
+from descend.statement import parameter
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from descend.economies.dynamic_programming.problem import Budget, Exogenous
 from descend.economies.outputs import Positive
 from descend.economies.point import Point
 from descend.economies.shocks import Chain
-from descend.economies.statement import Economy, parameter
+from descend.economies.statement import Economy
+from descend.economies.utility import crra
 from descend.errors import DescendError
+from descend.statement import parameter
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ class IncomeFluctuation(Economy):
         c = self.consumption(now, policy)
         after = self.cash(now) - c - self.limit
         return {"earned": self.income * jnp.exp(now.z), "consumption": c, "saved": after}
+
+    def reward(self, now, policy):
+        """u of what next assets leave: what their box cuts off is consumed."""
+        after = self.transition(now, policy, None)["a"]
+        return crra(self.cash(now) - self.limit - after, self.gamma)
 
     def exact(self, now):
         """What is eaten of a cake."""

@@ -35,7 +35,7 @@ class ModelCheckpoint(Callback):
     Raises:
         DescendError: a format in `filepath` that does not suit numbers, another save_freq, every <
             1, an unknown mode; from `fit`: a name in `filepath` that is no log's, a file that
-            cannot be written, the members of a sweep.
+            cannot be written, the members of a Model's sweep.
 
     Source: Keras's API, callbacks.ModelCheckpoint.
 
@@ -81,8 +81,11 @@ class ModelCheckpoint(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Find out now, not after an hour, whether the file can be written."""
-        if self.run.members is not None:
-            raise DescendError("ModelCheckpoint writes single runs, not the members of a sweep")
+        if self.run.members is not None and self.run.model is not None:
+            raise DescendError(
+                "ModelCheckpoint writes the members of a task (train_task), not those of a Model: "
+                "no model could be loaded from the file"
+            )
         writable(self.filepath.format_map(dict.fromkeys(self._names, 0.0) | {"epoch": 0}))
         self.sign = direction(self.monitor, self.mode, "ModelCheckpoint", self.run.model)
         self.best = -np.inf if self.threshold is None else self.sign * self.threshold

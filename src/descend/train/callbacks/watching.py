@@ -108,6 +108,11 @@ class EarlyStopping(Callback):
             if self.verbose and self.run.members is None:
                 print(f"epoch {epoch + 1}: early stopping, {self.run.stopped}")
 
+    @property
+    def best_weights(self) -> dict[str, Any] | None:
+        """The best epoch's weights, {field: arrays}, of each member its own; None before it."""
+        return None if self._best is None else self._best.state
+
     def _remember(self, better: np.ndarray) -> None:
         now = self.run.snapshot.weights(self.run.task)
         if self.run.members is None or self._best is None:

@@ -8,6 +8,7 @@ shapes (widths, depths) make groups, one program each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -326,6 +327,8 @@ def train_task(
     seed: int = 0,
     verbose: int = 0,
     model: Model | None = None,
+    identity: dict[str, Any] | None = None,
+    resume: str | Path | None = None,
 ) -> list[Member]:
     """Train any task under every combination of settings, as one program.
 
@@ -335,7 +338,8 @@ def train_task(
             ("critic.learning_rate") and "seed", "order_seed"; nothing structural.
         feed: one feed for all members; where it draws orders (`Arrays`, `Stream`), those are
             drawn from the members' seeds (`Feed.order_by`).
-        validation, callbacks, epochs, verbose: arguments of `descend.train.engine.training.train`.
+        validation, callbacks, epochs, verbose, identity, resume: arguments of
+            `descend.train.engine.training.train`.
         seed: seed of members whose settings name none.
         model: Model that callbacks see as `self.model`, and that members are models of.
 
@@ -345,6 +349,7 @@ def train_task(
     Raises:
         DescendError: no Task or no Feed; an unknown setting, one out of range, an empty grid.
         DataError: epochs that are no whole number >= 1.
+        CheckpointError: `resume` cannot be used.
 
     Source: descend's own.
 
@@ -383,6 +388,8 @@ def train_task(
         validation=validation,
         members=members,
         model=model,
+        identity=identity,
+        resume=resume,
         verbose=verbose,
     )
     states = run.state

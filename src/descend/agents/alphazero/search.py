@@ -1,0 +1,159 @@
+"""The search of a move: a tree of the real game's positions, judged by the network.
+
+The tree is mctx's; here is what it stands on: how a node follows from another by the game's own
+rules, whose value a value is (`Game.discount`), and that nothing comes behind the end of a game.
+
+Source: Silver et al. 2018; Danihelka et al. 2022, Policy Improvement by Planning with Gumbel, with
+a change: values are not stretched to [0, 1] at each node, since they are known to lie in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from descend.agents.alphazero.settings import Settings
+from descend.agents.game import Game
+from descend.errors import MissingExtraError
+from descend.nn.graph import Graph
+
+BARRED = -1e9  # logit of a move that is not legal; with -inf a probability times it is no number
+
+
+class Found(NamedTuple):
+    """What searches found, an entry a board.
+
+    action: the move to make, int32 (boards,).
+    policy: probabilities that the network should have given, (boards, moves); 0 where not legal.
+    value: what the move is worth to the player who makes it, (boards,).
+    """
+
+    action: jax.Array
+    policy: jax.Array
+    value: jax.Array
+
+
+class Search:
+    """Monte Carlo tree search in a game, by a network of two heads.
+
+    Args:
+        game: game whose rules the tree follows.
+        graph: network of `network_for`.
+        settings: its `simulations`, `considered`, `noise`, `value_scale`, `value_offset`.
+
+    Raises:
+        MissingExtraError: mctx is not installed.
+
+    Source: Silver et al. 2018; Danihelka et al. 2022.
+
+    Example:
+        The network knows nothing yet; X, who is to move, has two in the top row.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from descend.agents.alphazero import Search, Settings, network_for
+        >>> from descend.agents.environments.tic_tac_toe import Grid, TicTacToe
+        >>> game, settings = TicTacToe(), Settings()
+        >>> graph = network_for(game, settings)
+        >>> params, _ = graph.init(jax.random.key(0))
+        >>> boards = Grid(jnp.array([[0b11, 0b11000]]), jnp.array([4]))  # one board
+        >>> found = Search(game, graph, settings)(params, boards, jax.random.key(1), noise=0.0)
+        >>> found.action.tolist(), found.value.tolist()
+        ([2], [1.0])
+    """
+
+    def __init__(self, game: Game, graph: Graph, settings: Settings):
+        self.game, self.graph, self.settings = game, graph, settings
+        self._mctx = _tree_library()
+
+    def judge(self, params: Any, states: Any) -> tuple[jax.Array, jax.Array]:
+        """Return the network's word on states, unsearched: (logits (boards, moves), values).
+
+        A value, of (boards,), is that of the player who is to move.
+        """
+        seen = jax.vmap(self.game.observe)(states)
+        legal = jax.vmap(self.game.legal)(states)
+        return self.heads(params, seen, legal)
+
+    def heads(self, params: Any, seen: Any, legal: Any) -> tuple[jax.Array, jax.Array]:
+        """Return `judge` of what is seen (boards, ...) and what is legal (boards, moves)."""
+        (logits, value), _ = self.graph.apply(params, {}, seen)
+        return jnp.where(legal, logits, BARRED), value[:, 0]
+
+    def __call__(
+        self,
+        params: Any,
+        states: Any,
+        key: jax.Array,
+        *,
+        noise: Any = None,
+        simulations: int | None = None,
+    ) -> Found:
+        """Search the moves of many boards side by side.
+
+        Args:
+            params: weights of the network.
+            states: states that are not over, of (boards,).
+            key: JAX key.
+            noise: scale of the Gumbel noise in place of the settings'; 0 to play as well as it can.
+            simulations: number in place of the settings'.
+        """
+        how = self.settings
+        logits, value = self.judge(params, states)
+        boards, moves = logits.shape
+        root = self._mctx.RootFnOutput(
+            prior_logits=logits, value=value, embedding=(states, jnp.zeros(boards, bool))
+        )
+        qtransform = functools.partial(
+            self._mctx.qtransform_completed_by_mix_value,
+            value_scale=how.value_scale,
+            maxvisit_init=how.value_offset,
+            rescale_values=False,
+        )
+        found = self._mctx.gumbel_muzero_policy(
+            params,
+            key,
+            root,
+            self._follow,
+            how.simulations if simulations is None else simulations,
+            invalid_actions=~jax.vmap(self.game.legal)(states),
+            qtransform=qtransform,
+            max_num_considered_actions=min(how.considered, moves),
+            gumbel_scale=how.noise if noise is None else noise,
+        )
+        worth = found.search_tree.summary().qvalues
+        value = jnp.take_along_axis(worth, found.action[:, None], axis=1)[:, 0]
+        return Found(found.action, found.action_weights, value)
+
+    def _follow(self, params: Any, key: jax.Array, action: jax.Array, node: Any) -> Any:
+        """Return what a move leads to from a node of every board, for mctx."""
+        states, over = node
+        keys = jax.random.split(key, len(over))
+        after, reward, ends = jax.vmap(self.game.step)(states, action, keys)
+        # the end of a game leads to itself, and nothing more is gained there
+        after = jax.tree.map(lambda a, b: jnp.where(_beside(over, a), a, b), states, after)
+        reward = jnp.where(over, 0.0, reward).astype(float)
+        ends = over | ends
+        logits, value = self.judge(params, after)
+        output = self._mctx.RecurrentFnOutput(
+            reward=reward,
+            discount=jax.vmap(self.game.discount)(states, after, ends).astype(float),
+            prior_logits=logits,
+            value=jnp.where(ends, 0.0, value),
+        )
+        return output, (after, ends)
+
+
+def _beside(flags: jax.Array, array: jax.Array) -> jax.Array:
+    """Flags (boards,) with the axes of an array (boards, ...)."""
+    return flags.reshape(-1, *(1,) * (array.ndim - 1))
+
+
+def _tree_library() -> Any:
+    try:
+        return importlib.import_module("mctx")
+    except ImportError:
+        raise MissingExtraError("mctx", "agents", "AlphaZero's tree search") from None

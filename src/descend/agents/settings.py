@@ -1,0 +1,81 @@
+"""The settings of an algorithm, checked, and what its task asks of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from descend.agents.checks import Checked
+from descend.agents.environment import Choice, Environment
+from descend.agents.task import AgentTask
+from descend.nn.graph import Graph
+from descend.statement import Statement
+from descend.train import rules as update_rules
+from descend.train.engine.task import scoped
+from descend.train.rules import Optimizer
+
+
+@dataclass(frozen=True)
+class Settings(Statement):
+    """The settings of an algorithm, frozen, of which the numbers may be swept."""
+
+    _contract = True
+
+    anneal: bool = False  # whether the rates of the update rules fall to zero over the budget
+
+    def rules(self) -> dict[str, Optimizer]:
+        """The update rules by name; "" for the only one."""
+        return {"": update_rules.get(self.optimizer)}  # type: ignore[attr-defined]
+
+    def graphs(self, checked: Checked) -> dict[str, Graph]:
+        """The networks for an environment of these actions and observations."""
+        raise NotImplementedError
+
+    def task(self, environment: Environment, steps: int, traced: Sequence[str] = ()) -> AgentTask:
+        """The task of learning in an environment for so many steps."""
+        raise NotImplementedError
+
+    def numbers(self) -> dict[str, float]:
+        """The numbers that may be swept, by name."""
+        named = dataclasses.fields(self)
+        return {
+            f.name: float(getattr(self, f.name))
+            for f in named
+            if "doc" in f.metadata and isinstance(f.default, float)
+        }
+
+    def draw(self, task: AgentTask, key: jax.Array) -> dict[str, Any]:
+        """Weights of all networks, {network: params}."""
+        keys = jax.random.split(key, len(task.graphs))
+        return {
+            name: graph.init(one)[0]
+            for (name, graph), one in zip(task.graphs.items(), keys, strict=True)
+        }
+
+    def weights_of(self, params: Any, name: str) -> Any:
+        """The weights of one network, {layer: {array}}."""
+        return params[name]
+
+    def memories(self, params: Any, hyper: Mapping[str, Any]) -> Any:
+        """What the rules remember before the first update: of each network, or of all."""
+        rules = self.rules()
+        if set(rules) == {""}:
+            return rules[""].begin(params, hyper)
+        return {name: rule.begin(params[name], scoped(hyper, name)) for name, rule in rules.items()}
+
+    def within(self, task: AgentTask, action: jax.Array) -> jax.Array:
+        """The action that the environment is given; numbers are kept in -1 to 1 elsewhere."""
+        return action if isinstance(task.actions, Choice) else task.actions.within(action)
+
+    def annealed(self, hyper: Mapping[str, Any], progress: Any) -> dict[str, Any]:
+        """The numbers with each rule's rate as it is at this share of the budget."""
+        if not self.anneal:
+            return dict(hyper)
+        return {
+            name: value * (1 - progress) if name.endswith("learning_rate") else value
+            for name, value in hyper.items()
+        }
