@@ -206,6 +206,7 @@ def test_other_forms_of_the_table(capsys):
     assert float(values["log-loss"][2]) == pytest.approx(apart, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_several_targets_and_members(capsys):
     fitted("a", "several")
     fitted("b", "several", members=2, recipe="realmlp")

@@ -194,6 +194,7 @@ def test_a_report_names_the_command_without_its_password(loans, capsys):
         assert command_line(context) == "descend fit --db postgresql://me:...@host/bank"
 
 
+@pytest.mark.slow
 def test_trials_and_ablation_are_kept_for_a_later_report(loans, capsys):
     columns = ["--drop", "branch", "--drop", "granted", "--drop", "loss", "--drop", "region"]
     spoken = [option for option in QUICK if option != "-q"]

@@ -340,6 +340,7 @@ class WandersAlone(Wanders):
         return {"x": now.x + shock.e, "y": policy.g * now.y}
 
 
+@pytest.mark.slow
 def test_paths_that_never_come_together_are_not_stable(judged):
     found = judged(Wanders())
     assert not found.stable
@@ -367,6 +368,7 @@ class Never(BrockMirman):
         }
 
 
+@pytest.mark.slow
 def test_shares_of_states_where_constraints_bind(quick):
     with pytest.warns(UserWarning, match="'floor' is out of.*reach"):
         solution = untrained(Never(), quick)

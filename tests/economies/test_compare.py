@@ -60,6 +60,7 @@ def test_a_solution_is_a_reference(untrained):
     assert made.table.to_numpy(float).max() == 0
 
 
+@pytest.mark.slow
 def test_constraints_and_the_kink(tmp_path):
     economy = IrreversibleGrowth()
     reference = time_iteration(economy, points=150)

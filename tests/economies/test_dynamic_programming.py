@@ -77,6 +77,7 @@ def test_the_largest_of_one_number(x64, f, best):
 # -- closed forms -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_growth_with_log_utility_and_full_depreciation():
     economy = StochasticGrowth(sigma=1.0, delta=1.0)
     found = time_iteration(economy, points=200).policy(box(economy))
@@ -120,6 +121,7 @@ def test_value_policy_and_time_iteration_agree_on_growth():
     assert largest(howard.policy(states)["consumption"], wanted) < 1e-5
 
 
+@pytest.mark.slow
 def test_value_and_time_iteration_agree_where_borrowing_is_limited():
     economy = IncomeFluctuation()
     states = box(economy)

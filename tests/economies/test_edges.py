@@ -45,7 +45,7 @@ class HoardsElsewhere(Hoards):
         return {"k": (26.6, 49.4)}
 
 
-@pytest.mark.parametrize("cls", [Hoards, HoardsElsewhere])
+@pytest.mark.parametrize("cls", [pytest.param(Hoards, marks=pytest.mark.slow), HoardsElsewhere])
 def test_a_clipped_state_hides_no_wrong_policy(cls):
     """Its residual is |(beta R)^(-1/sigma) - 1|, a quarter of a per cent: below the aim."""
     solution = solve(cls(), aim=1e-2, seeds=2, **STILL)

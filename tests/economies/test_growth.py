@@ -28,6 +28,7 @@ def bound_share(economy, reference, periods=300, paths=300):
     return np.mean(found)
 
 
+@pytest.mark.slow
 def test_growth_is_within_1e_4_of_time_iteration_over_the_box():
     economy = StochasticGrowth()
     solution = solve(economy, aim=1e-9, updates=400, polishing_steps=15, **QUICK)

@@ -72,6 +72,7 @@ class Misplanned(BrockMirman):
         return {"hiden": (3,)}
 
 
+@pytest.mark.slow
 def test_a_plan_and_its_keywords_solve_alike(brock_mirman, quick):
     how = {k: v for k, v in quick.items() if k != "verbose"}
     plan = Plan(aim={"ergodic mean": 1e-5, "box max": 1e-4}, seeds=1, **how)

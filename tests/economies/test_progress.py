@@ -64,6 +64,7 @@ def test_a_file_keeps_the_events_and_an_older_one_its_lines(brock_mirman, tmp_pa
 # -- Ctrl-C -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_last_judging_returns_the_weights(quick, monkeypatch, tmp_path):
     """The figures are those of the last check, and no verdict takes them for a solution."""
     options = {**quick, "updates": 40, "polish": None, "seeds": 2, "aim": 1.0}
@@ -86,6 +87,7 @@ def test_ctrl_c_in_the_last_judging_returns_the_weights(quick, monkeypatch, tmp_
     assert load_solution(tmp_path / "half.descend").status == found.status
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_judging_of_another_seed_keeps_what_was_judged(quick, monkeypatch):
     judged: list[int] = []
     measure = Measure.__call__

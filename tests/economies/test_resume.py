@@ -74,6 +74,7 @@ def test_homotopy_reaches_the_economy_itself():
     np.testing.assert_allclose(saving, economy.alpha * economy.beta, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_homotopy_that_cannot_go_on_says_how_far_it_came(monkeypatch):
     monkeypatch.setattr(homotopy, "FOLLOWED", 0.0)  # no residual is below this: every step fails
     with pytest.raises(DescendError, match=r"stuck at 0.0% of the way from .*'beta': 0.5"):

@@ -96,6 +96,7 @@ def test_float64_stays_float64_and_nothing_global_is_touched(brock_mirman, quick
     assert not jax.config.jax_enable_x64
 
 
+@pytest.mark.slow
 def test_float32_works_too(quick):
     solution = solve(BrockMirman(), seeds=1, dtype="float32", **quick | {"updates": 0})
     assert of_dtype(solution) == {"float32"}
@@ -110,6 +111,7 @@ def test_float32_works_too(quick):
 # -- a run is a function of its arguments -------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_solves_are_bit_equal(brock_mirman, quick):
     again = solve(BrockMirman(), aim=AIM, seeds=3, **quick)
     for a, b in zip(*map(jax.tree.leaves, (again.params, brock_mirman.params)), strict=True):
@@ -230,6 +232,7 @@ def test_wide_positive_boxes_are_seen_in_logarithms(x64):
         np.testing.assert_allclose(found, np.full(3, seen), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_it_starts_from_a_solution(brock_mirman, quick):
     """The same policy, judged anew; a few steps lead to another parameter's."""
     same = solve(BrockMirman(), seeds=1, start_from=brock_mirman, aim=AIM, **quick)
@@ -262,6 +265,7 @@ def test_parameters_as_states(quick):
         assert abs(saving - 0.36 * beta).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_lbfgs_polishes_what_first_order_updates_left(quick):
     coarse, fine = (
         solve(
@@ -330,6 +334,7 @@ def test_what_is_no_economy_is_refused(quick):
         solve(BrockMirman, **quick)
 
 
+@pytest.mark.slow
 def test_every_figure_may_be_an_aim(quick):
     """All sets and figures by name; a policy that is exact from its beginning meets them all."""
     aim = {f"{s} {f}": 1e-12 for s in SETS for f in FIGURES}

@@ -229,6 +229,7 @@ def share_set_back(economy: Economy) -> float:
     return float(run(params, jax.random.key(0)))
 
 
+@pytest.mark.slow
 def test_the_guard_fires_neither_always_nor_never(x64, monkeypatch):
     assert share_set_back(Grows()) == pytest.approx(1 / 3)
     assert share_set_back(Saves()) == 0
@@ -286,6 +287,7 @@ def trained_on(box: float) -> tuple[float, float]:
     return tuple(found[name]["conditions"]["fit"]["mean"] for name in sets)
 
 
+@pytest.mark.slow
 def test_trained_on_the_box_only_or_on_the_path_only(x64):
     """Each is good where it was trained and bad elsewhere; the report shows both sets."""
     path_lived, path_box = trained_on(0.0)
@@ -354,6 +356,7 @@ def test_complementarity_stands_outside_of_the_expectation(x64):
 # 10 -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_policy_of_the_lowest_training_cost_is_not_what_is_kept(quick):
     """Trained with one node, whose price is too low by 1 - e^(-sigma^2 / 2) = 12 %.
 
@@ -406,6 +409,7 @@ def test_a_small_residual_on_the_explosive_branch(quick):
 # 12 -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_seeds_that_stall_are_counted_and_the_best_is_kept(quick):
     """The aim is set between the seeds' residuals of an equal solve without it."""
     options: dict[str, Any] = quick | {"polish": None, "updates": 60, "seeds": 4, "hidden": (4,)}

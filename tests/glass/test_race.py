@@ -33,6 +33,7 @@ def raced():
     return model, before, found
 
 
+@pytest.mark.slow
 def test_a_lane_is_what_fit_does_alone(raced):
     """Same weights, order and noise: dropout too."""
     _, _, found = raced

@@ -226,6 +226,7 @@ def test_recurrence_through_time():
     assert len(frame) == 4 * 5 * 12
 
 
+@pytest.mark.slow
 def test_a_convolution_unit_and_blocks():
     rng = np.random.default_rng(3)
     x = Input((4, 4, 2))

@@ -22,10 +22,12 @@ NEEDS = {"loan_default": "lending_club", "mnist": "mnist", "mlp_from_scratch": "
 # ten seconds or more even in their quick form: what they stand on is in tests/economies
 # and tests/train, and the gallery of the documentation runs them all
 SLOW = {
-    *("adding_problem", "ball", "bank_exit", "bellman_to_network", "box_only", "critical_points"),
-    *("dynamic_programming", "estimation", "gd_against_sgd", "gradient_descent"),
-    *("house_price_neuron", "iris_regression", "mnist", "overlapping_generations"),
-    *("property_evaluation", "regularizers", "transfer", "vanishing_gradients"),
+    *("adding_problem", "afford_a_loan", "ball", "bank_exit", "bellman_to_network", "box_only"),
+    *("convolution_arithmetic", "critical_points", "dropout_averaging", "dynamic_programming"),
+    *("estimation", "gd_against_sgd", "gradient_descent", "house_price_neuron"),
+    *("iris_regression", "mnist", "optimizer_race", "overlapping_generations"),
+    *("polar_coordinates", "property_evaluation", "recovery_rates", "regularizers"),
+    *("transfer", "vanishing_gradients"),
 }
 # a whole network, its gradient and its training on two screens, nothing else around them
 PLAIN = {"plain_equilibrium", "plain_perceptron", "plain_recurrence"}

@@ -88,6 +88,7 @@ def covered(samples, count, n):
     return np.array(found, float).T
 
 
+@pytest.mark.slow
 def test_intervals_of_refits_hold_the_truth_and_those_of_rows_do_not():
     of_refits, of_rows, *_ = covered(samples=12, count=12, n=300)
     # 95 %: fewer than 9 of 12 has the probability 2e-4

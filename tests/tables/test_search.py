@@ -45,6 +45,7 @@ def test_another_recipe_brings_its_own_values(recipe):
     assert (kept.chosen("dropout"), kept.chosen("epochs")) == (0.3, 7)
 
 
+@pytest.mark.slow
 def test_a_search_over_recipes_trains_what_each_recipe_gives():
     """Bit for bit, the network that `recipe="mlp"` makes and trains; the trial up to 1e-5."""
     options = FitOptions(epochs=3, sealed=True)
@@ -177,6 +178,7 @@ def test_a_trial_that_diverges_is_marked(prepared):
         )
 
 
+@pytest.mark.slow
 def test_recipes_may_be_searched():
     frame = table().frame.assign(town=np.resize(["Ulm", "Bonn", None], 200))
     given = dataclasses.replace(table(), frame=frame[["a", "b", "c", "town", "y"]])

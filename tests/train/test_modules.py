@@ -198,6 +198,7 @@ def test_mixup_shares_follow_the_beta_law():
         assert abs(share.var() - variance) < 4.5 * np.sqrt((fourth - variance**2) / n)
 
 
+@pytest.mark.slow
 def test_mixing_losses_is_mixing_one_hot_targets():
     """For the cross-entropy the two are one, which the original paper does the other way round."""
     rng = np.random.default_rng(3)
@@ -219,6 +220,7 @@ def test_mixing_losses_is_mixing_one_hot_targets():
     assert abs(float(plain) - float(cost)) > 1e-3  # evaluation does not mix
 
 
+@pytest.mark.slow
 def test_mixup_trains_is_reproducible_and_swept(tmp_path):
     rng = np.random.default_rng(4)
     x = rng.standard_normal((50, 3))
@@ -431,6 +433,7 @@ def test_words_that_an_embedding_does_not_know():
             model.predict(bad)
 
 
+@pytest.mark.slow
 def test_padded_sequences_train_as_they_are_alone():
     """One update on a padded batch is the mean of the updates on its sequences, each unpadded."""
     rng = np.random.default_rng(7)
