@@ -13,6 +13,7 @@ import numpy as np
 
 from descend.agents.agents import Agents
 from descend.agents.environment import Environment
+from descend.agents.game import Game
 from descend.agents.group import Group
 from descend.agents.settings import Settings
 from descend.agents.task import PREFIX, AgentTask
@@ -43,6 +44,11 @@ def learn(
     """What `Algorithm.learn` does; see there."""
     for name, value in (("steps", steps), ("evaluations", evaluations), ("episodes", episodes)):
         whole(name, value, 1)
+    if isinstance(environment, Game):
+        raise DescendError(
+            f"{environment.label} is for two players in turns, and {algorithm.label} plays alone; "
+            "descend.agents.alphazero.SelfPlay learns from games against itself"
+        )
     numbers = _seeds(seeds)
     combined = settings_of(grid) if grid is not None else [{}]
     settings = [{**one, "seed": seed} for one in combined for seed in numbers]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from descend.errors import unknown
+from descend.errors import DescendError, unknown
 
 if TYPE_CHECKING:
     from descend.agents.environment import Environment
@@ -126,6 +126,10 @@ ALGORITHMS = {
 def algorithm(name: str) -> type[Settings]:
     """The class of an algorithm's name; raises DescendError."""
     key = str(name).lower().replace("_", "-")
+    if key == "self-play":
+        raise DescendError(
+            "games of two players are learned in Python: descend.agents.alphazero.SelfPlay"
+        )
     if key not in ALGORITHMS:
         raise unknown("algorithm", name, ALGORITHMS)
     module, _, class_name = ALGORITHMS[key][0].partition(":")

@@ -28,6 +28,7 @@ VERBS = {
     "race": ("descend.cli.race", "Let update rules race on a table."),
     "compare": ("descend.cli.compare", "Show two saved networks side by side."),
     "solve": ("descend.cli.solve", "Solve an economy; say how wrong the policies are."),
+    "agent": ("descend.cli.agent", "Train agents; say how good they are over seeds."),
     "lab": ("descend.cli.lab", "List or run the lectures' worked examples."),
 }
 

@@ -7,7 +7,7 @@ import inspect
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +17,9 @@ from descend.errors import DescendError, unknown
 
 if TYPE_CHECKING:
     from descend.economies.statement import Economy
+    from descend.statement import Statement
+
+S = TypeVar("S", bound="Statement")
 
 MISSED = 3  # the exit status where the policy is not solved, or an aim was not met
 
@@ -188,8 +191,8 @@ def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def stated(cls: type[Economy], texts: Mapping[str, str]) -> Economy:
-    """The economy of a class with some parameters given as text.
+def stated(cls: type[S], texts: Mapping[str, str]) -> S:
+    """The economy or environment of a class with some parameters given as text.
 
     Raises:
         DescendError: an unknown parameter, one that is no number, or out of its range.

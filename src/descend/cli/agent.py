@@ -1,0 +1,259 @@
+"""`descend agent`: environments listed, agents trained, judged and watched."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from descend.errors import DescendError, unknown
+
+if TYPE_CHECKING:
+    from descend.agents.agents import Agents
+    from descend.agents.algorithm import Algorithm
+
+SHOWN = 12  # steps of an episode that `watch` prints from its beginning and from its end
+FRAMES = 1000  # pictures of a GIF at most
+
+
+@click.group("agent")
+def command() -> None:
+    """List environments; train, judge and watch agents in them.
+
+    \b
+    descend agent list
+    descend agent train cart-pole --seeds 10
+    descend agent evaluate cart-pole.descend
+    descend agent watch cart-pole.descend
+    """
+
+
+@command.command("list")
+@click.argument("name", required=False)
+def listing(name: str | None) -> None:
+    """Show environments and algorithms, or one environment's parameters.
+
+    NAME is one of the environments.
+    """
+    from descend.agents import registry
+    from descend.agents.presets import preset
+    from descend.report.terminal import text_table
+
+    if name is None:
+        rows = [("environment", "learned by", "what it is")]
+        rows += [(n, preset(n).algorithm, what) for n, (_, what) in registry.ENVIRONMENTS.items()]
+        click.echo(text_table(rows, left=3, indent=0))
+        algorithms = [("algorithm", "what it is")]
+        algorithms += [(n, what) for n, (_, what) in registry.ALGORITHMS.items()]
+        click.echo("\n" + text_table(algorithms, left=2, indent=0))
+        return
+    cls = registry.class_of(name)
+    rows = [("parameter", "what it is", "default")]
+    rows += [
+        (f.name, f.metadata["doc"], f"{f.default:g}")
+        for f in dataclasses.fields(cls)
+        if "doc" in f.metadata
+    ]
+    click.echo(text_table(rows, left=2, indent=0))
+
+
+@command.command("train")
+@click.argument("name")
+@click.option("--algorithm", metavar="NAME", help="Algorithm.  [default: by the environment]")
+@click.option("--steps", type=int, help="Steps of each agent.  [default: by the environment]")
+@click.option("--seeds", type=int, default=4, show_default=True, help="Agents side by side.")
+@click.option(
+    "--parameter", "-p", multiple=True, metavar="NAME=VALUE", help="An environment's; repeatable."
+)
+@click.option(
+    "--setting", "-s", multiple=True, metavar="NAME=VALUE", help="An algorithm's; repeatable."
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to save the agents.  [default: NAME.descend]",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep the run in a file while it goes on.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Go on from a checkpoint of the same run.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print only how good the agents are.")
+def train(
+    name: str,
+    algorithm: str | None,
+    steps: int | None,
+    seeds: int,
+    parameter: tuple[str, ...],
+    setting: tuple[str, ...],
+    output: Path | None,
+    checkpoint: Path | None,
+    resume: Path | None,
+    quiet: bool,
+) -> None:
+    """Train agents in an environment, judge them on episodes that none has seen, save them.
+
+    NAME is one of `descend agent list`.
+
+    \b
+    descend agent train cart-pole --seeds 10
+    descend agent train pendulum --algorithm sac -s gamma=0.98
+    """
+    from descend.agents import registry
+    from descend.agents.presets import preset
+    from descend.cli.solve import pairs, stated
+    from descend.files import writable
+
+    environment = stated(registry.class_of(name), pairs("-p", parameter))  # JAX starts here
+    chosen = preset(name.lower().replace("_", "-"), algorithm)
+    made = _made(chosen.algorithm, chosen.settings, pairs("-s", setting))
+    output = writable(output or Path(f"{Path(name).stem}.descend"), regular=True)
+    if checkpoint is not None:
+        checkpoint = writable(checkpoint)
+    agents = made.learn(
+        environment,
+        chosen.steps if steps is None else steps,
+        seeds=seeds,
+        checkpoint=checkpoint,
+        resume=resume,
+        verbose=0 if quiet else 1,
+    )
+    agents.save(output)
+    _judged(agents, episodes=100, table=not quiet)
+    click.echo(f"{len(agents)} agents by {made.label} in {agents.seconds:.0f} s: {output}")
+
+
+@command.command("evaluate")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--episodes", type=int, default=100, show_default=True, help="Episodes of each.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the episodes.")
+def evaluate(file: Path, episodes: int, seed: int) -> None:
+    """Judge saved agents on episodes that none has seen, last and best weights.
+
+    FILE was written by `descend agent train`.
+    """
+    from descend.agents.loading import load_agents
+
+    _judged(load_agents(file), episodes, table=True, seed=seed)
+
+
+@command.command("watch")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--agent", type=int, default=0, show_default=True, help="Number of the agent.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the episode.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE.gif",
+    help="Draw the episode, where the environment has a picture.",
+)
+def watch(file: Path, agent: int, seed: int, output: Path | None) -> None:
+    """Play one episode: what was seen, done, gained, and what each action seemed to be worth.
+
+    FILE was written by `descend agent train`.
+    """
+    from descend.agents.loading import load_agents
+    from descend.files import writable, write_atomically
+
+    agents = load_agents(file)
+    if not 0 <= agent < len(agents):
+        raise DescendError(f"{file} holds the agents 0 to {len(agents) - 1}, not {agent}")
+    if output is not None:
+        output = writable(output, (str(file),))
+    episode = agents[agent].episode(seed)
+    frame = episode.to_frame()
+    for part in _parts(frame):
+        click.echo(part.to_string(float_format=lambda v: f"{v:.4g}"))
+    end = "it ended by itself" if episode.terminated else "it was cut short"
+    click.echo(f"return {episode.total:.4g} in {len(episode)} steps; {end}")
+    if output is not None:
+        write_atomically(output, gif(episode))
+        click.echo(f"picture: {output}")
+
+
+def gif(episode: Any) -> bytes:
+    """An episode as an animation; raises DescendError where the environment has no picture."""
+    from PIL import Image
+
+    count = min(len(episode) + 1, FRAMES)
+    pictures = [episode.environment.picture(episode.state(step)) for step in range(count)]
+    if pictures[0] is None:
+        raise DescendError(f"{episode.environment.label} has no picture(state) to be watched")
+    first, *others = [Image.fromarray(p).quantize(32) for p in pictures]
+    buffer = io.BytesIO()
+    first.save(
+        buffer, "GIF", save_all=True, append_images=others, duration=40, loop=0, optimize=False
+    )
+    return buffer.getvalue()
+
+
+def _parts(frame: Any) -> list[Any]:
+    """An episode's table, or where it is long its beginning and its end."""
+    if len(frame) <= 2 * SHOWN:
+        return [frame]
+    return [frame.head(SHOWN), frame.tail(SHOWN)]
+
+
+def _judged(agents: Agents, episodes: int, table: bool, seed: int = 0) -> None:
+    for which in ("last", "best"):
+        judged = agents.evaluate(episodes, which, seed)
+        if table and which == "last":
+            click.echo(judged.to_frame().to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+        click.echo(f"{which} weights: {judged}")
+
+
+def _made(name: str, settings: dict[str, Any], given: dict[str, str]) -> Algorithm:
+    """The algorithm of a name with settings given as text; raises DescendError."""
+    from descend.agents.registry import algorithm
+
+    made: Any = algorithm(name)(**settings)
+    fields = {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
+    numbers = {r: rule.numbers() for r, rule in made.rules().items()}
+    values: dict[str, Any] = {}
+    for setting, text in given.items():
+        rule, _, number = setting.rpartition(".")
+        if setting not in fields and number in numbers.get(rule, {}):
+            field = rule or "optimizer"
+            old = values.get(field, made.rules()[rule])
+            values[field] = old.with_numbers({number: _number(setting, text, float)})
+        elif setting not in fields:
+            rates = [f"{r}.{n}" if r else n for r, of in numbers.items() for n in of]
+            raise unknown(f"setting of {made.label}", setting, [*fields, *rates])
+        else:
+            values[setting] = _value(setting, text, fields[setting])
+    return made.with_parameters(values)
+
+
+def _value(name: str, text: str, like: Any) -> Any:
+    if isinstance(like, bool):
+        if text.lower() not in ("true", "false"):
+            raise DescendError(f"setting {name} is true or false, got {text!r}")
+        return text.lower() == "true"
+    if isinstance(like, (int, float)):
+        return _number(name, text, type(like))
+    if isinstance(like, tuple):
+        return tuple(_number(name, part, int) for part in text.split(","))
+    if isinstance(like, str):
+        return text
+    raise DescendError(f"setting {name} cannot be given in text; set its numbers: learning_rate=")
+
+
+def _number(name: str, text: str, kind: type) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        words = "a whole number" if kind is int else "a number"
+        raise DescendError(f"setting {name} must be {words}, got {text!r}") from None
