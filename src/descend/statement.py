@@ -77,6 +77,12 @@ class Statement:
                 "@dataclass(frozen=True) above the class"
             )
         for f in known:
+            last = next((vars(c) for c in type(self).__mro__ if f.name in vars(c)), None)
+            if last is not None and f.name not in last.get("__annotations__", {}):
+                raise DescendError(
+                    f"{type(self).__name__}: {f.name} without an annotation changes no parameter; "
+                    f"write {f.name}: {type(f.default).__name__} = parameter(...)"
+                )
             _in_range(type(self).__name__, f, getattr(self, f.name))
 
     @property
@@ -153,7 +159,8 @@ def author(statement: Statement, method: str) -> Iterator[None]:
         prefix = f"{statement.label}.{method}"
         if isinstance(error, DescendError) and words.startswith(prefix):
             raise StatementError(f"{prefix}{where}{words.removeprefix(prefix)}") from error
-        kind = "" if isinstance(error, DescendError) else f"{type(error).__name__}: "
+        plain = isinstance(error, (DescendError, NotImplementedError))
+        kind = "" if plain else f"{type(error).__name__}: "
         cure = _remedy(error, where)
         raise StatementError(f"{prefix}{where}: {kind}{words}{cure}") from error
 
@@ -202,5 +209,8 @@ def _line_of(statement: Statement, error: BaseException) -> str:
 
 def _definition(statement: Statement, method: str) -> str:
     """ " (file, line n)" where a method of the statement begins: what it returned was wrong."""
-    code = getattr(getattr(type(statement), method, None), "__code__", None)
-    return f" ({code.co_filename}, line {code.co_firstlineno})" if code else ""
+    cls = next((c for c in type(statement).__mro__ if method in vars(c)), None)
+    code = getattr(vars(cls).get(method), "__code__", None) if cls else None
+    if code is None or vars(cls).get("_contract"):  # a line of descend's own is of no help
+        return ""
+    return f" ({code.co_filename}, line {code.co_firstlineno})"

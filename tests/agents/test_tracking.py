@@ -48,6 +48,8 @@ def finds_the_target(agents, within):
         action = agent.act(X)
         error = np.abs(action + X)
         assert error.mean() < within, (agent.settings, action[:, 0].round(2))
+        far = agent.act(np.linspace(-50, 50, 11)[:, None])
+        assert ((far >= -1.5) & (far <= 2.5)).all()  # whatever the network puts out
     # one who does nothing loses x^2 each of 5 steps, 5/3 on average
     assert (agents.evaluate(50).means > -0.3).all()
 

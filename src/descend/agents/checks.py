@@ -94,6 +94,11 @@ def inspect(environment: Environment) -> Checked:
             f"{label}.observe must return floats (or uint8 for pictures), got {seen.dtype} of "
             f"shape {seen.shape}. Write .astype(float); a class is jax.nn.one_hot(state, n)"
         )
+    if not seen.shape:
+        raise DescendError(
+            f"{label}.observe must return an array with an axis, got {seen.dtype} of shape (); "
+            "write x[None], or jax.nn.one_hot(state, n)"
+        )
     legal = _traced(environment, "legal", state)
     if legal is not None:
         wanted = (actions.n,) if isinstance(actions, Choice) else None

@@ -123,13 +123,17 @@ class Box:
 
     def within(self, unit: jax.Array) -> jax.Array:
         """Return the actions of numbers in -1 to 1, an array (..., entries)."""
-        low, high = jnp.asarray(self.low), jnp.asarray(self.high)
+        low, high = self._bounds(unit)
         return low + (unit + 1) / 2 * (high - low)
 
     def unit(self, action: jax.Array) -> jax.Array:
         """Return where actions (..., entries) lie between -1 and 1."""
-        low, high = jnp.asarray(self.low), jnp.asarray(self.high)
+        low, high = self._bounds(action)
         return (action - low) / (high - low) * 2 - 1
+
+    def _bounds(self, like: jax.Array) -> tuple[jax.Array, jax.Array]:
+        low, high = (jnp.broadcast_to(jnp.asarray(b), like.shape) for b in (self.low, self.high))
+        return low, high
 
     def draw(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draw actions evenly, floats (*shape, entries)."""

@@ -20,9 +20,11 @@ LOG_2PI = 1.8378770664093453
 
 def softmax_logits(logits: jax.Array, legal: Any) -> jax.Array:
     """log pi(. | s), (..., n): minus infinity where an action is not legal."""
-    if legal is not None:
-        logits = jnp.where(legal, logits, -jnp.inf)
-    return jax.nn.log_softmax(logits, axis=-1)
+    if legal is None:
+        return jax.nn.log_softmax(logits, axis=-1)
+    # a large number and not infinity inside, so that what is not legal has a slope of zero
+    log_pi = jax.nn.log_softmax(jnp.where(legal, logits, -1e30), axis=-1)
+    return jnp.where(legal, log_pi, -jnp.inf)
 
 
 def choose(log_pi: jax.Array, keys: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -38,7 +40,9 @@ def log_of(log_pi: jax.Array, action: jax.Array) -> jax.Array:
 
 def entropy(log_pi: jax.Array) -> jax.Array:
     """-sum_a pi log pi; actions that are not legal count nothing."""
-    return -jnp.sum(jnp.where(jnp.isfinite(log_pi), jnp.exp(log_pi) * log_pi, 0.0), axis=-1)
+    possible = jnp.isfinite(log_pi)
+    finite = jnp.where(possible, log_pi, 0.0)  # 0 log 0 is 0, and so is its slope
+    return -jnp.sum(jnp.where(possible, jnp.exp(finite) * finite, 0.0), axis=-1)
 
 
 def draw_normal(mean: jax.Array, log_std: jax.Array, keys: jax.Array) -> jax.Array:

@@ -140,7 +140,7 @@ class SAC(OffPolicyActorCritic):
 
         def critic_cost(params: Any) -> tuple[jax.Array, Any]:
             q = self.q(task, params["critic"], rows.observation, rows.action)
-            return jnp.sum(jnp.mean((y - q) ** 2, axis=1)), q
+            return jnp.sum(jnp.mean((y[None] - q) ** 2, axis=1)), q
 
         def actor_cost(params: Any) -> tuple[jax.Array, Any]:
             action, log_pi = drawn(params["actor"], rows.observation, second)

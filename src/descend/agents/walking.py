@@ -67,6 +67,7 @@ def begin(environment: Environment, key: jax.Array) -> Place:
 
 def begun(state: Any) -> Place:
     """The beginning of an episode in a state."""
+    state = jax.tree.map(jnp.asarray, state)
     return Place(state, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.result_type(float)))
 
 
@@ -83,6 +84,7 @@ def advance(
         (the next place, the transition, what ended).
     """
     state, reward, terminated = environment.step(place.state, action, key)
+    state = jax.tree.map(jnp.asarray, state)
     reward = jnp.asarray(reward, jnp.result_type(float))
     terminated = jnp.asarray(terminated, bool)
     steps, total = place.steps + 1, place.total + reward
