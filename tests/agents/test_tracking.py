@@ -67,9 +67,10 @@ def test_actors_and_critics(a):
     agents = a.learn(Tracking(), 2400, seeds=2, evaluations=2, episodes=10, verbose=0)
     finds_the_target(agents, 0.2)
     for agent in agents:
-        # Q of its own action is about 0, the most that there is; SAC counts entropy besides
+        # Q of its own action is about 0, the most that there is. TD3 takes the lower of two
+        # critics, a pessimist of its own making; SAC counts entropy besides
         q = agent.thoughts(X)["q"]
-        assert isinstance(a, SAC) or np.abs(q).mean() < 0.3
+        assert isinstance(a, SAC) or np.abs(q).mean() < (0.5 if isinstance(a, TD3) else 0.3)
 
 
 def test_ppo():

@@ -15,7 +15,7 @@ from descend.agents.environment import Choice, Environment
 from descend.agents.evaluation import Evaluation
 from descend.agents.group import Group
 from descend.agents.task import AgentTask
-from descend.errors import DescendError, ShapeError, unknown
+from descend.errors import DataError, DescendError, ShapeError, unknown
 from descend.nn.checks import whole
 from descend.nn.rebuilding import symbols_over
 from descend.train.engine.history import History
@@ -89,6 +89,8 @@ class Agents:
         """
         whole("episodes", episodes, 1)
         first = JUDGED + int(whole("seed", seed, 0)) * 10_000
+        if first + episodes > 2**32:
+            raise DescendError(f"seed must be below {(2**32 - JUDGED) // 10_000:,}, got {seed}")
         seeds = np.arange(first, first + episodes, dtype=np.uint32)
         parts: dict[int, Any] = {}
         for group in self.groups:
@@ -215,7 +217,7 @@ class Agent:
             The action, or (n, ...) of them.
         """
         seen, single = self._batch(observation)
-        allowed = None if legal is None else np.asarray(legal, bool).reshape(len(seen), -1)
+        allowed = None if legal is None else self._legal(legal, len(seen))
         policy = self.task.policy(self.weights(which), self.hyper)
         keys = jax.random.split(jax.random.key(0), len(seen))
         axes = (0, None if allowed is None else 0, 0)
@@ -235,9 +237,27 @@ class Agent:
         values = self.task.algorithm.thoughts(self.task, self.weights(which), jnp.asarray(seen))
         return {k: np.asarray(v)[0] if single else np.asarray(v) for k, v in values.items()}
 
+    def _legal(self, legal: Any, rows: int) -> np.ndarray:
+        actions = self.task.actions
+        wanted = (rows, actions.n) if isinstance(actions, Choice) else None
+        allowed = np.asarray(legal)
+        allowed = allowed[None] if allowed.ndim == 1 and rows == 1 else allowed
+        if wanted is None or allowed.shape != wanted or allowed.dtype != bool:
+            expected = f"booleans of shape {wanted}" if wanted else "nothing, for actions of a Box"
+            raise ShapeError(
+                f"legal must be {expected}, got {allowed.dtype} of shape {allowed.shape}"
+            )
+        return allowed
+
     def _batch(self, observation: Any) -> tuple[np.ndarray, bool]:
         shape = self.task.checked.observation
-        seen = np.asarray(observation, self.task.checked.dtype)
+        try:
+            seen = np.asarray(observation, self.task.checked.dtype)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"an observation of {self.task.environment.label} is an array of shape {shape}, "
+                f"got {observation!r}"
+            ) from None
         if seen.shape != shape and seen.shape[1:] != shape:
             raise ShapeError(
                 f"an observation of {self.task.environment.label} has shape {shape} (or (n, "
@@ -268,6 +288,7 @@ class Agent:
             seed: number that the episode follows from.
             which: weights, "last" or "best".
         """
+        whole("seed", seed, 0)
         task = self.task
         environment = task.environment.bound(
             {

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from descend.agents.agents import Agents
+from descend.agents.checks import inspect
 from descend.agents.environment import Environment
 from descend.agents.game import Game
 from descend.agents.group import Group
@@ -20,6 +21,7 @@ from descend.agents.task import PREFIX, AgentTask
 from descend.errors import DescendError, unknown
 from descend.nn.checks import whole
 from descend.train.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from descend.train.callbacks.base import listed
 from descend.train.engine import Arrays
 from descend.train.many import train_task
 from descend.train.many.arguments import settings_of
@@ -44,6 +46,7 @@ def learn(
     """What `Algorithm.learn` does; see there."""
     for name, value in (("steps", steps), ("evaluations", evaluations), ("episodes", episodes)):
         whole(name, value, 1)
+    inspect(environment)
     if isinstance(environment, Game):
         raise DescendError(
             f"{environment.label} is for two players in turns, and {algorithm.label} plays alone; "
@@ -71,7 +74,7 @@ def learn(
         task = a.task(e, steps, traced)
         feed, epochs = task.feed(evaluations)
         best = _Best()
-        extra: list[Any] = [best, *callbacks]
+        extra: list[Any] = [best, *listed(callbacks)]
         if verbose:
             extra.append(Progress(task, epochs, len(places)))
         if checkpoint is not None:
@@ -85,7 +88,7 @@ def learn(
             epochs,
             validation=Arrays(chosen, episodes, shuffle=False),
             callbacks=extra,
-            identity=_identity(a, e, steps, plain),
+            identity=_identity(a, e, steps, plain, evaluations, episodes),
             resume=resume,
         )
         seconds = time.perf_counter() - began
@@ -111,6 +114,8 @@ def _seeds(seeds: Any) -> list[int]:
     """The seeds that a count or a list stands for."""
     if isinstance(seeds, (list, tuple, range, np.ndarray)):
         numbers = [int(whole("seeds", s, 0)) for s in seeds]
+        if max(numbers, default=0) >= 2**32:
+            raise DescendError(f"a seed must be below 2^32, got {max(numbers)}")
         if not numbers:
             raise DescendError("seeds is empty; expected a number of seeds, or a list of them")
         return numbers
@@ -157,14 +162,21 @@ def _with(
 
 
 def _identity(
-    algorithm: Settings, environment: Environment, steps: int, settings: list[dict[str, Any]]
+    algorithm: Settings,
+    environment: Environment,
+    steps: int,
+    settings: list[dict[str, Any]],
+    evaluations: int,
+    episodes: int,
 ) -> dict[str, Any]:
     """What tells this training from another, in JSON."""
     return {
         "algorithm": repr(algorithm),
         "environment": repr(environment),
         "steps": steps,
-        "settings": [{k: float(v) for k, v in one.items()} for one in settings],
+        "settings": [{k: repr(v) for k, v in one.items()} for one in settings],
+        "evaluations": evaluations,
+        "episodes": episodes,
     }
 
 

@@ -12,7 +12,11 @@ import jax
 from descend.agents.checks import Checked
 from descend.agents.environment import Choice, Environment
 from descend.agents.task import AgentTask
+from descend.errors import DescendError
+from descend.nn import activations
+from descend.nn.checks import is_whole
 from descend.nn.graph import Graph
+from descend.nn.layers.base import Layer
 from descend.statement import Statement
 from descend.train import rules as update_rules
 from descend.train.engine.task import scoped
@@ -26,6 +30,34 @@ class Settings(Statement):
     _contract = True
 
     anneal: bool = False  # whether the rates of the update rules fall to zero over the budget
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if isinstance(f.default, bool) and not isinstance(value, bool):
+                raise DescendError(f"{self.label}: {f.name} must be True or False, got {value!r}")
+            if f.name == "hidden":
+                self._require_layers(value)
+                object.__setattr__(self, "hidden", tuple(value))
+            if f.name == "activation":
+                activations.get(value)
+        self.rules()
+
+    def _require_layers(self, hidden: Any) -> None:
+        """Raise DescendError unless they are units or layers, layers first."""
+        listed = isinstance(hidden, (tuple, list))
+        if not listed or not all(isinstance(h, Layer) or (is_whole(h) and h > 0) for h in hidden):
+            raise DescendError(
+                f"{self.label}: hidden must be a tuple of units (whole numbers >= 1) or layers, "
+                f"got {hidden!r}"
+            )
+        kinds = [isinstance(h, Layer) for h in hidden]
+        if kinds != sorted(kinds, reverse=True):
+            raise DescendError(
+                f"{self.label}: in hidden, layers stand before units; write Dense(n, activation) "
+                "for the units in between"
+            )
 
     def rules(self) -> dict[str, Optimizer]:
         """The update rules by name; "" for the only one."""
