@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import re
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ import pytest
 from descend.agents import Choice, Environment, make, parameter
 from descend.agents.deterministic import DDPG
 from descend.agents.dqn import DQN
+from descend.agents.learning import Progress
 from descend.agents.ppo import PPO
 from descend.errors import CheckpointError, DescendError
 from descend.train.callbacks import Callback, LambdaCallback
@@ -136,6 +138,33 @@ def test_killed_and_resumed_is_as_if_nothing_had_happened(name, tmp_path):
     same(again, learned(name))
 
 
+def test_ctrl_c_ends_all_programs_of_a_grid():
+    """As in `sweep`: what has been trained so far is the result."""
+    begun = []
+
+    class Count(Kill):
+        def on_train_begin(self, logs=None):
+            begun.append(self.run.task.algorithm.hidden)
+
+    with pytest.warns(InterruptedWarning):
+        agents = learn("PPO", grid={"hidden": [(8,), (4,)]}, callbacks=[Count(1)])
+    assert begun == [(8,)]
+    assert [a.settings["hidden"] for a in agents] == [(8,), (8,)]
+
+
+def test_ctrl_c_before_the_first_evaluation():
+    def kill(epoch, logs):
+        raise KeyboardInterrupt
+
+    with pytest.warns(InterruptedWarning, match="before its first epoch ended"):
+        agents = learn("PPO", callbacks=[LambdaCallback(on_epoch_begin=kill)])
+    assert len(agents.curves()) == 0
+    assert agents.to_frame()["return"].isna().all()
+    assert agents.to_frame()["steps"].tolist() == [0, 0]
+    same([agents[0]], [agents[0]])
+    assert agents[0].act(np.eye(5), "best").shape == (5,)  # there are weights, the first ones
+
+
 def test_a_run_that_was_stopped_keeps_what_it_reached():
     class Enough(Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -238,6 +267,23 @@ def test_verbose_1_shows_return_speed_and_time_left(capsys):
         assert float(found[2]) == pytest.approx(row.median(), rel=1e-3, abs=1e-4)  # four digits
         assert float(found[3]) == pytest.approx(row.min(), rel=1e-3, abs=1e-4)
     assert lines[-1].endswith(" 0 s left")
+
+
+def test_who_diverged_is_left_out_of_what_is_shown(capsys):
+    """Three agents, one of them without a number, then all of them."""
+    task = SMALL["PPO"].task(Corridor(), 200)
+    _, epochs = task.feed(3)
+    shown = Progress(task, epochs, 3)
+    shown.run = SimpleNamespace(epoch=-1)
+    shown.on_train_begin()
+    for epoch, returns in enumerate([[7.0, 1.0, 2.0], [5.0, np.nan, 1.0], [np.nan] * 3]):
+        shown.on_epoch_end(epoch, {"val_return": np.array(returns)})
+    lines = [line.split(", ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "64 of 200 steps: return 2 (median of 3; worst 1)",
+        "128 of 200 steps: return 3 (median of 3; worst 1)",
+        "192 of 200 steps: diverged",
+    ]
 
 
 # -- what it refuses ------------------------------------------------------------------------------

@@ -360,6 +360,7 @@ def test_the_memory_goes_round_and_a_batch_is_of_what_is_there():
         assert rows.max() < min(written, 40)
     assert drawn.max() == 39
     assert drawn.shape == (30, 1, 4)
+    assert len({tuple(rows[0]) for rows in drawn[10:]}) == 20  # and of other rows every time
 
 
 def test_actions_of_a_box_are_kept_between_minus_1_and_1():

@@ -301,7 +301,7 @@ def test_small_ways_of_calling():
         (lambda: model.predict(x, batch_size=-1), "batch_size must be >= 1, got -1"),
         (
             lambda: sweep(model, {"seed": [1]}, x, y, callbacks=[ModelCheckpoint("c.descend")]),
-            "writes single runs",
+            "writes the members of a task",
         ),
     ):
         with pytest.raises(DescendError, match=message):

@@ -107,6 +107,11 @@ def learn(
                 seconds=seconds,
             )
         )
+        if any(m.history.interrupted for m in members):
+            break  # what has been trained so far is the result
+    ranks = {place: i for i, place in enumerate(sorted(p for g in trained for p in g.places))}
+    for group in trained:
+        group.places = [ranks[place] for place in group.places]
     return Agents(trained)
 
 
@@ -129,13 +134,14 @@ def _structure(
     numbers = {**algorithm.numbers(), **_rule_numbers(algorithm)}
     fields = {f.name for f in dataclasses.fields(algorithm)}
     parameters = environment.parameters()
+    floats = {f.name for f in dataclasses.fields(environment) if isinstance(f.default, float)}
     structure = set()
     for name in setting:
         if name.startswith(PREFIX):
             own = name.removeprefix(PREFIX)
             if own not in parameters:
                 raise unknown(f"parameter of {environment.label}", own, parameters)
-            if not isinstance(parameters[own], float):
+            if own not in floats:
                 structure.add(name)
         elif name in fields and name not in numbers:
             structure.add(name)

@@ -146,7 +146,7 @@ TRACED = [  # method, function, where it fails, words of the error
 def test_the_line_is_named(method, function, where, words):
     text = told(made(**{method: function}))
     assert text.startswith(f"Wrong.{method} (")
-    assert f"test_checks.py, line {line_of(where)}" in text
+    assert f"test_check_environment.py, line {line_of(where)}" in text
     assert words in text
 
 
@@ -383,7 +383,7 @@ def test_actions_and_parameters_out_of_range(words):
 
 def test_learning_refuses_it_before_anything_is_compiled():
     for members, words in (
-        ({"step": asks}, f"test_checks.py, line {line_of(asks)}"),
+        ({"step": asks}, f"test_check_environment.py, line {line_of(asks)}"),
         ({"observe": lambda self, s: s[None]}, "must return floats"),
     ):
         with pytest.raises(DescendError, match=re.escape(words)):
