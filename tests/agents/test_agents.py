@@ -23,7 +23,7 @@ from descend.train.rules import Adam
 
 @dataclass(frozen=True)
 class Corridor(Environment):
-    """The right end pays; on the way a step costs what was drawn at the beginning.
+    """The right end pays; a step costs about what was drawn at the beginning, by chance.
 
     So no two episodes have the same return, and who goes right gets the most.
     """
@@ -38,13 +38,14 @@ class Corridor(Environment):
         first, second = jax.random.split(key)
         return {
             "cell": jax.random.randint(first, (), 0, self.cells - 1),
-            "cost": jax.random.uniform(second, minval=0.01, maxval=0.02),
+            "cost": jax.random.uniform(second, minval=0.01, maxval=0.015),
         }
 
     def step(self, state, action, key):
         to = jnp.maximum(state["cell"] + 2 * action - 1, 0)
         end = to == self.cells - 1
-        return state | {"cell": to}, jnp.where(end, self.prize, 0.0) - state["cost"], end
+        cost = state["cost"] * jax.random.uniform(key, minval=0.5, maxval=1.5)
+        return state | {"cell": to}, jnp.where(end, self.prize, 0.0) - cost, end
 
     def observe(self, state):
         return jax.nn.one_hot(state["cell"], self.cells)
@@ -129,7 +130,11 @@ def test_one_episode_step_by_step():
     np.testing.assert_array_equal(played.actions, agent.act(played.observations))
     assert played.terminated == (cells[-1] == 4)
     assert played.terminated or n == 12
-    assert played.total == pytest.approx(played.terminated - n * played.states["cost"][0], rel=1e-5)
+    prizes = played.terminated * (np.arange(n) == n - 1)
+    factors = (prizes - played.rewards) / played.states["cost"][0]
+    assert ((factors > 0.499) & (factors < 1.501)).all()
+    assert n == 1 or factors.std() > 0.01  # chance of its own at every step
+    assert played.total == pytest.approx(played.rewards.sum(), rel=1e-6)
     assert played.state(n)["cell"] == cells[-1]
     frame = played.to_frame()
     assert list(frame.columns) == [

@@ -353,7 +353,9 @@ def test_the_memory_at_first_is_full_of_true_rows():
 def test_the_memory_goes_round_and_a_batch_is_of_what_is_there():
     task, _, state, drawn = run(SMALL, 200, 30)
     assert int(state.written) == 30 + 60
-    sound(held(task, state))
+    rows = held(task, state)
+    sound(rows)
+    assert len(np.unique(rows.observation[:, 1])) > 5  # an episode is not begun as another was
     for step, rows in enumerate(drawn):
         written = 30 + 2 * (step + 1)  # also what this very step has written
         assert rows.min() >= 0
