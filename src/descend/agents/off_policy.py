@@ -96,36 +96,39 @@ class OffPolicy(AgentTask):
     def init(self, key: jax.Array, hyper: Mapping[str, Any]) -> OffPolicyState:
         """Draw the weights, and fill the replay by acting at random."""
         draw, first, walk, key = jax.random.split(key, 4)
-        a, numbers = self.algorithm, self.numbers(hyper)
-        params = self.draw(draw)
+        numbers = self.numbers(hyper)
         environment = self.place_of(numbers)
-        count = a.environments
-        places = self.beginnings(environment, first, count)
-        zero = jax.tree.map(
+        places = self.beginnings(environment, first, self.algorithm.environments)
+        state = self.blank(draw, places, key, numbers)
+        luck = self._luck(environment, walk, self.sizes[0], updates=0)
+
+        def one(state: OffPolicyState, luck: Luck) -> tuple[OffPolicyState, None]:
+            return self._walk(environment, state, luck, random=True)[0], None
+
+        return jax.lax.scan(one, state, luck)[0]
+
+    def blank(
+        self, draw: jax.Array, places: Any, key: jax.Array, numbers: dict[str, jax.Array]
+    ) -> OffPolicyState:
+        """A run that begins: weights drawn, an empty replay."""
+        a, count = self.algorithm, self.algorithm.environments
+        params = self.draw(draw)
+        recent = jax.tree.map(
             lambda s: jnp.zeros((a.lookahead, count, *s.shape), s.dtype), self.passing
         )
-        state = OffPolicyState(
+        return OffPolicyState(
             params,
             a.targets(params),
             a.memories(params, numbers),
             self.replay.empty(),
-            zero,
-            jnp.zeros((), jnp.int32),
+            recent,
+            # what a window of n steps holds is whole from the n-th step on
+            jnp.int32(-(a.lookahead - 1) * count),
             places,
             key,
             numbers,
             jnp.zeros((), jnp.int32),
         )
-        luck = self._luck(environment, walk, self.sizes[0], updates=0)
-
-        def one(state: OffPolicyState, given: Any) -> tuple[OffPolicyState, None]:
-            luck, number = given
-            state = self._walk(environment, state, luck, random=True)[0]
-            # what a window of n steps holds is whole from the n-th step on
-            whole = number >= a.lookahead - 1
-            return state._replace(written=jnp.where(whole, state.written, 0)), None
-
-        return jax.lax.scan(one, state, (luck, jnp.arange(self.sizes[0])))[0]
 
     def feed(self, evaluations: int) -> tuple[Steps, int]:
         """Epochs of equally many rounds; the budget is not exceeded."""
@@ -170,9 +173,17 @@ class OffPolicy(AgentTask):
 
     def step(self, state: OffPolicyState, batch: Batch) -> tuple[OffPolicyState, Logs]:
         """Act in every environment, write, and make the updates."""
-        luck, a = batch.data, self.algorithm
+        luck = batch.data
         state, episodes = self._walk(self.place_of(state.hyper), state, luck)
-        rows = self.replay.rows(luck.rows, state.written)
+        state, logs = self.learned(state, luck.rows, luck.update)
+        return state, logs | episodes.logs()
+
+    def learned(
+        self, state: OffPolicyState, luck: jax.Array, keys: jax.Array
+    ) -> tuple[OffPolicyState, Logs]:
+        """The updates of one step, on rows of the replay that numbers in [0, 1) choose."""
+        a = self.algorithm
+        rows = self.replay.rows(luck, state.written)
         passed = self.replay.read(state.replay, rows)  # (updates, batch, ...)
         clock = state.steps * a.updates + jnp.arange(a.updates)
         hyper = a.annealed(state.hyper, self.progress(state))
@@ -182,10 +193,10 @@ class OffPolicy(AgentTask):
             return a.update(self, learning, rows, key, hyper, clock)
 
         learning = Learning(state.params, state.target, state.optimizer)
-        learning, logs = jax.lax.scan(one, learning, (passed, luck.update, clock))
+        learning, logs = jax.lax.scan(one, learning, (passed, keys, clock))
         state = state._replace(**learning._asdict(), steps=state.steps + 1)
         weight = jnp.asarray(float(a.updates))
-        return state, {n: (jnp.sum(v), weight) for n, v in logs.items()} | episodes.logs()
+        return state, {n: (jnp.sum(v), weight) for n, v in logs.items()}
 
     def progress(self, state: Any) -> jax.Array:
         """Share of the budget that is used, 0 to 1."""
@@ -213,19 +224,18 @@ class OffPolicy(AgentTask):
         places, passed, episodes = jax.vmap(advance, (None, 0, 0, 0, 0))(
             environment, places, a.within(self, action), luck.key, luck.fresh
         )
-        passed = passed._replace(action=action)
+        state = self.remembered(state, passed._replace(action=action))
+        return state._replace(places=places), jax.tree.map(jnp.sum, episodes)
+
+    def remembered(self, state: OffPolicyState, passed: Transition) -> OffPolicyState:
+        """One step of every environment in the window, the one n steps back in the replay."""
         recent = jax.tree.map(
             lambda old, new: jnp.concatenate([old[1:], new[None]]), state.recent, passed
         )
         row = returned(recent, state.hyper["gamma"])
-        replay = self.replay.write(state.replay, state.written, row)
-        state = state._replace(
-            replay=replay,
-            recent=recent,
-            written=state.written + a.environments,
-            places=places,
-        )
-        return state, jax.tree.map(jnp.sum, episodes)
+        replay = self.replay.write(state.replay, jnp.maximum(state.written, 0), row)
+        written = state.written + self.algorithm.environments
+        return state._replace(replay=replay, recent=recent, written=written)
 
 
 def returned(recent: Transition, gamma: Any) -> Experience:

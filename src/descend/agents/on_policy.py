@@ -102,20 +102,26 @@ class OnPolicy(AgentTask):
 
     def collect(self, state: OnPolicyState, steps: int) -> tuple[OnPolicyState, Any]:
         """Walk; return the batches of `steps` updates, and what ended on the way."""
-        a = self.algorithm
         walk_key, deal, key = jax.random.split(state.key, 3)
         places, walked, episodes = self._walk(state, walk_key)
+        batches = self.dealt(state, walked, episodes, deal)
+        return state._replace(places=places, key=key), batches
+
+    def dealt(
+        self, state: OnPolicyState, walked: Walked, episodes: Episodes, key: jax.Array
+    ) -> tuple[Any, Episodes]:
+        """What a walk teaches, as the batches of its updates, (updates, batch, ...)."""
+        a = self.algorithm
         lessons = a.lessons(self, state.params, walked, state.hyper)
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), lessons)
         size = min(a.batch or self.round, self.round)
         each = self.round // size
-        luck = jax.random.uniform(deal, (a.passes, self.round))
-        order = jnp.argsort(luck, axis=1)[:, : each * size].reshape(steps, size)
+        luck = jax.random.uniform(key, (a.passes, self.round))
+        order = jnp.argsort(luck, axis=1)[:, : each * size].reshape(self.per_round, size)
         batches = jax.tree.map(lambda x: x[order], rows)
         # the first batch of a round says what ended in it
-        first = jnp.zeros(steps).at[0].set(1.0)
-        ended = jax.tree.map(lambda x: first * x, episodes)
-        return state._replace(places=places, key=key), (batches, ended)
+        first = jnp.zeros(self.per_round).at[0].set(1.0)
+        return batches, jax.tree.map(lambda x: first * x, episodes)
 
     def _walk(self, state: OnPolicyState, key: jax.Array) -> tuple[Place, Walked, Episodes]:
         a, environment = self.algorithm, self.place_of(state.hyper)
