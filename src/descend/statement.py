@@ -24,7 +24,7 @@ from descend.errors import DescendError, unknown
 
 
 def parameter(
-    default: float,
+    default: float | None,
     *,
     above: float = -math.inf,
     below: float = math.inf,
@@ -36,7 +36,7 @@ def parameter(
 
     Args:
         default: number, the value unless told otherwise; its type (int or float) is that of the
-            parameter.
+            parameter. None: a float, or None where it is to follow from something else.
         above, below: numbers that it may not reach.
         least, most: numbers that it may reach.
         doc: words for its meaning, for `descend solve --list` and reports.
@@ -114,7 +114,7 @@ class Statement:
 
 def _in_range(owner: str, f: dataclasses.Field, value: Any) -> None:
     limits = f.metadata
-    if "doc" not in limits:
+    if "doc" not in limits or (value is None and f.default is None):
         return
     whole = isinstance(f.default, int) and not isinstance(f.default, bool)
     kind = (int, np.integer) if whole else (int, float, np.integer, np.floating)

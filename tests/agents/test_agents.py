@@ -72,7 +72,7 @@ def test_agents_are_a_sequence():
     assert agents[-1].settings == {"seed": 1}
     with pytest.raises(IndexError):
         agents[2]
-    assert agents.algorithm == SMALL
+    assert agents.algorithm == SMALL.with_parameters({"gamma": 0.99})  # what it learnt with
     assert agents.environment == Corridor()
     assert agents.seconds > 0
 

@@ -45,7 +45,7 @@ def explore(game):
 
     def moves(state):
         after, reward, over = jax.vmap(game.step, (None, 0, None))(state, jnp.arange(9), KEY)
-        factor = jax.vmap(game.discount, (None, 0, 0))(state, after, over)
+        factor = jax.vmap(game.sign, (None, 0, 0))(state, after, over)
         return game.legal(state), reward, over, factor, after.marks
 
     every = jax.jit(jax.vmap(moves))
@@ -106,7 +106,7 @@ def test_backward_induction_by_the_stated_signs_solves_tic_tac_toe(explored):
 class OneSided(TicTacToe):
     """As if every value were the same player's (open_spiel #1396)."""
 
-    def discount(self, state, after, over):
+    def sign(self, state, after, over):
         return jnp.where(over, 0.0, 1.0)
 
 
@@ -138,7 +138,7 @@ def test_a_player_who_moves_again_keeps_the_sign():
 
     def one(state, cell):
         after, _, over = game.step(state, cell, KEY)
-        return after, (game.discount(state, after, over), game.discount(state, after, True))
+        return after, (game.sign(state, after, over), game.sign(state, after, True))
 
     cells = jnp.array([0, 4, 1, 2])
     factors, ended = jax.jit(lambda: jax.lax.scan(one, game.reset(KEY), cells)[1])()

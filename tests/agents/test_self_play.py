@@ -60,7 +60,7 @@ def played(cells, values=None, strayed=()) -> Moves:
 @jax.jit
 def MOVE(state, cell):
     after, reward, over = TicTacToe().step(state, cell, KEY)
-    return after, reward, TicTacToe().discount(state, after, over)
+    return after, reward, TicTacToe().sign(state, after, over)
 
 
 OUTCOMES = jax.jit(outcomes)

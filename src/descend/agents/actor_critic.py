@@ -27,7 +27,7 @@ class ActorCritic(PolicyGradient):
         activation: activation of these layers.
         optimizer: update rule.
         anneal: whether the rate falls to zero over the budget.
-        gamma: discount factor.
+        gamma: discount factor; None: the environment's, or 0.99 where it states none.
         lambda_: memory of the advantages.
         entropy_weight: weight of the policy's entropy.
         value_weight: weight of the critic's cost.
@@ -48,7 +48,6 @@ class ActorCritic(PolicyGradient):
     """
 
     optimizer: Any = Adam(2e-3, global_clipnorm=0.5)  # noqa: RUF009
-    gamma: float = parameter(0.99, least=0, most=1, doc="discount factor")
     lambda_: float = parameter(0.95, least=0, most=1, doc="memory of the advantages")
     entropy_weight: float = parameter(0.0, least=0, doc="weight of the policy's entropy")
     value_weight: float = parameter(0.5, least=0, doc="weight of the critic's cost")

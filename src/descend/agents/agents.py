@@ -85,7 +85,7 @@ class Agents:
             seed: number that the episodes follow from.
 
         Returns:
-            The returns, agent by agent.
+            The returns, agent by agent; discounted where the environment states a discount.
         """
         whole("episodes", episodes, 1)
         first = JUDGED + int(whole("seed", seed, 0)) * 10_000
@@ -104,6 +104,7 @@ class Agents:
             lengths,
             terminated,
             settings=[self[i].settings for i in range(len(self))],
+            discounted=self.environment.discount is not None,
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -395,8 +396,10 @@ class Episode:
 
     @property
     def total(self) -> float:
-        """The return, the sum of the rewards."""
-        return float(self.rewards.sum())
+        """The return, the sum of the rewards, discounted where the environment says how."""
+        gamma = self.environment.discount
+        weights = 1.0 if gamma is None else float(gamma) ** np.arange(len(self.rewards))
+        return float(np.sum(weights * self.rewards))
 
     def state(self, step: int) -> Any:
         """Return the environment's state before a step; the last one with step = len."""

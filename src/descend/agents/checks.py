@@ -16,6 +16,7 @@ import numpy as np
 from descend.agents.environment import Box, Choice, Environment
 from descend.agents.walking import advance, begun
 from descend.errors import DescendError
+from descend.nn.checks import is_number
 from descend.statement import StatementError, author
 
 STEPS, WALKS = 256, 16  # of the random walk
@@ -80,6 +81,10 @@ def inspect(environment: Environment) -> Checked:
         actions = environment.actions
     if not isinstance(actions, (Choice, Box)):
         raise DescendError(f"{label}.actions must be Choice(n) or Box(low, high), got {actions!r}")
+    with author(environment, "discount"):
+        gamma = environment.discount
+    if gamma is not None and not (is_number(gamma) and 0 <= gamma <= 1):
+        raise DescendError(f"{label}.discount must be a number from 0 to 1, or None, got {gamma!r}")
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = _traced(environment, "reset", key)
     if not jax.tree.leaves(state):

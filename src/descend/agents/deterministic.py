@@ -129,7 +129,7 @@ class DDPG(OffPolicyActorCritic):
         hidden: units of the hidden layers, or layers.
         actor, critic: update rules.
         anneal: whether the rates fall to zero over the budget.
-        gamma: discount factor.
+        gamma: discount factor; None: the environment's, or 0.99 where it states none.
         tau: step of the slow copies.
         noise_size: standard deviation of the noise, half of the bounds' distance being 1.
         lookahead: steps n of an n-step return.
@@ -150,7 +150,6 @@ class DDPG(OffPolicyActorCritic):
         ['actor', 'critic1']
     """
 
-    gamma: float = parameter(0.99, least=0, most=1, doc="discount factor")
     tau: float = parameter(0.005, above=0, most=1, doc="step of the slow copies")
     noise_size: float = parameter(0.1, least=0, doc="standard deviation of the noise")
     lookahead: int = parameter(1, least=1, doc="steps n of an n-step return")

@@ -34,7 +34,7 @@ class DQN(ValueBased):
         double: whether w chooses the best next action, and w_target only says what it is worth.
         dueling: whether Q = V + A - mean A, from two heads.
         huber: whether errors beyond 1 count linearly, as in Mnih et al.
-        gamma: discount factor.
+        gamma: discount factor; None: the environment's, or 0.99 where it states none.
         tau: step of the target network.
         epsilon, epsilon_end: share of random actions, at first and later.
         exploring: share of the budget until then.
@@ -61,7 +61,6 @@ class DQN(ValueBased):
     optimizer: Any = Adam(5e-3)  # noqa: RUF009
     double: bool = True
     huber: bool = False
-    gamma: float = parameter(0.99, least=0, most=1, doc="discount factor")
     tau: float = parameter(0.01, above=0, most=1, doc="step of the target network")
     epsilon: float = parameter(1.0, least=0, most=1, doc="share of random actions at first")
     epsilon_end: float = parameter(0.05, least=0, most=1, doc="share of random actions later")

@@ -152,6 +152,8 @@ class Environment(Statement):
     Attributes:
         actions: `Choice(n)` or `Box(low, high)`.
         variables: words for the entries of an observation that is a vector; none by default.
+        discount: the gamma by which returns are counted, and which an algorithm takes unless it is
+            told another; None by default: returns are plain sums.
         limit: steps after which an episode is cut short.
 
     Raises:
@@ -195,6 +197,11 @@ class Environment(Statement):
     def variables(self) -> tuple[str, ...]:
         """Words for the entries of an observation."""
         return ()
+
+    @property
+    def discount(self) -> Any:
+        """The gamma by which its returns are counted; None: they are plain sums."""
+        return None
 
     def reset(self, key: jax.Array) -> Any:
         """Return the state that an episode begins in, a pytree of arrays."""

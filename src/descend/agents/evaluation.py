@@ -46,10 +46,11 @@ class Evaluation:
     """Returns of episodes that were played without exploring.
 
     Args:
-        returns: sum of an episode's rewards, (members, episodes).
+        returns: return of an episode, the sum of its rewards, (members, episodes).
         lengths: steps of an episode, (members, episodes).
         terminated: whether it ended by itself and was not cut short, (members, episodes).
         settings: settings of each member, {"seed": 3, ...}.
+        discounted: whether rewards count by the environment's discount.
 
     Raises:
         Nothing of its own.
@@ -69,6 +70,7 @@ class Evaluation:
     lengths: np.ndarray
     terminated: np.ndarray
     settings: list[dict[str, Any]]
+    discounted: bool = False
 
     @property
     def means(self) -> np.ndarray:
@@ -123,7 +125,8 @@ class Evaluation:
         low, high = self.interval()
         members, episodes = self.returns.shape
         return (
-            f"return {self.interquartile_mean:.4g} (interquartile mean of {members} seeds, "
+            f"{'discounted ' * self.discounted}return {self.interquartile_mean:.4g} "
+            f"(interquartile mean of {members} seeds, "
             f"{low:.4g} to {high:.4g}), {episodes} episodes each; worst seed "
             f"{self.means.min():.4g}, worst episode {self.worst_episode:.4g}"
         )

@@ -17,7 +17,7 @@ from s to s' is worth to who made it is therefore
     r + d v(s')      d = 0 where the game is over, -1 where the other is to move in s', +1 where the
                      same player moves again
 
-and d is `Game.discount`. Search and targets both ask it; nothing else flips a sign.
+and d is `Game.sign`. Search and targets both ask it; nothing else flips a sign.
 
 Source: Shapley 1953, Stochastic Games; Silver et al. 2018, Science 362 (AlphaZero), methods.
 """
@@ -82,7 +82,7 @@ class Game(Environment):
         True
         >>> start = Stones().reset(jax.random.key(0))
         >>> after, reward, over = Stones().step(start, 1, jax.random.key(0))
-        >>> float(Stones().discount(start, after, over))  # its value is the other player's
+        >>> float(Stones().sign(start, after, over))  # its value is the other player's
         -1.0
     """
 
@@ -94,7 +94,7 @@ class Game(Environment):
         """Return who moves next, 0 (who began) or 1, a whole number."""
         raise NotImplementedError(f"{self.label} has no turn(state)")
 
-    def discount(self, state: Any, after: Any, over: Any) -> jax.Array:
+    def sign(self, state: Any, after: Any, over: Any) -> jax.Array:
         """Return the factor d of the value of the next state in what a move is worth, see above.
 
         Args:

@@ -54,6 +54,7 @@ def learn(
         )
     numbers = _seeds(seeds)
     combined = settings_of(grid) if grid is not None else [{}]
+    combined = _discounted(algorithm, environment, combined)
     settings = [{**one, "seed": seed} for one in combined for seed in numbers]
     groups: dict[Any, list[int]] = {}
     structures = [_structure(algorithm, environment, one) for one in combined]
@@ -125,6 +126,21 @@ def _seeds(seeds: Any) -> list[int]:
             raise DescendError("seeds is empty; expected a number of seeds, or a list of them")
         return numbers
     return list(range(int(whole("seeds", seeds, 1))))
+
+
+def _discounted(
+    algorithm: Any, environment: Environment, settings: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The settings, each with its gamma where a sweep of the environment changes its discount."""
+    if algorithm.gamma is not None or environment.discount is None:
+        return settings
+    followed = []
+    for one in settings:
+        own = {k.removeprefix(PREFIX): v for k, v in one.items() if k.startswith(PREFIX)}
+        gamma = float(environment.with_parameters(own).discount)
+        followed.append({**one, "gamma": one.get("gamma", gamma)})
+    swept = any(one["gamma"] != environment.discount for one in followed)
+    return followed if swept else settings
 
 
 def _structure(

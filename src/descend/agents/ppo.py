@@ -28,7 +28,7 @@ class PPO(PolicyGradient):
         optimizer: update rule.
         anneal: whether the rate falls to zero over the budget.
         normalize: whether the advantages of a batch are scaled to mean 0 and deviation 1.
-        gamma: discount factor.
+        gamma: discount factor; None: the environment's, or 0.98 where it states none.
         lambda_: memory of the advantages.
         clip: change of a probability that is allowed.
         entropy_weight: weight of the policy's entropy.
@@ -51,7 +51,6 @@ class PPO(PolicyGradient):
     """
 
     normalize: bool = True
-    gamma: float = parameter(0.98, least=0, most=1, doc="discount factor")
     lambda_: float = parameter(0.8, least=0, most=1, doc="memory of the advantages")
     clip: float = parameter(0.2, above=0, doc="change of a probability that is allowed")
     entropy_weight: float = parameter(0.0, least=0, doc="weight of the policy's entropy")
@@ -60,6 +59,8 @@ class PPO(PolicyGradient):
     walk: int = parameter(32, least=1, doc="steps of a walk in each environment")
     passes: int = parameter(20, least=1, doc="times that a walk is learned from")
     batch: int = parameter(256, least=1, doc="steps of an update")
+
+    usual_gamma = 0.98
 
     def cost(
         self, task: OnPolicy, params: Any, rows: Lesson, hyper: Mapping[str, Any]

@@ -36,7 +36,7 @@ class PQN(ValueBased):
         normalize: whether layer normalisation stands before each activation.
         optimizer: update rule.
         anneal: whether its rate falls to zero over the budget.
-        gamma: discount factor.
+        gamma: discount factor; None: the environment's, or 0.99 where it states none.
         lambda_: memory of the returns.
         epsilon, epsilon_end: share of random actions, at first and later.
         exploring: share of the budget until then.
@@ -60,7 +60,6 @@ class PQN(ValueBased):
 
     normalize: bool = True
     optimizer: Any = Adam(1e-3, global_clipnorm=10.0)  # noqa: RUF009
-    gamma: float = parameter(0.99, least=0, most=1, doc="discount factor")
     lambda_: float = parameter(0.95, least=0, most=1, doc="memory of the returns")
     epsilon: float = parameter(1.0, least=0, most=1, doc="share of random actions at first")
     epsilon_end: float = parameter(0.05, least=0, most=1, doc="share of random actions later")

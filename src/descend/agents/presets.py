@@ -37,7 +37,6 @@ PRESETS: dict[str, tuple[Preset, ...]] = {
             "q-learning",
             20_000,
             {
-                "gamma": 0.99,
                 "first": 60.0,
                 "rate": 1.0,
                 "slowing": 0.6,

@@ -31,7 +31,7 @@ class REINFORCE(PolicyGradient):
         optimizer: update rule.
         anneal: whether the rate falls to zero over the budget.
         baseline: whether a network learns b(s), the mean of G; without it b is 0.
-        gamma: discount factor.
+        gamma: discount factor; None: the environment's, or 0.99 where it states none.
         entropy_weight: weight of the policy's entropy.
         value_weight: weight of the baseline's cost.
         environments: episodes of an update.
@@ -51,7 +51,6 @@ class REINFORCE(PolicyGradient):
     optimizer: Any = Adam(3e-3)  # noqa: RUF009
     anneal: bool = False
     baseline: bool = True
-    gamma: float = parameter(0.99, least=0, most=1, doc="discount factor")
     entropy_weight: float = parameter(0.0, least=0, doc="weight of the policy's entropy")
     value_weight: float = parameter(0.5, least=0, doc="weight of the baseline's cost")
     environments: int = parameter(8, least=1, doc="episodes of an update")

@@ -37,7 +37,7 @@ class SAC(OffPolicyActorCritic):
         hidden: units of the hidden layers, or layers.
         actor, critic, temperature: update rules; that of log alpha is the last.
         anneal: whether the rates fall to zero over the budget.
-        gamma: discount factor.
+        gamma: discount factor; None: the environment's, or 0.99 where it states none.
         tau: step of the slow copies.
         alpha: worth of entropy at first.
         lookahead: steps n of an n-step return.
@@ -59,7 +59,6 @@ class SAC(OffPolicyActorCritic):
     """
 
     temperature: Any = Adam(1e-3)  # noqa: RUF009
-    gamma: float = parameter(0.99, least=0, most=1, doc="discount factor")
     tau: float = parameter(0.005, above=0, most=1, doc="step of the slow copies")
     alpha: float = parameter(1.0, above=0, doc="worth of entropy at first")
     lookahead: int = parameter(1, least=1, doc="steps n of an n-step return")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import jax
 
@@ -17,7 +17,7 @@ from descend.nn import activations
 from descend.nn.checks import is_whole
 from descend.nn.graph import Graph
 from descend.nn.layers.base import Layer
-from descend.statement import Statement
+from descend.statement import Statement, parameter
 from descend.train import rules as update_rules
 from descend.train.engine.task import scoped
 from descend.train.rules import Optimizer
@@ -30,6 +30,9 @@ class Settings(Statement):
     _contract = True
 
     anneal: bool = False  # whether the rates of the update rules fall to zero over the budget
+    gamma: float | None = parameter(None, least=0, most=1, doc="discount factor")
+
+    usual_gamma = 0.99  # where neither the settings nor the environment name a discount factor
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,12 +76,20 @@ class Settings(Statement):
 
     def numbers(self) -> dict[str, float]:
         """The numbers that may be swept, by name."""
-        named = dataclasses.fields(self)
-        return {
-            f.name: float(getattr(self, f.name))
-            for f in named
-            if "doc" in f.metadata and isinstance(f.default, float)
+        values = {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if "doc" in f.metadata and not isinstance(f.default, int)
         }
+        values["gamma"] = self.usual_gamma if self.gamma is None else self.gamma
+        return {name: float(value) for name, value in values.items()}
+
+    def at(self, environment: Environment) -> Self:
+        """A copy with a gamma: its own, else the environment's discount, else the usual one."""
+        if self.gamma is not None:
+            return self
+        gamma = environment.discount
+        return self.with_parameters({"gamma": float(self.usual_gamma if gamma is None else gamma)})
 
     def draw(self, task: AgentTask, key: jax.Array) -> dict[str, Any]:
         """Weights of all networks, {network: params}."""

@@ -112,7 +112,7 @@ class QLearning(Algorithm):
     The environment's observation must be one-hot: the number of the state.
 
     Args:
-        gamma: discount factor.
+        gamma: discount factor; None: the environment's, or 0.95 where it states none.
         rate: step eta of the first update of a pair.
         slowing: power p of the number of times that a pair was seen; 0: eta does not fall.
         first: value that every Q begins at; above what is possible, it makes the agent curious.
@@ -134,13 +134,14 @@ class QLearning(Algorithm):
         [[14], [14]]
     """
 
-    gamma: float = parameter(0.95, least=0, most=1, doc="discount factor")
     rate: float = parameter(0.1, above=0, doc="step of the first update of a pair")
     slowing: float = parameter(0.0, least=0, most=1, doc="power by which the step falls")
     first: float = parameter(0.0, doc="value that every Q begins at")
     epsilon: float = parameter(0.1, least=0, most=1, doc="share of random actions at first")
     epsilon_end: float = parameter(0.1, least=0, most=1, doc="share of random actions later")
     exploring: float = parameter(0.5, above=0, most=1, doc="share of the budget until then")
+
+    usual_gamma = 0.95
 
     def rules(self) -> dict[str, Optimizer]:
         """There is none."""

@@ -50,9 +50,9 @@ class AgentTask(Task):
         steps: int,
         traced: tuple[str, ...] = (),
     ):
-        self.algorithm: Any = algorithm
         self.environment, self.budget, self.traced = environment, steps, traced
         self.checked = inspect(environment)
+        self.algorithm: Any = algorithm.at(environment)
         self.actions: Any = self.checked.actions
 
     # -- its numbers ----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from descend.agents.environment import Environment
 class Place(NamedTuple):
     """Where an agent stands in an episode.
 
-    state: of the environment; steps: behind it in this episode; total: its rewards so far.
+    state: of the environment; steps: behind it in this episode; total: its return so far.
     """
 
     state: Any
@@ -87,7 +87,7 @@ def advance(
     state = jax.tree.map(jnp.asarray, state)
     reward = jnp.asarray(reward, jnp.result_type(float))
     terminated = jnp.asarray(terminated, bool)
-    steps, total = place.steps + 1, place.total + reward
+    steps, total = place.steps + 1, place.total + counted(environment, reward, place.steps)
     ended = terminated | (steps >= environment.limit)
     transition = Transition(
         environment.observe(place.state),
@@ -103,6 +103,12 @@ def advance(
     going = Place(state, steps, total)
     new = jax.tree.map(lambda a, b: jnp.where(ended, a, b), begun(fresh), going)
     return new, transition, episodes
+
+
+def counted(environment: Environment, reward: Any, steps: Any) -> Any:
+    """What a reward behind so many steps adds to a return: discounted where the environment is."""
+    gamma = environment.discount
+    return reward if gamma is None else reward * jnp.asarray(gamma, reward.dtype) ** steps
 
 
 class Played(NamedTuple):
@@ -137,7 +143,8 @@ def play(
         state, reward, over = environment.step(place.state, action, step_key)
         reward = jnp.asarray(reward, float_type)
         over = jnp.asarray(over, bool)
-        new = Place(state, place.steps + 1, place.total + reward)
+        total = place.total + counted(environment, reward, place.steps)
+        new = Place(state, place.steps + 1, total)
         new = jax.tree.map(lambda a, b: jnp.where(going, a, b), new, place)
         return new, going & ~over & (new.steps < environment.limit), terminated | (going & over)
 

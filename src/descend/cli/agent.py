@@ -220,7 +220,7 @@ def _made(name: str, settings: dict[str, Any], given: dict[str, str]) -> Algorit
     from descend.agents.registry import algorithm
 
     made: Any = algorithm(name)(**settings)
-    fields = {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
+    fields = {f.name: getattr(made, f.name) for f in dataclasses.fields(made)} | made.numbers()
     numbers = {r: rule.numbers() for r, rule in made.rules().items()}
     values: dict[str, Any] = {}
     for setting, text in given.items():

@@ -59,7 +59,7 @@ class Rows(NamedTuple):
 class Moves(NamedTuple):
     """What self-play made, leaves (moves, games, ...).
 
-    reward: of the player who moved; discount: `Game.discount`, 0 where the game ended; strayed:
+    reward: of the player who moved; discount: `Game.sign`, 0 where the game ended; strayed:
     whether the move was drawn at random; found: what the search said, also where it was not obeyed.
     """
 
@@ -187,7 +187,7 @@ class SelfPlay(Task):
         def one(place: Place, action: Any, luck: jax.Array, renew: jax.Array) -> Any:
             new, passed, ended = advance(game, place, action, luck, game.reset(renew))
             # at an end the state is already the next game's, whose turn says nothing of this one
-            discount = game.discount(place.state, new.state, passed.ended)
+            discount = game.sign(place.state, new.state, passed.ended)
             first = passed.reward * jnp.where(game.turn(place.state) == 0, 1.0, -1.0)
             counts = jnp.stack([first > 0, passed.reward == 0]) & passed.ended
             record = jnp.concatenate([counts, jnp.stack([ended.steps, ended.number])])

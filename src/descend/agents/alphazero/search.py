@@ -1,7 +1,7 @@
 """The search of a move: a tree of the real game's positions, judged by the network.
 
 The tree is mctx's; here is what it stands on: how a node follows from another by the game's own
-rules, whose value a value is (`Game.discount`), and that nothing comes behind the end of a game.
+rules, whose value a value is (`Game.sign`), and that nothing comes behind the end of a game.
 
 Source: Silver et al. 2018; Danihelka et al. 2022, Policy Improvement by Planning with Gumbel, with
 a change: values are not stretched to [0, 1] at each node, since they are known to lie in [-1, 1].
@@ -140,7 +140,7 @@ class Search:
         logits, value = self.judge(params, after)
         output = self._mctx.RecurrentFnOutput(
             reward=reward,
-            discount=jax.vmap(self.game.discount)(states, after, ends).astype(float),
+            discount=jax.vmap(self.game.sign)(states, after, ends).astype(float),
             prior_logits=logits,
             value=jnp.where(ends, 0.0, value),
         )

@@ -116,11 +116,9 @@ class EconomyEnvironment(Environment):
         return found
 
     @property
-    def discount(self) -> float:
-        """The economy's beta."""
-        if "beta" not in self.economy.parameters():
-            raise DescendError(f"{self.label} has no parameter beta, its discount factor")
-        return self.parameters()[PREFIX + "beta"]
+    def discount(self) -> Any:
+        """The economy's beta; None where it has no parameter of that name."""
+        return self.parameters().get(PREFIX + "beta")
 
     # -- parameters: its own and the economy's --------------------------------------------------
 
