@@ -291,46 +291,39 @@ class Agent:
         """
         whole("seed", seed, 0)
         task = self.task
-        environment = task.environment.bound(
-            {
-                k.removeprefix("environment."): v
-                for k, v in self.hyper.items()
-                if "environment." in k
-            }
-        )
-        policy = task.policy(self.weights(which), self.hyper)
-        float_type = jnp.result_type(float)
+        lived = task.lived(self.weights(which), self.hyper, JUDGED + seed)
+        thoughts = self.thoughts(lived.observations, which)
+        return Episode(environment=task.environment, thoughts=thoughts, **lived._asdict())
 
-        def one(carry: Any, number: Any) -> Any:
-            state, key, going = carry
-            act_key, step_key = jax.random.split(jax.random.fold_in(key, number))
-            seen = environment.observe(state)
-            action = policy(seen, environment.legal(state), act_key)
-            new, reward, over = environment.step(state, action, step_key)
-            passed = (state, seen, action, jnp.asarray(reward, float_type), going)
-            new = jax.tree.map(lambda a, b: jnp.where(going, a, b), new, state)
-            return (new, key, going & ~jnp.asarray(over, bool)), (passed, new)
+    def surface(
+        self,
+        first: str,
+        second: str,
+        at: Mapping[str, float] | None = None,
+        span: Mapping[str, tuple[float, float]] | None = None,
+        *,
+        points: int = 41,
+        which: str = "last",
+        seed: int = 0,
+    ) -> ValueSurface:
+        """Return what states are worth to it over two variables, and what it does there.
 
-        @jax.jit
-        def run(key: jax.Array) -> Any:
-            reset_key, key = jax.random.split(key)
-            first = environment.reset(reset_key), key, jnp.asarray(True)
-            numbers = jnp.arange(environment.limit)
-            return jax.lax.scan(one, first, numbers)
+        Variables are entries of what it sees, by the environment's `variables` (with or without
+        their units), or numbers of the state where both are such: `surface("angle", "spin")` of the
+        pendulum, of which it sees sine and cosine. Of a table, `table()` holds all there is.
 
-        last, (passed, after) = jax.device_get(run(jax.random.key(JUDGED + seed)))
-        length = int(passed[4].sum())
-        passed, after = jax.tree.map(lambda a: a[:length], (passed, after))
-        states = jax.tree.map(lambda a, b: np.concatenate([a, b[-1:]]), passed[0], after)
-        return Episode(
-            environment=environment,
-            states=states,
-            observations=passed[1],
-            actions=passed[2],
-            rewards=passed[3],
-            terminated=not bool(last[2]),
-            thoughts=self.thoughts(passed[1], which),
-        )
+        Args:
+            first, second: names of the two variables.
+            at: {name: value} of other variables; those that are not named are held at their mean
+                over an episode.
+            span: {name: (low, high)} of the two; by default their extent in that episode, and a
+                tenth more on each side.
+            points: number of grid points along each.
+            which: weights, "last" or "best".
+            seed: number that the episode follows from.
+        """
+        played = self.episode(seed, which)
+        return surface_of(self, played, first, second, at=at, span=span, points=points, which=which)
 
     def model(self, network: str | None = None, which: str = "last") -> Model:
         """Return a copy of one of its networks as a Model, for `trace`, `summary` and `save`.

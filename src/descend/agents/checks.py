@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.agents.environment import Box, Choice, Environment
+from descend.agents.host import HostEnvironment, walk
 from descend.agents.walking import advance, begun
 from descend.errors import DescendError
 from descend.nn.checks import is_number
@@ -65,7 +66,10 @@ def check_environment(environment: Environment, seed: int = 0) -> Checked:
         (4,)
     """
     checked = inspect(environment)
-    _walk(environment, checked, seed)
+    if isinstance(environment, HostEnvironment):
+        walk(environment, seed)
+    else:
+        _walk(environment, checked, seed)
     return checked
 
 
@@ -85,6 +89,8 @@ def inspect(environment: Environment) -> Checked:
         gamma = environment.discount
     if gamma is not None and not (is_number(gamma) and 0 <= gamma <= 1):
         raise DescendError(f"{label}.discount must be a number from 0 to 1, or None, got {gamma!r}")
+    if isinstance(environment, HostEnvironment):  # there is nothing to be traced
+        return Checked(actions, *environment.observation, legal=False, state=0)
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = _traced(environment, "reset", key)
     if not jax.tree.leaves(state):

@@ -21,6 +21,7 @@ from descend.agents.off_policy import Learning, OffPolicy
 from descend.agents.replay import Experience
 from descend.agents.task import AgentTask
 from descend.errors import DescendError
+from descend.agents.tasks import off_policy
 from descend.nn.graph import Graph
 from descend.statement import parameter
 from descend.train import rules as update_rules
@@ -44,7 +45,7 @@ class OffPolicyActorCritic(Algorithm):
 
     def task(self, environment: Environment, steps: int, traced: Sequence[str] = ()) -> OffPolicy:
         """The task of learning in an environment for so many steps."""
-        task = OffPolicy(self, environment, steps, tuple(traced))
+        task = off_policy(self, environment, steps, tuple(traced))
         if not isinstance(task.actions, Box):
             raise DescendError(
                 f"{self.label} acts by numbers, and {environment.label} has {task.actions}; "

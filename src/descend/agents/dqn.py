@@ -11,6 +11,8 @@ import jax.numpy as jnp
 
 from descend.agents.off_policy import Learning, OffPolicy
 from descend.agents.replay import Experience
+from descend.agents.settings import holding
+from descend.agents.tasks import off_policy
 from descend.agents.value import ValueBased
 from descend.statement import parameter
 from descend.train.rules import Adam
@@ -74,7 +76,41 @@ class DQN(ValueBased):
 
     def make(self, *given: Any) -> OffPolicy:
         """The kind of its task."""
-        return OffPolicy(*given)
+        return off_policy(*given)
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Mnih et al. 2015."""
+        return holding(
+            {
+                "The next action is chosen by the network and judged by its slow copy (double); "
+                "the paper takes the slow copy's largest value.": self.double,
+                "The network puts out a value and advantages (dueling).": self.dueling,
+                f"Returns of {self.lookahead} steps, as they were acted, without a correction for "
+                "what the present policy would have done; the paper has one step.": (
+                    self.lookahead > 1
+                ),
+                f"{self.environments} environments side by side; the paper has one.": (
+                    self.environments > 1
+                ),
+                f"{self.updates} updates for {self.environments} steps of the environments; the "
+                "paper makes one for four.": True,
+                f"The slow copy moves by {self.tau:g} at every update; the paper copies the "
+                "network every 10,000 updates.": True,
+                "The squared error as it is; the paper lets errors beyond 1 count linearly.": (
+                    not self.huber
+                ),
+                f"{type(self.rules()['']).__name__}"
+                f"{', with a rate that falls to zero' if self.anneal else ''}; the paper uses "
+                "RMSProp at a constant rate.": True,
+                "Layer normalisation before each activation.": self.normalize,
+                f"{self.capacity:,} rows of replay, the first {self.warmup:,} steps at random; the "
+                "paper has 1,000,000 and 50,000.": True,
+                "Rewards are not cut to -1 to 1, pictures are not stacked, and a lost life ends "
+                "no episode by itself.": True,
+                "Judged without exploring; the paper does 5 % of its actions at random.": True,
+            }
+        )
 
     # -- learning -------------------------------------------------------------------------------
 

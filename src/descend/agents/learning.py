@@ -22,7 +22,6 @@ from descend.errors import DescendError, unknown
 from descend.nn.checks import whole
 from descend.train.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from descend.train.callbacks.base import listed
-from descend.train.engine import Arrays
 from descend.train.many import train_task
 from descend.train.many.arguments import settings_of
 
@@ -75,19 +74,20 @@ def learn(
         task = a.task(e, steps, traced)
         feed, epochs = task.feed(evaluations)
         best = _Best()
-        extra: list[Any] = [best, *listed(callbacks)]
+        chosen = np.arange(CHOSEN, CHOSEN + episodes, dtype=np.uint32)
+        validation, judges = task.judged(chosen, feed)
+        extra: list[Any] = [*judges, best, *listed(callbacks)]
         if verbose:
             extra.append(Progress(task, epochs, len(places)))
         if checkpoint is not None:
             extra.append(ModelCheckpoint(checkpoint, scratch=True))
-        chosen = np.arange(CHOSEN, CHOSEN + episodes, dtype=np.uint32)
         began = time.perf_counter()
         members = train_task(
             task,
             plain,
             feed,
             epochs,
-            validation=Arrays(chosen, episodes, shuffle=False),
+            validation=validation,
             callbacks=extra,
             identity=_identity(a, e, steps, plain, evaluations, episodes),
             resume=resume,

@@ -176,7 +176,7 @@ class OffPolicy(AgentTask):
         luck = batch.data
         state, episodes = self._walk(self.place_of(state.hyper), state, luck)
         state, logs = self.learned(state, luck.rows, luck.update)
-        return state, logs | episodes.logs()
+        return state, {**logs, **episodes.logs()}
 
     def learned(
         self, state: OffPolicyState, luck: jax.Array, keys: jax.Array

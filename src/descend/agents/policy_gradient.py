@@ -20,6 +20,7 @@ from descend.agents.environment import Choice, Environment
 from descend.agents.networks import network, outputs
 from descend.agents.on_policy import OnPolicy, Walked
 from descend.agents.task import AgentTask
+from descend.agents.tasks import on_policy
 from descend.nn.graph import Graph
 from descend.train.rules import Adam
 
@@ -50,7 +51,7 @@ class PolicyGradient(Algorithm):
 
     def task(self, environment: Environment, steps: int, traced: Sequence[str] = ()) -> OnPolicy:
         """The task of learning in an environment for so many steps."""
-        return OnPolicy(self, environment, steps, tuple(traced))
+        return on_policy(self, environment, steps, tuple(traced))
 
     def thoughts(self, task: OnPolicy, params: Any, seen: Any) -> dict[str, jax.Array]:
         """{"probability": pi(. | s)} or {"mean", "std"} before the bounds, and {"value": V(s)}."""

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from descend.agents.on_policy import OnPolicy, Walked
+from descend.agents.settings import holding
+from descend.agents.tasks import on_policy
 from descend.agents.value import ValueBased
 from descend.statement import parameter
 from descend.train.rules import Adam
@@ -71,7 +73,22 @@ class PQN(ValueBased):
 
     def make(self, *given: Any) -> OnPolicy:
         """The kind of its task."""
-        return OnPolicy(*given)
+        return on_policy(*given)
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Gallici et al. 2025."""
+        return holding(
+            {
+                f"{type(self.rules()['']).__name__} as the update rule; the paper uses RAdam.": (
+                    type(self.rules()[""]).__name__ != "RAdam"
+                ),
+                "No layer normalisation, on which the paper's argument stands.": (
+                    not self.normalize
+                ),
+                "The network puts out a value and advantages (dueling).": self.dueling,
+            }
+        )
 
     def drawn(
         self,

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from descend.agents.checks import inspect
 from descend.agents.environment import Environment
 from descend.agents.walking import Place, Played, begun, play
 from descend.nn.graph import Graph
-from descend.train.engine.feeds import Steps
+from descend.train.callbacks import Callback
+from descend.train.engine.feeds import Arrays, Feed
 from descend.train.engine.runtime import quick_compile
 from descend.train.engine.task import Batch, Logs, Task, scoped
 from descend.train.rules import Optimizer
@@ -28,6 +30,16 @@ if TYPE_CHECKING:
     from descend.agents.settings import Settings
 
 PREFIX = "environment."
+
+
+class Lived(NamedTuple):
+    """One episode: states (steps + 1, ...), what was seen, done and gained (steps, ...)."""
+
+    states: Any
+    observations: np.ndarray
+    actions: np.ndarray
+    rewards: np.ndarray
+    terminated: bool
 
 
 class AgentTask(Task):
@@ -111,6 +123,10 @@ class AgentTask(Task):
             "length": (jnp.sum(played.steps * real), count),
         }
 
+    def judged(self, seeds: np.ndarray, feed: Feed) -> tuple[Feed | None, list[Callback]]:
+        """How it is judged on the way: a feed of episodes for `evaluate`, and callbacks."""
+        return Arrays(seeds, len(seeds), shuffle=False), []
+
     def played(self, params: Any, hyper: Mapping[str, Any], seeds: Any) -> Played:
         """Episodes of members (leading axis of `params` and `hyper`), (members, seeds)."""
         if "played" not in self.programs:
@@ -123,7 +139,38 @@ class AgentTask(Task):
             self.programs["played"] = jax.jit(each, compiler_options=quick_compile())
         return self.programs["played"](params, self.numbers(hyper), seeds)
 
-    def feed(self, evaluations: int) -> tuple[Steps, int]:
+    def lived(self, params: Any, hyper: Mapping[str, Any], seed: int) -> Lived:
+        """One episode without exploring, step by step."""
+        environment = self.environment.bound(
+            {k.removeprefix(PREFIX): v for k, v in hyper.items() if k.startswith(PREFIX)}
+        )
+        policy = self.policy(params, hyper)
+        float_type = jnp.result_type(float)
+
+        def one(carry: Any, number: Any) -> Any:
+            state, key, going = carry
+            act_key, step_key = jax.random.split(jax.random.fold_in(key, number))
+            seen = environment.observe(state)
+            action = policy(seen, environment.legal(state), act_key)
+            new, reward, over = environment.step(state, action, step_key)
+            passed = (state, seen, action, jnp.asarray(reward, float_type), going)
+            new = jax.tree.map(lambda a, b: jnp.where(going, a, b), new, state)
+            return (new, key, going & ~jnp.asarray(over, bool)), (passed, new)
+
+        @jax.jit
+        def run(key: jax.Array) -> Any:
+            reset_key, key = jax.random.split(key)
+            first = environment.reset(reset_key), key, jnp.asarray(True)
+            numbers = jnp.arange(environment.limit)
+            return jax.lax.scan(one, first, numbers)
+
+        last, (passed, after) = jax.device_get(run(jax.random.key(seed)))
+        length = int(passed[4].sum())
+        passed, after = jax.tree.map(lambda a: a[:length], (passed, after))
+        states = jax.tree.map(lambda a, b: np.concatenate([a, b[-1:]]), passed[0], after)
+        return Lived(states, passed[1], passed[2], passed[3], not bool(last[2]))
+
+    def feed(self, evaluations: int) -> tuple[Feed, int]:
         """The feed of an epoch, which ends with an evaluation, and how many epochs there are."""
         raise NotImplementedError
 

@@ -92,6 +92,18 @@ def on_one(tree: Any) -> Any:
     return jax.device_put(tree, jax.local_devices()[0])
 
 
+def on_cpu(tree: Any) -> Any:
+    """Every array on a device of the host, where it can be used while an accelerator is at work.
+
+    Of several (`runtime.prepare`) it is the last, which a single run does not use.
+    """
+    try:
+        device = jax.local_devices(backend="cpu")[-1]
+    except RuntimeError:  # JAX_PLATFORMS names accelerators alone
+        return on_one(tree)
+    return jax.device_put(tree, device)
+
+
 def gathered(tree: Any) -> Any:
     """Every array on one device where training held a copy, or a part, on each."""
     spread = any(len(leaf.sharding.device_set) > 1 for leaf in jax.tree.leaves(tree))

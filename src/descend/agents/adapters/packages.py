@@ -1,0 +1,25 @@
+"""Packages that an adapter needs: imported when they are asked for, or one error.
+
+They are no extras of descend: an adapter takes what its user has installed (ale-py is under the
+GPL, pgx rests, gymnax holds back Gymnasium's version).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from descend.errors import DescendError
+
+
+def package(module: str, purpose: str, install: str = "") -> Any:
+    """A module of another package; raises DescendError, which says what to install."""
+    name = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        why = "" if getattr(error, "name", None) == name else f" or does not load ({error})"
+        raise DescendError(
+            f"{purpose} needs the package {name!r}, which is not installed{why}. Install it with: "
+            f"pip install {install or name}"
+        ) from None
