@@ -10,6 +10,7 @@ import jax
 
 from descend.agents.on_policy import OnPolicy
 from descend.agents.policy_gradient import Lesson, PolicyGradient
+from descend.agents.settings import holding
 from descend.statement import parameter
 from descend.train.rules import Adam
 
@@ -56,6 +57,27 @@ class ActorCritic(PolicyGradient):
 
     passes = 1
     batch = 0  # all of a walk is one update
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Mnih et al. 2016."""
+        return holding(
+            {
+                f"{self.environments} environments in step with each other; the paper's act on "
+                "their own (asynchronously).": True,
+                "Advantages remember by lambda (Schulman et al. 2016); the paper sums rewards to "
+                "the end of a walk.": self.lambda_ < 1,
+                "Actor and critic are two networks; for a choice the paper's share all layers but "
+                "the last.": True,
+                f"{type(self.rules()['']).__name__}; the paper uses RMSProp.": (
+                    type(self.rules()[""]).__name__ != "RMSprop"
+                ),
+                "A constant rate; the paper's falls to zero.": not self.anneal,
+                "No reward for entropy; the paper's weight is .01.": self.entropy_weight == 0,
+                "Actions that are numbers are a normal's, pressed between the bounds by tanh, "
+                "with a density corrected for it; the paper's normal has no bounds.": True,
+            }
+        )
 
     def cost(
         self, task: OnPolicy, params: Any, rows: Lesson, hyper: Mapping[str, Any]

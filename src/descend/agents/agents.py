@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import numpy as np
 from descend.agents.environment import Choice, Environment
 from descend.agents.evaluation import Evaluation
 from descend.agents.group import Group
+from descend.agents.surfaces import ValueSurface, surface_of
 from descend.agents.task import AgentTask
 from descend.errors import DataError, DescendError, ShapeError, unknown
 from descend.nn.checks import whole

@@ -19,9 +19,10 @@ from descend.agents.environment import Box, Environment
 from descend.agents.networks import network, outputs
 from descend.agents.off_policy import Learning, OffPolicy
 from descend.agents.replay import Experience
+from descend.agents.settings import holding
 from descend.agents.task import AgentTask
-from descend.errors import DescendError
 from descend.agents.tasks import off_policy
+from descend.errors import DescendError
 from descend.nn.graph import Graph
 from descend.statement import parameter
 from descend.train import rules as update_rules
@@ -92,6 +93,19 @@ class OffPolicyActorCritic(Algorithm):
         """Any action, evenly: the normal's distribution function of its own numbers."""
         return 2 * jax.scipy.stats.norm.cdf(noise) - 1
 
+    def shared_deviations(self) -> dict[str, bool]:
+        """In what DDPG, TD3 and SAC may differ alike from their papers."""
+        a: Any = self
+        return {
+            f"Hidden layers {', '.join(map(str, self.hidden))}; the paper's are wider (256 to "
+            "400 units).": all(isinstance(h, int) and h < 256 for h in self.hidden),
+            f"{a.capacity:,} rows of replay; the paper has 1,000,000.": a.capacity < 1_000_000,
+            f"Returns of {a.lookahead} steps; the paper has one.": a.lookahead > 1,
+            f"{a.environments} environments side by side and {a.updates} updates for a step in "
+            "each; the paper has one and one.": (a.environments, a.updates) != (1, 1),
+            "The rates fall to zero over the steps; the paper's are constant.": self.anneal,
+        }
+
     def improved(
         self, learning: Learning, name: str, cost: Any, hyper: Mapping[str, Any], clock: Any
     ) -> tuple[Learning, jax.Array, Any]:
@@ -159,6 +173,24 @@ class DDPG(OffPolicyActorCritic):
     batch: int = parameter(64, least=1, doc="rows of an update")
     capacity: int = parameter(100_000, least=1, doc="rows of the replay memory")
     warmup: int = parameter(1000, least=1, doc="steps at random before learning")
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Lillicrap et al. 2016."""
+        return holding(
+            {
+                f"The noise is a normal of deviation {self.noise_size:g}, anew at each step; the "
+                "paper's (Ornstein-Uhlenbeck) wanders.": True,
+                "The critic sees the action from its first layer on; the paper's from the second "
+                "one on.": True,
+                "No batch normalisation, and no decay of the critic's weights.": True,
+                f"The slow copies move by {self.tau:g}; the paper's by .001.": self.tau != 0.001,
+                "The actor's rate is another than the paper's 1e-4.": (
+                    self.rules()["actor"].numbers().get("learning_rate") != 1e-4
+                ),
+            }
+            | self.shared_deviations()
+        )
 
     def graphs(self, checked: Checked) -> dict[str, Graph]:
         """The actor and one critic."""
@@ -245,6 +277,19 @@ class TD3(DDPG):
     smoothing: float = parameter(0.2, least=0, doc="standard deviation of the target's noise")
     cut: float = parameter(0.5, least=0, doc="largest noise of the target")
     delay: int = parameter(2, least=1, doc="updates of the critics for one of the actor")
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Fujimoto et al. 2018."""
+        return holding(
+            {
+                f"Batches of {self.batch}; the paper's have 100 rows.": self.batch != 100,
+                f"Noise of deviation {self.noise_size:g} while acting; the paper's is .1.": (
+                    self.noise_size != 0.1
+                ),
+            }
+            | self.shared_deviations()
+        )
 
     def graphs(self, checked: Checked) -> dict[str, Graph]:
         """The actor and two critics."""

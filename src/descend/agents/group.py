@@ -21,6 +21,7 @@ class Group:
 
     task: what trained them; places: their numbers among all; last, best: weights with a leading
     axis, after the last step and at each one's best evaluation, which was in `best_epochs`;
+    episodes: those of an evaluation in training;
     diverged: the evaluation (from 1) before which a member became non-finite, or None.
     """
 
@@ -32,6 +33,7 @@ class Group:
     last: Any
     best: Any
     best_epochs: np.ndarray
+    episodes: int
     seconds: float
 
     def weights(self, which: str) -> Any:

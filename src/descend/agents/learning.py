@@ -105,6 +105,7 @@ def learn(
                 last=last,
                 best=last if weights is None else weights["params"],
                 best_epochs=np.asarray(best.best_epoch)[: len(places)],
+                episodes=episodes,
                 seconds=seconds,
             )
         )

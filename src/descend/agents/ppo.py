@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from descend.agents.on_policy import OnPolicy
 from descend.agents.policy_gradient import Lesson, PolicyGradient
+from descend.agents.settings import holding
 from descend.statement import parameter
 
 
@@ -61,6 +62,30 @@ class PPO(PolicyGradient):
     batch: int = parameter(256, least=1, doc="steps of an update")
 
     usual_gamma = 0.98
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Schulman et al. 2017."""
+        return holding(
+            {
+                "Actions that are numbers are a normal's, pressed between the bounds by tanh, "
+                "with a density corrected for it; its deviation depends on the state. The paper's "
+                "normal has no bounds and a deviation of its own.": True,
+                "Advantages of a batch are scaled to mean 0 and deviation 1; the paper does not "
+                "say so.": self.normalize,
+                "Gradients are cut to a norm; the paper does not say so.": (
+                    self.rules()[""].numbers().get("global_clipnorm") is not None
+                ),
+                "The rate falls to zero, the clip stays; the paper lets both fall on Atari and "
+                "keeps both on MuJoCo.": self.anneal,
+                "Actor and critic are two networks, also where pictures are seen; there the "
+                "paper's share layers.": True,
+                "The value's error is not clipped, which many programs add to the paper.": True,
+                "An episode that is cut short counts the critic's value of where it was cut.": (
+                    True
+                ),
+            }
+        )
 
     def cost(
         self, task: OnPolicy, params: Any, rows: Lesson, hyper: Mapping[str, Any]

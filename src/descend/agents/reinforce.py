@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from descend.agents.on_policy import OnPolicy, Walked
 from descend.agents.policy_gradient import Lesson, PolicyGradient, advantages
+from descend.agents.settings import holding
 from descend.statement import parameter
 from descend.train.rules import Adam
 
@@ -58,6 +59,29 @@ class REINFORCE(PolicyGradient):
     walk = 0  # whole episodes
     passes = 1
     batch = 0  # all of them are one update
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Williams 1992."""
+        return holding(
+            {
+                f"{type(self.rules()['']).__name__} on the gradient of {self.environments} "
+                "episodes together; the paper adds a step after each.": True,
+                "Rewards are discounted, while the steps of an episode count alike, whenever they "
+                "come; the paper has one reward at the end.": True,
+                "The mean is over steps: a long episode counts more than a short one.": True,
+                "The baseline is a network of the state; the paper's is any number that does not "
+                "depend on the action.": self.baseline,
+                "Actions that are numbers are a normal's, pressed between the bounds by tanh.": (
+                    True
+                ),
+            }
+        )
+
+    def thoughts(self, task: OnPolicy, params: Any, seen: Any) -> dict[str, jax.Array]:
+        """As of the base; without a baseline nothing has learned what states are worth."""
+        found = super().thoughts(task, params, seen)
+        return found if self.baseline else {k: v for k, v in found.items() if k != "value"}
 
     def lessons(
         self, task: OnPolicy, params: Any, walked: Walked, hyper: Mapping[str, Any]

@@ -15,6 +15,7 @@ from descend.agents.deterministic import OffPolicyActorCritic
 from descend.agents.networks import outputs
 from descend.agents.off_policy import Learning, OffPolicy
 from descend.agents.replay import Experience
+from descend.agents.settings import holding
 from descend.agents.task import AgentTask
 from descend.nn.graph import Graph
 from descend.statement import parameter
@@ -67,6 +68,20 @@ class SAC(OffPolicyActorCritic):
     batch: int = parameter(64, least=1, doc="rows of an update")
     capacity: int = parameter(100_000, least=1, doc="rows of the replay memory")
     warmup: int = parameter(1000, least=1, doc="steps at random before learning")
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Haarnoja et al. 2018."""
+        return holding(
+            {
+                "The cost of the temperature is in log alpha, not in alpha, as in its authors' "
+                "program.": True,
+                "log sigma is cut to -5 to 2; log pi is per unit of the squashed action, between "
+                "-1 and 1, whatever the bounds are.": True,
+                f"Batches of {self.batch}; the paper's have 256 rows.": self.batch != 256,
+            }
+            | self.shared_deviations()
+        )
 
     def rules(self) -> dict[str, Optimizer]:
         """Rules of actor, critics and log alpha."""

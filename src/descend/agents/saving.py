@@ -42,6 +42,7 @@ class Described(TypedDict):
     settings: list[dict[str, Any]]
     diverged: list[int | None]
     best_epochs: list[int]
+    episodes: int
     seconds: float
 
 
@@ -68,6 +69,7 @@ def save(given: list[Group], path: str | Path) -> None:
                 "histories": [_history(h) for h in group.histories],
                 "diverged": list(group.diverged),
                 "best_epochs": np.asarray(group.best_epochs).tolist(),
+                "episodes": group.episodes,
                 "seconds": group.seconds,
             }
         )
@@ -120,6 +122,7 @@ def _group(
         histories=[checkpoint.history_of(h) for h in described["histories"]],
         diverged=described["diverged"],
         best_epochs=np.asarray(described["best_epochs"]),
+        episodes=described["episodes"],
         seconds=described["seconds"],
         **weights,
     )

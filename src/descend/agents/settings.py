@@ -62,6 +62,11 @@ class Settings(Statement):
                 "for the units in between"
             )
 
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs, with these settings, from the paper it cites; a sentence each."""
+        return ()
+
     def rules(self) -> dict[str, Optimizer]:
         """The update rules by name; "" for the only one."""
         return {"": update_rules.get(self.optimizer)}  # type: ignore[attr-defined]
@@ -122,3 +127,8 @@ class Settings(Statement):
             name: value * (1 - progress) if name.endswith("learning_rate") else value
             for name, value in hyper.items()
         }
+
+
+def holding(statements: Mapping[str, bool]) -> tuple[str, ...]:
+    """The sentences that hold."""
+    return tuple(words for words, holds in statements.items() if holds)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from descend.agents.algorithm import Algorithm
 from descend.agents.checks import Checked
 from descend.agents.environment import Choice, Environment
+from descend.agents.settings import holding
 from descend.agents.task import AgentTask
 from descend.agents.walking import Place, advance
 from descend.errors import DescendError
@@ -143,6 +144,23 @@ class QLearning(Algorithm):
 
     usual_gamma = 0.95
 
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Watkins 1989."""
+        return holding(
+            {
+                "The step does not fall, so that values go on moving where chance does; the proof "
+                "of convergence wants steps that fall.": self.slowing == 0,
+                "The step falls by a power of 1/2 or less of the visits; the proof of convergence "
+                "wants squares with a finite sum.": 0 < self.slowing <= 0.5,
+                f"Actions are the best or, in {self.epsilon:g} of the steps at first and "
+                f"{self.epsilon_end:g} later, any; the paper leaves open how they are chosen.": (
+                    True
+                ),
+                f"Values begin at {self.first:g}.": self.first != 0,
+            }
+        )
+
     def rules(self) -> dict[str, Optimizer]:
         """There is none."""
         return {}
@@ -226,6 +244,15 @@ class SARSA(QLearning):
         >>> agents.evaluate(1).lengths.tolist()
         [[14], [14]]
     """
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """In what it differs from Rummery and Niranjan 1994."""
+        return (
+            "A table; the paper's values are a network's, with traces of earlier states.",
+            "Where an episode is cut short, the best action stands for the next one.",
+            *super().deviations,
+        )
 
     def worth(self, values: jax.Array, action: jax.Array, ended: jax.Array) -> jax.Array:
         """What the next state is worth: Q(s', a')."""

@@ -1,0 +1,1 @@
+"""The report on agents: learning curves over seeds, the worst named, what they do and think."""
