@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -68,9 +69,7 @@ class Motor(Wheel):
 @functools.cache
 def chooser():
     """A DQN agent, hardly trained."""
-    made = DQN(
-        hidden=(4,), environments=2, updates=1, batch=8, warmup=16, lookahead=2, dueling=True
-    )
+    made = DQN(hidden=(4,), environments=2, updates=1, batch=8, warmup=16, lookahead=2)
     return made.learn(Wheel(), 80, **QUICK)[0]
 
 
@@ -85,10 +84,8 @@ def pusher():
 
 def test_q_values_are_the_arithmetic_of_the_trace():
     """What `thoughts` says of a state is b + w x of the units that `trace` writes out."""
-    agent = DQN(hidden=(4,), environments=2, updates=1, batch=8, warmup=16).learn(
-        Wheel(), 80, **QUICK
-    )[0]
-    seen = agent.episode().observations[:1]
+    agent = chooser()
+    seen = played().observations[:1]
     q = agent.thoughts(seen)["q"]
     y = q + np.array([[0.0, 1.0]])  # a target that is one higher for the second action
     step = trace(agent.model(), seen, y)
@@ -103,25 +100,20 @@ def test_q_values_are_the_arithmetic_of_the_trace():
     np.testing.assert_allclose(delta, [0.0, -1.0], atol=1e-5)
 
 
-def test_a_policy_is_traced_too():
-    made = REINFORCE(hidden=(4,), environments=2)
+def test_a_policy_is_traced_too_and_without_a_baseline_nothing_is_said_of_values():
+    made = REINFORCE(hidden=(4,), environments=2, baseline=False)
     agent = made.learn(Wheel(limit=4), 8, **QUICK)[0]
-    seen = agent.episode().observations[:1]
+    episode = agent.episode()
+    seen = episode.observations[:1]
     step = trace(agent.model("actor"), seen, np.zeros((1, 2)))
     logits = np.array([float(step.unit("logits", action).z) for action in range(2)])
     share = np.exp(logits) / np.exp(logits).sum()
-    np.testing.assert_allclose(share, agent.thoughts(seen)["probability"][0], rtol=1e-5)
-
-
-def test_without_a_baseline_nothing_is_said_of_values():
-    made = REINFORCE(hidden=(4,), environments=2, baseline=False)
-    agent = made.learn(Wheel(limit=4), 8, **QUICK)[0]
-    played = agent.episode()
-    assert set(played.thoughts) == {"probability"}
-    assert worth(played.thoughts) is None
-    assert telling(agent, played) is None
+    np.testing.assert_allclose(share, episode.thoughts["probability"][0], rtol=1e-5)
+    assert set(episode.thoughts) == {"probability"}
+    assert worth(episode.thoughts) is None
+    assert telling(agent, episode) is None
     with pytest.raises(DescendError, match="REINFORCE has no values of states"):
-        surface_of(agent, played, "cosine", "sine", points=3)
+        surface_of(agent, episode, "cosine", "sine", points=3)
 
 
 # -- surfaces -------------------------------------------------------------------------------------
@@ -223,25 +215,11 @@ def played():
 
 
 def test_a_place_without_two_numbers_has_no_surface():
-    @dataclass(frozen=True)
-    class Cells(Environment):
-        limit: int = parameter(3, least=1)
-        actions = Choice(2)
-
-        def reset(self, key):
-            return jnp.int32(0)
-
-        def step(self, state, action, key):
-            return (state + action) % 3, 1.0, False
-
-        def observe(self, state):
-            return jax.nn.one_hot(state, 3)[:1]
-
-    learner = DQN(hidden=(2,), environments=1, updates=1, batch=4, warmup=4, lookahead=1)
-    agent = learner.learn(Cells(), 12, **QUICK)[0]
-    with pytest.raises(ShapeError, match="a surface needs variables that are numbers: Cells"):
-        agent.surface("x0", "x1")
-    assert telling(agent, agent.episode()) is None
+    seen, cell = np.ones((4, 1)), np.arange(5, dtype=np.int32)
+    numb = dataclasses.replace(played(), observations=seen, states=cell)
+    with pytest.raises(ShapeError, match="a surface needs variables that are numbers: Wheel"):
+        surface_of(chooser(), numb, "x0", "x1")
+    assert telling(chooser(), numb) is None
 
 
 # -- an episode drawn -----------------------------------------------------------------------------

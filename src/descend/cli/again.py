@@ -13,7 +13,8 @@ _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 
 def command_line(ctx: click.Context) -> str:
     """A line that does the same again; the password of a database is left out."""
-    parts = ["descend", str(ctx.info_name)]
+    path = ctx.command_path.split()  # "descend agent train"
+    parts = ["descend", *(path[1:] or path)]
     options: list[str] = []
     for parameter in ctx.command.params:
         name = parameter.name or ""

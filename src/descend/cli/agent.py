@@ -90,8 +90,16 @@ def listing(name: str | None) -> None:
     metavar="FILE",
     help="Go on from a checkpoint of the same run.",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Write a page, and the same numbers as FILE.json.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print only how good the agents are.")
+@click.pass_context
 def train(
+    ctx: click.Context,
     name: str,
     algorithm: str | None,
     steps: int | None,
@@ -101,6 +109,7 @@ def train(
     output: Path | None,
     checkpoint: Path | None,
     resume: Path | None,
+    report: Path | None,
     quiet: bool,
 ) -> None:
     """Train agents in an environment, judge them on episodes that none has seen, save them.
@@ -115,6 +124,7 @@ def train(
     from descend.agents.presets import preset
     from descend.cli.solve import pairs, stated
     from descend.files import writable
+    from descend.report.page import report_files
 
     environment = stated(registry.class_of(name), pairs("-p", parameter))  # JAX starts here
     chosen = preset(name.lower().replace("_", "-"), algorithm)
@@ -122,6 +132,10 @@ def train(
     output = writable(output or Path(f"{Path(name).stem}.descend"), regular=True)
     if checkpoint is not None:
         checkpoint = writable(checkpoint)
+        if checkpoint == output:
+            raise DescendError(f"--checkpoint and the agents are both to be {output}")
+    if report is not None:  # now, not after the training
+        report_files(report)
     agents = made.learn(
         environment,
         chosen.steps if steps is None else steps,
@@ -133,6 +147,12 @@ def train(
     agents.save(output)
     _judged(agents, episodes=100, table=not quiet)
     click.echo(f"{len(agents)} agents by {made.label} in {agents.seconds:.0f} s: {output}")
+    if report is not None:
+        from descend.cli.again import command_line
+        from descend.report.agents.write import agents_report
+
+        for written in agents_report(agents, report, command=command_line(ctx)):
+            click.echo(f"wrote {written}")
 
 
 @command.command("evaluate")

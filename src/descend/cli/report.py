@@ -1,4 +1,7 @@
-"""`descend report`: the sealed test opened, and the report on a fitted network written."""
+"""`descend report`: the sealed test opened, and the report on a fitted network written.
+
+Of a file of agents the report is on these; they have no table and no test.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from descend.cli.reading import reading_options
+from descend.errors import DescendError
 
 if TYPE_CHECKING:
     from descend.report.table.evidence import ReportOptions
@@ -69,13 +74,23 @@ if TYPE_CHECKING:
     metavar="N",
     help="Number of networks to train on resampled rows, for standard errors.  [default: 0]",
 )
+@click.option(
+    "--episodes",
+    type=int,
+    default=100,
+    show_default=True,
+    help="Episodes that judge each agent, for a file of agents.",
+)
 @reading_options
 @click.option("--quiet", "-q", is_flag=True, help="Print only the names of the files.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     model: Path,
     data: str | None,
     output: Path | None,
     test: str | None,
+    episodes: int,
     quiet: bool,
     **settings: Any,
 ) -> None:
@@ -85,15 +100,24 @@ def command(
     those of the seal in MODEL. The opening is written into MODEL before any figure is shown; a
     second opening says so.
 
+    MODEL may also be a file of agents, that `descend agent train` saved: then there is no DATA, and
+    the agents play episodes that none has seen.
+
     \b
     descend report houses.descend houses.csv
     descend report loans.descend loans.csv --group region --cost 1 5 -o loans.html
+    descend report cart-pole.descend
     """
     from descend.cli.reading import READING, read_table
     from descend.report.page import report_files
 
     path = output or model.with_suffix(".html")
     report_files(path, (model, data, test))
+    if _kind(model) == "agents":
+        _agents(ctx, model, path, episodes, quiet)
+        return
+    if ctx.get_parameter_source("episodes") is ParameterSource.COMMANDLINE:
+        raise DescendError(f"--episodes judge agents, and {model} holds a network of a table")
     how = {name: settings.pop(name) for name in READING}
     options = _options(**settings)
     table = read_table(data, quiet, **how)
@@ -124,6 +148,40 @@ def command(
         _figures(fitted)
     for file in files:
         click.echo(str(file) if quiet else f"wrote {file}")
+
+
+def _kind(model: Path) -> str:
+    """What a file holds: "model", "agents", ...; raises CheckpointError."""
+    from descend.train.saving import checkpoint  # JAX starts here
+
+    return str(checkpoint.read(model)[0]["kind"])
+
+
+def _agents(ctx: click.Context, file: Path, path: Path, episodes: int, quiet: bool) -> None:
+    """Write the report on agents."""
+    own = ("model", "output", "episodes", "quiet")
+    others = [
+        parameter.human_readable_name
+        if isinstance(parameter, click.Argument)
+        else parameter.opts[0]
+        for parameter in ctx.command.params
+        if parameter.name not in own
+        and ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if others:
+        raise DescendError(
+            f"{file} holds agents, whose report is of episodes and not of a table: leave out "
+            f"{', '.join(others)}"
+        )
+    from descend.agents.loading import load_agents
+    from descend.report.agents.write import agents_report
+
+    def show(words: str) -> None:
+        if not quiet:
+            click.echo(f"{words} ...", err=True)
+
+    for written in agents_report(load_agents(file), path, episodes=episodes, show=show):
+        click.echo(str(written) if quiet else f"wrote {written}")
 
 
 def _options(
