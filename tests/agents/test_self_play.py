@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 from oracles import games as oracle
 
-from descend.agents.alphazero import Search, SelfPlay, Settings, network_for
-from descend.agents.alphazero.learner import Moves, Rows, outcomes
+from descend.agents import load_agents, make
+from descend.agents.alphazero import Players, Search, SelfPlay
+from descend.agents.alphazero.learner import Rows, outcomes
 from descend.agents.alphazero.search import Found
+from descend.agents.alphazero.task import Games, Moves
 from descend.agents.environments.connect_four import ConnectFour, Stacks
 from descend.agents.environments.tic_tac_toe import Grid, TicTacToe
-from descend.errors import DescendError, MissingExtraError
+from descend.errors import DescendError, MissingExtraError, ShapeError
 from descend.nn.layers import Conv2D
-from descend.train.engine import Steps, train
+from descend.train.callbacks import Callback
 from descend.train.engine.runtime import quick_compile
+from descend.train.engine.training import InterruptedWarning
 from descend.train.rules import Adam
-from descend.train.rules.schedules import CosineDecay
 
 pytest.importorskip("mctx")
 
@@ -51,9 +53,9 @@ def played(cells, values=None, strayed=()) -> Moves:
         factors.append(factor)
     column = lambda a: np.asarray(a, float)[:, None]
     value = np.zeros(count) if values is None else values
-    found = Found(np.zeros((count, 1), int), np.zeros((count, 1, 9)), column(value))
+    nothing = np.zeros((count, 1, 9))
+    found = Found(np.zeros((count, 1), int), nothing, column(value), nothing)
     random_moves = column([i in strayed for i in range(count)]) > 0
-    nothing = np.zeros((count, 1))
     return Moves(nothing, nothing, found, column(rewards), column(factors), random_moves)
 
 
@@ -92,16 +94,22 @@ def test_no_value_is_carried_back_over_a_random_move():
     assert of(moves) == [-0.125, 0.125, -0.125, 0.125, 1]
 
 
+def test_a_discounted_win_is_worth_more_the_sooner_it_comes():
+    won = played([0, 3, 1, 4, 2])
+    z = OUTCOMES(won, np.zeros(1), 0.5)[:, 0].tolist()
+    assert z == [1 / 16, -1 / 8, 1 / 4, -1 / 2, 1]
+
+
 def test_outcomes_of_self_play_are_those_of_its_games():
     """Against the games cut out of the record in Python, board by board."""
-    settings = Settings(
-        games=16, moves=24, simulations=2, batch=64, hidden=(8,), explore=0.0, noise=5.0
+    made = SelfPlay(
+        environments=16, walk=24, simulations=2, batch=64, hidden=(8,), explore=0.0, noise=5.0
     )
-    task = SelfPlay(TicTacToe(), settings)
+    task = made.task(TicTacToe(), 16 * 24)
     state = task.init(jax.random.key(3), task.hyper())
     boards, moves, record = quick(task.play)(state, jax.random.key(4))
     z = np.asarray(OUTCOMES(moves, np.full(16, 0.5)))
-    seen, reward, over = (np.asarray(a) for a in (moves.seen, moves.reward, moves.discount == 0))
+    seen, reward, over = (np.asarray(a) for a in (moves.seen, moves.reward, moves.sign == 0))
     first_wins = draws = length = 0
     for game in range(16):
         start = 0
@@ -124,8 +132,8 @@ def test_outcomes_of_self_play_are_those_of_its_games():
             start = end + 1
     assert over.sum() > 30
     assert 0 < draws < over.sum()
-    assert record.tolist() == [first_wins, draws, length, over.sum()]
-    assert (moves.discount[~over] == -1).all()
+    assert record == Games(first_wins, draws, length, over.sum())
+    assert (moves.sign[~over] == -1).all()
     assert boards.steps.tolist() == [
         23 - max([-1, *np.flatnonzero(over[:, game])]) for game in range(16)
     ]
@@ -147,11 +155,8 @@ def every():
 @pytest.fixture(scope="module")
 def untrained():
     """A search by a network that has learnt nothing; its hidden weights are random."""
-    settings = Settings(hidden=(16,), simulations=128)
-    game = TicTacToe()
-    graph = network_for(game, settings)
-    search = Search(game, graph, settings)
-    params, _ = graph.init(jax.random.key(0))
+    search = Search(TicTacToe(), SelfPlay(hidden=(16,), simulations=128))
+    params, _ = search.graph.init(jax.random.key(0))
     return quick(lambda states, key, noise: search(params, states, key, noise=noise))
 
 
@@ -168,7 +173,9 @@ def test_a_search_makes_legal_moves_alone(every, untrained):
     taken = np.array([[c != "." for c in name] for name in some])
     assert not taken[np.arange(CASES), found.action].any()
     assert (np.asarray(found.policy)[taken] == 0).all()
-    assert np.allclose(np.asarray(found.policy).sum(axis=1), 1, atol=1e-5)
+    for shares in (found.policy, found.visits):
+        assert np.allclose(np.asarray(shares).sum(axis=1), 1, atol=1e-5)
+    assert (np.asarray(found.visits)[taken] == 0).all()
     assert set(np.asarray(found.action)) == set(range(9))
 
 
@@ -192,11 +199,9 @@ def test_a_search_without_knowledge_wins_in_one_and_blocks_a_loss_in_one(every, 
 
 
 def test_a_search_of_connect_four_wins_blocks_and_leaves_full_columns():
-    settings = Settings(hidden=(Conv2D(4, 4, activation="relu"), 8), simulations=64)
-    game = ConnectFour()
-    graph = network_for(game, settings)
-    search = Search(game, graph, settings)
-    params, _ = graph.init(jax.random.key(0))
+    made = SelfPlay(hidden=(Conv2D(4, 4, activation="relu"), 8), simulations=64)
+    search = Search(ConnectFour(), made)
+    params, _ = search.graph.init(jax.random.key(0))
     cases = [  # columns from below, X begins; then the moves that are right
         (["XXX", "OOO", "", "", "", "", ""], {0}, 1),  # X, a column
         (["OOO", "XX", "X", "", "", "", ""], {0}, None),  # X blocks a column
@@ -214,54 +219,175 @@ def test_a_search_of_connect_four_wins_blocks_and_leaves_full_columns():
 
 # -- learning -------------------------------------------------------------------------------------
 
+SMALL = SelfPlay(
+    hidden=(16,), simulations=8, environments=16, walk=9, passes=2, batch=48, optimizer=Adam(0.02)
+)
+ROUND = 16 * 9
+QUICK = {"seeds": 2, "evaluations": 6, "episodes": 4, "verbose": 0}
+
+
+def learn(**options):
+    return SMALL.learn(make("tic-tac-toe"), 12 * ROUND, **{**QUICK, **options})
+
 
 @pytest.fixture(scope="module")
-def short():
-    """A very short training, in one program."""
-    settings = Settings(games=64, moves=9, simulations=8, batch=64, passes=1, hidden=(32,))
-    task = SelfPlay(TicTacToe(), settings, "adam")
-    state = task.init(jax.random.key(0), task.hyper() | {"learning_rate": 0.01})
-    return task, state, train(task, Steps(settings.updates), 30, state=state)
+def players():
+    return learn()
 
 
-def test_a_short_training(short):
-    task, _, run = short
-    history = run.history.history
-    assert set(history) == {"loss", "value", "policy", "first_wins", "draws", "length"}
-    assert np.mean(history["loss"][-5:]) < 0.9 * np.mean(history["loss"][:5])
-    parts = np.add(history["value"], history["policy"])
-    assert (np.array(history["loss"]) > parts).all()  # the squared weights are in it
-    assert all(5 <= n <= 9 for n in history["length"])
-    assert all(
-        0 <= s + d <= 1 for s, d in zip(history["first_wins"], history["draws"], strict=True)
+def weights(player, which):
+    return jax.tree.map(lambda a: np.asarray(a)[player.index], getattr(player.group, which))
+
+
+def same(one, other):
+    """Bit-equal in everything that training leaves."""
+    for a, b in zip(one, other, strict=True):
+        assert a.history.history.keys() == b.history.history.keys()
+        for name, values in a.history.history.items():
+            np.testing.assert_array_equal(values, b.history.history[name], name)
+        for which in ("last", "best"):
+            jax.tree.map(np.testing.assert_array_equal, weights(a, which), weights(b, which))
+
+
+def test_a_short_training(players):
+    assert isinstance(players, Players)
+    curves = players.curves()
+    assert curves.index.tolist() == [2 * ROUND * n for n in range(1, 7)]
+    assert ((curves >= -1) & (curves <= 1)).all().all()
+    for player in players:
+        history = player.history.history
+        assert set(history) == {
+            *("loss", "value", "policy", "first_wins", "draws", "length"),
+            *("val_return", "val_length"),
+        }
+        assert history["loss"][-1] < 0.9 * history["loss"][0]
+        parts = np.add(history["value"], history["policy"])
+        assert (np.array(history["loss"]) > parts).all()  # the squared weights are in it
+        assert all(5 <= n <= 9 for n in history["length"])
+    assert players[0].history.history["loss"] != players[1].history.history["loss"]
+
+
+class Kill(Callback):
+    """Ctrl-C in the evaluation of an epoch, before its checkpoint is written."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+
+def test_killed_and_resumed_is_as_if_nothing_had_happened(players, tmp_path):
+    """Games in progress, annealed rates and best weights included."""
+    file = tmp_path / "run.descend"
+    with pytest.warns(InterruptedWarning):
+        learn(checkpoint=file, callbacks=[Kill()])
+    same(learn(resume=file), players)
+
+
+def test_saved_and_loaded_plays_the_same_games(players, tmp_path):
+    players.save(tmp_path / "ttt.descend")
+    again = load_agents(tmp_path / "ttt.descend")
+    same(again, players)
+    assert again.algorithm == players.algorithm
+    assert isinstance(again, Players)
+    board = make("tic-tac-toe").position([4])
+    for found, other in zip(again, players, strict=True):
+        one, two = (p.thoughts(board) for p in (found, other))
+        jax.tree.map(np.testing.assert_array_equal, one, two)
+
+
+def test_act_and_thoughts_of_boards(players):
+    game, player = make("tic-tac-toe"), players[1]
+    exact = game.exact()
+    thoughts, moves = player.thoughts(exact.states), player.act(exact.states)
+    assert {k: v.shape for k, v in thoughts.items()} == {
+        "prior": (4520, 9), "visits": (4520, 9), "network": (4520,), "value": (4520,),
+    }  # fmt: skip
+    legal = np.asarray(jax.vmap(game.legal)(exact.states))
+    assert legal[np.arange(4520), moves].all()
+    assert (thoughts["visits"][~legal] == 0).all()
+    assert np.allclose(thoughts["prior"].sum(axis=1), 1, atol=1e-5)
+    board = game.position([0, 3, 1, 4])
+    assert player.act(board, simulations=64) == player.predict(board, simulations=64) == 2
+    one = player.thoughts(board, "best", simulations=64)
+    assert (one["value"], one["visits"].shape) == (1, (9,))
+
+
+def test_what_is_no_board(players):
+    game = make("tic-tac-toe")
+    board = game.position([0])
+    for wrong in (
+        np.zeros((3, 3, 2)),
+        board._replace(marks=board.marks[None, None]),
+        None,
+        "board",
+    ):
+        with pytest.raises(ShapeError, match="a board of TicTacToe is a state of the game"):
+            players[0].act(wrong)
+
+
+def test_evaluate_counts_games_by_opponent_and_side(players):
+    judged = players.evaluate(6, against=["random", "perfect"])
+    frame = judged.to_frame()
+    assert frame.columns.tolist() == [
+        *("seed", "against", "plays", "wins", "draws", "losses", "length")
+    ]
+    assert (frame[["wins", "draws", "losses"]].sum(axis=1) == 3).all()
+    assert frame.plays.value_counts().to_dict() == {"first": 4, "second": 4}
+    assert (frame[frame.against == "perfect"].wins == 0).all()
+    assert judged.losses == frame.losses.sum()
+    assert judged.counts("random", "first") == tuple(
+        frame[(frame.against == "random") & (frame.plays == "first")][["wins", "draws", "losses"]]
+        .sum()
+        .tolist()
     )
-    assert int(run.state.steps) == 30 * task.settings.updates
+    assert np.allclose(judged.means, [s.mean() for s in np.split(_scores(frame), 2)])
+    assert str(players.evaluate(6, against="random")) == str(judged).split("; ")[0]
+    assert str(players.evaluate(6, seed=1, against="random")) != ""
 
 
-def test_rows_are_the_positions_of_a_round_in_another_order(short, monkeypatch):
-    """Positions numbered one by one take the place of those played; two passes over 576 of them."""
-    task, start, _ = short
-    task = task.anew()
-    number = np.arange(576, dtype=np.float32).reshape(9, 64)
-    found = Found(number.astype(int), np.stack([number] * 9, axis=2), -number / 576)
-    seen = np.tile(number[:, :, None, None, None], (3, 3, 2))
-    legal, over = np.ones((9, 64, 9), bool), np.zeros((9, 64), np.float32)
-    moves = jax.device_put(Moves(seen, legal, found, number / 576, over, over > 0))
-    monkeypatch.setattr(task, "play", lambda state, key: (state.boards, moves, state.record))
-    _, rows = jax.jit(task.collect, static_argnums=1)(start, 2 * task.settings.updates)
-    rows = jax.tree.map(np.asarray, rows)
-    assert rows.seen.shape == (18, 64, 3, 3, 2)
-    order = np.asarray(rows.seen[..., 0, 0, 0]).reshape(2, 576)
-    for one_pass in order:
-        assert np.array_equal(np.sort(one_pass), np.arange(576))
-    assert not np.array_equal(order[0], order[1])
-    assert not np.array_equal(order[0], np.arange(576))
-    assert np.array_equal(rows.policy[..., 3].reshape(2, 576), order)
-    assert np.allclose(rows.outcome.reshape(2, 576), order / 576)
+def _scores(frame):
+    return ((frame.wins - frame.losses) / 3).to_numpy()
 
 
-def test_the_loss_by_hand(short):
-    task, start, _ = short
+def test_a_game_move_by_move(players):
+    game = make("tic-tac-toe")
+    episode = players[0].episode(against="perfect", first=False)
+    assert episode.terminated
+    assert 5 <= len(episode) <= 9
+    state = game.position(episode.actions.tolist())
+    jax.tree.map(np.testing.assert_array_equal, episode.state(len(episode)), state)
+    exact = {
+        (tuple(m), n): best
+        for m, n, best in zip(
+            game.exact().states.marks.tolist(), game.exact().states.moves, game.exact().best,
+            strict=True,
+        )
+    }  # fmt: skip
+    for step in range(len(episode)):
+        before = episode.state(step)
+        if step % 2 == 0:
+            assert exact[tuple(before.marks.tolist()), before.moves][episode.actions[step]]
+        else:
+            assert players[0].act(before) == episode.actions[step]
+    frame = episode.to_frame()
+    assert {"action", "reward", "prior 4", "visits 8", "network", "value"} <= set(frame)
+    alone = players[1].episode()
+    assert [int(players[1].act(alone.state(i))) for i in range(len(alone))] == list(alone.actions)
+
+
+def test_the_network_as_a_model(players):
+    seen = np.asarray(make("tic-tac-toe").observe(make("tic-tac-toe").position([4])))
+    heads = players[0].model().predict(seen[None], verbose=0)
+    logits = np.where(np.arange(9) == 4, -np.inf, heads["policy"][0])
+    prior = np.exp(logits) / np.exp(logits).sum()
+    thoughts = players[0].thoughts(make("tic-tac-toe").position([4]))
+    assert np.allclose(prior, thoughts["prior"], atol=1e-5)
+    assert np.allclose(heads["value"][0, 0], thoughts["network"], atol=1e-5)
+
+
+def test_the_loss_by_hand():
+    task = SelfPlay(hidden=(32,)).task(TicTacToe(), 2048)
+    params = task.draw(jax.random.key(0))
     rng = np.random.default_rng(0)
     legal = rng.random((64, 9)) < 0.6
     legal[:, 0] = True
@@ -269,38 +395,54 @@ def test_the_loss_by_hand(short):
     seen = (rng.random((64, 3, 3, 2)) < 0.3).astype(np.float32)
     outcome = rng.choice([-1.0, 0.0, 1.0], 64).astype(np.float32)
     rows = Rows(seen, legal, policy / policy.sum(axis=1, keepdims=True), outcome)
-    params = jax.tree.map(lambda p: np.asarray(p) + rng.normal(0, 0.1, p.shape), start.params)
+    params = jax.tree.map(lambda p: np.asarray(p) + rng.normal(0, 0.1, p.shape), params)
     params = jax.tree.map(lambda p: p.astype(np.float32), params)
-    loss, _ = jax.jit(task.cost)(params, rows, 0.01)
-    w = {k: {n: np.asarray(a, float) for n, a in v.items()} for k, v in params.items()}
+    hyper = task.hyper() | {"decay": 0.01}
+    loss, parts = jax.jit(lambda p: task.algorithm.cost(task, p, rows, hyper))(params)
+    w = {k: {n: np.asarray(a, float) for n, a in v.items()} for k, v in params["network"].items()}
     (hidden,) = (name for name in w if name not in ("policy", "value"))
     h = np.maximum(
         np.asarray(rows.seen).reshape(64, 18) @ w[hidden]["kernel"] + w[hidden]["bias"], 0
     )
     logits = h @ w["policy"]["kernel"] + w["policy"]["bias"]
     v = np.tanh(h @ w["value"]["kernel"] + w["value"]["bias"])[:, 0]
-    total = 0.0
+    surprise = 0.0
     for i in range(64):
         legal = np.asarray(rows.legal[i])
         p = np.exp(logits[i][legal]) / np.exp(logits[i][legal]).sum()
-        total += (rows.outcome[i] - v[i]) ** 2 - rows.policy[i][legal] @ np.log(p)
+        surprise -= rows.policy[i][legal] @ np.log(p) / 64
+    miss = ((rows.outcome - v) ** 2).mean()
     squares = sum((a**2).sum() for layer in w.values() for a in layer.values())
-    assert np.isclose(loss, total / 64 + 0.01 * squares, rtol=1e-5)
+    assert np.isclose(loss, miss + surprise + 0.01 * squares, rtol=1e-5)
+    assert np.allclose([parts["value"], parts["policy"]], [miss, surprise], rtol=1e-5)
 
 
 def test_what_is_out_of_range():
-    with pytest.raises(DescendError, match=r"simulations must be a whole number >= 1, got 0"):
-        Settings(simulations=0)
-    with pytest.raises(DescendError, match=r"explore is a share, 0 to 1, got 1.5"):
-        Settings(explore=1.5)
-    with pytest.raises(DescendError, match="a batch of 256 is more than the 32 positions"):
-        Settings(games=4, moves=4)
-    task = SelfPlay(TicTacToe(), Settings())
-    assert {"learning_rate", "decay", "explore"} <= set(task.hyper())
-    with pytest.raises(DescendError, match="explore is a share, 0 to 1, got 2"):
+    with pytest.raises(DescendError, match=r"SelfPlay: simulations .* must be >= 1, got 0"):
+        SelfPlay(simulations=0)
+    with pytest.raises(DescendError, match=r"SelfPlay: explore .* must be >= 0 and <= 1, got 1.5"):
+        SelfPlay(explore=1.5)
+    task = SelfPlay().task(TicTacToe(), 2048)
+    assert {"learning_rate", "decay", "explore", "noise"} <= set(task.hyper())
+    assert task.hyper()["gamma"] == 1
+    with pytest.raises(DescendError, match=r"explore .* <= 1, got 2"):
         task.require({"explore": 2.0})
-    with pytest.raises(DescendError, match="decay must be a finite number >= 0"):
-        task.require({"decay": -1.0})
+    with pytest.raises(DescendError, match="needs an instance of a subclass of Game"):
+        SelfPlay().learn(make("maze"), 2048)
+    with pytest.raises(DescendError, match="unknown opponent 'one-play'. Did you mean 'one-ply'"):
+        SelfPlay(opponent="one-play").learn(TicTacToe(), 2048)
+
+
+def test_what_cannot_be_asked(players):
+    for wrong, words in (
+        ({"games": 0}, "games must be a whole number >= 1"),
+        ({"games": 20_001}, "games must be at most 20,000"),
+        ({"which": "first"}, "unknown weights 'first'"),
+        ({"against": ["depth-9"]}, "depth"),
+        ({"simulations": 0}, "simulations must be a whole number >= 1"),
+    ):
+        with pytest.raises(DescendError, match=words):
+            players.evaluate(**{"games": 2, "against": "random", **wrong})
 
 
 def test_without_mctx(monkeypatch):
@@ -308,26 +450,26 @@ def test_without_mctx(monkeypatch):
     with pytest.raises(
         MissingExtraError, match=r"tree search needs .* pip install 'descend\[agents\]'"
     ):
-        SelfPlay(TicTacToe())
+        SelfPlay().learn(TicTacToe(), 2048)
 
 
 @pytest.mark.slow
 def test_all_of_tic_tac_toe_is_learnt():
-    """None of 4,520 positions is spoilt: by the network alone, and by a search of 8 simulations.
+    """None of 4,520 positions is spoilt by a search of 8: an untrained one spoils 626.
 
-    A move is right where it keeps the position's exact value; an untrained search of 8 spoils 626.
+    A move is right where it keeps the position's exact value.
     """
+    game = make("tic-tac-toe")
+    players = SelfPlay().learn(game, 240 * 2048, seeds=2, evaluations=4, verbose=0)
     names = [b for b in oracle.reachable() if not oracle.over(b)]
     states = grid(names)
-    rounds, settings = 240, Settings()
-    rule = Adam(CosineDecay(3e-3, rounds * settings.updates))
-    task = SelfPlay(TicTacToe(), settings, rule)
-    state = task.init(jax.random.key(0), task.hyper())
-    params = train(task, Steps(settings.updates), rounds, state=state).state.params
-    logits, value = jax.jit(task.search.judge)(params, states)
-    look = jax.jit(lambda s: task.search(params, s, KEY, noise=0.0, simulations=8))
-    for actions in (np.asarray(logits).argmax(axis=1), np.asarray(look(states).action)):
-        spoilt = [n for n, a in zip(names, actions, strict=True) if a not in oracle.solved(n).best]
-        assert not spoilt
-    exact = np.array([oracle.solved(name).value for name in names])
-    assert np.abs(np.asarray(value) - exact).mean() < 0.05
+    for player in players:
+        moves, thoughts = player.act(states, simulations=8), player.thoughts(states)
+        for actions in (moves, thoughts["prior"].argmax(axis=1)):
+            spoilt = [
+                n for n, a in zip(names, actions, strict=True) if a not in oracle.solved(n).best
+            ]
+            assert not spoilt
+        exact = np.array([oracle.solved(name).value for name in names])
+        assert np.abs(thoughts["network"] - exact).mean() < 0.05
+    assert players.evaluate(100).losses == 0

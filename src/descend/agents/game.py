@@ -24,11 +24,14 @@ Source: Shapley 1953, Stochastic Games; Silver et al. 2018, Science 362 (AlphaZe
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from descend.agents.checks import inspect
 from descend.agents.environment import Choice, Environment
@@ -105,9 +108,44 @@ class Game(Environment):
         other = self.turn(after) != self.turn(state)
         return jnp.where(over, 0.0, jnp.where(other, -1.0, 1.0))
 
+    def guess(self, state: Any) -> Any:
+        """Return a rough value of a state to who is to move, between -1 and 1; 0: none.
+
+        It is what a plain searcher goes by where it stops; see `Minimax`.
+        """
+        return 0.0
+
+    def best(self, state: Any) -> Any:
+        """Return the moves that keep a state's exact value, booleans (n,); None: not known."""
+        return None
+
+    def position(self, moves: Sequence[int]) -> Any:
+        """Return the state behind moves from the beginning, of a game without chance.
+
+        Args:
+            moves: numbers of the moves, in turn.
+
+        Raises:
+            DescendError: a move that is not legal there, or behind the end of the game.
+        """
+        state, over = self.reset(jax.random.key(0)), False
+        for place, move in enumerate(moves):
+            legal = np.flatnonzero(self.legal(state))
+            if over or move not in legal:
+                words = "the game is over" if over else f"legal are {', '.join(map(str, legal))}"
+                raise DescendError(f"{self.label}: move {place + 1} cannot be {move}: {words}")
+            state, over = _moved(self, state, move)
+        return state
+
     def text(self, state: Any) -> str:
         """Return a state as lines for a terminal, made on the host; by default its numbers."""
         return str(jax.tree.map(lambda a: jax.device_get(a).tolist(), state))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _moved(game: Game, state: Any, move: Any) -> tuple[Any, Any]:
+    after, _, over = game.step(state, move, jax.random.key(0))
+    return after, over
 
 
 def require_game(game: Any) -> None:

@@ -18,6 +18,7 @@ from descend.agents.game import Game
 from descend.agents.group import Group
 from descend.agents.settings import Settings
 from descend.agents.task import PREFIX, AgentTask
+from descend.agents.trained import agents_of
 from descend.errors import DescendError, unknown
 from descend.nn.checks import whole
 from descend.train.callbacks import Callback, EarlyStopping, ModelCheckpoint
@@ -46,7 +47,7 @@ def learn(
     for name, value in (("steps", steps), ("evaluations", evaluations), ("episodes", episodes)):
         whole(name, value, 1)
     inspect(environment)
-    if isinstance(environment, Game):
+    if isinstance(environment, Game) and not algorithm.plays_games:
         raise DescendError(
             f"{environment.label} is for two players in turns, and {algorithm.label} plays alone; "
             "descend.agents.alphazero.SelfPlay learns from games against itself"
@@ -114,7 +115,7 @@ def learn(
     ranks = {place: i for i, place in enumerate(sorted(p for g in trained for p in g.places))}
     for group in trained:
         group.places = [ranks[place] for place in group.places]
-    return Agents(trained)
+    return agents_of(trained)
 
 
 def _seeds(seeds: Any) -> list[int]:

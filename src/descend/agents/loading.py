@@ -7,6 +7,7 @@ from pathlib import Path
 from descend.agents import saving
 from descend.agents.agents import Agents
 from descend.agents.environment import Environment
+from descend.agents.trained import agents_of
 
 
 def load_agents(
@@ -37,4 +38,4 @@ def load_agents(
         >>> bool((again[0].table() == agents[0].table()).all())
         True
     """
-    return Agents(saving.read(path, environment))
+    return agents_of(saving.read(path, environment))

@@ -108,8 +108,8 @@ class OnPolicy(AgentTask):
         return state._replace(places=places, key=key), batches
 
     def dealt(
-        self, state: OnPolicyState, walked: Walked, episodes: Episodes, key: jax.Array
-    ) -> tuple[Any, Episodes]:
+        self, state: OnPolicyState, walked: Any, episodes: Any, key: jax.Array
+    ) -> tuple[Any, Any]:
         """What a walk teaches, as the batches of its updates, (updates, batch, ...)."""
         a = self.algorithm
         lessons = a.lessons(self, state.params, walked, state.hyper)

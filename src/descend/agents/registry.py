@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from descend.errors import DescendError, unknown
+from descend.errors import unknown
 
 if TYPE_CHECKING:
     from descend.agents.environment import Environment
@@ -120,16 +120,13 @@ ALGORITHMS = {
     "ddpg": ("deterministic:DDPG", "a policy that follows its critic's gradient"),
     "td3": ("deterministic:TD3", "the same with two critics and a slower policy"),
     "sac": ("sac:SAC", "an actor rewarded for staying undecided, and two critics"),
+    "self-play": ("alphazero.learner:SelfPlay", "a game of two learnt by tree search (AlphaZero)"),
 }
 
 
 def algorithm(name: str) -> type[Settings]:
     """The class of an algorithm's name; raises DescendError."""
     key = str(name).lower().replace("_", "-")
-    if key == "self-play":
-        raise DescendError(
-            "games of two players are learned in Python: descend.agents.alphazero.SelfPlay"
-        )
     if key not in ALGORITHMS:
         raise unknown("algorithm", name, ALGORITHMS)
     module, _, class_name = ALGORITHMS[key][0].partition(":")

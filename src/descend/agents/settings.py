@@ -33,6 +33,7 @@ class Settings(Statement):
     gamma: float | None = parameter(None, least=0, most=1, doc="discount factor")
 
     usual_gamma = 0.99  # where neither the settings nor the environment name a discount factor
+    plays_games = False  # whether it plays both sides of a game of two
 
     def __post_init__(self) -> None:
         super().__post_init__()

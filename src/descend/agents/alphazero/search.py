@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from descend.agents.alphazero.settings import Settings
-from descend.agents.game import Game
+from descend.agents.checks import inspect
+from descend.agents.game import Game, require_game
 from descend.errors import MissingExtraError
 from descend.nn.graph import Graph
 
@@ -30,11 +30,13 @@ class Found(NamedTuple):
     action: the move to make, int32 (boards,).
     policy: probabilities that the network should have given, (boards, moves); 0 where not legal.
     value: what the move is worth to the player who makes it, (boards,).
+    visits: shares of the simulations that went through each move, (boards, moves).
     """
 
     action: jax.Array
     policy: jax.Array
     value: jax.Array
+    visits: jax.Array
 
 
 class Search:
@@ -42,10 +44,11 @@ class Search:
 
     Args:
         game: game whose rules the tree follows.
-        graph: network of `network_for`.
-        settings: its `simulations`, `considered`, `noise`, `value_scale`, `value_offset`.
+        algorithm: settings of `SelfPlay`, of which it uses those of the search and the network's.
+        graph: the network, where it is there already.
 
     Raises:
+        DescendError: a game whose methods cannot be traced, or that is no Game.
         MissingExtraError: mctx is not installed.
 
     Source: Silver et al. 2018; Danihelka et al. 2022.
@@ -53,20 +56,23 @@ class Search:
     Example:
         The network knows nothing yet; X, who is to move, has two in the top row.
 
-        >>> import jax, jax.numpy as jnp
-        >>> from descend.agents.alphazero import Search, Settings, network_for
-        >>> from descend.agents.environments.tic_tac_toe import Grid, TicTacToe
-        >>> game, settings = TicTacToe(), Settings()
-        >>> graph = network_for(game, settings)
-        >>> params, _ = graph.init(jax.random.key(0))
-        >>> boards = Grid(jnp.array([[0b11, 0b11000]]), jnp.array([4]))  # one board
-        >>> found = Search(game, graph, settings)(params, boards, jax.random.key(1), noise=0.0)
+        >>> import jax
+        >>> from descend.agents import make
+        >>> from descend.agents.alphazero import Search, SelfPlay
+        >>> game = make("tic-tac-toe")
+        >>> search = Search(game, SelfPlay())
+        >>> params, _ = search.graph.init(jax.random.key(0))
+        >>> boards = jax.tree.map(lambda a: a[None], game.position([0, 3, 1, 4]))  # one board
+        >>> found = search(params, boards, jax.random.key(1), noise=0.0)
         >>> found.action.tolist(), found.value.tolist()
         ([2], [1.0])
     """
 
-    def __init__(self, game: Game, graph: Graph, settings: Settings):
-        self.game, self.graph, self.settings = game, graph, settings
+    def __init__(self, game: Game, algorithm: Any, graph: Graph | None = None):
+        if graph is None:
+            require_game(game)
+            (graph,) = algorithm.graphs(inspect(game)).values()
+        self.game, self.algorithm, self.graph = game, algorithm, graph
         self._mctx = _tree_library()
 
     def judge(self, params: Any, states: Any) -> tuple[jax.Array, jax.Array]:
@@ -101,7 +107,7 @@ class Search:
             noise: scale of the Gumbel noise in place of the settings'; 0 to play as well as it can.
             simulations: number in place of the settings'.
         """
-        how = self.settings
+        how = self.algorithm
         logits, value = self.judge(params, states)
         boards, moves = logits.shape
         root = self._mctx.RootFnOutput(
@@ -124,9 +130,9 @@ class Search:
             max_num_considered_actions=min(how.considered, moves),
             gumbel_scale=how.noise if noise is None else noise,
         )
-        worth = found.search_tree.summary().qvalues
-        value = jnp.take_along_axis(worth, found.action[:, None], axis=1)[:, 0]
-        return Found(found.action, found.action_weights, value)
+        root = found.search_tree.summary()
+        value = jnp.take_along_axis(root.qvalues, found.action[:, None], axis=1)[:, 0]
+        return Found(found.action, found.action_weights, value, root.visit_probs)
 
     def _follow(self, params: Any, key: jax.Array, action: jax.Array, node: Any) -> Any:
         """Return what a move leads to from a node of every board, for mctx."""
@@ -140,7 +146,8 @@ class Search:
         logits, value = self.judge(params, after)
         output = self._mctx.RecurrentFnOutput(
             reward=reward,
-            discount=jax.vmap(self.game.sign)(states, after, ends).astype(float),
+            discount=self.algorithm.at(self.game).gamma
+            * jax.vmap(self.game.sign)(states, after, ends).astype(float),
             prior_logits=logits,
             value=jnp.where(ends, 0.0, value),
         )

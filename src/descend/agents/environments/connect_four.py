@@ -20,6 +20,23 @@ FULL = 1 << ROWS
 MARKS = ("X", "O")
 
 
+def _lines() -> np.ndarray:
+    """Which of the 42 cells, column by column from below, the 69 lines of four hold, (42, 69)."""
+    ways = ((1, 0), (0, 1), (1, 1), (1, -1))
+    lines = [
+        [(c + i * right, r + i * up) for i in range(4)]
+        for c in range(COLUMNS)
+        for r in range(ROWS)
+        for right, up in ways
+    ]
+    inside = [line for line in lines if all(0 <= c < COLUMNS and 0 <= r < ROWS for c, r in line)]
+    cells = [(c, r) for c in range(COLUMNS) for r in range(ROWS)]
+    return np.array([[cell in line for line in inside] for cell in cells], np.float32)
+
+
+LINES = _lines()
+
+
 class Stacks(NamedTuple):
     """The stones of both players, a column's as bits from below, int32 (2, 7); the moves made."""
 
@@ -88,6 +105,18 @@ class ConnectFour(Game):
     def legal(self, state: Stacks) -> jax.Array:
         """The columns that are not full."""
         return (state.stones[0] | state.stones[1]) + 1 < FULL
+
+    def guess(self, state: Stacks) -> jax.Array:
+        """Lines of four that only one player has stones in, by the squares of their stones.
+
+        tanh((sum of n^2 over the mover's lines - that over the other's) / 40) / 2
+        """
+        heights = jnp.arange(ROWS, dtype=jnp.int32)[None, None]
+        cells = (state.stones[:, :, None] >> heights & 1).reshape(2, -1).astype(float)
+        first, second = cells @ LINES
+        open_lines = jnp.where(second == 0, first**2, 0.0) - jnp.where(first == 0, second**2, 0.0)
+        mine = jnp.where(self.turn(state) == 0, 1.0, -1.0)
+        return jnp.tanh(mine * jnp.sum(open_lines) / 40) / 2
 
     def text(self, state: Stacks) -> str:
         """Six lines of X, O and dots, and the columns' numbers below."""

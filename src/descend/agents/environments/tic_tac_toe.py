@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,6 +32,48 @@ class Grid(NamedTuple):
 
     marks: jax.Array
     moves: jax.Array
+
+
+class Solved(NamedTuple):
+    """Exact play: all positions in which somebody is to move.
+
+    states: the positions, leaves (4520, ...); values: 1, 0 or -1, how each ends if both play as
+    well as can be, for who is to move; best: the moves that keep it, booleans (4520, 9).
+    """
+
+    states: Grid
+    values: np.ndarray
+    best: np.ndarray
+
+
+@functools.cache
+def _solved() -> dict[tuple[int, int], tuple[int, int]]:
+    """{marks of who is to move and of the other: (value, best moves as bits)}, by search."""
+    known: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def value(mine: int, other: int) -> int:
+        if any(other & line == line for line in LINES.tolist()):
+            return -1
+        if mine | other == 2**CELLS - 1:
+            return 0
+        if (mine, other) not in known:
+            free = [cell for cell in range(CELLS) if not (mine | other) >> cell & 1]
+            values = {cell: -value(other, mine | 1 << cell) for cell in free}
+            top = max(values.values())
+            known[mine, other] = top, sum(1 << c for c, v in values.items() if v == top)
+        return known[mine, other][0]
+
+    value(0, 0)
+    return known
+
+
+@functools.cache
+def _best() -> np.ndarray:
+    """Best moves as bits, by the marks of who is to move and of the other: int16 (512, 512)."""
+    table = np.zeros((2**CELLS, 2**CELLS), np.int16)
+    for marks, (_, best) in _solved().items():
+        table[marks] = best
+    return table
 
 
 @dataclass(frozen=True)
@@ -78,6 +121,25 @@ class TicTacToe(Game):
         """The cells that are free."""
         taken = state.marks[0] | state.marks[1]
         return taken >> jnp.arange(CELLS, dtype=jnp.int32) & 1 == 0
+
+    def best(self, state: Grid) -> jax.Array:
+        """The moves that keep the position's exact value; none where it cannot be reached."""
+        mine, other = jnp.where(self.turn(state) == 0, state.marks, state.marks[::-1])
+        bits = jnp.asarray(_best(), jnp.int32)[mine, other]
+        return bits >> jnp.arange(CELLS, dtype=jnp.int32) & 1 == 1
+
+    def exact(self) -> Solved:
+        """Exact play, by exhaustive search of all positions that can be reached."""
+        found = [(*marks, *answer) for marks, answer in _solved().items()]
+        mine, other, values, best = np.array(found, np.int32).T
+        moves = np.array(
+            [int(m).bit_count() + int(o).bit_count() for m, o in zip(mine, other, strict=True)],
+            np.int32,
+        )
+        marks = np.stack([mine, other], axis=1)
+        marks = np.where(moves[:, None] % 2 == 0, marks, marks[:, ::-1])
+        states: Any = (marks, moves)
+        return Solved(Grid(*states), values, best[:, None] >> np.arange(CELLS) & 1 == 1)
 
     def text(self, state: Grid) -> str:
         """Three lines of X, O and the numbers of free cells."""
