@@ -46,6 +46,32 @@ def test_train_evaluate_and_watch(said, tmp_path):
         assert picture.n_frames > 1
 
 
+def test_a_game_is_learned_judged_and_watched_board_by_board(said, tmp_path):
+    small = ("hidden=8", "simulations=4", "environments=8", "walk=9", "batch=36", "noise=0.5")
+    settings = [part for one in small for part in ("-s", one)]
+    status, out, errors = said("train", "tic-tac-toe", "--steps", "144", "--seeds", "1", *settings)
+    assert status == 0, errors
+    assert "last weights: random: " in out
+    assert "perfect: 0-" in out
+    status, out, _ = said(
+        "evaluate", "tic-tac-toe.descend", "--against", "random", "--episodes", "6"
+    )
+    assert out.splitlines()[0].split() == [
+        *("seed", "against", "plays", "wins", "draws", "losses", "length")
+    ]
+    assert "depth-4" not in out
+    watched = ("watch", "tic-tac-toe.descend", "--against", "perfect", "--second", "-o", "a.gif")
+    status, out, _ = said(*watched)
+    assert status == 0
+    *moves, end, _ = out.rstrip().split("\n\n")[:-1] + out.rstrip().split("\n\n")[-1].split("\n")
+    assert moves[0].startswith("1. first plays ")
+    assert "visits" in moves[0]
+    assert [len(m.splitlines()) for m in moves] == [4] * len(moves)  # the move, and the board
+    assert end in (f"first wins in {len(moves)} moves", f"a draw in {len(moves)} moves")
+    with Image.open(tmp_path / "a.gif") as picture:
+        assert picture.n_frames == len(moves) + 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -59,7 +85,10 @@ def test_train_evaluate_and_watch(said, tmp_path):
         (("train", "maze", "--algorithm", "sac"), "SAC acts by numbers"),
         (("train", "cart-pole", "--steps", "10"), "10 steps are not enough"),
         (("train", "cart-pole", "-s", "hidden=8,x"), "hidden must be a whole number"),
-        (("train", "tic-tac-toe"), "two players"),
+        (("train", "tic-tac-toe", "--algorithm", "dqn"), "two players"),
+        (("train", "maze", "--algorithm", "self-play"), "a subclass of Game"),
+        (("train", "tic-tac-toe", "--report", "x.html"), "no report on games"),
+        (("train", "tic-tac-toe", "-s", "opponent=one"), "Did you mean"),
         (("train", "maze", "--resume", "none.descend"), "none.descend"),
         (("evaluate", "none.descend"), "none.descend"),
         (("watch", "none.descend"), "none.descend"),

@@ -10,18 +10,50 @@ from typing import Any, NamedTuple
 
 
 class Preset(NamedTuple):
-    """An algorithm's name, the steps that it is given, and settings other than its own defaults."""
+    """An algorithm's name, the steps that it is given, and settings other than its own defaults.
+
+    A setting that needs JAX (layers) is a function that makes it. seeds: agents side by side;
+    minutes: how long they take on two cores, where it is more than a minute.
+    """
 
     algorithm: str
     steps: int
     settings: dict[str, Any]
+    seeds: int = 4
+    minutes: int = 0
+
+    def options(self) -> dict[str, Any]:
+        """The settings with what functions make of them."""
+        return {k: v() if callable(v) else v for k, v in self.settings.items()}
+
+
+def _windows() -> tuple[Any, ...]:
+    """64 features of each window of 4 by 4 cells, which holds the lines of four; then 256 units."""
+    from descend.nn.layers import Conv2D
+
+    return Conv2D(64, 4, activation="relu", kernel_initializer="he_normal"), 256
 
 
 FALLBACK = Preset("ppo", 200_000, {})
 # environment -> its presets, the one that is taken without --algorithm first
 PRESETS: dict[str, tuple[Preset, ...]] = {
-    "tic-tac-toe": (Preset("self-play", 0, {}),),
-    "connect-four": (Preset("self-play", 0, {}),),
+    "tic-tac-toe": (Preset("self-play", 491_520, {}, minutes=2),),
+    "connect-four": (
+        Preset(
+            "self-play",
+            3_276_800,
+            {
+                "hidden": _windows,
+                "simulations": 32,
+                "explore": 0.25,
+                "walk": 32,
+                "batch": 512,
+                "opponent": "depth-3",
+            },
+            seeds=1,
+            minutes=20,
+        ),
+    ),
     "cart-pole": (Preset("dqn", 80_000, {}), Preset("ppo", 100_000, {})),
     "pendulum": (
         Preset("ddpg", 20_000, {}),

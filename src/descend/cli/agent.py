@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SHOWN = 12  # steps of an episode that `watch` prints from its beginning and from its end
 FRAMES = 1000  # pictures of a GIF at most
+LOOKED = 4  # moves of a search that `watch` names
 
 
 @click.group("agent")
@@ -64,7 +65,9 @@ def listing(name: str | None) -> None:
 @click.argument("name")
 @click.option("--algorithm", metavar="NAME", help="Algorithm.  [default: by the environment]")
 @click.option("--steps", type=int, help="Steps of each agent.  [default: by the environment]")
-@click.option("--seeds", type=int, default=4, show_default=True, help="Agents side by side.")
+@click.option(
+    "--seeds", type=int, help="Agents side by side.  [default: by the environment, mostly 4]"
+)
 @click.option(
     "--parameter", "-p", multiple=True, metavar="NAME=VALUE", help="An environment's; repeatable."
 )
@@ -103,7 +106,7 @@ def train(
     name: str,
     algorithm: str | None,
     steps: int | None,
-    seeds: int,
+    seeds: int | None,
     parameter: tuple[str, ...],
     setting: tuple[str, ...],
     output: Path | None,
@@ -128,18 +131,22 @@ def train(
 
     environment = stated(registry.class_of(name), pairs("-p", parameter))  # JAX starts here
     chosen = preset(name.lower().replace("_", "-"), algorithm)
-    made = _made(chosen.algorithm, chosen.settings, pairs("-s", setting))
+    made = _made(chosen.algorithm, chosen.options(), pairs("-s", setting))
     output = writable(output or Path(f"{Path(name).stem}.descend"), regular=True)
     if checkpoint is not None:
         checkpoint = writable(checkpoint)
         if checkpoint == output:
             raise DescendError(f"--checkpoint and the agents are both to be {output}")
     if report is not None:  # now, not after the training
+        if made.plays_games:
+            raise DescendError("there is no report on games; see descend agent evaluate and watch")
         report_files(report)
+    if chosen.minutes and steps is None and not quiet:
+        click.echo(f"takes about {chosen.minutes} minutes on two cores", err=True)
     agents = made.learn(
         environment,
         chosen.steps if steps is None else steps,
-        seeds=seeds,
+        seeds=chosen.seeds if seeds is None else seeds,
         checkpoint=checkpoint,
         resume=resume,
         verbose=0 if quiet else 1,
@@ -159,14 +166,26 @@ def train(
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--episodes", type=int, default=100, show_default=True, help="Episodes of each.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the episodes.")
-def evaluate(file: Path, episodes: int, seed: int) -> None:
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="NAME",
+    help="Opponent in a game, random, one-ply, depth-4 or perfect; repeatable.",
+)
+@click.option("--simulations", type=int, help="Positions a search in a game.  [default: trained]")
+def evaluate(
+    file: Path, episodes: int, seed: int, against: tuple[str, ...], simulations: int | None
+) -> None:
     """Judge saved agents on episodes that none has seen, last and best weights.
 
-    FILE was written by `descend agent train`.
+    FILE was written by `descend agent train`. In a game of two, an episode is a game against an
+    opponent, half of them as first player.
     """
     from descend.agents.loading import load_agents
 
-    _judged(load_agents(file), episodes, table=True, seed=seed)
+    agents = load_agents(file)
+    options = _of_games(agents, against=list(against) or None, simulations=simulations)
+    _judged(agents, episodes, table=True, seed=seed, **options)
 
 
 @command.command("watch")
@@ -180,10 +199,26 @@ def evaluate(file: Path, episodes: int, seed: int) -> None:
     metavar="FILE.gif",
     help="Draw the episode, where the environment has a picture.",
 )
-def watch(file: Path, agent: int, seed: int, output: Path | None) -> None:
+@click.option(
+    "--against",
+    metavar="NAME",
+    help="Opponent in a game: random, one-ply, depth-4, perfect.  [default: itself]",
+)
+@click.option("--second", is_flag=True, help="Let the opponent begin.")
+@click.option("--simulations", type=int, help="Positions a search in a game.  [default: trained]")
+def watch(
+    file: Path,
+    agent: int,
+    seed: int,
+    output: Path | None,
+    against: str | None,
+    second: bool,
+    simulations: int | None,
+) -> None:
     """Play one episode: what was seen, done, gained, and what each action seemed to be worth.
 
-    FILE was written by `descend agent train`.
+    FILE was written by `descend agent train`. A game of two is shown board by board, with the
+    shares of the search's positions that went through the moves.
     """
     from descend.agents.loading import load_agents
     from descend.files import writable, write_atomically
@@ -193,12 +228,15 @@ def watch(file: Path, agent: int, seed: int, output: Path | None) -> None:
         raise DescendError(f"{file} holds the agents 0 to {len(agents) - 1}, not {agent}")
     if output is not None:
         output = writable(output, (str(file),))
-    episode = agents[agent].episode(seed)
-    frame = episode.to_frame()
-    for part in _parts(frame):
-        click.echo(part.to_string(float_format=lambda v: f"{v:.4g}"))
-    end = "it ended by itself" if episode.terminated else "it was cut short"
-    click.echo(f"return {episode.total:.4g} in {len(episode)} steps; {end}")
+    options = _of_games(agents, against=against, first=not second, simulations=simulations)
+    episode = agents[agent].episode(seed, **options)
+    if agents.algorithm.plays_games:
+        click.echo("\n\n".join(game_in_words(episode)))
+    else:
+        for part in _parts(episode.to_frame()):
+            click.echo(part.to_string(float_format=lambda v: f"{v:.4g}"))
+        end = "it ended by itself" if episode.terminated else "it was cut short"
+        click.echo(f"return {episode.total:.4g} in {len(episode)} steps; {end}")
     if output is not None:
         write_atomically(output, gif(episode))
         click.echo(f"picture: {output}")
@@ -208,14 +246,17 @@ def gif(episode: Any) -> bytes:
     """An episode as an animation; raises DescendError where the environment has no picture."""
     from PIL import Image
 
+    from descend.agents.game import Game
+
     count = min(len(episode) + 1, FRAMES)
     pictures = [episode.environment.picture(episode.state(step)) for step in range(count)]
     if pictures[0] is None:
         raise DescendError(f"{episode.environment.label} has no picture(state) to be watched")
     first, *others = [Image.fromarray(p).quantize(32) for p in pictures]
     buffer = io.BytesIO()
+    pause = 800 if isinstance(episode.environment, Game) else 40  # ms
     first.save(
-        buffer, "GIF", save_all=True, append_images=others, duration=40, loop=0, optimize=False
+        buffer, "GIF", save_all=True, append_images=others, duration=pause, loop=0, optimize=False
     )
     return buffer.getvalue()
 
@@ -227,9 +268,41 @@ def _parts(frame: Any) -> list[Any]:
     return [frame.head(SHOWN), frame.tail(SHOWN)]
 
 
-def _judged(agents: Agents, episodes: int, table: bool, seed: int = 0) -> None:
+def game_in_words(episode: Any) -> list[str]:
+    """A game of two: each move with what the agent thought of it and the board behind it."""
+    game, thoughts, lines = episode.environment, episode.thoughts, []
+    for step, move in enumerate(episode.actions):
+        who = ("first", "second")[int(game.turn(episode.state(step)))]
+        visits = thoughts["visits"][step]
+        most = [a for a in visits.argsort()[::-1][:LOOKED] if visits[a] > 0]
+        looked = ", ".join(f"{game.actions.name(a)} {visits[a]:.0%}" for a in most)
+        lines.append(
+            f"{step + 1}. {who} plays {game.actions.name(move)}   the agent's value "
+            f"{thoughts['value'][step]:+.2f} (network {thoughts['network'][step]:+.2f}), visits "
+            f"{looked}\n{game.text(episode.state(step + 1))}"
+        )
+    reward = float(episode.rewards[-1])
+    winner = who if reward > 0 else {"first": "second", "second": "first"}[who]
+    end = "a draw" if reward == 0 else f"{winner} wins"
+    return [*lines, f"{end} in {len(episode)} moves"]
+
+
+def _of_games(agents: Agents, **options: Any) -> dict[str, Any]:
+    """The options that only games have; raises DescendError where they are given elsewhere."""
+    if agents.algorithm.plays_games:
+        return options
+    given = [k for k, v in options.items() if v is not None and (k, v) != ("first", True)]
+    if given:
+        word = "second" if given[0] == "first" else given[0]
+        raise DescendError(
+            f"--{word} is for games of two players, and {agents.environment.label} is none"
+        )
+    return {}
+
+
+def _judged(agents: Agents, episodes: int, table: bool, seed: int = 0, **options: Any) -> None:
     for which in ("last", "best"):
-        judged = agents.evaluate(episodes, which, seed)
+        judged = agents.evaluate(episodes, which, seed, **options)
         if table and which == "last":
             click.echo(judged.to_frame().to_string(index=False, float_format=lambda v: f"{v:.4g}"))
         click.echo(f"{which} weights: {judged}")

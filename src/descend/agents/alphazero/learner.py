@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from descend.agents.algorithm import Algorithm
 from descend.agents.alphazero.network import network
+from descend.agents.alphazero.opponents import named
 from descend.agents.alphazero.task import NETWORK, Moves, SelfPlayTask, Walked
 from descend.agents.checks import Checked
 from descend.agents.environment import Environment
@@ -121,6 +122,10 @@ class SelfPlay(Algorithm):
 
     usual_gamma = 1.0
     plays_games = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        named(self.opponent)
 
     @property
     def deviations(self) -> tuple[str, ...]:

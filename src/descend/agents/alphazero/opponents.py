@@ -202,6 +202,13 @@ def opponent(name: str | Opponent, game: Game) -> Opponent:
         >>> opponent("depth-3", make("connect-four"))
         Minimax(depth=3, guess=True)
     """
+    made = named(name)
+    made.require(game)
+    return made
+
+
+def named(name: str | Opponent) -> Opponent:
+    """The opponent of a name, whatever the game; raises DescendError."""
     made: Any = name
     if isinstance(name, str):
         fixed = {"random": Random(), "one-ply": Minimax(2, guess=False), "perfect": Perfect()}
@@ -211,7 +218,6 @@ def opponent(name: str | Opponent, game: Game) -> Opponent:
         made = Minimax(int(depth[1])) if depth else fixed[name]
     if not isinstance(made, Opponent):
         raise DescendError(f"an opponent is a name or an Opponent, got {made!r}")
-    made.require(game)
     return made
 
 
