@@ -199,6 +199,14 @@ class Environment(Statement):
         return ()
 
     @property
+    def frames(self) -> int:
+        """How many of the last pictures the last axis of an observation holds, oldest first.
+
+        With more than one, a replay keeps each picture once.
+        """
+        return 1
+
+    @property
     def discount(self) -> Any:
         """The gamma by which its returns are counted; None: they are plain sums."""
         return None

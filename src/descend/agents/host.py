@@ -37,8 +37,13 @@ class HostEnvironment(Environment):
         """Shape and type of what an agent sees."""
         raise NotImplementedError(f"{self.label} has no observation: (shape, name of a type)")
 
-    def open(self, pictures: bool = False) -> Any:
-        """Return a copy of its own; with pictures, one whose `render` returns them."""
+    def open(self, judged: bool = False, pictures: bool = False) -> Any:
+        """Return a copy of its own.
+
+        Args:
+            judged: whether agents are judged in it, for what it is really about.
+            pictures: whether its `render` is to return pictures.
+        """
         raise NotImplementedError(f"{self.label} has no open()")
 
     def seen(self, observation: Any) -> np.ndarray:
@@ -48,6 +53,18 @@ class HostEnvironment(Environment):
     def given(self, action: np.ndarray) -> Any:
         """Return the action as a copy takes it."""
         return int(action) if isinstance(self.actions, Choice) else action
+
+    def picture(self, state: Any) -> np.ndarray | None:
+        """Return what was seen as a picture, (height, width, 3), where it is one; else None."""
+        shape, dtype = self.observation
+        if dtype != "uint8" or len(shape) not in (2, 3):
+            return None
+        seen = np.asarray(state)
+        if len(shape) == 2 or shape[2] != 3:
+            newest = seen if len(shape) == 2 else seen[..., -1]
+            seen = np.repeat(newest[..., None], 3, axis=-1)
+        scale = max(1, 200 // max(shape[:2]))
+        return seen.repeat(scale, axis=0).repeat(scale, axis=1)
 
     def reset(self, key: Any) -> NoReturn:
         """Raise DescendError: there is nothing to be traced."""
@@ -73,14 +90,14 @@ class Copies:
         steps, totals: steps behind in the episode, and its return so far, (copies,).
     """
 
-    def __init__(self, environment: HostEnvironment, count: int):
+    def __init__(self, environment: HostEnvironment, count: int, judged: bool = False):
         self._environment = environment
         shape, dtype = environment.observation
         self.seen = np.zeros((count, *shape), dtype)
         self.steps, self.totals = np.zeros(count, np.int32), np.zeros(count)
         self._copies: list[Any] = []
         for _ in range(count):
-            self._copies.append(environment.open())
+            self._copies.append(environment.open(judged))
 
     def begin(self, i: int, seed: int | None = None) -> None:
         """Begin an episode in copy i; without a seed its chance goes on."""

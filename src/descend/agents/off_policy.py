@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.agents.environment import Environment
-from descend.agents.replay import Experience, Replay
+from descend.agents.replay import Experience, Frames, Replay
 from descend.agents.task import AgentTask
 from descend.agents.walking import Episodes, Place, Transition, advance, begun
 from descend.errors import DescendError
@@ -89,7 +89,10 @@ class OffPolicy(AgentTask):
     def replay(self) -> Replay:
         """How experience is packed."""
         one = jax.tree.map(lambda s: jax.ShapeDtypeStruct((1, *s.shape), s.dtype), self.passing)
-        return Replay(jax.eval_shape(returned, one, 1.0), self.sizes[2])
+        row = jax.eval_shape(returned, one, 1.0)
+        if self.environment.frames > 1 and self.algorithm.lookahead == 1:
+            return Frames(row, self.sizes[2], self.algorithm.environments)
+        return Replay(row, self.sizes[2])
 
     # -- state ----------------------------------------------------------------------------------
 
@@ -221,19 +224,25 @@ class OffPolicy(AgentTask):
                 state.hyper,
                 self.progress(state),
             )
+        steps = places.steps
         places, passed, episodes = jax.vmap(advance, (None, 0, 0, 0, 0))(
             environment, places, a.within(self, action), luck.key, luck.fresh
         )
-        state = self.remembered(state, passed._replace(action=action))
+        state = self.remembered(state, passed._replace(action=action), steps)
         return state._replace(places=places), jax.tree.map(jnp.sum, episodes)
 
-    def remembered(self, state: OffPolicyState, passed: Transition) -> OffPolicyState:
-        """One step of every environment in the window, the one n steps back in the replay."""
+    def remembered(self, state: OffPolicyState, passed: Transition, steps: Any) -> OffPolicyState:
+        """One step of every environment in the window, the one n steps back in the replay.
+
+        Args:
+            passed: the transitions.
+            steps: steps that were behind in each episode before them.
+        """
         recent = jax.tree.map(
             lambda old, new: jnp.concatenate([old[1:], new[None]]), state.recent, passed
         )
         row = returned(recent, state.hyper["gamma"])
-        replay = self.replay.write(state.replay, jnp.maximum(state.written, 0), row)
+        replay = self.replay.write(state.replay, jnp.maximum(state.written, 0), row, steps)
         written = state.written + self.algorithm.environments
         return state._replace(replay=replay, recent=recent, written=written)
 

@@ -43,10 +43,12 @@ SIDE = 8  # episodes of an agent that are judged side by side
 class Walk(NamedTuple):
     """What the host lived through: leaves (members, steps, environments, ...).
 
-    passed, chance, real: as in `Walked`; episodes: what ended at each step.
+    passed, chance, real: as in `Walked`; episodes: what ended at each step; steps: those that were
+    behind in each episode.
     """
 
     passed: Transition
+    steps: Any
     chance: Any
     real: Any
     episodes: Episodes
@@ -134,7 +136,7 @@ class HostTask(AgentTask):
         copies: dict[int, Copies] = {}
         try:
             for m in members:
-                copies[m] = Copies(self.environment, side)
+                copies[m] = Copies(self.environment, side, judged=True)
                 for i in range(side):
                     copies[m].begin(i, int(seeds[i]))
             going = {(m, i) for m in members for i in range(side)}
@@ -164,7 +166,7 @@ class HostTask(AgentTask):
         """One episode, step by step; its states are what was seen."""
         add = lambda tree: jax.tree.map(lambda a: jnp.asarray(a)[None], tree)  # noqa: E731
         params, hyper = placement.on_cpu((add(params), add(self.numbers(hyper))))
-        copies = Copies(self.environment, 1)
+        copies = Copies(self.environment, 1, judged=True)
         seeds = np.full((1, 1), seed, np.uint32)
         try:
             copies.begin(0, seed)
@@ -249,10 +251,19 @@ class HostOffPolicy(HostTask, OffPolicy):
         luck = jax.random.uniform(rows, (a.updates, a.batch)), jax.random.split(update, a.updates)
         return state._replace(key=key), (walked, *luck)
 
+    def resumed(self, state: OffPolicyState, steps: Any) -> OffPolicyState:
+        """The state, in which what came before the first step of an episode is of another one.
+
+        It is already, unless the run was resumed in between: its copies then began anew.
+        """
+        ended = state.recent.ended
+        recent = state.recent._replace(ended=ended.at[-1].set(ended[-1] | (steps == 0)))
+        return state._replace(recent=recent)
+
     def step(self, state: OffPolicyState, batch: Batch) -> tuple[OffPolicyState, Logs]:
         """Write a step of the walk, and make the updates where the replay is full enough."""
         walked, luck, keys = batch.data
-        state = self.remembered(state, walked.passed)
+        state = self.remembered(self.resumed(state, walked.steps), walked.passed, walked.steps)
         a = self.algorithm
         learns = state.written >= (self.before + 2 - a.lookahead) * a.environments
         learned, logs = self.learned(state, luck, keys)
@@ -401,12 +412,12 @@ class HostFeed(Feed):
                 if task.whole and not real.any():  # every episode is over: nothing more counts
                     steps += [_idle(steps[-1])] * (self.length - len(steps))
                     break
-                seen = np.stack([everyone[m].seen for m in sources])
+                seen, behind = stacked([(everyone[m].seen, everyone[m].steps) for m in sources])
                 action, given, chance = task.chosen(params, hyper, self._seeds, seen, clock)
                 lived = {m: copies.advance(given[m]) for m, copies in everyone.items()}
                 passed, episodes = stacked([lived[m] for m in sources])
                 episodes = jax.tree.map(lambda a, real=real: a * real, episodes)
-                steps.append(Walk(passed._replace(action=action), chance, real, episodes))
+                steps.append(Walk(passed._replace(action=action), behind, chance, real, episodes))
                 if task.whole:
                     real = real * ~passed.ended
         walked = stacked(steps, axis=1)

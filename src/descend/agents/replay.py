@@ -40,7 +40,7 @@ class Replay:
         capacity: rows that are kept; the oldest are overwritten.
     """
 
-    def __init__(self, like: Experience, capacity: int):
+    def __init__(self, like: Any, capacity: int):
         leaves, self._structure = jax.tree.flatten(like)
         self._leaves = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self.capacity = capacity
@@ -53,10 +53,10 @@ class Replay:
         types = {"numbers": jnp.result_type(float), "pictures": jnp.uint8}
         return {k: jnp.zeros((self.capacity, n), types[k]) for k, n in wide.items() if n}
 
-    def write(self, memory: dict[str, jax.Array], count: Any, rows: Experience) -> Any:
+    def write(self, memory: dict[str, jax.Array], count: Any, rows: Any, steps: Any = None) -> Any:
         """Return the memory with experience (n, ...) behind the `count` ones written so far.
 
-        n must divide the capacity, and `count` be a multiple of n.
+        n must divide the capacity, and `count` be a multiple of n; see `Frames` for `steps`.
         """
         packed: dict[str, list[jax.Array]] = {kind: [] for kind in memory}
         for leaf in jax.tree.leaves(rows):
@@ -70,7 +70,7 @@ class Replay:
             for kind, parts in packed.items()
         }
 
-    def read(self, memory: dict[str, jax.Array], rows: jax.Array) -> Experience:
+    def read(self, memory: dict[str, jax.Array], rows: jax.Array) -> Any:
         """Return the experience of some row numbers (...,)."""
         taken = {kind: array[rows] for kind, array in memory.items()}
         at = dict.fromkeys(memory, 0)
@@ -86,6 +86,54 @@ class Replay:
         """Return row numbers out of numbers in [0, 1), evenly among those written so far."""
         size = jnp.minimum(count, self.capacity)
         return jnp.minimum((luck * size).astype(jnp.int32), size - 1)
+
+
+class Frames(Replay):
+    """A replay of stacked pictures: an observation's last axis holds the last few, oldest first.
+
+    Of a row only the newest picture of `observation` and of `after` are kept; the others are those
+    of earlier rows, or the first of the episode again where it is younger than the stack. It is for
+    steps one by one (`lookahead=1`), whose `after` has one new picture.
+
+    Args:
+        like: an experience, as in `Replay`; its observations are uint8 (..., pictures).
+        capacity: rows that are kept.
+        every: environments side by side: the row before one of the same environment is so many
+            before; it must divide the capacity.
+    """
+
+    def __init__(self, like: Experience, capacity: int, every: int):
+        self._every, self._stack = every, like.observation.shape[-1]
+        shape = (*like.observation.shape[:-1], 1)
+        newest = jax.ShapeDtypeStruct(shape, like.observation.dtype)
+        age = jax.ShapeDtypeStruct((), jnp.int32)
+        super().__init__((like._replace(observation=newest, after=newest), age), capacity)
+
+    def write(
+        self, memory: dict[str, jax.Array], count: Any, rows: Experience, steps: Any = None
+    ) -> Any:
+        """Return the memory with experience behind it; `steps`: those behind in each episode."""
+        newest = rows._replace(observation=rows.observation[..., -1:], after=rows.after[..., -1:])
+        return super().write(memory, count, (newest, jnp.minimum(steps, self._stack - 1)))
+
+    def read(self, memory: dict[str, jax.Array], rows: jax.Array) -> Experience:
+        """Return the experience of some row numbers (...,), its pictures stacked again."""
+        newest, age = super().read(memory, rows)
+        size = math.prod(newest.observation.shape[rows.ndim :])
+        past = []
+        for back in range(self._stack - 1, 0, -1):
+            row = (rows - jnp.minimum(back, age) * self._every) % self.capacity
+            past.append(memory["pictures"][row, :size].reshape(newest.observation.shape))
+        seen = jnp.concatenate([*past, newest.observation], axis=-1)
+        after = jnp.concatenate([seen[..., 1:], newest.after], axis=-1)
+        return newest._replace(observation=seen, after=after)
+
+    def rows(self, luck: jax.Array, count: Any) -> jax.Array:
+        """Return row numbers out of numbers in [0, 1), of those whose pictures are all there."""
+        lost = jnp.where(count > self.capacity, (self._stack - 1) * self._every, 0)
+        size = jnp.minimum(count, self.capacity) - lost
+        oldest = jnp.maximum(count - self.capacity, 0) + lost
+        return (oldest + jnp.minimum((luck * size).astype(jnp.int32), size - 1)) % self.capacity
 
 
 def _kind(dtype: Any) -> str:

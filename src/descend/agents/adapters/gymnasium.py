@@ -59,7 +59,7 @@ class Hosted(HostEnvironment):
         """Its id."""
         return self.name or type(self).__name__
 
-    def open(self, pictures: bool = False) -> Any:
+    def open(self, judged: bool = False, pictures: bool = False) -> Any:
         """Return a copy of its own."""
         if self.function is not None:
             made = self.function()
