@@ -21,6 +21,7 @@ import jax
 import numpy as np
 
 from descend.errors import DescendError, unknown
+from descend.signed import Signed
 
 
 def parameter(
@@ -62,8 +63,22 @@ def parameter(
     return field(default=default, metadata=limits)
 
 
+class Stated(Signed):
+    """Of statements: a name that is no parameter is one error, with the nearest suggested."""
+
+    def __call__(cls, *args: Any, **values: Any) -> Any:
+        """Make one of the class."""
+        taken = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+        if not any(p.kind is p.VAR_KEYWORD for p in taken):
+            known = [p.name for p in taken][1:]
+            for name in values:
+                if name not in known:
+                    raise unknown(f"parameter of {cls.__name__}", name, known)
+        return super().__call__(*args, **values)
+
+
 @dataclass(frozen=True)
-class Statement:
+class Statement(metaclass=Stated):
     """The base of what an author states: a frozen dataclass whose fields are parameters."""
 
     _contract = True  # a class of descend's that authors write others of

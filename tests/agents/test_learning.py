@@ -253,7 +253,8 @@ def test_verbose_1_shows_return_speed_and_time_left(capsys):
     learn("DQN", verbose=1)
     out, err = capsys.readouterr()
     assert out == ""
-    lines = err.splitlines()
+    first, *lines = err.splitlines()
+    assert first == "DQN in Corridor: 2 agents, 200 steps each; compiling ..."
     assert len(lines) == 10
     curves = learned("DQN").curves()[1::2]
     for line, (steps, row) in zip(lines, curves.iterrows(), strict=True):
@@ -275,10 +276,10 @@ def test_who_diverged_is_left_out_of_what_is_shown(capsys):
     _, epochs = task.feed(3)
     shown = Progress(task, epochs, 3)
     shown.run = SimpleNamespace(epoch=-1)
-    shown.on_train_begin()
+    shown.on_epoch_begin(0)
     for epoch, returns in enumerate([[7.0, 1.0, 2.0], [5.0, np.nan, 1.0], [np.nan] * 3]):
         shown.on_epoch_end(epoch, {"val_return": np.array(returns)})
-    lines = [line.split(", ")[0] for line in capsys.readouterr().err.splitlines()]
+    lines = [line.split(", ")[0] for line in capsys.readouterr().err.splitlines()[1:]]
     assert lines == [
         "64 of 200 steps: return 2 (median of 3; worst 1)",
         "128 of 200 steps: return 3 (median of 3; worst 1)",

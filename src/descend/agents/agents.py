@@ -56,8 +56,14 @@ class Agents:
         return len(self._at)
 
     def __getitem__(self, index: int) -> Agent:
-        index = range(len(self))[index]
-        return Agent(*self._at[index])
+        return Agent(*self._at[self._place(index)])
+
+    def _place(self, index: int) -> int:
+        """The number of an agent, counted from 0; IndexError where there is none."""
+        count = len(self)
+        if not -count <= whole("the number of an agent", index) < count:
+            raise IndexError(f"there are {count} agents, numbers 0 to {count - 1}, got {index}")
+        return int(index) % count
 
     def __iter__(self) -> Iterator[Agent]:
         return (self[i] for i in range(len(self)))
@@ -249,6 +255,9 @@ class Agent:
             raise ShapeError(
                 f"legal must be {expected}, got {allowed.dtype} of shape {allowed.shape}"
             )
+        if not allowed.any(axis=1).all():
+            row = int(np.flatnonzero(~allowed.any(axis=1))[0])
+            raise DataError(f"legal must allow an action in every row; in row {row} it allows none")
         return allowed
 
     def _batch(self, observation: Any) -> tuple[np.ndarray, bool]:
@@ -264,6 +273,12 @@ class Agent:
             raise ShapeError(
                 f"an observation of {self.task.environment.label} has shape {shape} (or (n, "
                 f"{', '.join(map(str, shape))}) for n of them), got {seen.shape}"
+            )
+        if np.issubdtype(seen.dtype, np.floating) and not np.isfinite(seen).all():
+            wrong = tuple(int(i) for i in np.argwhere(~np.isfinite(seen))[0])
+            raise DataError(
+                f"an observation of {self.task.environment.label} holds finite numbers; entry "
+                f"{wrong} is {seen[wrong]}"
             )
         return (seen[None], True) if seen.shape == shape else (seen, False)
 
@@ -290,7 +305,8 @@ class Agent:
             seed: number that the episode follows from.
             which: weights, "last" or "best".
         """
-        whole("seed", seed, 0)
+        if whole("seed", seed, 0) + JUDGED >= 2**32:
+            raise DescendError(f"seed must be below {2**32 - JUDGED:,}, got {seed}")
         task = self.task
         lived = task.lived(self.weights(which), self.hyper, JUDGED + seed)
         thoughts = self.thoughts(lived.observations, which)
@@ -338,6 +354,8 @@ class Agent:
         from descend.train.model import Model
 
         graphs = self.task.graphs
+        if not graphs:
+            raise DescendError(f"{self.task.algorithm.label} has no network; table() is its table")
         name = next(iter(graphs)) if network is None else network
         if name not in graphs:
             raise unknown(f"network of {self.task.algorithm.label}", name, graphs)

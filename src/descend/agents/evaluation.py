@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import trim_mean
 
+from descend.errors import DescendError
+from descend.nn.checks import number
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -88,6 +91,8 @@ class Evaluation:
         Args:
             level: share of draws that the interval holds.
         """
+        if not 0 < number("level", level) < 1:
+            raise DescendError(f"level must be between 0 and 1, got {level!r}")
         draw = np.random.default_rng(0)
         rows = draw.integers(len(self.means), size=(DRAWS, len(self.means)))
         values = trim_mean(self.means[rows], 0.25, axis=1)

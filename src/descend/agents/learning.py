@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from descend.agents.group import Group
 from descend.agents.settings import Settings
 from descend.agents.task import PREFIX, AgentTask
 from descend.agents.trained import agents_of
-from descend.errors import DescendError, unknown
+from descend.errors import DescendError, DivergenceError, unknown
 from descend.nn.checks import whole
 from descend.train.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from descend.train.callbacks.base import listed
@@ -27,6 +28,7 @@ from descend.train.many import train_task
 from descend.train.many.arguments import settings_of
 
 CHOSEN = 1_000_000  # seeds of the episodes that choose the best weights begin here
+BRIEF = 0.2  # seconds behind the first evaluation that are too few for a speed
 
 
 def learn(
@@ -112,10 +114,27 @@ def learn(
         )
         if any(m.history.interrupted for m in members):
             break  # what has been trained so far is the result
+    _tell_divergence(algorithm, environment, trained)
     ranks = {place: i for i, place in enumerate(sorted(p for g in trained for p in g.places))}
     for group in trained:
         group.places = [ranks[place] for place in group.places]
     return agents_of(trained)
+
+
+def _tell_divergence(algorithm: Settings, environment: Environment, trained: list[Group]) -> None:
+    """A warning where agents ended without a number; the error where none was ever without."""
+    ends = [end for group in trained for end in group.diverged]
+    gone = [end for end in ends if end is not None]
+    if not gone:
+        return
+    words = (
+        f"{len(gone)} of {len(ends)} agents by {algorithm.label} in {environment.label} came to "
+        "values that are no numbers, and were stopped there"
+    )
+    cure = "a smaller learning_rate; check_environment looks for rewards that are no numbers"
+    if len(gone) == len(ends) and max(gone) == 1:
+        raise DivergenceError(f"{words}, all before the first evaluation. Try {cure}")
+    warnings.warn(f"{words} (see to_frame()). Try {cure}", stacklevel=4)
 
 
 def _seeds(seeds: Any) -> list[int]:
@@ -126,6 +145,11 @@ def _seeds(seeds: Any) -> list[int]:
             raise DescendError(f"a seed must be below 2^32, got {max(numbers)}")
         if not numbers:
             raise DescendError("seeds is empty; expected a number of seeds, or a list of them")
+        if twice := [s for s in numbers if numbers.count(s) > 1]:
+            raise DescendError(
+                f"seeds has {twice[0]} twice: agents of one seed are the same agent, and what is "
+                "said of several would look surer than it is"
+            )
         return numbers
     return list(range(int(whole("seeds", seeds, 1))))
 
@@ -155,6 +179,10 @@ def _structure(
     floats = {f.name for f in dataclasses.fields(environment) if isinstance(f.default, float)}
     structure = set()
     for name in setting:
+        if not isinstance(name, str):
+            raise DescendError(f"the grid needs names of settings, got {name!r}")
+        if name == "seed":
+            raise DescendError("seeds are no part of the grid: learn(..., seeds=[1, 2])")
         if name.startswith(PREFIX):
             own = name.removeprefix(PREFIX)
             if own not in parameters:
@@ -164,7 +192,7 @@ def _structure(
         elif name in fields and name not in numbers:
             structure.add(name)
         elif name not in numbers:
-            every = [*fields, *numbers, *(PREFIX + p for p in parameters)]
+            every = {*fields, *numbers, *(PREFIX + p for p in parameters)}
             raise unknown(f"setting of {algorithm.label}", name, every)
     return frozenset(structure)
 
@@ -214,8 +242,17 @@ class _Best(EarlyStopping):
         """Leave the last weights where they are."""
 
 
+def _duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 class Progress(Callback):
     """What `learn(verbose=1)` shows: a bar in a terminal, else ten lines; on standard error.
+
+    Speed and the time left are those since the first evaluation: compiling came before it.
 
     Args:
         task: task in training.
@@ -227,10 +264,14 @@ class Progress(Callback):
         self._task, self._epochs, self._members = task, epochs, members
         self._bar: Any = None
         self._tenths = 0
+        self._start: Any = None  # (time, epoch) at which this call began
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Start the clock and the bar."""
-        self._began, self._first = time.perf_counter(), self.run.epoch + 1
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock and the bar before the first epoch of this call, resumed or not."""
+        if self._start is not None:
+            return
+        self._start = self._compiled = time.perf_counter(), epoch
+        what = f"{self._task.algorithm.label} in {self._task.environment.label}"
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn
@@ -242,15 +283,27 @@ class Progress(Callback):
                 TextColumn("{task.fields[words]}", markup=False),
                 console=Console(stderr=True),
             )
-            self._line = self._bar.add_task("compiling", total=self._epochs, words="")
+            self._line = self._bar.add_task(f"{what}: compiling", total=self._epochs, words="")
             self._bar.start()
+            return
+        agents = f"{self._members} agents" if self._members > 1 else "one agent"
+        print(
+            f"{what}: {agents}, {self._task.budget:,} steps each; compiling ...",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Show steps, return, speed and the time left."""
         done = self._task.steps_after(epoch + 1)
-        seconds = time.perf_counter() - self._began
-        speed = (done - self._task.steps_after(self._first)) * self._members / max(seconds, 1e-9)
-        left = seconds / (epoch + 1 - self._first) * (self._epochs - epoch - 1)
+        now, (began, first) = time.perf_counter(), self._start
+        if self._compiled == self._start:
+            self._compiled = now, epoch + 1
+        elif now - self._compiled[0] > BRIEF:  # several evaluations may come at once
+            began, first = self._compiled
+        seconds = max(now - began, 1e-9)
+        speed = (done - self._task.steps_after(first)) * self._members / seconds
+        left = seconds / (epoch + 1 - first) * (self._epochs - epoch - 1)
         values = np.atleast_1d(logs["val_return"])
         values = values[np.isfinite(values)]
         words = "diverged"
@@ -258,7 +311,7 @@ class Progress(Callback):
             words = f"return {np.median(values):.4g}"
             if self._members > 1:
                 words += f" (median of {self._members}; worst {values.min():.4g})"
-        words += f", {speed:,.0f} steps/s, {left:.0f} s left"
+        words += f", {speed:,.0f} steps/s, {_duration(left)} left"
         if self._bar is not None:
             self._bar.update(
                 self._line, completed=epoch + 1, description=f"{done:,} steps", words=words

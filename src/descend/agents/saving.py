@@ -186,10 +186,12 @@ def _parameters(environment: Environment) -> dict[str, Any]:
 def _environment(
     path: str | Path, described: Mapping[str, Any], given: type[Environment] | Environment | None
 ) -> Environment:
+    module, _, name = described["environment"].partition(":")
+    cls = type(given) if isinstance(given, Environment) else given
+    if cls is not None and getattr(cls, "__qualname__", None) != name:
+        raise CheckpointError(f"{path} is of agents in {name}, and not in {given!r}")
     if isinstance(given, Environment):
         return given
-    cls = given
-    module, _, name = described["environment"].partition(":")
     if cls is None:
         if module.startswith(OWN):
             importlib.import_module(module)

@@ -176,6 +176,11 @@ def surface_of(
     whole("points", points, LEAST)
     if points > MOST:
         raise DescendError(f"points must be at most {MOST}, got {points}")
+    if not agent.task.graphs:
+        raise DescendError(
+            f"{agent.task.algorithm.label} has a number for each state, and nothing between them: "
+            "table() holds them all"
+        )
     space = space_of(episode, (first, second))
     names = [space.name(v) for v in (first, second)]
     if names[0] == names[1]:

@@ -104,7 +104,7 @@ def _curves(document: Mapping[str, Any], figures: Figures) -> str:
 
 
 def _agents(document: Mapping[str, Any]) -> str:
-    swept = list(document["results"][0]["settings"])
+    swept = list(dict.fromkeys(name for one in document["results"] for name in one["settings"]))
     rows = []
     for one in document["agents"]:
         last, best = one["last"], one["best"]

@@ -298,6 +298,11 @@ def _load_checkpoint(
     run: Any,
     identity: dict[str, Any],
 ) -> None:
+    if description["kind"] not in ("checkpoint", "model"):
+        raise CheckpointError(
+            f"{path} holds {description['kind']}, and not a run in progress; to resume, give the "
+            "file that was written while it went on (checkpoint=)"
+        )
     if description["kind"] != "checkpoint":
         raise CheckpointError(
             f"{path} holds a model without optimiser and epoch; to resume, give a file that "
