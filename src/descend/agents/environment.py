@@ -19,8 +19,9 @@ Source: scheidegger-2020, "RL key concepts"; Sutton and Barto, Reinforcement Lea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -197,6 +198,11 @@ class Environment(Statement):
     def variables(self) -> tuple[str, ...]:
         """Words for the entries of an observation."""
         return ()
+
+    @classmethod
+    def restored(cls, parameters: Mapping[str, Any]) -> Self:
+        """Return the environment of a file, from the fields that it kept."""
+        return cls(**parameters)
 
     @property
     def frames(self) -> int:

@@ -25,7 +25,7 @@ from descend.train.engine.runtime import prepare
 from descend.train.rules import Optimizer
 from descend.train.saving import checkpoint
 
-OWN = "descend.agents.environments."
+OWN = ("descend.agents.environments.", "descend.agents.adapters.")
 
 
 class Described(TypedDict):
@@ -175,11 +175,11 @@ def _algorithm(name: str, options: Mapping[str, Any]) -> Settings:
 
 
 def _parameters(environment: Environment) -> dict[str, Any]:
-    """The environment's numbers; what is no number must be given again when it is loaded."""
+    """The environment's numbers and what it says is kept; else it must be given to be loaded."""
     return {
         f.name: _plain(getattr(environment, f.name))
         for f in dataclasses.fields(environment)
-        if "doc" in f.metadata
+        if "doc" in f.metadata or "kept" in f.metadata
     }
 
 
@@ -201,4 +201,4 @@ def _environment(
                 f"{path} is of agents in {name} of {module}, which is not imported: "
                 f"load_agents(path, {name})"
             )
-    return cls(**described["parameters"])
+    return cls.restored(described["parameters"])

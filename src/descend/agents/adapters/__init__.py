@@ -1,9 +1,9 @@
 """Environments of other packages, each imported when it is first asked for.
 
-    from descend.agents.adapters import from_gymnasium, from_gymnax, from_pgx
+    from descend.agents.adapters import Atari, from_gymnasium, from_gymnax, from_pgx
 
-`from_gymnax` and `from_pgx` give environments inside the compiled program; `from_gymnasium` gives
-one on the host, which walks while the device learns.
+`from_gymnax` and `from_pgx` give environments inside the compiled program; `from_gymnasium` and
+`Atari` give one on the host, which walks while the device learns.
 """
 
 from __future__ import annotations
@@ -14,13 +14,21 @@ from descend.lazy import names_of
 
 # public name -> module of this package that defines it
 _HOMES = {
+    "Atari": "atari",
     "Hosted": "gymnasium",
     "from_gymnasium": "gymnasium",
+    "from_gymnax": "gymnax",
+    "from_pgx": "pgx",
+    "nature_network": "atari",
 }
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
+    from descend.agents.adapters.atari import Atari as Atari
+    from descend.agents.adapters.atari import nature_network as nature_network
     from descend.agents.adapters.gymnasium import Hosted as Hosted
     from descend.agents.adapters.gymnasium import from_gymnasium as from_gymnasium
+    from descend.agents.adapters.gymnax import from_gymnax as from_gymnax
+    from descend.agents.adapters.pgx import from_pgx as from_pgx
 
 __getattr__, __dir__ = names_of(__name__, {n: f"{__name__}.{m}" for n, m in _HOMES.items()})

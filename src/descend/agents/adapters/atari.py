@@ -14,7 +14,7 @@ Machado et al. 2018, Revisiting the Arcade Learning Environment (actions that st
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,14 +56,14 @@ class Atari(HostEnvironment):
         ((84, 84, 4), 'uint8')
     """
 
-    game: str = "breakout"
+    game: str = field(default="breakout", metadata={"kept": True})
     limit: int = parameter(4500, least=1, doc="steps after which a game is cut short")
     skip: int = parameter(4, least=1, doc="pictures of the console for one step")
     stack: int = parameter(4, least=1, doc="pictures that an agent sees")
     sticky: float = parameter(0.0, least=0, below=1, doc="probability that an action sticks")
     no_ops: int = parameter(30, least=0, doc="steps without an action at the beginning, at most")
-    cut: bool = True
-    lives: bool = True
+    cut: bool = field(default=True, metadata={"kept": True})
+    lives: bool = field(default=True, metadata={"kept": True})
     astray: float = parameter(0.05, least=0, most=1, doc="random share when it is judged")
 
     @property

@@ -11,12 +11,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 import numpy as np
 
-from descend.agents.adapters.packages import package
+from descend.agents.adapters.packages import package, remade
 from descend.agents.environment import Box, Choice
 from descend.agents.host import HostEnvironment
 from descend.errors import DescendError
@@ -34,7 +34,8 @@ class Hosted(HostEnvironment):
         name: id of the environment.
         options: keyword arguments of `gymnasium.make`.
         limit: steps after which an episode is cut short.
-        function: function that makes a copy, in place of `gymnasium.make`; not in files.
+        own: whether a function makes it, which no file holds.
+        function: function that makes a copy, in place of `gymnasium.make`.
 
     Raises:
         DescendError: an unknown id; spaces that agents here cannot use; a package is missing.
@@ -49,10 +50,22 @@ class Hosted(HostEnvironment):
         (Choice(n=2, names=()), ((4,), 'float32'), 500)
     """
 
-    name: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    name: str = field(default="", metadata={"kept": True})
+    options: Mapping[str, Any] = field(default_factory=dict, metadata={"kept": True})
     limit: int = parameter(LIMIT, least=1, doc="steps after which an episode is cut short")
+    own: bool = field(default=False, metadata={"kept": True})
     function: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def restored(cls, parameters: Mapping[str, Any]) -> Self:
+        """Return the environment of a file; an id is looked up, never imported."""
+        made = remade(cls, parameters, "from_gymnasium")
+        if ":" in made.name:  # gymnasium.make would import what stands before it
+            raise DescendError(
+                f"{made.name} names a module: load_agents(path, from_gymnasium({made.name!r}))"
+            )
+        registered_limit(made.name)
+        return made
 
     @property
     def label(self) -> str:
@@ -200,7 +213,13 @@ def from_gymnasium(source: Any, limit: int | None = None, **options: Any) -> Hos
         )
     if limit is None:
         limit = registered_limit(name) if function is None else None
-    hosted = Hosted(name=name, options=options, limit=limit or LIMIT, function=function)
+    hosted = Hosted(
+        name=name,
+        options=options,
+        limit=limit or LIMIT,
+        own=function is not None,
+        function=function,
+    )
     _ = hosted.actions, hosted.observation  # what is wrong with it is said here
     return hosted
 

@@ -7,9 +7,13 @@ GPL, pgx rests, gymnax holds back Gymnasium's version).
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
+from descend.agents.environment import Environment
 from descend.errors import DescendError
+
+E = TypeVar("E", bound=Environment)
 
 
 def package(module: str, purpose: str, install: str = "") -> Any:
@@ -23,3 +27,13 @@ def package(module: str, purpose: str, install: str = "") -> Any:
             f"{purpose} needs the package {name!r}, which is not installed{why}. Install it with: "
             f"pip install {install or name}"
         ) from None
+
+
+def remade(cls: type[E], parameters: Mapping[str, Any], function: str) -> E:
+    """The environment of a file; raises DescendError where the file cannot hold it."""
+    if parameters.get("own"):
+        raise DescendError(
+            f"{parameters.get('name')} was given as an object; make it again: "
+            f"load_agents(path, {function}(...))"
+        )
+    return cls(**parameters)
