@@ -319,7 +319,9 @@ def test_advantages_by_the_critic(a):
     )
     after = np.where(w.passed.terminated, 0, after)  # and where it was cut, it counts
     assert (w.passed.ended & ~w.passed.terminated).any()
-    gain = double_loop(w.passed.reward, value, after, w.passed.ended, a.gamma, a.lambda_)
+    gain = double_loop(
+        w.passed.reward, value, after, w.passed.ended, a.numbers()["gamma"], a.lambda_
+    )
     np.testing.assert_allclose(lesson.advantage, gain, rtol=1e-4, atol=1e-5)  # float32
     np.testing.assert_allclose(lesson.returned, gain + value, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(lesson.chance, w.chance)

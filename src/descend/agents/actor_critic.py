@@ -23,6 +23,9 @@ class ActorCritic(PolicyGradient):
         J = -mean A log pi(a | s) + value_weight mean (V(s) - G)^2
             - entropy_weight mean entropy(pi)                   G = A + V_walk(s)
 
+    The defaults were found on seeds 100 to 109 of cart-pole: with few environments there are many
+    updates, and with a long memory of the advantages all seeds stay where they have come to.
+
     Args:
         hidden: units of the hidden layers of actor and critic, or layers.
         activation: activation of these layers.
@@ -45,14 +48,14 @@ class ActorCritic(PolicyGradient):
         >>> from descend.agents import ActorCritic, make
         >>> task = ActorCritic().task(make("cart-pole"), 100_000)
         >>> task.round, task.rounds, task.per_round  # steps of a round, rounds, updates of each
-        (128, 781, 1)
+        (64, 1562, 1)
     """
 
-    optimizer: Any = Adam(2e-3, global_clipnorm=0.5)  # noqa: RUF009
-    lambda_: float = parameter(0.95, least=0, most=1, doc="memory of the advantages")
+    optimizer: Any = Adam(3e-3, global_clipnorm=0.5)  # noqa: RUF009
+    lambda_: float = parameter(0.98, least=0, most=1, doc="memory of the advantages")
     entropy_weight: float = parameter(0.0, least=0, doc="weight of the policy's entropy")
     value_weight: float = parameter(0.5, least=0, doc="weight of the critic's cost")
-    environments: int = parameter(8, least=1, doc="environments side by side")
+    environments: int = parameter(4, least=1, doc="environments side by side")
     walk: int = parameter(16, least=1, doc="steps of a walk in each environment")
 
     passes = 1

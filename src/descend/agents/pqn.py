@@ -32,6 +32,8 @@ class PQN(ValueBased):
         y_t = r_t + gamma ((1 - lambda) max_a Q(s_(t+1), a) + lambda y_(t+1))
         J = mean (y - Q(s, a; w))^2
 
+    The defaults were found on seeds 100 to 119 of cart-pole.
+
     Args:
         hidden: units of the hidden layers, or layers.
         activation: activation of these layers.
@@ -61,8 +63,8 @@ class PQN(ValueBased):
     """
 
     normalize: bool = True
-    optimizer: Any = Adam(1e-3, global_clipnorm=10.0)  # noqa: RUF009
-    lambda_: float = parameter(0.95, least=0, most=1, doc="memory of the returns")
+    optimizer: Any = Adam(4e-3, global_clipnorm=10.0)  # noqa: RUF009
+    lambda_: float = parameter(0.98, least=0, most=1, doc="memory of the returns")
     epsilon: float = parameter(1.0, least=0, most=1, doc="share of random actions at first")
     epsilon_end: float = parameter(0.05, least=0, most=1, doc="share of random actions later")
     exploring: float = parameter(0.2, above=0, most=1, doc="share of the budget until then")

@@ -54,7 +54,12 @@ PRESETS: dict[str, tuple[Preset, ...]] = {
             minutes=20,
         ),
     ),
-    "cart-pole": (Preset("dqn", 80_000, {}), Preset("ppo", 100_000, {})),
+    "cart-pole": (
+        Preset("dqn", 80_000, {}),
+        Preset("pqn", 100_000, {}),
+        Preset("ppo", 100_000, {}),
+        Preset("actor-critic", 200_000, {}),
+    ),
     "pendulum": (
         Preset("ddpg", 20_000, {}),
         Preset("td3", 20_000, {}),
