@@ -88,7 +88,17 @@ PRESETS: dict[str, tuple[Preset, ...]] = {
 def preset(environment: str, algorithm: str | None = None) -> Preset:
     """The preset of an environment's name, for an algorithm or the one that is best known."""
     listed = PRESETS.get(environment, ())
+    if environment.startswith("atari:"):
+        listed = _atari()
     for one in listed:
         if algorithm in (None, one.algorithm):
             return one
     return FALLBACK if algorithm is None else Preset(algorithm, FALLBACK.steps, {})
+
+
+def _atari() -> tuple[Preset, ...]:
+    from descend.agents.adapters.atari import nature_network  # which imports JAX
+
+    seen = {"hidden": nature_network()}
+    one = {"lookahead": 1, "environments": 4, "updates": 1, "batch": 32, "huber": True}
+    return Preset("dqn", 1_000_000, seen | one), Preset("ppo", 1_000_000, seen)

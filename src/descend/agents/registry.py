@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import TYPE_CHECKING, Any
 
-from descend.errors import unknown
+from descend.errors import DescendError, unknown
 
 if TYPE_CHECKING:
     from descend.agents.environment import Environment
@@ -76,8 +77,38 @@ ENVIRONMENTS = {
 }
 
 
+# package:name, of other packages -> (function of descend.agents.adapters, what there is)
+ADAPTERS = {
+    "gymnasium": ("from_gymnasium", "any environment of Gymnasium, as gymnasium:LunarLander-v3"),
+    "gymnax": ("from_gymnax", "those of gymnax, as gymnax:Breakout-MinAtar"),
+    "pgx": ("from_pgx", "games of pgx, as pgx:go_5x5"),
+    "atari": ("from_atari", "games of Atari through ale-py, as atari:breakout"),
+}
+
+
+def is_adapted(name: str) -> bool:
+    """Whether a name is of another package's environment, package:name."""
+    return ":" in str(name)
+
+
+def _adapted(name: str, parameters: dict[str, Any]) -> Environment:
+    package, _, own = str(name).partition(":")
+    if package not in ADAPTERS:
+        raise unknown("package of environments", package, ADAPTERS)
+    from descend.agents import adapters
+
+    function = getattr(adapters, ADAPTERS[package][0])
+    try:
+        inspect.signature(function).bind(own, **parameters)
+    except TypeError as error:
+        raise DescendError(f"{name}: {error}") from None
+    return function(own, **parameters)
+
+
 def class_of(name: str) -> type[Environment]:
     """The class of an environment's name; raises DescendError."""
+    if is_adapted(name):
+        return type(_adapted(name, {}))
     key = str(name).lower().replace("_", "-")
     if key not in ENVIRONMENTS:
         raise unknown("environment", name, ENVIRONMENTS)
@@ -86,10 +117,10 @@ def class_of(name: str) -> type[Environment]:
 
 
 def make(name: str, **parameters: Any) -> Environment:
-    """An environment of the literature by its name.
+    """An environment of the literature by its name, or one of another package.
 
     Args:
-        name: name as in `descend agent list`, such as "cart-pole".
+        name: name as in `descend agent list`, such as "cart-pole", or "gymnasium:LunarLander-v3".
         parameters: values by the names of its parameters.
 
     Returns:
@@ -105,6 +136,8 @@ def make(name: str, **parameters: Any) -> Environment:
         >>> make("cart-pole", limit=200).limit
         200
     """
+    if is_adapted(name):
+        return _adapted(name, parameters)
     return class_of(name)().with_parameters(parameters)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,9 @@ def listing(name: str | None) -> None:
         algorithms = [("algorithm", "what it is")]
         algorithms += [(n, what) for n, (_, what) in registry.ALGORITHMS.items()]
         click.echo("\n" + text_table(algorithms, left=2, indent=0))
+        others = [("package:name", "environments of other packages")]
+        others += [(f"{n}:...", what) for n, (_, what) in registry.ADAPTERS.items()]
+        click.echo("\n" + text_table(others, left=2, indent=0))
         return
     cls = registry.class_of(name)
     rows = [("parameter", "what it is", "default")]
@@ -123,16 +128,15 @@ def train(
     descend agent train cart-pole --seeds 10
     descend agent train pendulum --algorithm sac -s gamma=0.98
     """
-    from descend.agents import registry
     from descend.agents.presets import preset
-    from descend.cli.solve import pairs, stated
+    from descend.cli.solve import pairs
     from descend.files import writable
     from descend.report.page import report_files
 
-    environment = stated(registry.class_of(name), pairs("-p", parameter))  # JAX starts here
+    environment = _environment(name, pairs("-p", parameter))  # JAX starts here
     chosen = preset(name.lower().replace("_", "-"), algorithm)
     made = _made(chosen.algorithm, chosen.options(), pairs("-s", setting))
-    output = writable(output or Path(f"{Path(name).stem}.descend"), regular=True)
+    output = writable(output or Path(f"{re.sub('[:/]', '-', name)}.descend"), regular=True)
     if checkpoint is not None:
         checkpoint = writable(checkpoint)
         if checkpoint == output:
@@ -259,6 +263,22 @@ def gif(episode: Any) -> bytes:
         buffer, "GIF", save_all=True, append_images=others, duration=pause, loop=0, optimize=False
     )
     return buffer.getvalue()
+
+
+def _environment(name: str, given: dict[str, str]) -> Any:
+    """The environment of a name with parameters given as text; raises DescendError."""
+    from descend.agents import registry
+    from descend.cli.solve import stated
+
+    if not registry.is_adapted(name):
+        return stated(registry.class_of(name), given)
+    values: dict[str, Any] = {}
+    for parameter, text in given.items():
+        try:
+            values[parameter] = json.loads(text)
+        except json.JSONDecodeError:  # a word
+            values[parameter] = text
+    return registry.make(name, **values)
 
 
 def _parts(frame: Any) -> list[Any]:

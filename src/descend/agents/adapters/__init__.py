@@ -1,9 +1,9 @@
 """Environments of other packages, each imported when it is first asked for.
 
-    from descend.agents.adapters import Atari, from_gymnasium, from_gymnax, from_pgx
+    from descend.agents.adapters import from_atari, from_gymnasium, from_gymnax, from_pgx
 
 `from_gymnax` and `from_pgx` give environments inside the compiled program; `from_gymnasium` and
-`Atari` give one on the host, which walks while the device learns.
+`from_atari` give one on the host, which walks while the device learns.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from descend.lazy import names_of
 
 # public name -> module of this package that defines it
 _HOMES = {
-    "Atari": "atari",
-    "Hosted": "gymnasium",
+    "from_atari": "atari",
     "from_gymnasium": "gymnasium",
     "from_gymnax": "gymnax",
     "from_pgx": "pgx",
@@ -24,9 +23,8 @@ _HOMES = {
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
-    from descend.agents.adapters.atari import Atari as Atari
+    from descend.agents.adapters.atari import from_atari as from_atari
     from descend.agents.adapters.atari import nature_network as nature_network
-    from descend.agents.adapters.gymnasium import Hosted as Hosted
     from descend.agents.adapters.gymnasium import from_gymnasium as from_gymnasium
     from descend.agents.adapters.gymnax import from_gymnax as from_gymnax
     from descend.agents.adapters.pgx import from_pgx as from_pgx

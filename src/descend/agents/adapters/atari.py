@@ -32,7 +32,7 @@ NEED = "a game of Atari"
 
 @dataclass(frozen=True)
 class Atari(HostEnvironment):
-    """A game of Atari 2600 on the host.
+    """A game of Atari 2600 on the host; `from_atari` makes it.
 
     Args:
         game: name of the game, as ale-py has it: "breakout".
@@ -51,7 +51,7 @@ class Atari(HostEnvironment):
     Source: Mnih et al. 2015; Machado et al. 2018 (`sticky`: their .25).
 
     Example:
-        >>> from descend.agents.adapters import Atari
+        >>> from descend.agents.adapters.atari import Atari
         >>> Atari(sticky=0.25, lives=False).observation
         ((84, 84, 4), 'uint8')
     """
@@ -187,6 +187,38 @@ def _console(game: str) -> tuple[Any, list[Any]]:
     ale.setInt("random_seed", 0)
     ale.loadROM(ale_py.roms.get_rom_path(game))
     return ale, list(ale.getMinimalActionSet())
+
+
+def from_atari(game: str = "breakout", **parameters: Any) -> Atari:
+    """A game of Atari for descend's algorithms; it stays on the host.
+
+    Args:
+        game: name of the game, as ale-py has it: "breakout", "space_invaders".
+        parameters: values by the names of `Atari`'s parameters: `limit` (steps after which a game
+            is cut short, 4,500), `skip` (pictures for one step), `stack` (pictures seen), `sticky`
+            (probability that an action sticks), `no_ops` (steps without an action at the
+            beginning, at most), `cut` (rewards to -1, 0, 1) and `lives` (a lost one ends an
+            episode) in training, `astray` (share of random actions when an agent is judged).
+
+    Returns:
+        The environment.
+
+    Raises:
+        DescendError: an unknown game or parameter, a value out of range; ale-py is not installed.
+
+    Source: Mnih et al. 2015, Human-level control through deep reinforcement learning; Machado et
+    al. 2018 (`sticky`: their .25).
+
+    Example:
+        >>> from descend.agents import DQN
+        >>> from descend.agents.adapters import from_atari, nature_network
+        >>> dqn = DQN(hidden=nature_network(), lookahead=1)  # .learn(from_atari("breakout"), steps)
+        >>> dqn.lookahead  # so that the replay keeps each picture once
+        1
+    """
+    made = Atari(game=game).with_parameters(parameters)
+    _ = made.actions  # what is wrong with it is said here
+    return made
 
 
 def nature_network() -> tuple[Any, ...]:
