@@ -13,9 +13,10 @@ import numpy as np
 
 from descend.agents.environment import Choice, Environment
 from descend.agents.evaluation import Evaluation
+from descend.agents.exact import Comparison, Finite, paired
 from descend.agents.group import Group
 from descend.agents.surfaces import ValueSurface, surface_of
-from descend.agents.task import AgentTask
+from descend.agents.task import PREFIX, AgentTask
 from descend.errors import DataError, DescendError, ShapeError, unknown
 from descend.nn.checks import whole
 from descend.nn.rebuilding import symbols_over
@@ -185,6 +186,12 @@ class Agent:
         return self.group.task
 
     @property
+    def environment(self) -> Environment:
+        """Where it was trained, with its own of the numbers that were swept."""
+        own = {n.removeprefix(PREFIX): v for n, v in self.hyper.items() if n.startswith(PREFIX)}
+        return self.task.environment.with_parameters(own)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Its seed, and what else was swept."""
         return dict(self.group.settings[self.index])
@@ -296,6 +303,34 @@ class Agent:
             )
         return np.asarray(weights["q"])
 
+    def compare(self, which: str = "last", seed: int = 0) -> Comparison:
+        """Hold it to the exact answer, state by state: what it does, and what of value it loses.
+
+        Where the states can be counted (`environment.exact()` is a `Finite`) its policy is
+        evaluated exactly; else it and the best policy (`environment.best_action`) are played from
+        the same states through the same chance.
+
+        Args:
+            which: weights, "last" or "best".
+            seed: number that chance follows from, where they are played.
+        """
+        environment: Any = self.environment
+        policy = self.task.policy(self.weights(which), self.hyper)
+        if callable(getattr(environment, "best_action", None)):
+            best, gamma = environment.best_action, float(environment.discount)
+            units = {"worth": environment.certain} if hasattr(environment, "certain") else {}
+            return paired(environment, policy, best, gamma=gamma, seed=seed, **units)
+        answer = environment.exact() if hasattr(environment, "exact") else None
+        if not isinstance(answer, Finite):
+            raise DescendError(
+                f"{environment.label} states no exact answer: exact() that returns a Finite, or "
+                "best_action(state)"
+            )
+        seen = np.eye(len(answer.rewards))
+        does = self.act(seen, which, answer.legal if self.task.checked.legal else None)
+        names = [environment.actions.name(i) for i in range(environment.actions.n)]
+        return answer.compare(does, environment.variables or None, names)
+
     # -- looking at it --------------------------------------------------------------------------
 
     def episode(self, seed: int = 0, which: str = "last") -> Episode:
@@ -310,7 +345,7 @@ class Agent:
         task = self.task
         lived = task.lived(self.weights(which), self.hyper, JUDGED + seed)
         thoughts = self.thoughts(lived.observations, which)
-        return Episode(environment=task.environment, thoughts=thoughts, **lived._asdict())
+        return Episode(environment=self.environment, thoughts=thoughts, **lived._asdict())
 
     def surface(
         self,

@@ -1,7 +1,8 @@
 """What an agent could reach, and what a policy reaches: beside every return stands the answer.
 
 Where the states can be counted the answer is dynamic programming on arrays, in NumPy: no line of it
-is shared with what learns. Where they cannot, `discounted` plays a policy from given states.
+is shared with what learns. Where they cannot, `discounted` plays a policy from given states, and
+`paired` plays it and the best one through the same chance.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,9 @@ import numpy as np
 
 from descend.agents.environment import Environment
 from descend.errors import DescendError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST = 1000  # improvements of a policy: Howard's iteration needs a dozen
 BETTER = 1e-12  # by less than this, of the largest value, another action is no better
@@ -149,6 +153,36 @@ class Finite:
         share = lost / np.where(nothing, 1, np.abs(self.value))
         return np.where(nothing & (lost > 0), np.inf, share)
 
+    def visited(self, policy: Any) -> np.ndarray:
+        """The share of discounted time that a policy spends in each state, begun in any evenly."""
+        moves = np.einsum("sa,sat->st", self._chances(policy), self.transitions)
+        start = np.full(len(moves), 1 / len(moves))
+        time = np.linalg.solve(np.eye(len(moves)) - self.gamma * moves.T, start)
+        return time / time.sum()
+
+    def compare(self, policy: Any, states: Any = None, actions: Any = None) -> Comparison:
+        """Hold a policy to the answer, state by state.
+
+        Args:
+            policy: actions (states,).
+            states, actions: words for them; their numbers by default.
+        """
+        policy = np.asarray(policy)
+        rows = np.arange(len(self.rewards))
+        names = np.arange(len(rows)) if states is None else np.asarray(states)
+        words = np.arange(self.rewards.shape[1]) if actions is None else np.asarray(actions)
+        cost = self.value - self.q[rows, policy]
+        cost[cost <= BETTER * np.abs(self.value).max()] = 0
+        lost = self.value_lost(policy) * np.abs(self.value)
+        return Comparison(
+            {"state": names},
+            {"does": words[policy], "best": words[self.policy]},
+            self.value,
+            lost,
+            {"visited": self.visited(policy), "costs": cost / np.abs(self.value)},
+            cost > 0,
+        )
+
     def _chances(self, policy: Any) -> np.ndarray:
         """A policy as probabilities (states, actions)."""
         policy = np.asarray(policy)
@@ -166,6 +200,89 @@ class Finite:
             state, action = np.argwhere((policy > 0) & ~np.asarray(self.legal))[0]
             raise DescendError(f"Finite: action {action} is not legal in state {state}")
         return policy
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A policy beside the best one, state by state.
+
+    Args:
+        states: columns (states,) that name them.
+        actions: columns of what the policy does and of what is best.
+        value: array (states,) of what they are worth to the best policy.
+        lost: array (states,) of what the policy gets less.
+        more: other columns.
+        differs: booleans (states,), whether what it does there is worse than the best.
+        error: standard error of `mean`, where returns were played.
+
+    Raises:
+        Nothing of its own.
+
+    Source: descend's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from descend.agents import make
+        >>> search = make("job-search")
+        >>> accepts = (search.wages() >= 50).astype(int)  # too early: 53.22 is the wage to wait for
+        >>> found = search.exact().compare(accepts, search.wages(), ["reject", "accept"])
+        >>> print(found)
+        value lost 3.25 %, at most 6.06 % (state 50); 1 of 11 states differ
+        >>> found.to_frame()[["state", "does", "best"]].values.tolist()
+        [[50.0, 'accept', 'reject']]
+    """
+
+    states: dict[str, np.ndarray]
+    actions: dict[str, np.ndarray]
+    value: np.ndarray
+    lost: np.ndarray
+    more: dict[str, np.ndarray]
+    differs: np.ndarray
+    error: float | None = None
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The share of its value that is lost in each state, (states,)."""
+        return self.lost / np.where(self.value == 0, 1, np.abs(self.value))
+
+    @property
+    def mean(self) -> float:
+        """The share of value that is lost where episodes begin in all of these states alike."""
+        return float(self.lost.sum() / np.abs(self.value).sum())
+
+    @property
+    def worst(self) -> float:
+        """The largest share that is lost in any of these states."""
+        return float(self.shares.max())
+
+    def to_frame(self, differing: bool = True) -> pd.DataFrame:
+        """Return one row a state: what is done, what is best, and the share that is lost from it.
+
+        costs: the share that is lost by this action alone, with the best ones behind it. visited:
+        share of discounted time that is spent there.
+
+        Args:
+            differing: whether only the states where another action is better.
+        """
+        import pandas as pd
+
+        columns = {**self.states, **self.actions, **self.more, "lost": self.shares}
+        frame = pd.DataFrame(columns)
+        return frame[self.differs] if differing else frame
+
+    def __str__(self) -> str:
+        at = int(np.argmax(self.shares))
+        where = ", ".join(f"{name} {_short(value[at])}" for name, value in self.states.items())
+        error = "" if self.error is None else f" (standard error {100 * self.error:.2g} %)"
+        count = f"; {self.differs.sum()} of {len(self.value)} states differ"
+        return (
+            f"value lost {100 * self.mean:.3g} %{error}, at most {100 * self.worst:.3g} % ({where})"
+            + count * (self.error is None)
+        )
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def discounted(
@@ -209,19 +326,110 @@ def discounted(
         >>> discounted(pole, lambda o, l, k: 1, states, keys, gamma=0.5, steps=5).tolist()
         [1.9375, 1.9375]
     """
+
+    def rule(state: Any, key: jax.Array) -> Any:
+        return policy(environment.observe(state), environment.legal(state), key)
+
+    return jax.vmap(lambda s, k: _path(environment, rule, s, k, gamma, steps))(states, keys)
+
+
+def _path(
+    environment: Environment, rule: Any, state: Any, key: jax.Array, gamma: float, steps: int
+) -> jax.Array:
+    """The discounted return of one path; rule: function (state, key) -> action."""
     float_type = jnp.result_type(float)
 
     def one(carry: Any, key: jax.Array) -> Any:
         state, going, weight, total = carry
         act, chance = jax.random.split(key)
-        action = policy(environment.observe(state), environment.legal(state), act)
-        new, reward, over = environment.step(state, action, chance)
+        new, reward, over = environment.step(state, rule(state, act), chance)
         total = total + jnp.where(going, weight * jnp.asarray(reward, float_type), 0)
         new = jax.tree.map(lambda a, b: jnp.where(going, a, b), new, state)
         return (new, going & ~jnp.asarray(over, bool), weight * gamma, total), None
 
-    def path(state: Any, key: jax.Array) -> jax.Array:
-        start = (state, jnp.array(True), jnp.ones((), float_type), jnp.zeros((), float_type))
-        return jax.lax.scan(one, start, jax.random.split(key, steps))[0][3]
+    start = (state, jnp.array(True), jnp.ones((), float_type), jnp.zeros((), float_type))
+    return jax.lax.scan(one, start, jax.random.split(key, steps))[0][3]
 
-    return jax.vmap(path)(states, keys)
+
+def paired(
+    environment: Environment,
+    policy: Callable[[Any, Any, jax.Array], Any],
+    best: Callable[[Any], Any],
+    *,
+    gamma: float,
+    states: int = 64,
+    paths: int = 32,
+    seed: int = 0,
+    worth: Callable[[Any], Any] = lambda value: value,
+) -> Comparison:
+    """Play a policy and the best one from the same states through the same chance.
+
+    What one gets less is far less noisy than either return. Paths go on until what lies behind is
+    worth a millionth; `limit` does not cut them short.
+
+    Args:
+        environment: environment to be played, whose actions are numbers.
+        policy: function (observation, legal actions or None, key) -> action.
+        best: function state -> action of the best policy.
+        gamma: discount factor, < 1.
+        states: number of states, as episodes begin.
+        paths: number of paths from each.
+        seed: number that chance follows from.
+        worth: function of values, in whose units is counted what is lost: that of a utility, whose
+            zero is anywhere.
+
+    Returns:
+        The Comparison; its states are what is seen, its values those of the best policy's paths.
+
+    Raises:
+        Nothing of its own.
+
+    Source: common random numbers, Glasserman 2003, Monte Carlo Methods in Financial Engineering, 4.
+
+    Example:
+        >>> from descend.agents import make
+        >>> from descend.agents.exact import paired
+        >>> bank = make("linear-quadratic")
+        >>> rule = bank.best_action
+        >>> paired(bank, lambda seen, legal, key: rule(seen), rule, gamma=bank.discount).worst
+        0.0
+    """
+    steps = int(np.ceil(np.log(1e-6) / np.log(gamma)))
+    first, chance = jax.random.split(jax.random.key(seed))
+
+    def rule(state: Any, key: jax.Array) -> Any:
+        return policy(environment.observe(state), environment.legal(state), key)
+
+    @jax.jit
+    def played(start: Any, keys: jax.Array) -> Any:
+        def one(state: Any, key: jax.Array) -> Any:
+            own = _path(environment, rule, state, key, gamma, steps)
+            other = _path(environment, lambda s, k: best(s), state, key, gamma, steps)
+            return other, other - own
+
+        value, less = jax.vmap(jax.vmap(one, (None, 0)))(start, keys)
+        seen = jax.vmap(environment.observe)(start)
+        does = jax.vmap(rule)(start, keys[:, 0])
+        return value, less, seen, does, jax.vmap(best)(start)
+
+    start = jax.vmap(environment.reset)(jax.random.split(first, states))
+    found = played(start, jax.random.split(chance, (states, paths)))
+    values, less, seen, does, should = (np.asarray(x, float) for x in found)
+    value = np.asarray(worth(values.mean(axis=1)))
+    lost = value - worth(values.mean(axis=1) - less.mean(axis=1))
+    slope = lost.sum() / less.sum() * paths if less.any() else 0.0  # of the units
+    names = environment.variables or [f"x{i}" for i in range(seen.shape[1])]
+    heads = environment.actions.names or [str(i) for i in range(does.shape[1])]
+    columns: dict[str, np.ndarray] = {}
+    for i, head in enumerate(heads):
+        word = f" {head}" * (len(heads) > 1)
+        columns |= {f"does{word}": does[:, i], f"best{word}": should[:, i]}
+    return Comparison(
+        {name: seen[:, i] for i, name in enumerate(names)},
+        columns,
+        value,
+        lost,
+        {},
+        np.ones(states, bool),
+        float(abs(slope) * less.std() / np.sqrt(less.size) / np.abs(value).mean()),
+    )

@@ -11,7 +11,6 @@ state, the place of the prices that all set in the last period.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -166,9 +165,10 @@ class Duopoly(Statement):
         """Profits (..., firms) of actions (..., firms), by JAX: a row of the table."""
         return jnp.asarray(self.table(), jnp.result_type(float))[self.state_of(actions)]
 
-    def state_of(self, actions: Any) -> jax.Array:
-        """The state (...,) that actions (..., firms) lead to, int32, by JAX."""
-        actions = jnp.asarray(actions, jnp.int32)
+    def state_of(self, actions: Any) -> Any:
+        """The state (...,) that actions (..., firms) lead to, int32; by JAX of JAX's arrays."""
+        xp = jnp if isinstance(actions, jax.Array) else np
+        actions = xp.asarray(actions, xp.int32)
         state = actions[..., 0]
         for firm in range(1, self.firms):
             state = state * self.prices + actions[..., firm]
@@ -211,23 +211,31 @@ class Duopoly(Statement):
         actions = np.repeat(strategies.T[:, None, :], self.prices, axis=1)
         actions[:, :, firm] = np.arange(self.prices)
         after = np.asarray(self.state_of(actions))
-        profits = self.table()[after, firm]
-        value = self._limit(lambda value: (profits + self.delta * value[after]).max(axis=1))
-        return profits + self.delta * value[after]
+        profits, rows = self.table()[after, firm], np.arange(self.states)
+        policy = strategies[firm]
+        while True:  # Howard's improvements
+            value = self._sum(profits[rows, policy], after[rows, policy])
+            q = profits + self.delta * value[after]
+            best = q.argmax(axis=1)
+            gain = q[rows, best] - q[rows, policy]
+            if not (gain > CLOSE / 100 * np.abs(value).max()).any():
+                return q
+            policy = best
 
     def value(self, strategies: Any) -> np.ndarray:
         """Discounted profits (firms, states) of all keeping to their strategies."""
         after = np.asarray(self.state_of(self._profile(strategies).T))
-        profits = self.table()[after]
-        return self._limit(lambda value: profits + self.delta * value[after], self.firms).T
+        return self._sum(self.table()[after], after).T
 
-    def _limit(self, again: Callable[[np.ndarray], np.ndarray], *more: int) -> np.ndarray:
-        """What repeating ends in, from zeros (states, *more), far closer than CLOSE."""
-        value, change = np.zeros((self.states, *more)), np.inf
-        while change > CLOSE * np.abs(value).max() * (1 - self.delta) / 100:
-            new = again(value)
-            change, value = float(np.abs(new - value).max()), new
-        return value
+    def _sum(self, profits: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Discounted sums of profits (states, ...) where `after` follows, far closer than CLOSE.
+
+        The sum of 2 n periods is that of n and, discounted, that of the n behind them.
+        """
+        weight = self.delta
+        while weight > CLOSE * 1e-4:
+            profits, after, weight = profits + weight * profits[after], after[after], weight**2
+        return profits
 
     def judge(self, strategies: Any, state: int = 0) -> Judged:
         """Judge a profile: is each strategy a best reply to the others', on the path and off it?

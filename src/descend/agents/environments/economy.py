@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
+import numpy
 import numpy as np
 
 from descend.agents.environment import Box, Environment
@@ -227,6 +229,29 @@ class EconomyEnvironment(Environment):
         ]
         return np.clip(np.concatenate(parts), -self.reach, self.reach)
 
+    def best_action(self, state: Position) -> jax.Array:
+        """The action of the economy's own `exact` policies at a state; by dynamic programming where
+        it states none but has a budget. By JAX.
+
+        Raises:
+            DescendError: an economy that has neither.
+        """
+        system, economy = self.system, self.economy
+        if callable(getattr(economy, "exact", None)):
+            with author(economy, "exact"):
+                found = economy.exact(system.now(state, system.law))
+            if found:
+                parts = [
+                    jnp.atleast_1d(raw_of(output, jnp.asarray(found[name])))
+                    for name, output in system.outputs.items()
+                ]
+                return jnp.clip(jnp.concatenate(parts), -self.reach, self.reach)
+        points, table = _solved(self)
+        row = jnp.asarray(table)[state.chains[0]]
+        x = state.values[0]
+        ends = [jnp.interp(x, jnp.asarray(points), row[:, i]) for i in range(row.shape[1])]
+        return jnp.stack(ends)
+
     def exact_value(self, states: Any, **policies: Any) -> np.ndarray:
         """The value of states (n,) by the economy's own `value(now, **policies)`.
 
@@ -282,8 +307,32 @@ class Savings(EconomyEnvironment):
     economy: Economy = field(default_factory=IncomeFluctuation, kw_only=False)
 
 
-def raw_of(output: Output, policy: np.ndarray) -> np.ndarray:
-    """The raw numbers that an output makes a policy of; those of a Simplex have mean zero."""
+@functools.cache
+def _solved(environment: EconomyEnvironment) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the one state, and the best actions (positions of the chain, points, numbers)."""
+    from descend.economies.dynamic_programming import time_iteration
+
+    system = environment.system
+    with jax.ensure_compile_time_eval():
+        found = time_iteration(environment.economy, points=400)
+        (name, (low, high)), *_ = environment.economy.states().items()
+        points = np.linspace(float(low), float(high), 2000)
+        (chain,), (size,) = tuple(system.law.chains), system.chain_sizes
+        tables = []
+        for position in range(size):
+            told = found.policy({name: points, chain: np.full(len(points), position)})
+            raw = [
+                raw_of(output, np.asarray(told[policy], float)).reshape(len(points), -1)
+                for policy, output in system.outputs.items()
+            ]
+            tables.append(np.concatenate(raw, axis=1))
+    table = np.clip(np.stack(tables), -environment.reach, environment.reach)
+    return points, table
+
+
+def raw_of(output: Output, policy: Any) -> Any:
+    """The raw numbers that an output makes a policy of, by NumPy or JAX; a Simplex's sum to 0."""
+    np: Any = jnp if isinstance(policy, jax.Array) else numpy
     logit = lambda share: np.log(share / (1 - share))  # noqa: E731
     if isinstance(output, Share):
         share = np.clip(policy, CLIP, 1 - CLIP)

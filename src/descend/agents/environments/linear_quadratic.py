@@ -142,6 +142,10 @@ class LinearQuadratic(Environment):
         """The state."""
         return state
 
+    def best_action(self, state: jax.Array) -> jax.Array:
+        """-K x, by JAX."""
+        return -jnp.asarray(self.exact().gain, float) @ state
+
     def exact(self, gamma: float | None = None) -> Regulator:
         """The answer, from the algebraic Riccati equation of sqrt(gamma) A and sqrt(gamma) B.
 

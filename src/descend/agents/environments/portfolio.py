@@ -101,6 +101,17 @@ class Portfolio(Environment):
         """Log wealth."""
         return state[None]
 
+    def best_action(self, state: jax.Array) -> jax.Array:
+        """The best shares, whatever wealth is."""
+        best = self.exact()
+        return jnp.array([best.risky, best.consumed])
+
+    def certain(self, value: Any) -> Any:
+        """The consumption that is worth as much if it is certain for ever: (1 - beta) V = u(c)."""
+        power, worth = 1 - self.gamma, (1 - self.beta) * np.asarray(value, float)
+        log = worth if power == 0 else np.log1p(power * worth) / power
+        return self.unit * np.exp(log)
+
     def merton(self) -> Chosen:
         """The answer in continuous time; consumption is a rate there, discounted at -log beta.
 
