@@ -115,6 +115,10 @@ class PgxGame(PgxEnvironment, Game):
         """0 for who began, 1 for the other."""
         return (state.state.current_player != state.first).astype(jnp.int32)
 
+    def observe(self, state: Position) -> jax.Array:
+        """What who is to move sees, as floats: the search's network takes them as they are."""
+        return state.state.observation.astype(float)
+
     def text(self, state: Position) -> str:
         """The planes of what who is to move sees, the first two as marks."""
         seen = np.asarray(jax.device_get(state.state.observation))
