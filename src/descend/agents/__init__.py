@@ -35,6 +35,7 @@ _HOMES = {
     "SAC": "sac",
     "SARSA": "tabular",
     "TD3": "deterministic",
+    "ValueSurface": "surfaces",
     "check_environment": "checks",
     "interquartile_mean": "evaluation",
     "load_agents": "loading",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from descend.agents.registry import make as make
     from descend.agents.reinforce import REINFORCE as REINFORCE
     from descend.agents.sac import SAC as SAC
+    from descend.agents.surfaces import ValueSurface as ValueSurface
     from descend.agents.tabular import SARSA as SARSA
     from descend.agents.tabular import QLearning as QLearning
     from descend.statement import parameter as parameter

@@ -98,7 +98,7 @@ class ValueSurface:
     def plot(self) -> Figure:
         """Draw the values beside the actions (of several entries, the first), two maps.
 
-        The line is the episode's way, from the dot on.
+        The small dots are the states of the episode, the large one is its first.
         """
         from matplotlib.figure import Figure
 
@@ -112,8 +112,8 @@ class ValueSurface:
         left.set(xlabel=self.variables[0], ylabel=self.variables[1], title="what states are worth")
         self._draw_actions(figure, right)
         for ax in (left, right):
-            ax.plot(*self.path.T, color="black", linewidth=1.2)
-            ax.plot(*self.path[:1].T, "o", color="black", markersize=5)
+            ax.plot(*self.path.T, ".", color="black", markersize=2)
+            ax.plot(*self.path[:1].T, "o", color="black", markersize=6)
             ax.set(xlim=(self.a[0], self.a[-1]), ylim=(self.b[0], self.b[-1]))
         right.set(xlabel=self.variables[0], title="what the agent does")
         if self.held:

@@ -210,7 +210,7 @@ def _surface(document: Mapping[str, Any], figures: Figures) -> str:
         "what the agent does there.",
         f"{found['what']} of agent {document['episode']['agent']} and its action, over the two "
         "variables that move the value most in its episode. The others are held at the mean of the "
-        "episode; the line is its way, from the dot on.",
+        "episode; the small dots are its states, the large one is the first.",
     )
 
 
