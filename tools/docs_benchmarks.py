@@ -27,6 +27,7 @@ WRITTEN = {
     "irbc": ("International business cycles, up to many countries", "irbc.markdown"),
     "value_iteration": ("Value iteration beside NumPy and Numba", "value_iteration.markdown"),
     "checks": ("How often each check of a table errs", "checks.markdown"),
+    "atari": ("What Atari at the full setting costs", "atari.page"),
     "patience": ("When the training of a table's network may stop", "patience.markdown"),
 }
 # results that are shown as they are, row by row

@@ -41,6 +41,7 @@ ROOMS = (
     "descend.economies",
     "descend.economies.dynamic_programming",
     "descend.agents",
+    "descend.agents.adapters",
     "descend.agents.alphazero",
     "descend.errors",
     "descend.lab",

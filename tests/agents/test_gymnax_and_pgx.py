@@ -47,7 +47,7 @@ def gymnax():
     return pytest.importorskip("gymnax")
 
 
-@pytest.mark.parametrize("name", ["CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0"])
+@pytest.mark.parametrize("name", ["CartPole-v1", "MountainCar-v0", "Pendulum-v1"])
 def test_gymnax_step_by_step(gymnax, name):
     """Observations, rewards and ends are gymnax's own; what it cuts is cut and not terminated."""
     environment, (peer, params) = from_gymnax(name, limit=None), gymnax.make(name)
@@ -69,7 +69,7 @@ def test_gymnax_step_by_step(gymnax, name):
     going = ~passed.ended[:-1]
     np.testing.assert_array_equal(passed.after[:-1][going], passed.observation[1:][going])
     assert passed.ended.any()
-    assert (passed.ended & ~passed.terminated).any() == (name == "MountainCar-v0")
+    assert (passed.ended & ~passed.terminated).any() == (name != "CartPole-v1")
 
 
 def test_gymnax_sees_flags_classes_and_its_own_parameters(gymnax):
@@ -119,7 +119,9 @@ def test_gymnax_errors(gymnax):
 
 @pytest.fixture
 def pgx():
-    return pytest.importorskip("pgx")
+    """pgx lets ranks differ where arrays meet."""
+    with jax.numpy_rank_promotion("allow"):
+        yield pytest.importorskip("pgx")
 
 
 def test_pgx_games_move_by_move(pgx):
