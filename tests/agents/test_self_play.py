@@ -312,6 +312,24 @@ def test_act_and_thoughts_of_boards(players):
     assert (one["value"], one["visits"].shape) == (1, (9,))
 
 
+def test_compared_with_exact_play(players):
+    """Each move against exhaustive search, and what it loses."""
+    found = players[0].compare()
+    states = make("tic-tac-toe").exact().states
+    moves = players[0].act(states)
+    frame, spoilt = found.to_frame(differing=False), 0
+    assert len(frame) == 4520
+    for marks, move, board, lost in zip(
+        states.marks, moves, frame["board"], found.lost, strict=True
+    ):
+        name = "".join(".XO"[(marks[0] >> c & 1) + 2 * (marks[1] >> c & 1)] for c in range(9))
+        assert "".join(c if c in "XO" else "." for c in board if c not in " /") == name
+        after = oracle.played(name, int(move))
+        assert lost == oracle.solved(name).value + oracle.solved(after).value
+        spoilt += move not in oracle.solved(name).best
+    assert found.differs.sum() == spoilt > 0
+
+
 def test_what_is_no_board(players):
     game = make("tic-tac-toe")
     board = game.position([0])
@@ -472,4 +490,5 @@ def test_all_of_tic_tac_toe_is_learnt():
             assert not spoilt
         exact = np.array([oracle.solved(name).value for name in names])
         assert np.abs(thoughts["network"] - exact).mean() < 0.05
+        assert not player.compare(simulations=8).differs.any()
     assert players.evaluate(100).losses == 0

@@ -13,6 +13,7 @@ from descend.agents.alphazero.opponents import Opponent, opponent, opponents_of
 from descend.agents.alphazero.results import SIDES, Matches, name_of
 from descend.agents.alphazero.search import Found
 from descend.agents.environment import Environment
+from descend.agents.exact import Comparison
 from descend.agents.game import Game
 from descend.errors import DescendError, ShapeError
 from descend.nn.checks import whole
@@ -155,6 +156,33 @@ class Player(Agent):
         found, single = self._searched(board, which, simulations)
         values = _thoughts(*found)
         return {k: v[0] if single else v for k, v in values.items()}
+
+    def compare(
+        self, which: str = "last", seed: int = 0, simulations: int | None = None
+    ) -> Comparison:
+        """Hold it to exact play, position by position, where the game's `exact()` has all of them.
+
+        Args:
+            which: weights, "last" or "best".
+            seed: not used, there is no chance.
+            simulations: positions that each search looks at; by default as in training.
+        """
+        game: Any = self.environment
+        if not callable(getattr(game, "exact", None)):
+            raise DescendError(f"{game.label} states no exact play: it has no exact()")
+        exact = game.exact()
+        rows, moves = np.arange(len(exact.q)), self.act(exact.states, which, simulations)
+        best = np.nanargmax(exact.q, axis=1)
+        boards = [jax.tree.map(lambda a, i=i: a[i], exact.states) for i in rows]
+        lost = exact.values - exact.q[rows, moves]
+        return Comparison(
+            states={"board": np.array([game.text(board).replace("\n", "/") for board in boards])},
+            actions={"does": moves, "best": best},
+            value=exact.values,
+            lost=lost,
+            more={},
+            differs=lost > 0,
+        )
 
     def episode(
         self,

@@ -37,19 +37,28 @@ class Grid(NamedTuple):
 class Solved(NamedTuple):
     """Exact play: all positions in which somebody is to move.
 
-    states: the positions, leaves (4520, ...); values: 1, 0 or -1, how each ends if both play as
-    well as can be, for who is to move; best: the moves that keep it, booleans (4520, 9).
+    states: the positions, leaves (4520, ...); q: how the game ends behind each move if both play as
+    well as can be, 1, 0 or -1 for who makes it, (4520, 9), NaN where it is not legal.
     """
 
     states: Grid
-    values: np.ndarray
-    best: np.ndarray
+    q: np.ndarray
+
+    @property
+    def values(self) -> np.ndarray:
+        """How each position ends, for who is to move, (4520,)."""
+        return np.nanmax(self.q, axis=1)
+
+    @property
+    def best(self) -> np.ndarray:
+        """The moves that keep the value, booleans (4520, 9)."""
+        return self.q == self.values[:, None]
 
 
 @functools.cache
-def _solved() -> dict[tuple[int, int], tuple[int, int]]:
-    """{marks of who is to move and of the other: (value, best moves as bits)}, by search."""
-    known: dict[tuple[int, int], tuple[int, int]] = {}
+def _solved() -> dict[tuple[int, int], dict[int, int]]:
+    """{marks of who is to move and of the other: {move: how it ends}}, by search of all games."""
+    known: dict[tuple[int, int], dict[int, int]] = {}
 
     def value(mine: int, other: int) -> int:
         if any(other & line == line for line in LINES.tolist()):
@@ -58,10 +67,8 @@ def _solved() -> dict[tuple[int, int], tuple[int, int]]:
             return 0
         if (mine, other) not in known:
             free = [cell for cell in range(CELLS) if not (mine | other) >> cell & 1]
-            values = {cell: -value(other, mine | 1 << cell) for cell in free}
-            top = max(values.values())
-            known[mine, other] = top, sum(1 << c for c, v in values.items() if v == top)
-        return known[mine, other][0]
+            known[mine, other] = {cell: -value(other, mine | 1 << cell) for cell in free}
+        return max(known[mine, other].values())
 
     value(0, 0)
     return known
@@ -71,8 +78,9 @@ def _solved() -> dict[tuple[int, int], tuple[int, int]]:
 def _best() -> np.ndarray:
     """Best moves as bits, by the marks of who is to move and of the other: int16 (512, 512)."""
     table = np.zeros((2**CELLS, 2**CELLS), np.int16)
-    for marks, (_, best) in _solved().items():
-        table[marks] = best
+    for marks, ends in _solved().items():
+        top = max(ends.values())
+        table[marks] = sum(1 << move for move, end in ends.items() if end == top)
     return table
 
 
@@ -130,16 +138,14 @@ class TicTacToe(Game):
 
     def exact(self) -> Solved:
         """Exact play, by exhaustive search of all positions that can be reached."""
-        found = [(*marks, *answer) for marks, answer in _solved().items()]
-        mine, other, values, best = np.array(found, np.int32).T
-        moves = np.array(
-            [int(m).bit_count() + int(o).bit_count() for m, o in zip(mine, other, strict=True)],
-            np.int32,
-        )
-        marks = np.stack([mine, other], axis=1)
+        positions, q = _solved(), np.full((len(_solved()), CELLS), np.nan)
+        for row, ends in zip(q, positions.values(), strict=True):
+            row[list(ends)] = list(ends.values())
+        moves = np.array([(mine | other).bit_count() for mine, other in positions], np.int32)
+        marks = np.array(list(positions), np.int32)
         marks = np.where(moves[:, None] % 2 == 0, marks, marks[:, ::-1])
         states: Any = (marks, moves)
-        return Solved(Grid(*states), values, best[:, None] >> np.arange(CELLS) & 1 == 1)
+        return Solved(Grid(*states), q)
 
     def text(self, state: Grid) -> str:
         """Three lines of X, O and the numbers of free cells."""
