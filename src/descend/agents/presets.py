@@ -34,6 +34,31 @@ def _windows() -> tuple[Any, ...]:
     return Conv2D(64, 4, activation="relu", kernel_initializer="he_normal"), 256
 
 
+def _steep() -> Any:
+    """Adam at a rate of .003."""
+    from descend.train.rules import Adam
+
+    return Adam(3e-3)
+
+
+# the game of bricks was learned with these; the others of its kind take the same
+_PICTURES = Preset(
+    "ppo",
+    600_000,
+    {
+        "hidden": (128,),
+        "activation": "relu",
+        "environments": 64,
+        "walk": 32,
+        "passes": 4,
+        "batch": 512,
+        "entropy_weight": 0.01,
+        "gamma": 0.99,
+        "lambda_": 0.95,
+    },
+    seeds=1,
+    minutes=2,
+)
 FALLBACK = Preset("ppo", 200_000, {})
 # environment -> its presets, the one that is taken without --algorithm first
 PRESETS: dict[str, tuple[Preset, ...]] = {
@@ -60,6 +85,22 @@ PRESETS: dict[str, tuple[Preset, ...]] = {
         Preset("ppo", 100_000, {}),
         Preset("actor-critic", 200_000, {}),
     ),
+    "acrobot": (
+        Preset("dqn", 100_000, {"optimizer": _steep, "lookahead": 1, "gamma": 0.98}),
+        Preset("ppo", 200_000, {"gamma": 0.99, "lambda_": 0.95}),
+    ),
+    "mountain-car": (
+        Preset(
+            "dqn",
+            120_000,
+            {"optimizer": _steep, "lookahead": 1, "gamma": 0.98, "exploring": 0.3},
+        ),
+    ),
+    "breakout": (_PICTURES,),
+    "asterix": (_PICTURES,),
+    "freeway": (_PICTURES,),
+    "seaquest": (_PICTURES,),
+    "space-invaders": (_PICTURES,),
     "pendulum": (
         Preset("ddpg", 20_000, {}),
         Preset("td3", 20_000, {}),
