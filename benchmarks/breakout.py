@@ -101,8 +101,8 @@ def page(results: dict[str, Any]) -> str:
         "",
         f"Written by `python benchmarks/breakout.py`; do not edit. {at['cpu']}, {at['cores']} "
         "cores; CPU seconds of all seeds side by side, compilation included. Score: bricks of an "
-        f"episode, mean of {EPISODES} episodes without exploring. Atari: Mnih et al. 2015, extended "
-        "data, tables 3 and 4 (10 million frames).",
+        f"episode, mean of {EPISODES} episodes without exploring. Atari: Mnih et al. 2015, "
+        "extended data, tables 3 and 4 (10 million frames).",
         "",
         "| | frames | CPU s | mean score | every seed | Atari |",
         "|---|---:|---:|---:|---|---:|",
