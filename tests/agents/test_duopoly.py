@@ -145,6 +145,30 @@ def test_a_cycle_is_the_path():
     np.testing.assert_allclose(judged.prices, GAME.grid()[[3, 9]].mean())
 
 
+def test_leaving_a_strategy_once():
+    """Of all prices of either firm, one after the other, with the discounted sum written out."""
+    draw = np.random.default_rng(3)
+    game = Duopoly(prices=5)
+    strategies = draw.integers(5, size=(2, 25))
+    judged, best = game.judge(strategies), -np.inf
+    for state in judged.path:
+        for firm in range(2):
+            worth = {}
+            for action in range(5):
+                now, total = int(state), 0.0
+                for period in range(600):
+                    actions = strategies[:, now].copy()
+                    if period == 0:
+                        actions[firm] = action
+                    now = int(game.state_of(actions))
+                    total += 0.95**period * game.table()[now, firm]
+                worth[action] = total
+            own = worth.pop(int(strategies[firm, state]))
+            best = max(best, max(worth.values()) / own - 1)
+    assert judged.once == pytest.approx(best, abs=1e-9)
+    assert GAME.judge(trigger(), state=HIGH * 15 + HIGH).once < 0
+
+
 def test_a_price_cut_is_punished():
     """By hand: the best cut in the first period, low prices for ever behind it."""
     start = HIGH * 15 + HIGH

@@ -152,7 +152,7 @@ class Sessions:
         >>> from descend.agents.environments.duopoly import Duopoly
         >>> found = learn_prices(Duopoly(prices=3), 4, beta=1e-3, patience=1000, verbose=0)
         >>> found.strategies.shape, found.to_frame().shape
-        ((4, 2, 9), (4, 9))
+        ((4, 2, 9), (4, 10))
     """
 
     game: Duopoly
@@ -187,6 +187,7 @@ class Sessions:
                 "perfect": [one.perfect for one in self.judged],
                 "best replies": [one.replies.mean() for one in self.judged],
                 "lost": [one.lost[:, one.path].max() for one in self.judged],
+                "once": [one.once for one in self.judged],
             }
         ).rename_axis("session")
 

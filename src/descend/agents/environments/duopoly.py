@@ -33,6 +33,8 @@ class Judged(NamedTuple):
     path: states of the cycle that play ends in. replies: booleans (firms, states): is the strategy
     a best reply there? lost: share of the best reply's value that keeping to the strategy for ever
     gives up (firms, states).
+    once: the most that a firm gains on the path by leaving its strategy once and keeping to it from
+    then on, as a share of its value; 0 or less: it does not pay.
     equilibrium: whether all reply best on the path. perfect: whether they do in every state.
     gain: the mean profit gain over the path. prices, profits: their means over the path (firms,).
     """
@@ -40,6 +42,7 @@ class Judged(NamedTuple):
     path: np.ndarray
     replies: np.ndarray
     lost: np.ndarray
+    once: float
     equilibrium: bool
     perfect: bool
     gain: float
@@ -252,19 +255,33 @@ class Duopoly(Statement):
         q = np.stack([self.best_reply(strategies, firm) for firm in range(self.firms)])
         best, chosen = q.max(axis=2), np.take_along_axis(q, strategies[:, :, None], 2)[:, :, 0]
         replies = best - chosen <= CLOSE * np.abs(best)
-        lost = np.maximum(best - self.value(strategies), 0) / np.abs(best)
+        value = self.value(strategies)
+        lost = np.maximum(best - value, 0) / np.abs(best)
+        once = max(self._leaving(strategies, path, firm, value[firm]) for firm in range(self.firms))
         actions = strategies[:, path].T
         profits = self.table()[np.asarray(self.state_of(actions))].mean(axis=0)
         return Judged(
             path,
             replies,
             lost,
+            once,
             bool(replies[:, path].all()),
             bool(replies.all()),
             float(self.gain(profits.mean())),
             self.grid()[actions].mean(axis=0),
             profits,
         )
+
+    def _leaving(
+        self, strategies: np.ndarray, path: np.ndarray, firm: int, value: np.ndarray
+    ) -> float:
+        """What the best other price for one period brings a firm on the path, a share of value."""
+        options = np.repeat(strategies[:, path].T[:, None], self.prices, axis=1)
+        options[:, :, firm] = np.arange(self.prices)
+        after = self.state_of(options)
+        gain = self.table()[after, firm] + self.delta * value[after] - value[path][:, None]
+        other = options[:, :, firm] != strategies[firm, path][:, None]
+        return float((np.where(other, gain, -np.inf).max(axis=1) / np.abs(value[path])).max())
 
     def impulse(
         self,
