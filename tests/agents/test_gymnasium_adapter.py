@@ -434,3 +434,23 @@ def test_a_package_that_is_missing_is_one_error(monkeypatch):
             make(name)
     with pytest.raises(DescendError, match="pip install ale-py$"):
         _ = make("atari:breakout").actions
+
+
+def test_the_command_line_names_it(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from descend.cli.agent import command
+
+    monkeypatch.chdir(tmp_path)
+    run = functools.partial(CliRunner().invoke, command, catch_exceptions=False)
+    assert "gymnasium:..." in run(["list"]).output
+    assert "limit" in run(["list", f"gymnasium:{CORRIDOR}"]).output
+    small = "-s hidden=8 -s environments=2 -s walk=8 -s batch=16 --steps 64 --seeds 1 -q"
+    options = f"--algorithm ppo -p limit=5 {small}".split()
+    told = run(["train", f"gymnasium:{CORRIDOR}", *options])
+    assert told.exit_code == 0, told.output
+    (file,) = tmp_path.glob("*.descend")
+    assert file.name == "gymnasium-descend-tests-Corridor-v0.descend"
+    assert load_agents(file).environment.limit == 5
+    with pytest.raises(DescendError, match="unknown package of environments 'gymnasum'. Did you"):
+        run(["train", "gymnasum:CartPole-v1"])
