@@ -11,7 +11,11 @@ from descend.agents.dqn import DQN
 from descend.agents.environment import Choice
 from descend.agents.host import HostEnvironment
 from descend.agents.off_policy import OffPolicy
+from descend.agents.on_host import Walk
 from descend.agents.replay import Experience, Frames, Replay
+from descend.agents.walking import Episodes
+from descend.nn.layers import Flatten
+from descend.train.engine.task import Batch
 
 STACK, EVERY, CAPACITY = 3, 2, 16
 
@@ -95,3 +99,34 @@ def test_single_steps_keep_pictures_once_and_longer_returns_keep_them_whole():
 
     assert kept(1) == (64, 2 * 4)
     assert kept(2) == (64, 2 * 4 * STACK)
+
+
+def test_a_step_on_the_host_copies_no_memory():
+    """Two members; a replay that were copied, or selected by whether they learn, would show."""
+
+    def scratch(capacity):
+        dqn = DQN(
+            hidden=(Flatten(), 8), lookahead=1, environments=2, updates=2, batch=16, warmup=64,
+            capacity=capacity,
+        )  # fmt: skip
+        task = dqn.task(Pictures(), 1_000_000)
+        task.feed(1)
+        begin = jax.vmap(lambda key: task.init(key, task.hyper()))
+        state = jax.eval_shape(lambda: begin(jax.random.split(jax.random.key(0), 2)))
+        of = lambda shape, dtype: jax.ShapeDtypeStruct((2, 2, *shape), dtype)
+        passed = jax.tree.map(lambda s: of(s.shape, s.dtype), task.passing)
+        number = of((), jnp.float32)
+        episodes = Episodes(number, number, number)
+        walked = Walk(passed, of((), jnp.int32), number, number, episodes)
+
+        def steps(state, walked):
+            def one(state, _):
+                state, data = task.absorb(state, walked)
+                return task.step(state, Batch(data, None))[0], None
+
+            return jax.lax.scan(one, state, None, length=4)[0]
+
+        compiled = jax.jit(jax.vmap(steps), donate_argnums=0).lower(state, walked).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert scratch(200_000) == scratch(2000)
