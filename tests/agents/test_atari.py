@@ -95,7 +95,7 @@ def test_wrong_games_and_parameters_are_one_error():
 
 class Kill(Callback):
     def on_epoch_end(self, epoch, logs=None):
-        if epoch == 0:
+        if epoch == 1:  # its own checkpoint is not written; the first one is gone on from
             raise KeyboardInterrupt
 
 
