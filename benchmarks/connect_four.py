@@ -91,7 +91,15 @@ def trained(given: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     moves = players[0].task.steps_after(len(history["loss"]))
     games = moves / float(np.nanmean(history["length"]))
     return players, {
-        "settings": repr(players.algorithm),
+        "settings": {
+            name: value
+            for name, value in players.algorithm.parameters().items()
+            if isinstance(value, (int, float, str))
+        },
+        "layers": [
+            f"{type(h).__name__}({h.filters}, {h.kernel_size})" if hasattr(h, "filters") else h
+            for h in players.algorithm.hidden
+        ],
         "moves": moves,
         "games": round(games),
         "seconds": players.seconds,
@@ -196,7 +204,9 @@ def markdown(results: dict[str, Any]) -> str:
         "",
         f"Trained by {training['moves']:,} moves of self-play, {training['games']:,} games, in "
         f"{training['seconds'] / 60:.1f} minutes: {training['games_a_second']:.0f} games a second, "
-        f"compilation and evaluations included. `{training['settings']}`",
+        f"compilation and evaluations included. Layers: {', '.join(map(str, training['layers']))}; "
+        + ", ".join(f"{name} {value}" for name, value in training["settings"].items())
+        + ".",
         "",
         "Right is a move that keeps what the position is worth, by exact play (opening: behind 10 "
         f"to 13 moves, middle: 14 to 25, end: 26 to 37; {counts} positions in which something can "
