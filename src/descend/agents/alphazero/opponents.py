@@ -61,7 +61,7 @@ class Random(Opponent):
         >>> from descend.agents import make
         >>> from descend.agents.alphazero import Random
         >>> game = make("tic-tac-toe")
-        >>> int(Random()(game, game.position([0, 1, 2, 3, 4, 5, 6, 7]), jax.random.key(0)))
+        >>> int(Random()(game, game.position([0, 1, 2, 4, 3, 5, 7, 6]), jax.random.key(0)))
         8
     """
 
