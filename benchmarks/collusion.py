@@ -175,7 +175,7 @@ def picture(r: dict):
     """Profit gains of the sessions, and prices after a cut."""
     from matplotlib.figure import Figure
 
-    from descend.palette import BLACK, BLUE, GREY, ORANGE
+    from descend.palette import BLACK, BLUE, ORANGE
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -188,8 +188,8 @@ def picture(r: dict):
     right.plot(path[:, 0], "o-", ms=3, color=ORANGE, label="who deviates in period 1")
     right.plot(path[:, 1], "s-", ms=3, color=BLUE, label="its rival")
     for price, name in ((r["nash"], "one-shot equilibrium"), (r["monopoly"], "monopoly")):
-        right.axhline(price, color=GREY, ls=":")
-        right.annotate(name, (len(path) - 1, price), ha="right", va="bottom", color=GREY)
+        right.axhline(price, color=BLACK, lw=0.8, ls=":")
+        right.annotate(name, (len(path) - 1, price), ha="right", va="bottom")
     right.set(xlabel="period", ylabel="price, mean of sessions")
     right.legend(frameon=False, loc="center right")
     return figure
