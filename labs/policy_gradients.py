@@ -10,7 +10,7 @@ during and after training.
 """
 
 # %%
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
@@ -22,6 +22,7 @@ from descend.agents.policies import log_squashed
 from descend.lab import Check, axes, run, save
 from descend.palette import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
 from descend.train.callbacks import Callback
+from descend.train.rules import Adam
 
 POLE = make("cart-pole", limit=200)
 CAR = make("steering", limit=200)
@@ -45,11 +46,19 @@ class Keep(Callback):
         self.weights.append(jax.device_get(self.run.state.params))
 
 
-def learn(environment, quick: bool, baseline: bool = True) -> tuple[Agents, list[Agents]]:
+@dataclass(frozen=True)
+class Careful(REINFORCE):
+    """The same, whose normal begins with a standard deviation of 1/e: a wheel not turned wildly."""
+
+    def log_std(self, heads):
+        return jnp.clip(heads["log_std"] - 1.0, -5.0, 2.0)
+
+
+def learn(made: REINFORCE, environment, quick: bool) -> tuple[Agents, list[Agents]]:
     """(the agents, and what they were before training and on the way)."""
-    steps, seeds = (25_600, 2) if quick else (160_000, 5)
+    steps, seeds = (32_000, 2) if quick else (160_000, 5)
     keep = Keep()
-    agents = REINFORCE(baseline=baseline).learn(
+    agents = made.learn(
         environment, steps, seeds=seeds, evaluations=8, episodes=10, callbacks=[keep], verbose=0
     )
     return agents, [Agents([replace(agents.groups[0], last=w)]) for w in keep.weights]
@@ -88,9 +97,15 @@ def right(agent, angles: np.ndarray) -> np.ndarray:
 ROADS = {"bends to the right": -1.0, "goes straight on": 0.0, "bends to the left": 1.0}
 
 
+def view(bend: float) -> np.ndarray:
+    """What the car sees in the middle of the lane and along it, where a bend is sharpest."""
+    ahead = np.cos(2 * np.pi * np.array([0.0, 10.0, 20.0]) / CAR.wave)
+    return np.array([0.0, 0.0, *(bend * ahead)])
+
+
 def density(agent, bend: float, angles: np.ndarray) -> np.ndarray:
-    """The density of the steering angle, in the middle of the lane and along it."""
-    thought = agent.thoughts(np.array([0.0, 0.0, bend, bend, bend]))
+    """The density of the steering angle."""
+    thought = agent.thoughts(view(bend))
     mean, std = float(thought["mean"][0]), float(thought["std"][0])
     share = angles / CAR.actions.high[0]
     z = (np.arctanh(share) - mean) / std
@@ -154,8 +169,10 @@ def _after(steps: int) -> str:
 
 # %%
 def main(out: Path, quick: bool = False) -> list[Check]:
-    (with_base, poles), (without, _) = learn(POLE, quick), learn(POLE, quick, baseline=False)
-    drivers, cars = learn(CAR, quick)
+    with_base, poles = learn(REINFORCE(), POLE, quick)
+    without, _ = learn(REINFORCE(baseline=False), POLE, quick)
+    rate = 3e-3 if quick else 1e-3
+    drivers, cars = learn(Careful(optimizer=Adam(rate), anneal=True), CAR, quick)
     task = with_base[0].task
     times = [
         (task.steps_after(i) if i else 0, poles[i][0], cars[i][0]) for i in (0, 1, len(cars) - 1)
@@ -180,8 +197,7 @@ def main(out: Path, quick: bool = False) -> list[Check]:
     angles = np.linspace(-0.499, 0.499, 20_001)
     agent = times[-1][2]
     area = np.trapezoid(density(agent, 0.0, angles), angles)
-    means = [0.5 * np.tanh(float(agent.thoughts(np.array([0, 0, b, b, b]))["mean"][0]))
-             for b in ROADS.values()]  # fmt: skip
+    means = [0.5 * np.tanh(float(agent.thoughts(view(b))["mean"][0])) for b in ROADS.values()]
     tilt = right(times[-1][1], np.deg2rad([-6.0, 6.0]))
     straight = _straight_on()
     return [
