@@ -51,6 +51,7 @@ def test_the_best_policy_loses_nothing():
         answer = environment.exact()
         found = answer.compare(answer.policy)
         assert found.mean == found.worst == 0
+        assert str(found) == f"value lost 0 %; 0 of {len(answer.value)} states differ"
         assert not found.differs.any()
 
 

@@ -271,14 +271,16 @@ class Comparison:
         return frame[self.differs] if differing else frame
 
     def __str__(self) -> str:
-        at = int(np.argmax(self.shares))
-        where = ", ".join(f"{name} {_short(value[at])}" for name, value in self.states.items())
-        error = "" if self.error is None else f" (standard error {100 * self.error:.2g} %)"
-        count = f"; {self.differs.sum()} of {len(self.value)} states differ"
-        return (
-            f"value lost {100 * self.mean:.3g} %{error}, at most {100 * self.worst:.3g} % ({where})"
-            + count * (self.error is None)
-        )
+        words = f"value lost {100 * self.mean:.3g} %"
+        if self.error is not None:
+            words += f" (standard error {100 * self.error:.2g} %)"
+        if self.worst > 0:
+            at = int(np.argmax(self.shares))
+            where = ", ".join(f"{name} {_short(value[at])}" for name, value in self.states.items())
+            words += f", at most {100 * self.worst:.3g} % ({where})"
+        if self.error is None:
+            words += f"; {self.differs.sum()} of {len(self.value)} states differ"
+        return words
 
 
 def _short(value: Any) -> str:

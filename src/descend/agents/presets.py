@@ -41,6 +41,28 @@ def _steep() -> Any:
     return Adam(3e-3)
 
 
+def _clipped(rate: float) -> Any:
+    """A function that makes Adam at a rate, its gradients cut at a length of .5."""
+
+    def made() -> Any:
+        from descend.train.rules import Adam
+
+        return Adam(rate, global_clipnorm=0.5)
+
+    return made
+
+
+# normal policies of economists: entropy keeps them from growing sure before they have learned
+_PLANNED = {
+    "hidden": (16,),
+    "optimizer": _clipped(0.01),
+    "environments": 64,
+    "walk": 16,
+    "passes": 10,
+    "batch": 1024,
+    "lambda_": 0.9,
+    "entropy_weight": 0.05,
+}
 # the game of bricks was learned with these; the others of its kind take the same
 _PICTURES = Preset(
     "ppo",
@@ -121,6 +143,49 @@ PRESETS: dict[str, tuple[Preset, ...]] = {
                 "epsilon": 0.2,
                 "epsilon_end": 0.2,
             },
+        ),
+        Preset(
+            "dqn",
+            20_000,
+            {
+                "optimizer": _steep,
+                "double": False,
+                "lookahead": 1,
+                "epsilon_end": 0.2,
+            },
+        ),
+    ),
+    "inventory": (
+        Preset(
+            "ppo",
+            12_000_000,
+            {
+                "hidden": (),
+                "optimizer": _clipped(0.03),
+                "environments": 512,
+                "walk": 16,
+                "passes": 4,
+                "batch": 4096,
+                "lambda_": 0.9,
+                "entropy_weight": 0.03,
+            },
+            minutes=3,
+        ),
+    ),
+    "brock-mirman": (Preset("ppo", 400_000, _PLANNED),),
+    "linear-quadratic": (
+        Preset(
+            "ppo",
+            3_000_000,
+            {
+                **_PLANNED,
+                "hidden": (32,),
+                "optimizer": _clipped(0.003),
+                "walk": 25,
+                "batch": 1600,
+                "entropy_weight": 0.15,
+            },
+            minutes=1,
         ),
     ),
 }
