@@ -148,7 +148,9 @@ def lost(problem: Finite, policy: np.ndarray) -> np.ndarray:
 
 # %% [markdown]
 # ## The picture
-# Value and next capital in both states of productivity, and what following each policy costs.
+# Value and next capital in both states of productivity, and what following each policy costs. Both
+# that learn think too well of every state: the largest of numbers that chance still moves is too
+# large on average. It costs little, since only the order of the actions counts.
 
 
 # %%

@@ -149,7 +149,7 @@ def main(out: Path, quick: bool = False) -> list[Check]:
     print(f"the rival's price is lower in the period after the cut: {answered[cut].mean():.0%}")
     nash, monopoly = GAME.nash(), GAME.monopoly()
     profit = [GAME.profits_at(np.full(2, p))[0] for p in (nash, monopoly)]
-    return [
+    checks = [
         Check(
             "prices of the one-shot equilibrium and the monopoly",
             "1.473, 1.925",
@@ -181,6 +181,17 @@ def main(out: Path, quick: bool = False) -> list[Check]:
             share > (0.5 if quick else 0.8),
         ),
     ]
+    if not quick:
+        fair = float((once < 1e-9).mean())
+        checks.append(
+            Check(
+                "leaving the strategy once does not pay, on the path",
+                "in about half of the sessions",
+                f"in {fair:.0%}",
+                0.35 < fair < 0.65,
+            )
+        )
+    return checks
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def draw(agents: list[tuple[str, Agents]], out: Path) -> None:
 
 # %%
 def main(out: Path, quick: bool = False) -> list[Check]:
-    steps = 30_000 if quick else 100_000
+    steps = 15_000 if quick else 100_000
     paid, meant = learn(PAID, steps), learn(MEANT, steps)
     draw([("paid for prizes", paid), ("paid for the finish alone", meant)], out)
     finishes, score, _ = best_way(PAID)

@@ -143,10 +143,9 @@ def draw(rounds: list[int], judged: np.ndarray, final: Players, out: Path) -> No
             ax.plot([edge, edge], [0, 3], color="0.6", lw=0.8)
             ax.plot([0, 3], [edge, edge], color="0.6", lw=0.8)
         who = "XO"[move % 2]
+        value = 0 if over else round(float(played.thoughts["value"][move]), 2) + 0.0
         ends = "drawn" if not played.rewards.any() else f"{'OX'[len(played) % 2]} has won"
-        ax.set_title(
-            ends if over else f"{who} to move: {played.thoughts['value'][move]:+.2f}", fontsize=10
-        )
+        ax.set_title(ends if over else f"{who} to move: {value:+.2f}", fontsize=10)
     save(figure, out, "self_play_game.png")
 
 

@@ -39,7 +39,7 @@ SLOW = {
     ),
     *("pendulum", "polar_coordinates", "policy_gradients", "property_evaluation"),
     *("recovery_rates", "regularizers", "self_play", "transfer", "vanishing_gradients"),
-    *("breakout", "cart_pole", "learning_to_collude"),
+    *("breakout", "cart_pole"),
 }
 # a whole network, its gradient and its training on two screens, nothing else around them
 PLAIN = {"plain_equilibrium", "plain_perceptron", "plain_recurrence"}
