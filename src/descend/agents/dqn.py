@@ -106,8 +106,8 @@ class DQN(ValueBased):
                 "Layer normalisation before each activation.": self.normalize,
                 f"{self.capacity:,} rows of replay, the first {self.warmup:,} steps at random; the "
                 "paper has 1,000,000 and 50,000.": True,
-                "Cutting rewards to -1 to 1, stacking pictures and ending an episode with a life are "
-                "left to the environment (`from_atari` does them).": True,
+                "Cutting rewards to -1 to 1, stacking pictures and ending an episode with a life "
+                "are left to the environment (`from_atari` does them).": True,
                 "Judged without exploring; the paper does 5 % of its actions at random.": True,
             }
         )
