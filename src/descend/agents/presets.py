@@ -158,7 +158,7 @@ PRESETS: dict[str, tuple[Preset, ...]] = {
     "inventory": (
         Preset(
             "ppo",
-            12_000_000,
+            8_000_000,
             {
                 "hidden": (),
                 "optimizer": _clipped(0.03),
@@ -169,7 +169,7 @@ PRESETS: dict[str, tuple[Preset, ...]] = {
                 "lambda_": 0.9,
                 "entropy_weight": 0.03,
             },
-            minutes=3,
+            minutes=2,
         ),
     ),
     "brock-mirman": (Preset("ppo", 400_000, _PLANNED),),
