@@ -13,7 +13,7 @@ others are drawn evenly. The opening is judged from its eleventh move on, and by
 which the answer is known: the moves between them would take the solver hours.
 
 Writes results/connect_four.json and connect_four.md; positions and their values are kept in
-results/connect_four_positions.json and solved again where that file is missing.
+connect_four_positions.json and solved again where that file is missing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import numpy as np
 from machine import machine, versions
 
 RESULTS = Path(__file__).resolve().parent / "results"
-POSITIONS = RESULTS / "connect_four_positions.json"
+POSITIONS = Path(__file__).resolve().parent / "connect_four_positions.json"
 # moves behind which a position is of this phase, and how many positions are judged
 PHASES = {"opening": (10, 13, 60), "middle": (14, 25, 200), "end": (26, 37, 200)}
 SIMULATIONS = (1, 32, 128, 512)

@@ -28,12 +28,16 @@ WRITTEN = {
     "value_iteration": ("Value iteration beside NumPy and Numba", "value_iteration.markdown"),
     "checks": ("How often each check of a table errs", "checks.markdown"),
     "atari": ("What Atari at the full setting costs", "atari.page"),
+    "speed_agents": ("Agents beside Stable-Baselines3, SBX and rejax", "speed_agents.page"),
+    "economists": ("Agents beside exact answers", "economists.markdown"),
+    "collusion": ("Firms that learn to collude", "collusion.markdown"),
     "patience": ("When the training of a table's network may stop", "patience.markdown"),
 }
 # results that are shown as they are, row by row
 ROWS = {
     "scratch": "A state that is updated in place",
     "before_after": "Two versions of the engine in turns",
+    "replay": "The time of an epoch by the rows of the replay memory",
     "bank": "A bank's customers, with and without the columns that name them",
 }
 

@@ -314,7 +314,7 @@ def _made(
     numbers = described["parameters"].items()
     try:
         stated = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in numbers})
-    except TypeError as error:
+    except (TypeError, DescendError) as error:
         raise CheckpointError(f"{path} does not fit {cls.__name__} as it is now: {error}") from None
     tables = described["accuracy"]
     with precision(described["dtype"]):
