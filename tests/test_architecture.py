@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "descend"
 # package -> packages it may import; modules directly under descend (COMMON) are open to all
 BELOW = {
     *("nn", "train", "data", "neurons", "tables", "economies", "agents", "generate", "glass"),
+    *("forecasting", "text"),
 }
 ALLOWED = {
     "nn": set(),
@@ -25,7 +26,9 @@ ALLOWED = {
     "train": {"nn"},
     "glass": {"nn", "train"},
     "keras": {"nn", "train", "data"},
-    "tables": {"nn", "train", "data", "neurons"},
+    "tables": {"nn", "train", "data", "neurons", "text"},
+    "text": {"nn", "train", "data"},
+    "forecasting": {"nn", "train", "data", "tables"},
     "economies": {"nn", "train", "data"},
     "agents": {"nn", "train", "data", "economies"},
     "generate": {"nn", "train", "data"},
