@@ -48,6 +48,7 @@ COMMON = {
         "signed",
         "statement",
         "visible",
+        "wording",
     ),
     "",
 }

@@ -35,6 +35,7 @@ TITLES = {
     "descend.neurons.classic": "Classic neurons",
     "descend.glass": "Glass box",
     "descend.tables": "Tables",
+    "descend.text": "Texts",
     "descend.economies": "Economies",
     "descend.economies.dynamic_programming": "Dynamic programming",
     "descend.errors": "Errors",

@@ -38,6 +38,7 @@ ROOMS = (
     "descend.neurons.classic",
     "descend.glass",
     "descend.tables",
+    "descend.text",
     "descend.economies",
     "descend.economies.dynamic_programming",
     "descend.agents",

@@ -6,9 +6,8 @@ network, and say so where they are put into one.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -19,6 +18,7 @@ from descend.errors import DataError, DescendError, ShapeError
 from descend.nn.checks import entries, is_whole, one_of, positive_int, whole_number
 from descend.nn.layers.base import Arrays, Key
 from descend.nn.layers.preparing import MODES, Preparing, encoded, encoded_shape
+from descend.wording import STANDARDS, runs, standardised
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,10 +324,6 @@ class IntegerLookup(Lookup):
         return int(token) % self.num_oov_indices
 
 
-PUNCTUATION = re.compile(r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']""")
-STANDARDS = (None, "lower", "strip_punctuation", "lower_and_strip_punctuation")
-
-
 @dataclass(frozen=True, eq=False)
 class TextVectorization(Lookup):
     """Texts as rows of whole numbers, one a word; or as counts of words.
@@ -399,12 +395,8 @@ class TextVectorization(Lookup):
             raise ShapeError(f"{self.label}: expected texts (n,) or (n, 1), got {texts.shape}")
         if callable(self.standardize):
             texts = np.asarray(self.standardize(texts))
-        return [self._tokens(self._standard(str(text))) for text in texts]
-
-    def _standard(self, text: str) -> str:
-        way = self.standardize if isinstance(self.standardize, str) else ""
-        text = text.lower() if "lower" in way else text
-        return PUNCTUATION.sub("", text) if "strip" in way else text
+        way = self.standardize if isinstance(self.standardize, str) else None
+        return [self._tokens(standardised(str(text), way)) for text in texts]
 
     def _tokens(self, text: str) -> list[str]:
         if callable(self.split):
@@ -415,7 +407,7 @@ class TextVectorization(Lookup):
             words = text.split() if self.split == "whitespace" else list(text)
         if self.ngrams is None:
             return words
-        return [gram for n in self.ngrams for gram in _runs(words, n)]
+        return [gram for n in self.ngrams for gram in runs(words, n)]
 
     def __call__(self, inputs: Any) -> Any:
         """(n, length) of whole numbers, or (n, words of the vocabulary)."""
@@ -442,8 +434,3 @@ class TextVectorization(Lookup):
                     "code. Apply it to the texts first, and take one of the named ways here."
                 )
         return super().config()
-
-
-def _runs(words: Sequence[str], count: int) -> list[str]:
-    """All runs of `count` words, joined by a space."""
-    return [" ".join(words[i : i + count]) for i in range(len(words) - count + 1)]

@@ -1,0 +1,29 @@
+"""Texts: tokenisers, and what is learned from tokens.
+
+Names are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from descend.lazy import names_of
+
+# public name -> module of this package that defines it
+_HOMES = {
+    "BytePairs": "byte_pairs",
+    "Characters": "tokenisers",
+    "Tokeniser": "tokeniser",
+    "Words": "tokenisers",
+    "tokeniser_from": "tokenisers",
+}
+__all__ = [*_HOMES]
+
+if TYPE_CHECKING:
+    from descend.text.byte_pairs import BytePairs as BytePairs
+    from descend.text.tokeniser import Tokeniser as Tokeniser
+    from descend.text.tokenisers import Characters as Characters
+    from descend.text.tokenisers import Words as Words
+    from descend.text.tokenisers import tokeniser_from as tokeniser_from
+
+__getattr__, __dir__ = names_of(__name__, {n: f"{__name__}.{m}" for n, m in _HOMES.items()})
