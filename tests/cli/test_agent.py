@@ -87,7 +87,6 @@ def test_a_game_is_learned_judged_and_watched_board_by_board(said, tmp_path):
         (("train", "cart-pole", "-s", "hidden=8,x"), "hidden must be a whole number"),
         (("train", "tic-tac-toe", "--algorithm", "dqn"), "two players"),
         (("train", "maze", "--algorithm", "self-play"), "a subclass of Game"),
-        (("train", "tic-tac-toe", "--report", "x.html"), "no report on games"),
         (("train", "tic-tac-toe", "-s", "opponent=one"), "Did you mean"),
         (("train", "maze", "--resume", "none.descend"), "none.descend"),
         (("evaluate", "none.descend"), "none.descend"),

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 SHOWN = 12  # steps of an episode that `watch` prints from its beginning and from its end
 FRAMES = 1000  # pictures of a GIF at most
-LOOKED = 4  # moves of a search that `watch` names
 
 
 @click.group("agent")
@@ -142,8 +141,6 @@ def train(
         if checkpoint == output:
             raise DescendError(f"--checkpoint and the agents are both to be {output}")
     if report is not None:  # now, not after the training
-        if made.plays_games:
-            raise DescendError("there is no report on games; see descend agent evaluate and watch")
         report_files(report)
     if chosen.minutes and steps is None and not quiet:
         click.echo(f"takes about {chosen.minutes} minutes on two cores", err=True)
@@ -235,7 +232,9 @@ def watch(
     options = _of_games(agents, against=against, first=not second, simulations=simulations)
     episode = agents[agent].episode(seed, **options)
     if agents.algorithm.plays_games:
-        click.echo("\n\n".join(game_in_words(episode)))
+        from descend.report.agents.games import in_words
+
+        click.echo("\n\n".join(in_words(episode)))
     else:
         for part in _parts(episode.to_frame()):
             click.echo(part.to_string(float_format=lambda v: f"{v:.4g}"))
@@ -286,25 +285,6 @@ def _parts(frame: Any) -> list[Any]:
     if len(frame) <= 2 * SHOWN:
         return [frame]
     return [frame.head(SHOWN), frame.tail(SHOWN)]
-
-
-def game_in_words(episode: Any) -> list[str]:
-    """A game of two: each move with what the agent thought of it and the board behind it."""
-    game, thoughts, lines = episode.environment, episode.thoughts, []
-    for step, move in enumerate(episode.actions):
-        who = ("first", "second")[int(game.turn(episode.state(step)))]
-        visits = thoughts["visits"][step]
-        most = [a for a in visits.argsort()[::-1][:LOOKED] if visits[a] > 0]
-        looked = ", ".join(f"{game.actions.name(a)} {visits[a]:.0%}" for a in most)
-        lines.append(
-            f"{step + 1}. {who} plays {game.actions.name(move)}   the agent's value "
-            f"{thoughts['value'][step]:+.2f} (network {thoughts['network'][step]:+.2f}), visits "
-            f"{looked}\n{game.text(episode.state(step + 1))}"
-        )
-    reward = float(episode.rewards[-1])
-    winner = who if reward > 0 else {"first": "second", "second": "first"}[who]
-    end = "a draw" if reward == 0 else f"{winner} wins"
-    return [*lines, f"{end} in {len(episode)} moves"]
 
 
 def _of_games(agents: Agents, **options: Any) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from descend.agents.agents import Agent, Episode
+from descend.agents.agents import Agent, Agents, Episode
 from descend.agents.environment import Choice
 from descend.agents.evaluation import Evaluation
 from descend.agents.group import WHICH
@@ -36,19 +37,19 @@ def document_of(evidence: Evidence, command: str | None = None) -> dict[str, Any
         "format": FORMAT,
         "title": f"{algorithm} in {label}: {_count(len(agents), 'agent')}",
         "summary": summary(evidence),
-        "warnings": warnings(evidence),
-        "run": run(evidence),
-        "environment": environment(evidence),
+        "warnings": warnings(agents, evidence.settings),
+        "run": run(agents, evidence.settings),
+        "environment": environment(agents),
         "results": [result(evidence, setting) for setting in evidence.settings],
         "agents": [member(evidence, i) for i in range(len(agents))],
         "worst": worst(evidence),
         "choice": choice(evidence),
-        "curves": curves(evidence),
+        "curves": curves(agents, evidence.settings),
         "episode": episode(evidence.episode, evidence.agent, evidence.shown, evidence.seed_shown),
         "surface": surface(evidence),
-        "settings": settings(evidence),
+        "settings": settings(agents, evidence.settings),
         "deviations": list(agents.algorithm.deviations),
-        "reproduce": {"command": command, "python": python(evidence)},
+        "reproduce": {"command": command, "python": python(agents, evidence.settings)},
         "versions": versions(),
     }
     return plain(found)
@@ -82,9 +83,9 @@ def summary(evidence: Evidence) -> str:
     )
 
 
-def warnings(evidence: Evidence) -> list[str]:
+def warnings(agents: Agents, settings: Sequence[Setting]) -> list[str]:
     """What speaks against the agents, or against saying much of them."""
-    agents, said = evidence.agents, []
+    said = []
     gone = [i for i, agent in enumerate(agents) if agent.diverged is not None]
     if gone:
         said.append(
@@ -97,7 +98,7 @@ def warnings(evidence: Evidence) -> list[str]:
     ]
     if short:
         said.append(f"Not trained to the end: agent {', '.join(map(str, short))}.")
-    fewest = min(len(s.members) for s in evidence.settings)
+    fewest = min(len(s.members) for s in settings)
     if fewest == 1:
         said.append("One seed: another may learn nothing or all of it, and there is no interval.")
     elif fewest < FEW:
@@ -147,12 +148,16 @@ def member(evidence: Evidence, number: int) -> dict[str, Any]:
             "terminated": judged.terminated[number].mean(),
             "length": judged.lengths[number].mean(),
         }
-    curve = agent.history.history.get("val_return", [])
     return found | {
         "best at": agent.task.steps_after(agent.best_epoch + 1),
-        "steps": agent.task.steps_after(len(curve)),
+        "steps": steps_of(agent),
         "diverged": agent.diverged is not None,
     }
+
+
+def steps_of(agent: Agent) -> int:
+    """The steps that it has learned from."""
+    return int(agent.task.steps_after(len(agent.history.history.get("val_return", []))))
 
 
 def worst(evidence: Evidence) -> dict[str, Any]:
@@ -185,11 +190,11 @@ def choice(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def curves(evidence: Evidence) -> dict[str, Any]:
+def curves(agents: Agents, settings: Sequence[Setting]) -> dict[str, Any]:
     """The evaluations in training: every agent's, and each setting's interquartile mean."""
-    frame = evidence.agents.curves()
+    frame = agents.curves()
     middles = []
-    for setting in evidence.settings:
+    for setting in settings:
         own = frame[setting.members].to_numpy()
         middle, low, high = [], [], []
         for row in own:
@@ -260,16 +265,15 @@ def surface(evidence: Evidence) -> dict[str, Any] | None:
 # -- what was trained, and how --------------------------------------------------------------------
 
 
-def run(evidence: Evidence) -> dict[str, Any]:
+def run(agents: Agents, settings: Sequence[Setting]) -> dict[str, Any]:
     """The size of the training."""
-    agents = evidence.agents
-    taken = [member(evidence, i)["steps"] for i in range(len(agents))]
+    taken = [steps_of(agents[i]) for i in range(len(agents))]
     return {
         "algorithm": agents.algorithm.label,
         "environment": agents.environment.label,
         "agents": len(agents),
         "seeds": sorted({int(agent.settings["seed"]) for agent in agents}),
-        "settings": len(evidence.settings),
+        "settings": len(settings),
         "programs": len(agents.groups),
         "budget": agents.groups[0].task.budget,
         "steps": max(taken),
@@ -278,10 +282,10 @@ def run(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def environment(evidence: Evidence) -> dict[str, Any]:
+def environment(agents: Agents) -> dict[str, Any]:
     """Where they act: its parameters, actions and observations."""
-    here = evidence.agents.environment
-    checked = evidence.agents.groups[0].task.checked
+    here = agents.environment
+    checked = agents.groups[0].task.checked
     return {
         "name": here.label,
         "what": words.first_words(type(here)),
@@ -311,10 +315,10 @@ def acts(actions: Any) -> str:
     return "; ".join(f"{name} from {low:g} to {high:g}" for name, low, high in bounds)
 
 
-def settings(evidence: Evidence) -> list[dict[str, Any]]:
+def settings(agents: Agents, swept_by: Sequence[Setting]) -> list[dict[str, Any]]:
     """The settings of the algorithm, each with what it is."""
-    made = evidence.agents.algorithm
-    swept = {name for s in evidence.settings for name in s.settings}
+    made = agents.algorithm
+    swept = {name for s in swept_by for name in s.settings}
     return [
         {
             "name": f.name,
@@ -330,14 +334,13 @@ def shown(value: Any) -> Any:
     return value if isinstance(value, (int, float, str)) else words.call(value)
 
 
-def python(evidence: Evidence) -> str:
+def python(agents: Agents, settings: Sequence[Setting]) -> str:
     """The Python that trains the agents again."""
-    agents = evidence.agents
     made, group = agents.algorithm, agents.groups[0]
     imported, place = words.made(agents.environment)
     own = f"from {ALGORITHMS} import {type(made).__name__}{'' if imported else ', make'}"
     numbers = list(dict.fromkeys(int(agent.settings["seed"]) for agent in agents))
-    grid = [s.settings for s in evidence.settings if s.settings]
+    grid = [s.settings for s in settings if s.settings]
     parts = [
         place,
         f"{group.task.budget}",

@@ -12,7 +12,6 @@ from descend.agents.agents import Agent, Agents, Episode
 from descend.agents.evaluation import Evaluation, interquartile_mean
 from descend.agents.group import WHICH
 from descend.agents.surfaces import ValueSurface, surface_of, telling
-from descend.errors import DescendError
 from descend.nn.checks import whole
 
 EACH = 10_000  # episodes of a seed of `Agents.evaluate`
@@ -92,8 +91,6 @@ def gather(
     Raises:
         DescendError: no whole number of episodes, or no seed.
     """
-    if agents.algorithm.plays_games:
-        raise DescendError("there is no report on games; see descend agent evaluate and watch")
     whole("episodes", episodes, 1)
     whole("seed", seed, 0)
     show("playing episodes")

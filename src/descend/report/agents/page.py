@@ -33,15 +33,15 @@ def render(document: Mapping[str, Any], figures: Figures) -> str:
     """
     sections = [
         ("How good they are", _results(document)),
-        ("Learning curves", _curves(document, figures)),
+        ("Learning curves", curves(document, figures)),
         ("Every agent", _agents(document)),
         ("The worst", _worst(document, figures)),
         ("One agent, step by step", _episode(document, figures)),
         ("What states are worth", _surface(document, figures)),
-        ("Environment", _environment(document["environment"])),
-        ("Settings", _settings(document)),
-        ("Deviations from the paper", _deviations(document)),
-        ("To do it again", _again(document)),
+        ("Environment", environment(document["environment"])),
+        ("Settings", settings(document)),
+        ("Deviations from the paper", deviations(document)),
+        ("To do it again", again(document)),
     ]
     lead = paragraph(document["summary"], "status")
     lead += "".join(paragraph(line, "status warn") for line in document["warnings"])
@@ -86,11 +86,12 @@ def _results(document: Mapping[str, Any]) -> str:
     )
 
 
-def _curves(document: Mapping[str, Any], figures: Figures) -> str:
-    curves = document["curves"]
+def curves(document: Mapping[str, Any], figures: Figures) -> str:
+    """Learning curves."""
+    found = document["curves"]
     last = "; ".join(
         f"{one['setting'] or 'all agents'}: {digits(one['interquartile mean'][-1])} at the end"
-        for one in curves["settings"]
+        for one in found["settings"]
         if one["interquartile mean"]
     )
     figure = figures["curves"]
@@ -111,7 +112,7 @@ def _agents(document: Mapping[str, Any]) -> str:
         rows.append(
             [
                 str(one["agent"]),
-                *(_value(one["settings"].get(name)) for name in ("seed", *swept)),
+                *(value(one["settings"].get(name)) for name in ("seed", *swept)),
                 digits(last["mean"]),
                 f"{digits(last['worst episode'])} (seed {last['worst episode seed']})",
                 digits(best["mean"]),
@@ -185,7 +186,7 @@ def _episode(document: Mapping[str, Any], figures: Figures) -> str:
     left = columns[:COLUMNS] if len(columns) > COLUMNS else columns
     steps = list(range(one["steps"]))
     printed = steps if len(steps) <= 2 * STEPS else [*steps[:STEPS], *steps[-STEPS:]]
-    rows = [[str(s), *(_value(values[s]) for _, values in left)] for s in printed]
+    rows = [[str(s), *(value(values[s]) for _, values in left)] for s in printed]
     if len(printed) < len(steps):
         rows.insert(STEPS, ["..."] + [""] * len(left))
     caption = "What it saw, did, gained, and what it thought of it"
@@ -202,7 +203,7 @@ def _surface(document: Mapping[str, Any], figures: Figures) -> str:
     if found is None or figure is None:
         return ""
     first, second = found["variables"]
-    values = [value for row in found["values"] for value in row]
+    values = [one for row in found["values"] for one in row]
     low, high = digits(min(values)), digits(max(values))
     return picture(
         figure,
@@ -214,7 +215,8 @@ def _surface(document: Mapping[str, Any], figures: Figures) -> str:
     )
 
 
-def _environment(here: Mapping[str, Any]) -> str:
+def environment(here: Mapping[str, Any]) -> str:
+    """Where they act."""
     gamma = here["discount"]
     rows = [
         ["actions", here["actions"]],
@@ -223,7 +225,7 @@ def _environment(here: Mapping[str, Any]) -> str:
         ["cut short after", f"{here['limit']:,} steps"],
         ["returns", "plain sums" if gamma is None else f"discounted by {gamma:g} a step"],
     ]
-    parameters = [[p["name"], _value(p["value"]), p["what"]] for p in here["parameters"]]
+    parameters = [[p["name"], value(p["value"]), p["what"]] for p in here["parameters"]]
     return (
         (paragraph(here["what"]) if here["what"] else "")
         + table(here["name"], ["what", "how"], rows, words=2)
@@ -231,8 +233,9 @@ def _environment(here: Mapping[str, Any]) -> str:
     )
 
 
-def _settings(document: Mapping[str, Any]) -> str:
-    rows = [[s["name"], _value(s["value"]), s["what"]] for s in document["settings"]]
+def settings(document: Mapping[str, Any]) -> str:
+    """The algorithm's settings."""
+    rows = [[s["name"], value(s["value"]), s["what"]] for s in document["settings"]]
     run = document["run"]
     parts = table(f"{run['algorithm']}", ["setting", "value", "what it is"], rows, words=3)
     if run["settings"] > 1:
@@ -241,14 +244,16 @@ def _settings(document: Mapping[str, Any]) -> str:
     return parts
 
 
-def _deviations(document: Mapping[str, Any]) -> str:
+def deviations(document: Mapping[str, Any]) -> str:
+    """In what it differs from its paper."""
     if not document["deviations"]:
         return paragraph("None is known.")
     words = "What this differs in from the paper that its class cites, with these settings:"
     return paragraph(words) + listing(document["deviations"])
 
 
-def _again(document: Mapping[str, Any]) -> str:
+def again(document: Mapping[str, Any]) -> str:
+    """Command, Python and versions."""
     again, parts = document["reproduce"], []
     if again["command"]:
         parts.append(preformatted(again["command"], "command"))
@@ -258,12 +263,13 @@ def _again(document: Mapping[str, Any]) -> str:
 
 
 def _words(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in settings.items())
+    return ", ".join(f"{name} {value(number)}" for name, number in settings.items())
 
 
-def _value(value: Any) -> str:
-    if value is None:
+def value(number: Any) -> str:
+    """A setting as the page writes it."""
+    if number is None:
         return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(number, bool):
+        return "yes" if number else "no"
+    return f"{number:.4g}" if isinstance(number, float) else str(number)
