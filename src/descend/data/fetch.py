@@ -71,12 +71,14 @@ class Source:
         title: how messages call it.
         files: all of them are needed.
         mirrors: addresses of folders that hold "<name>.gz", tried in order.
+        ending: what the mirrors add to a name; "" where files are not compressed.
     """
 
     key: str
     title: str
     files: tuple[File, ...]
     mirrors: tuple[str, ...]
+    ending: str = ".gz"
 
     @property
     def folder(self) -> Path:
@@ -129,7 +131,7 @@ class Source:
     def _fetched(self, file: File, mirrors: tuple[str, ...]) -> bytes:
         tried = []
         for mirror in mirrors:
-            address = f"{mirror.rstrip('/')}/{file.name}.gz"
+            address = f"{mirror.rstrip('/')}/{file.name}{self.ending}"
             try:
                 content = file.checked(_download(address, file.size + ROOM, self.title), address)
             except (OSError, http.client.HTTPException, ValueError) as error:

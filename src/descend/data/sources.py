@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from descend.data import files
+from descend.data.series import SERIES, load_series
 from descend.data.table import Table, frame_digest
 from descend.errors import DataError
 
 
 def load(name_or_path: str | Path, **how: Any) -> Table:
-    """The table of a built-in name (see `BUILT_IN`), or of a file.
+    """The table of a built-in name (see `BUILT_IN`, `SERIES`), or of a file.
 
     A file in the current folder that is called exactly like a built-in name is read as `./name`.
 
@@ -28,22 +29,24 @@ def load(name_or_path: str | Path, **how: Any) -> Table:
         DataError: neither; or a file that cannot be read (see `descend.data.files.read`).
     """
     source = str(name_or_path)
-    if source in BUILT_IN:
+    if source in BUILT_IN or source in SERIES:
         if settings := [name for name, value in how.items() if value not in (None, ())]:
             raise DataError(
                 f"{source} is a built-in table; {settings[0]} is for files (./{source})"
             )
+        if source in SERIES:
+            return load_series(source)
         note, make = BUILT_IN[source]
         frame, target = make()
         return Table(source, source, frame, target, note, frame_digest(frame))
     path = Path(name_or_path)
     if not path.exists():
-        near = difflib.get_close_matches(source, BUILT_IN, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(source, [*BUILT_IN, *SERIES], n=1, cutoff=0.6)
         near += difflib.get_close_matches(path.name, _files_beside(path), n=1, cutoff=0.6)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(
             f"there is no file {source!r}, and no built-in table of that name.{hint} "
-            f"Built-in: {', '.join(BUILT_IN)}."
+            f"Built-in: {', '.join([*BUILT_IN, *SERIES])}."
         )
     frame, note, labels = files.read(path, **how)
     name = path.name[: -len(files.ending_of(path) or "")]

@@ -15,9 +15,9 @@ from descend.forecasting.dates import unit_of
 CYCLES: dict[str, Any] = {
     "month": lambda d: (d.month - 1) / 12,
     "quarter": lambda d: (d.quarter - 1) / 4,
-    "week": lambda d: (d.dayofyear - 1) / 366,
+    "week": lambda d: (d.day_of_year - 1) / 366,
     "monthday": lambda d: (d.day - 1) / 31,
-    "weekday": lambda d: d.weekday / 7,
+    "weekday": lambda d: d.day_of_week / 7,
     "hour": lambda d: d.hour / 24,
     "minute": lambda d: d.minute / 60,
 }

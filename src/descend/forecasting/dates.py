@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -178,7 +179,7 @@ def season_of(frequency: str) -> int:
     return whole // count if whole % count == 0 else 1
 
 
-def offset(frequency: str) -> pd.DateOffset:
+def offset(frequency: str) -> Any:
     """The step of an alias; raises DataError for one that pandas does not know."""
     try:
         return pd.tseries.frequencies.to_offset(frequency)
@@ -195,8 +196,11 @@ def inferred(times: np.ndarray) -> str | None:
     if len(times) < 3:
         return None
     index = pd.DatetimeIndex(times)
-    if (alias := pd.infer_freq(index)) is not None:
-        return alias
+    with warnings.catch_warnings():  # pandas 3.1 says that 4 will give an offset, not its alias
+        warnings.filterwarnings("ignore", "A future version of pandas", DeprecationWarning)
+        found: Any = pd.infer_freq(index)
+    if found is not None:
+        return found if isinstance(found, str) else found.freqstr
     steps, counts = np.unique(np.diff(times), return_counts=True)
     usual = pd.Timedelta(steps[counts.argmax()])
     for alias in _candidates(usual, index):
@@ -217,7 +221,7 @@ def _candidates(usual: pd.Timedelta, index: pd.DatetimeIndex) -> Sequence[str]:
     if days == 7:
         return [f"W-{DAYS[index[0].weekday()]}"]
     if days == 1:
-        return ("D",) if (index.weekday >= 5).any() else ("B", "D")
+        return ("D",) if (index.day_of_week >= 5).any() else ("B", "D")
     return [pd.tseries.frequencies.to_offset(usual).freqstr]
 
 
@@ -302,7 +306,7 @@ def _snapped(
         starts = index.to_timestamp().to_numpy().astype("datetime64[ns]")
         twice = (np.diff(starts) == np.timedelta64(0)) & (np.diff(codes) == 0)
         if not twice.any():
-            return {"M": "MS", "Q": "QS-OCT", "Y": "YS-JAN"}[unit], starts
+            return {"M": "MS", "Q": "QS-JAN", "Y": "YS-JAN"}[unit], starts
     return frequency or "", None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -126,30 +126,21 @@ class Panel:
         """Return the values of series i up to its last one."""
         return self.values[self.starts[i] : self.starts[i] + self.lengths[i]]
 
-    def future(self, horizon: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the next dates of each series (series, H), and what is known of them (.., H, k).
-
-        Raises:
-            DataError: known covariates that the table does not have for these dates.
-        """
+    def dates_ahead(self, horizon: int) -> np.ndarray:
+        """Return the dates behind the last value of each series, (series, horizon)."""
         ends = self.starts[:-1] + self.lengths
-        times = np.stack(
-            [dates.after(self.times[e - 1], horizon, self.frequency, self.step) for e in ends]
+        ahead = [dates.after(self.times[e - 1], horizon, self.frequency, self.step) for e in ends]
+        return np.stack(ahead)
+
+    def tail(self, rows: int) -> Panel:
+        """Return the last `rows` rows of each series that have a value, and those to come."""
+        begins = self.starts[:-1] + np.maximum(self.lengths - rows, 0)
+        kept = np.concatenate(
+            [np.arange(a, b) for a, b in zip(begins, self.starts[1:], strict=True)]
         )
-        cycles = calendars.features(times, self.calendar)
-        own = len(self.known_names) - cycles.shape[-1]
-        known = np.concatenate([np.zeros((*times.shape, own)), cycles], axis=-1)
-        for i, end in enumerate(ends if own else []):
-            rows = self.known[end : self.starts[i + 1], :own]
-            if len(rows) < horizon:
-                missing = times[i, len(rows)]
-                raise DataError(
-                    f"{', '.join(self.known_names[:own])} must be known for {horizon} dates behind "
-                    f"the last value{_of(self.names[i])}, and end before {dates.shown(missing)}: "
-                    "append these rows to the table, without a target"
-                )
-            known[i, :, :own] = rows[:horizon]
-        return times, known
+        arrays = {n: getattr(self, n)[kept] for n in ("values", "times", "known", "observed")}
+        starts = np.concatenate([[0], np.cumsum(self.starts[1:] - begins)])
+        return replace(self, starts=starts, **arrays)
 
 
 def panel(
