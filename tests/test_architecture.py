@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "descend"
 # package -> packages it may import; modules directly under descend (COMMON) are open to all
 BELOW = {
     *("nn", "train", "data", "neurons", "tables", "economies", "agents", "generate", "glass"),
-    *("forecasting", "text"),
+    *("forecasting", "music", "text"),
 }
 ALLOWED = {
     "nn": set(),
@@ -28,6 +28,7 @@ ALLOWED = {
     "keras": {"nn", "train", "data"},
     "tables": {"nn", "train", "data", "neurons", "text"},
     "text": {"nn", "train", "data"},
+    "music": {"nn", "train", "data", "text"},
     "forecasting": {"nn", "train", "data", "tables"},
     "economies": {"nn", "train", "data"},
     "agents": {"nn", "train", "data", "economies"},
