@@ -50,11 +50,12 @@ class Method:
     @property
     def name(self) -> str:
         """The class's name, with the fields that are not at their defaults."""
-        said = []
-        for field in dataclasses.fields(self) if dataclasses.is_dataclass(self) else ():
-            value = getattr(self, field.name)
-            if value != field.default:
-                said.append(f"{field.name}={value!r}")
+        said: list[str] = []
+        if dataclasses.is_dataclass(self):
+            for field in dataclasses.fields(self):
+                value = getattr(self, field.name)
+                if value != field.default:
+                    said.append(f"{field.name}={value!r}")
         return type(self).__name__ + (f"({', '.join(said)})" if said else "")
 
     def backtest(
