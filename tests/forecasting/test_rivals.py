@@ -119,15 +119,27 @@ def test_a_random_walk_is_differenced_and_noise_is_not():
 
 
 def test_no_neighbour_of_the_order_found_is_better():
-    past = Past(autoregressive(80, 0.8), 1)
+    past = Past(autoregressive(60, 0.8), 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = ARIMA().choose(past)
         score = aicc(past, found)
-        others = [aicc(past, found._replace(p=p, q=q)) for p in range(3) for q in range(3)]
+        others = [aicc(past, found._replace(p=p, q=q)) for p in range(2) for q in range(2)]
     assert (found.d, found.D, found.constant) == (0, 0, True)
     assert found.p + found.q > 0
     assert score <= min(others) + 1e-9
+
+
+def test_a_random_walk_has_an_order_without_parameters():
+    y = np.random.default_rng(0).normal(size=60).cumsum()
+    past, order = Past(y, 1), Order(0, 1, 0, 0, 0, 0, False)
+    d = np.diff(y)
+    # the likelihood of normal noise with its own variance, which is no parameter here
+    wanted = len(d) * (np.log(2 * np.pi * np.mean(d**2)) + 1)
+    assert aicc(past, order) == pytest.approx(wanted, abs=2.1)
+    seen = ARIMA().ahead(past, order, ARIMA().fit(past, order), 3)
+    np.testing.assert_allclose(seen.mean, y[-1])
+    np.testing.assert_allclose(seen.deviation, np.sqrt(np.mean(d**2) * np.arange(1, 4)), rtol=1e-6)
 
 
 def test_smoothing_is_that_of_statsmodels():

@@ -101,8 +101,8 @@ def smape(truth: Any, forecast: Any) -> float:
 
     Example:
         >>> from descend.forecasting.measures import smape
-        >>> smape([100, 0], [50, 0])
-        33.333333333333336
+        >>> round(smape([100, 0], [50, 0]), 3)
+        33.333
     """
     y, f = _pair(truth, forecast)
     both = np.abs(y) + np.abs(f)

@@ -69,6 +69,16 @@ class LastValue(NamedTuple):
         to_outcome: mean distance of the forecast to the outcome.
         p_value: of Clark and West's test that it is better than the last value; None where it is
             the last value everywhere.
+
+    Raises:
+        Nothing of its own.
+
+    Source: see `repeats_last_value`.
+
+    Example:
+        >>> from descend.forecasting import LastValue
+        >>> LastValue(to_last=0.1, to_outcome=1.0, p_value=0.4).repeats
+        True
     """
 
     to_last: float

@@ -111,9 +111,8 @@ class ARIMA(Rival):
 
     def fit(self, past: Past, form: Order) -> np.ndarray:
         """The parameters of the differences' ARMA."""
-        return np.asarray(
-            _model(_differenced(past, form), form, past.season).fit(disp=False).params
-        )
+        model = _model(_differenced(past, form), form, past.season)
+        return np.asarray(_fitted(model).params)
 
     def ahead(self, past: Past, form: Order, parameters: np.ndarray, steps: int) -> Normal:
         """See `Rival`: differences are forecast, then summed up again."""
@@ -209,10 +208,15 @@ def aicc(past: Past, order: Order) -> float:
     """Of the differences; infinite where they cannot be fitted."""
     try:
         model = _model(_differenced(past, order), order, past.season)
-        score = float(model.fit(disp=False, maxiter=50).aicc)
+        score = float(_fitted(model, maxiter=50).aicc)
     except (ArithmeticError, IndexError, ValueError):
         return np.inf
     return score if np.isfinite(score) else np.inf
+
+
+def _fitted(model: Any, **how: Any) -> Any:
+    """By maximum likelihood; noise without a mean has no parameters to look for."""
+    return model.fit(disp=False, **how) if model.k_params else model.filter(np.zeros(0))
 
 
 def _differenced(past: Past, order: Order) -> np.ndarray:
