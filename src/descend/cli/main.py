@@ -21,6 +21,7 @@ LEAST_COLUMNS = 20  # a narrower COLUMNS is not believed
 VERBS = {
     "describe": ("descend.cli.describe", "Show what a table holds, column by column."),
     "fit": ("descend.cli.fit", "Train a network on a table, test it once, save it."),
+    "forecast": ("descend.cli.forecast", "Forecast series of a table; say how good that has been."),
     "predict": ("descend.cli.predict", "Predict the rows of a table with a saved network."),
     "report": ("descend.cli.report", "Open the test of a saved network; write the report on it."),
     "trace": ("descend.cli.trace", "Show every number of one training step."),
@@ -29,6 +30,7 @@ VERBS = {
     "compare": ("descend.cli.compare", "Show two saved networks side by side."),
     "solve": ("descend.cli.solve", "Solve an economy; say how wrong the policies are."),
     "agent": ("descend.cli.agent", "Train agents; say how good they are over seeds."),
+    "text": ("descend.cli.text", "Train language models; score texts, and write."),
     "lab": ("descend.cli.lab", "List or run the lectures' worked examples."),
 }
 
