@@ -105,17 +105,32 @@ def _four_axes(mask: jax.Array) -> jax.Array:
     return mask[:, None] if mask.ndim == 3 else mask
 
 
-def sinusoids(steps: int, features: int, max_wavelength: float = 10000.0) -> np.ndarray:
-    """P[t, 2i] = sin(t / w^{2i/d}), P[t, 2i + 1] = cos(t / w^{2i/d}); (steps, features), float64.
+def sinusoids(
+    steps: int, features: int, max_wavelength: float = 10000.0, first: Any = 0
+) -> np.ndarray | jax.Array:
+    """P[t, 2i] = sin(t / w^{2i/d}), P[t, 2i + 1] = cos(t / w^{2i/d}); (steps, features).
+
+    In float64, or where the first step t is an array (read step by step) in JAX's own width.
 
     Source: Vaswani et al. 2017, 3.5.
     """
     place = np.arange(features)
-    angles = np.arange(steps)[:, None] * max_wavelength ** (-2.0 * (place // 2) / features)
-    return np.where(place % 2 == 0, np.sin(angles), np.cos(angles))
+    t, xp = _steps(steps, first)
+    angles = t[:, None] * (max_wavelength ** (-2.0 * (place // 2) / features))[None]
+    waves: np.ndarray | jax.Array = xp.where((place % 2 == 0)[None], xp.sin(angles), xp.cos(angles))
+    return waves
 
 
-def rotate(x: jax.Array, max_wavelength: float = 10000.0, scaling_factor: float = 1.0) -> jax.Array:
+def _steps(steps: int, first: Any) -> tuple[Any, Any]:
+    """The numbers of `steps` steps, and the module that computes with them."""
+    if isinstance(first, int):
+        return first + np.arange(steps), np
+    return first + jnp.arange(steps, dtype=jnp.result_type(float)), jnp
+
+
+def rotate(
+    x: jax.Array, max_wavelength: float = 10000.0, scaling_factor: float = 1.0, first: Any = 0
+) -> jax.Array:
     """Turn pairs of features by an angle that grows with the step (rotary position embedding).
 
         y_i       = x_i cos(a) - x_{i+d/2} sin(a)
@@ -127,6 +142,7 @@ def rotate(x: jax.Array, max_wavelength: float = 10000.0, scaling_factor: float 
         x: (batch, time, ..., d), d even; pairs are (i, i + d/2), as in KerasHub.
         max_wavelength: w.
         scaling_factor: s; 2 makes a text twice as long look as long as those seen in training.
+        first: the number of x's first step; an array where a sequence is read step by step.
 
     Returns:
         An array like x.
@@ -135,8 +151,9 @@ def rotate(x: jax.Array, max_wavelength: float = 10000.0, scaling_factor: float 
     """
     steps, half = x.shape[1], x.shape[-1] // 2
     frequency = max_wavelength ** (-np.arange(half) / half)
-    angles = np.arange(steps)[:, None] / scaling_factor * frequency
+    t, xp = _steps(steps, first)
+    angles = t[:, None] / scaling_factor * frequency[None]
     shape = (1, steps, *(1,) * (x.ndim - 3), half)
-    cos, sin = (jnp.asarray(f(angles).reshape(shape), x.dtype) for f in (np.cos, np.sin))
+    cos, sin = (jnp.asarray(f(angles).reshape(shape), x.dtype) for f in (xp.cos, xp.sin))
     a, b = x[..., :half], x[..., half:]
     return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)

@@ -310,7 +310,7 @@ class Graph:
             if layer.uses_mask:
                 options["mask"] = _with_rows(mask, rows) if layer.mixes_rows else mask
             if node.place in ends:
-                compute = functools.partial(_raw, layer)
+                compute = functools.partial(raw_output, layer)
             else:
                 layer, tap_options = with_tap(layer, name, tap)
                 options |= tap_options
@@ -466,7 +466,7 @@ class Graph:
         return {name: sum(part.get(name, 0) for part in sizes) for name in self._layers}
 
 
-def _raw(layer: Any, params: Arrays, state: Arrays, x: Any) -> tuple[Any, Arrays]:
+def raw_output(layer: Any, params: Arrays, state: Arrays, x: Any) -> tuple[Any, Arrays]:
     """What stands before a layer's activation, in the form of `apply`."""
     return layer.preactivation(params, x), {}
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.attention import attend, dot_product_attention, rotate
@@ -17,6 +18,7 @@ from descend.nn.initializers import Constant
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
 from descend.nn.layers.block import Block
 from descend.nn.layers.noise import Dropout
+from descend.nn.layers.precision import on_steps
 
 ONES = Constant(1.0)
 
@@ -350,10 +352,63 @@ class MultiHeadAttention(Dropping):
             causal=self.use_causal_mask,
             dropout=self.dropping(key, training),
         )
+        return self._output(params, y), state
+
+    def _output(self, params: Arrays, y: jax.Array) -> jax.Array:
+        """What the heads' means (batch, time, heads, length) come to."""
         kernel = params["attention_output.kernel"]
         kernel = jnp.reshape(kernel, (-1, kernel.shape[-1]))
-        y = _product(y, kernel, params["attention_output.bias"] if self.use_bias else None)
-        return jnp.reshape(y, (*q.shape[:2], -1)), state
+        z = _product(y, kernel, params["attention_output.bias"] if self.use_bias else None)
+        return jnp.reshape(z, (*y.shape[:2], -1))
+
+    @property
+    def looks_ahead(self) -> str:
+        """Something where it is not causal."""
+        return "" if self.use_causal_mask else "it attends to later steps (use_causal_mask=False)"
+
+    def start(self, input_shape: Any, rows: int, steps: int | None) -> Any:
+        """Room for the keys and values of all steps."""
+        if isinstance(input_shape[0], tuple):
+            raise DescendError(
+                f"{self.label} cannot be read step by step: its keys are of another sequence"
+            )
+        super().start(input_shape, rows, steps)
+        if steps is None:
+            raise DescendError(
+                f"{self.label} is read step by step with room for its keys: say for how many steps"
+            )
+        room = (rows, steps, self.num_heads)
+        return {
+            "at": jnp.zeros((), jnp.int32),
+            "key": jnp.zeros((*room, self.key_dim)),
+            "value": jnp.zeros((*room, self.value_dim or self.key_dim)),
+        }
+
+    @on_steps
+    def step(
+        self,
+        params: Arrays,
+        state: Arrays,
+        kept: Any,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+    ) -> tuple[Any, Any]:
+        """The next steps attend to themselves, to each other's past and to what is kept."""
+        at, k = kept["at"], x.shape[1]
+        query, new_key, new_value = self._heads(params, x, ("query", "key", "value"))
+        if self.rotary is not None:
+            query, new_key = (rotate(a, self.rotary, first=at) for a in (query, new_key))
+        keys, values = (
+            lax.dynamic_update_slice_in_dim(kept[name], new.astype(kept[name].dtype), at, 1)
+            for name, new in (("key", new_key), ("value", new_value))
+        )
+        seen = jnp.arange(keys.shape[1])[None] <= at + jnp.arange(k)[:, None]
+        y = dot_product_attention(
+            query, keys, values, mask=seen[None], dropout=self.dropping(key, training)
+        )
+        return self._output(params, y), {"at": at + k, "key": keys, "value": values}
 
     def _heads(self, params: Arrays, x: jax.Array, names: Sequence[str]) -> list[jax.Array]:
         """What `names` make of x, each (batch, time, heads, length), by one matrix product."""

@@ -42,3 +42,11 @@ def axis_or_axes(layer: Any, field: str = "axis") -> None:
         )
     if several:
         object.__setattr__(layer, field, axes)
+
+
+def along_steps(axis: int | tuple[int, ...]) -> str:
+    """`looks_ahead` of a layer that works along `axis` of (batch, time, ...): "" behind time."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if all(a == -1 or a > 1 for a in axes):
+        return ""
+    return f"it works along the steps (axis={axis})"

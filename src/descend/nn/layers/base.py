@@ -21,6 +21,8 @@ from descend.nn.layers.arguments import LayerType
 from descend.nn.layers.flags import Flags
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, identity_of, share, switch
+from descend.nn.layers.precision import on_arrays
+from descend.nn.layers.stepped import Stepped
 from descend.nn.layers.variables import Shown
 from descend.nn.symbols import Shape as Shape
 from descend.nn.symbols import connect
@@ -66,7 +68,7 @@ def _with_training(method: Callable[..., Any]) -> Any:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layer(Flags, Shown, Guarded, metaclass=LayerType):
+class Layer(Flags, Stepped, Shown, Guarded, metaclass=LayerType):
     """A frozen description of hyperparameters with three pure functions.
 
         build(input_shape)                                     -> output shape, no batch axis
@@ -127,7 +129,7 @@ class Layer(Flags, Shown, Guarded, metaclass=LayerType):
         super().__init_subclass__(**kwargs)
         for method in ("apply", "preactivation"):
             if method in vars(cls):
-                setattr(cls, method, _on_arrays(vars(cls)[method]))
+                setattr(cls, method, on_arrays(vars(cls)[method]))
         if "__call__" in vars(cls):
             setattr(cls, "__call__", _with_training(vars(cls)["__call__"]))  # noqa: B010
         if cls.__module__.startswith(
@@ -414,39 +416,6 @@ def prefixed(prefix: str, arrays: Mapping[str, Any]) -> Arrays:
 def plus(total: jax.Array | None, term: jax.Array | None) -> jax.Array | None:
     """The sum of two penalties, either of which may be None: there is none."""
     return total if term is None else term if total is None else total + term
-
-
-def _on_arrays(method: Callable[..., Any]) -> Callable[..., Any]:
-    """`method` with NumPy's arrays made JAX's, and cast to the layer's compute dtype, if any."""
-
-    @functools.wraps(method)
-    def call(self: Layer, params: Arrays, *rest: Any, **options: Any) -> Any:
-        dtype = self.compute_dtype
-        params, *rest = jax.tree.map(_jax_array, (params, *rest))
-        if dtype is None:
-            return method(self, params, *rest, **options)
-        # `apply` is given (state, x), `preactivation` x alone; integers stay what they are
-        *state, x = rest
-        x = x if self.indexes else _cast(x, dtype)
-        result = method(self, _cast(params, dtype), *state, x, **options)
-        if not state:
-            return result
-        # running statistics do not lose their digits
-        y, new = result
-        return y, {name: jnp.asarray(a, state[0][name].dtype) for name, a in new.items()}
-
-    return call
-
-
-def _jax_array(a: Any) -> Any:
-    return jnp.asarray(a) if isinstance(a, np.ndarray) else a  # float64 of its narrows quietly
-
-
-def _cast(tree: Any, dtype: str) -> Any:
-    def one(a: Any) -> Any:
-        return a.astype(dtype) if jnp.issubdtype(jnp.result_type(a), jnp.floating) else a
-
-    return jax.tree.map(one, tree)
 
 
 def _float_dtype(owner: Layer, dtype: Any) -> str:

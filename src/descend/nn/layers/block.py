@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import jax
 
+from descend.nn import stepping
 from descend.nn.graph import Graph
 from descend.nn.layers.base import Arrays, Key, Layer, plus, prefixed, scoped
 from descend.nn.layers.tapping import Tap
@@ -106,6 +107,30 @@ class Block(Layer):
             masks=masks,
         )
         return y, flat(new)
+
+    looks_ahead: ClassVar[str] = ""  # the layers inside say for themselves
+
+    def start(self, input_shape: Any, rows: int, steps: int | None) -> Any:
+        """What the layers inside keep."""
+        super().start(input_shape, rows, steps)
+        return stepping.of_layers(self.graph(input_shape), rows, steps)
+
+    def step(
+        self,
+        params: Arrays,
+        state: Arrays,
+        kept: Any,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+    ) -> tuple[Any, Any]:
+        """The inner graph's output at the next steps."""
+        several = isinstance(x, tuple)
+        graph = self.graph(tuple(a.shape[1:] for a in x) if several else x.shape[1:])
+        return stepping.step(
+            graph, nested(params), nested(state), kept, x, key=key, training=training
+        )
 
     def output_mask(self, x: Any, mask: Any) -> Any:
         """That of its (first) input."""

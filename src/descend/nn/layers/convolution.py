@@ -17,9 +17,11 @@ from descend.nn.convolve import (
     moved,
     output_size,
     per_axis,
+    span,
     transposed_size,
 )
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.precision import on_steps
 
 AXES = {1: "(time, channels)", 2: "(height, width, channels)", 3: "(a, b, c, channels)"}
 
@@ -207,6 +209,37 @@ class Conv1D(_Convolution):
 
     rank: ClassVar[int] = 1
     uses_mask: ClassVar[bool] = True
+
+    @property
+    def looks_ahead(self) -> str:
+        """Something where a window reaches beyond its step, or steps are left out."""
+        if self.padding != "causal" and self.kernel_size != (1,):
+            return f"its windows reach beyond their step (padding={self.padding!r}, not 'causal')"
+        return "" if self.strides == (1,) else "it leaves steps out (strides > 1)"
+
+    def start(self, input_shape: Any, rows: int, steps: int | None) -> Any:
+        """Zeros for the steps before the first, as the padding has them."""
+        super().start(input_shape, rows, steps)
+        return jnp.zeros(
+            (rows, span(self.kernel_size[0], self.dilation_rate[0]) - 1, input_shape[-1])
+        )
+
+    @on_steps
+    def step(
+        self,
+        params: Arrays,
+        state: Arrays,
+        kept: Any,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+    ) -> tuple[Any, Any]:
+        """The windows that end at the next steps."""
+        x = jnp.concatenate([kept.astype(x.dtype), x], axis=1)
+        how = (self.strides, "valid", self.dilation_rate, self.groups)
+        y = self.activation(plus_bias(convolve(x, params["kernel"], *how), params))
+        return y, x[:, x.shape[1] - kept.shape[1] :]
 
 
 @dataclass(frozen=True, eq=False)

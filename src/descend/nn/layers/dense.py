@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +56,7 @@ class Dense(Layer):
     bias_initializer: Any = "zeros"
     kernel_regularizer: Any = None
     bias_regularizer: Any = None
+    looks_ahead: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,6 +113,7 @@ class Activation(Layer):
     """
 
     activation: Any
+    looks_ahead: ClassVar[str] = ""
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False

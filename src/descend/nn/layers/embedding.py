@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from descend.errors import ShapeError
 from descend.nn.attention import rotate, sinusoids
 from descend.nn.checks import finite_number, positive_int
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
+from descend.nn.layers.precision import on_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,13 @@ class Embedding(Layer):
     mask_zero: bool = False
     gives_mask: ClassVar[bool] = True
     indexes: ClassVar[bool] = True
+
+    @property
+    def looks_ahead(self) -> str:
+        """Nothing; a mask is the reason why it may be refused."""
+        return (
+            "it makes a mask (mask_zero), and there are none step by step" if self.mask_zero else ""
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -104,8 +113,19 @@ class Embedding(Layer):
         return real if mask is None else mask & real
 
 
+class _Positions(Layer):
+    """Base of the layers of positions: step by step they count the steps read."""
+
+    looks_ahead: ClassVar[str] = ""
+
+    def start(self, input_shape: Any, rows: int, steps: int | None) -> Any:
+        """No step is read yet."""
+        super().start(input_shape, rows, steps)
+        return {"at": jnp.zeros((), jnp.int32)}
+
+
 @dataclass(frozen=True, eq=False)
-class PositionEmbedding(Layer):
+class PositionEmbedding(_Positions):
     """A learned vector for each step, added: y_t = x_t + P_t.
 
     Args:
@@ -159,9 +179,24 @@ class PositionEmbedding(Layer):
             )
         return x + params["position_embeddings"][None, : x.shape[1]], state
 
+    @on_steps
+    def step(
+        self,
+        params: Arrays,
+        state: Arrays,
+        kept: Any,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+    ) -> tuple[Any, Any]:
+        """x + the next rows of P."""
+        here = lax.dynamic_slice_in_dim(params["position_embeddings"], kept["at"], x.shape[1])
+        return x + here[None], {"at": kept["at"] + x.shape[1]}
+
 
 @dataclass(frozen=True, eq=False)
-class SinePositionEncoding(Layer):
+class SinePositionEncoding(_Positions):
     """Waves of many lengths, added: y_{t,2i} = x + sin(t / w^{2i/d}), y_{t,2i+1} = x + cos(same).
 
     Args:
@@ -203,9 +238,24 @@ class SinePositionEncoding(Layer):
         waves = sinusoids(x.shape[1], x.shape[2], self.max_wavelength)
         return x + jnp.asarray(waves, x.dtype)[None], state
 
+    @on_steps
+    def step(
+        self,
+        params: Arrays,
+        state: Arrays,
+        kept: Any,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+    ) -> tuple[Any, Any]:
+        """x + the waves of the next steps."""
+        waves = sinusoids(x.shape[1], x.shape[2], self.max_wavelength, kept["at"])
+        return x + jnp.asarray(waves, x.dtype)[None], {"at": kept["at"] + x.shape[1]}
+
 
 @dataclass(frozen=True, eq=False)
-class RotaryEmbedding(Layer):
+class RotaryEmbedding(_Positions):
     """Pairs of features turned by an angle that grows with the step.
 
     The formula is that of `descend.nn.attention.rotate`. For queries and keys: their inner products
@@ -257,3 +307,18 @@ class RotaryEmbedding(Layer):
     ) -> tuple[Any, Arrays]:
         """The rotated vectors."""
         return rotate(x, self.max_wavelength, self.scaling_factor), state
+
+    @on_steps
+    def step(
+        self,
+        params: Arrays,
+        state: Arrays,
+        kept: Any,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+    ) -> tuple[Any, Any]:
+        """The next steps, rotated."""
+        y = rotate(x, self.max_wavelength, self.scaling_factor, kept["at"])
+        return y, {"at": kept["at"] + x.shape[1]}

@@ -12,7 +12,7 @@ from jax import lax
 
 from descend.errors import DescendError, ShapeError
 from descend.nn.checks import whole_number
-from descend.nn.layers.axes import axes_in
+from descend.nn.layers.axes import along_steps, axes_in
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
 
 
@@ -37,6 +37,8 @@ class Merge(Layer):
 @dataclass(frozen=True, eq=False)
 class Alike(Merge):
     """Base of layers that combine inputs of one shape, number by number."""
+
+    looks_ahead: ClassVar[str] = ""
 
     def build(self, input_shape: tuple[Shape, ...]) -> Shape:
         """All inputs must have one shape."""
@@ -245,6 +247,11 @@ class Concatenate(Merge):
     def __post_init__(self) -> None:
         super().__post_init__()
         whole_number(self, "axis")
+
+    @property
+    def looks_ahead(self) -> str:
+        """Something where the axis is that of the steps."""
+        return along_steps(self.axis)
 
     def build(self, input_shape: tuple[Shape, ...]) -> Shape:
         """All axes but the joined one must agree."""

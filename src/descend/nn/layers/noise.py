@@ -38,6 +38,7 @@ class Dropping(Layer):
     rate: Any = 0.5
     stochastic: ClassVar[bool] = True
     swept: ClassVar[tuple[str, ...]] = ("rate",)
+    looks_ahead: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -328,6 +329,7 @@ class GaussianNoise(Layer):
     seed: int | None = None
     stochastic: ClassVar[bool] = True
     swept: ClassVar[tuple[str, ...]] = ("stddev",)
+    looks_ahead: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -20,7 +20,7 @@ from jax import lax
 from descend.errors import ShapeError
 from descend.nn.checks import finite_number, fraction, positive_int, whole_number
 from descend.nn.initializers import Constant
-from descend.nn.layers.axes import axes_in, axis_or_axes
+from descend.nn.layers.axes import along_steps, axes_in, axis_or_axes
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
 
 ONES = Constant(1.0)
@@ -197,6 +197,11 @@ class LayerNormalization(_Normalization):
         super().__post_init__()
         axis_or_axes(self)
 
+    @property
+    def looks_ahead(self) -> str:
+        """Something where the axis is that of the steps."""
+        return along_steps(self.axis)
+
     def build(self, input_shape: Shape) -> Shape:
         """The input's."""
         axes_in(self, input_shape, self.axis)
@@ -342,6 +347,11 @@ class RMSNormalization(Layer):
         super().__post_init__()
         axis_or_axes(self)
         finite_number(self, "epsilon", least=0)
+
+    @property
+    def looks_ahead(self) -> str:
+        """Something where the axis is that of the steps."""
+        return along_steps(self.axis)
 
     def build(self, input_shape: Shape) -> Shape:
         """The input's."""

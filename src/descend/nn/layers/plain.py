@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from descend.errors import DescendError
-from descend.nn.layers.axes import axes_in, axis_or_axes
+from descend.nn.layers.axes import along_steps, axes_in, axis_or_axes
 from descend.nn.layers.base import Arrays, Key, Layer
 from descend.nn.layers.failing import guarded
 from descend.nn.layers.merge import of_length_one
@@ -35,6 +35,8 @@ class Identity(Layer):
         >>> Sequential([Input((2,)), Identity()]).predict(np.array([[1.0, 2.0]])).tolist()
         [[1.0, 2.0]]
     """
+
+    looks_ahead: ClassVar[str] = ""
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, *, key: Key = None, training: bool = False
@@ -72,6 +74,11 @@ class UnitNormalization(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         axis_or_axes(self)
+
+    @property
+    def looks_ahead(self) -> str:
+        """Something where the axis is that of the steps."""
+        return along_steps(self.axis)
 
     def build(self, input_shape: Any) -> Any:
         """The input's."""

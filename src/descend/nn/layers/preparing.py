@@ -101,6 +101,7 @@ class Rescaling(Preparing):
 
     scale: Any
     offset: Any = 0.0
+    looks_ahead: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from descend.nn import activations
 from descend.nn.checks import finite_number
-from descend.nn.layers.axes import axes_in, axis_or_axes
+from descend.nn.layers.axes import along_steps, axes_in, axis_or_axes
 from descend.nn.layers.base import Arrays, Key, Layer
 
 
@@ -44,6 +44,7 @@ class ReLU(Layer):
     max_value: float | None = None
     negative_slope: float = 0.0
     threshold: float = 0.0
+    looks_ahead: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,6 +91,7 @@ class LeakyReLU(Layer):
     """
 
     negative_slope: float = 0.3
+    looks_ahead: ClassVar[str] = ""
     renamed: ClassVar[dict[str, str]] = {"alpha": "negative_slope"}
 
     def __post_init__(self) -> None:
@@ -125,6 +127,7 @@ class ELU(Layer):
     """
 
     alpha: float = 1.0
+    looks_ahead: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -167,6 +170,11 @@ class Softmax(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         axis_or_axes(self)
+
+    @property
+    def looks_ahead(self) -> str:
+        """Something where the axis is that of the steps."""
+        return along_steps(self.axis)
 
     def build(self, input_shape: Any) -> Any:
         """The input's."""

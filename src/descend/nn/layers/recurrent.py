@@ -13,6 +13,7 @@ from descend.errors import DescendError, ShapeError
 from descend.nn.checks import positive_int
 from descend.nn.layers.base import Arrays, Key, Layer, prefixed, scoped
 from descend.nn.layers.cells import Cell, GatedCell, GRUCell, LSTMCell, SimpleRNNCell
+from descend.nn.layers.precision import on_steps
 from descend.nn.layers.stacked import StackedRNNCells
 from descend.nn.layers.tapping import Tap
 from descend.nn.symbols import gives_several
@@ -174,6 +175,42 @@ class OverTime(Layer):
                 f"many rows, got one of {x.shape[0]}"
             )
         return [state[name].astype(x.dtype) for name in self.stepped().state_names(x.shape[2:])]
+
+    @property
+    def looks_ahead(self) -> str:
+        """Something where it begins at the end, or gives other things than every step's output."""
+        if self.go_backwards:
+            return "it reads the sequence from its end (go_backwards=True)"
+        if self.return_state or not self.return_sequences:
+            return (
+                "what it gives is not the output of every step and nothing else "
+                "(return_sequences=True, return_state=False)"
+            )
+        return ""
+
+    def start(self, input_shape: Any, rows: int, steps: int | None) -> Any:
+        """States of zero."""
+        super().start(input_shape, rows, steps)
+        if gives_several(input_shape):
+            raise DescendError(
+                f"{self.label} cannot be read step by step: it is given first states"
+            )
+        shapes = self.stepped().state_shapes(tuple(input_shape[1:]))
+        return tuple(jnp.zeros((rows, *shape)) for shape in shapes)
+
+    @on_steps
+    def step(
+        self,
+        params: Arrays,
+        state: Arrays,
+        kept: Any,
+        x: Any,
+        *,
+        key: Key = None,
+        training: bool = False,
+    ) -> tuple[Any, Any]:
+        """The cell goes on from the states kept."""
+        return self.stepped().run(self.inside(params), x, kept, key=key, training=training)
 
     def output_mask(self, x: Any, mask: Any) -> Any:
         """The input's mask in the order of the outputs where all steps are returned, else None."""

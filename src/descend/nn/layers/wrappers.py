@@ -64,6 +64,7 @@ class Bidirectional(Layer):
     uses_mask: ClassVar[bool] = True
     taps: ClassVar[bool] = True
     copies: ClassVar[bool] = True  # as Keras's
+    looks_ahead: ClassVar[str] = "it reads the sequence from both ends"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -294,6 +295,8 @@ class TimeDistributed(Layer):
         y = through_tap(tap, "layer", rows, y)
         y = jax.tree.map(lambda a: a.reshape(batch, time, *a.shape[1:]), y)
         return y, prefixed("layer", layer_state)
+
+    looks_ahead: ClassVar[str] = ""
 
     def output_mask(self, x: Any, mask: Any) -> Any:
         """The input's mask, for every output."""
