@@ -1,6 +1,7 @@
 """Attention, and the blocks of a transformer."""
 
-from descend.nn.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
+from descend.nn.layers.attention import AdditiveAttention, Attention
+from descend.nn.layers.multi_head import MultiHeadAttention
 from descend.nn.layers.transformer import TransformerDecoder, TransformerEncoder
 from descend.nn.regularizers import L1L2
 from layer_cases.case import Case, Peer

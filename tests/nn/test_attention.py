@@ -14,8 +14,9 @@ from layer_cases.case import jit, start
 from descend.errors import DescendError, ShapeError
 from descend.nn.attention import attend, dot_product_attention, rotate
 from descend.nn.initializers import GlorotUniform
-from descend.nn.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
+from descend.nn.layers.attention import AdditiveAttention, Attention
 from descend.nn.layers.embedding import Embedding, PositionEmbedding, SinePositionEncoding
+from descend.nn.layers.multi_head import MultiHeadAttention
 from descend.nn.layers.residual import Residual, ResidualConv2D, ResNetS
 from descend.nn.layers.transformer import TransformerDecoder, TransformerEncoder
 from descend.nn.symbols import Input

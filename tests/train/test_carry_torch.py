@@ -9,7 +9,7 @@ import pytest
 
 from descend import Dense, Flatten, Input, Model, Reshape, Sequential, from_torch_state
 from descend.errors import DescendError
-from descend.nn.layers.attention import MultiHeadAttention
+from descend.nn.layers.multi_head import MultiHeadAttention
 from descend.nn.layers.convolution import Conv1D, Conv2D, Conv2DTranspose, Conv3D
 from descend.nn.layers.dense import Activation, PReLU
 from descend.nn.layers.embedding import Embedding, PositionEmbedding

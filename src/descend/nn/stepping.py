@@ -6,6 +6,12 @@
 What `step` gives for the pieces of a sequence, one after the other and of whatever lengths, is what
 `Graph.apply` gives for the whole sequence. That is how a language model writes (pieces of one
 step), how a long text is read (pieces of many), and how a recurrent network is trained on streams.
+
+Of a network of several inputs some may be given whole: what depends on them alone, as a
+translator's encoder, is computed once.
+
+    kept = start_with(graph, params, state, (sentence, None), (mask, None), steps=40)
+    y, kept = step(graph, params, state, kept, (None, x))
 """
 
 from __future__ import annotations
@@ -49,6 +55,61 @@ def of_layers(graph: Graph, rows: int, steps: int | None) -> Kept:
     return tuple(node.layer.start(node.input_shape, rows, steps) for node in graph.nodes)
 
 
+def start_with(
+    graph: Graph,
+    params: Mapping[str, Any],
+    state: Mapping[str, Any],
+    inputs: Sequence[Any],
+    masks: Sequence[Any],
+    steps: int | None = None,
+) -> Kept:
+    """What the layers keep before the first step where some inputs are given whole.
+
+    Args:
+        graph: a network of several inputs.
+        params, state: arrays in the form that `Graph.init` returns.
+        inputs: one an input: an array (rows, ...), or None where it is read step by step.
+        masks: the mask (rows, time) of each, or None.
+        steps: the most steps that will be read of the others.
+
+    Returns:
+        What `step` takes and gives; `layers.stepped.Fixed` marks what no step changes.
+
+    Raises:
+        DescendError: a layer that looks ahead, or that cannot read one input step by step where
+            another is whole; an output that no step would change.
+    """
+    rows = next(len(a) for a in inputs if a is not None)
+    values, value_masks, kept = list(inputs), list(masks), []
+    for node in graph.nodes:
+        layer = node.layer
+        arrays = params.get(str(layer.name), {}), state.get(str(layer.name), {})
+        given = tuple(values[i] for i in node.sources)
+        mask = tuple(value_masks[i] for i in node.sources)
+        y: Any = [None] * len(node.output_shapes)
+        y_mask: Any = y
+        if all(a is None for a in given):
+            kept.append(layer.start(node.input_shape, rows, steps))
+        elif any(a is None for a in given):
+            kept.append(layer.start_with(*arrays, node.input_shape, steps, given, mask))
+        else:
+            kept.append(())
+            x, masks_in = alone(list(given)), alone(list(mask))
+            options = {"mask": masks_in} if layer.uses_mask else {}
+            y = listed(layer.apply(*arrays, x, **options)[0])
+            if layer.gives_mask or any(m is not None for m in mask):
+                y_mask = listed(layer.output_mask(x, masks_in))
+        values += y
+        value_masks += y_mask
+    for at, name in zip(graph.outputs_at, graph.output_names, strict=True):
+        if values[at] is not None:
+            raise DescendError(
+                f"{graph.name} cannot be read step by step: its output {name!r} depends on what is "
+                "given whole alone"
+            )
+    return tuple(kept)
+
+
 def step(
     graph: Graph,
     params: Mapping[str, Any],
@@ -67,8 +128,9 @@ def step(
         graph: the network.
         params, state: arrays in the form that `Graph.init` returns.
         kept: from `start`, or from the last `step`.
-        x: array (rows, k, ...), the next k steps, or a tuple of them for several inputs. No more
-            steps may be read than `start` was told: that is the caller's to see to.
+        x: array (rows, k, ...), the next k steps, or a tuple of them for several inputs, None for
+            one that was given whole. No more steps may be read than `start` was told: that is the
+            caller's to see to.
         key, training, numbers, logits: as for `Graph.apply`. Running statistics stay as they are.
 
     Returns:
@@ -80,7 +142,12 @@ def step(
     new = []
     for number, (node, before) in enumerate(zip(graph.nodes, kept, strict=True)):
         name = str(node.layer.name)
-        inputs = alone([values[i] for i in node.sources])
+        stepped = [values[i] for i in node.sources if values[i] is not None]
+        if not stepped:  # computed in `start_with`
+            values += [None] * len(node.output_shapes)
+            new.append(before)
+            continue
+        inputs = alone(stepped)
         arrays = params.get(name, {}), state.get(name, {})
         if node.place in ends and not jax.tree.leaves(before):
             y, after = raw_output(layers[name], arrays[0], {}, inputs)[0], before

@@ -2,7 +2,7 @@
 
 from descend.nn.layers import calling as calling  # by which a class with `call` is a layer
 from descend.nn.layers.arithmetic import Arithmetic, Index
-from descend.nn.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
+from descend.nn.layers.attention import AdditiveAttention, Attention
 from descend.nn.layers.augmentation import (
     RandomAffine,
     RandomBrightness,
@@ -53,6 +53,7 @@ from descend.nn.layers.merge import (
     multiply,
     subtract,
 )
+from descend.nn.layers.multi_head import MultiHeadAttention
 from descend.nn.layers.noise import (
     AlphaDropout,
     DropConnect,

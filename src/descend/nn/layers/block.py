@@ -11,6 +11,7 @@ import jax
 from descend.nn import stepping
 from descend.nn.graph import Graph
 from descend.nn.layers.base import Arrays, Key, Layer, plus, prefixed, scoped
+from descend.nn.layers.stepped import Fixed
 from descend.nn.layers.tapping import Tap
 from descend.nn.symbols import Input, gives_several
 
@@ -115,6 +116,20 @@ class Block(Layer):
         super().start(input_shape, rows, steps)
         return stepping.of_layers(self.graph(input_shape), rows, steps)
 
+    def start_with(
+        self,
+        params: Arrays,
+        state: Arrays,
+        input_shape: Any,
+        steps: int | None,
+        inputs: tuple[Any, ...],
+        masks: tuple[Any, ...],
+    ) -> Any:
+        """What the layers inside keep, and the inputs that are given whole."""
+        graph = self.graph(input_shape)
+        kept = stepping.start_with(graph, nested(params), nested(state), inputs, masks, steps)
+        return {"whole": Fixed(inputs), "inside": kept}
+
     def step(
         self,
         params: Arrays,
@@ -126,11 +141,18 @@ class Block(Layer):
         training: bool = False,
     ) -> tuple[Any, Any]:
         """The inner graph's output at the next steps."""
-        several = isinstance(x, tuple)
-        graph = self.graph(tuple(a.shape[1:] for a in x) if several else x.shape[1:])
-        return stepping.step(
-            graph, nested(params), nested(state), kept, x, key=key, training=training
-        )
+        options: dict[str, Any] = {"key": key, "training": training}
+        arrays = nested(params), nested(state)
+        if not isinstance(kept, dict):
+            several = isinstance(x, tuple)
+            graph = self.graph(tuple(a.shape[1:] for a in x) if several else x.shape[1:])
+            return stepping.step(graph, *arrays, kept, x, **options)
+        whole, read = kept["whole"].of, iter(x if isinstance(x, tuple) else (x,))
+        inputs = tuple(next(read) if a is None else None for a in whole)
+        shapes = (a if b is None else b for a, b in zip(inputs, whole, strict=True))
+        graph = self.graph(tuple(a.shape[1:] for a in shapes))
+        y, inside = stepping.step(graph, *arrays, kept["inside"], inputs, **options)
+        return y, {**kept, "inside": inside}
 
     def output_mask(self, x: Any, mask: Any) -> Any:
         """That of its (first) input."""

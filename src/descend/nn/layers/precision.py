@@ -48,6 +48,20 @@ def on_steps(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def on_whole(method: Callable[..., Any]) -> Callable[..., Any]:
+    """`start_with` in the layer's compute dtype, if any."""
+
+    @functools.wraps(method)
+    def call(
+        self: Any, params: Any, state: Any, shape: Any, steps: Any, inputs: Any, masks: Any
+    ) -> Any:
+        if self.compute_dtype is not None:
+            params, inputs = _cast(params, self.compute_dtype), _cast(inputs, self.compute_dtype)
+        return method(self, params, state, shape, steps, inputs, masks)
+
+    return call
+
+
 def _jax_array(a: Any) -> Any:
     return jnp.asarray(a) if isinstance(a, np.ndarray) else a  # float64 of its narrows quietly
 

@@ -13,7 +13,7 @@ from descend.errors import DescendError, ShapeError
 from descend.nn.checks import positive_int
 from descend.nn.layers.base import Arrays, Key, Layer, prefixed, scoped
 from descend.nn.layers.cells import Cell, GatedCell, GRUCell, LSTMCell, SimpleRNNCell
-from descend.nn.layers.precision import on_steps
+from descend.nn.layers.precision import on_steps, on_whole
 from descend.nn.layers.stacked import StackedRNNCells
 from descend.nn.layers.tapping import Tap
 from descend.nn.symbols import gives_several
@@ -197,6 +197,22 @@ class OverTime(Layer):
             )
         shapes = self.stepped().state_shapes(tuple(input_shape[1:]))
         return tuple(jnp.zeros((rows, *shape)) for shape in shapes)
+
+    @on_whole
+    def start_with(
+        self,
+        params: Arrays,
+        state: Arrays,
+        input_shape: Any,
+        steps: int | None,
+        inputs: tuple[Any, ...],
+        masks: tuple[Any, ...],
+    ) -> Any:
+        """The first states that are given."""
+        if inputs[0] is not None or any(a is None for a in inputs[1:]):
+            return super().start_with(params, state, input_shape, steps, inputs, masks)
+        super().start(input_shape, len(inputs[1]), steps)  # refuses what looks ahead
+        return inputs[1:]
 
     @on_steps
     def step(

@@ -7,15 +7,27 @@ What `step` gives for consecutive pieces of a sequence, of whatever lengths, is 
 for the whole. A layer keeps what its later outputs need: a recurrent layer its states, causal
 attention the keys and values, a causal convolution its last inputs, a position embedding the count
 of steps, a Dense nothing. `descend.nn.stepping` does the same for a network.
+
+A layer of several inputs may be given some of them whole, as a translator's decoder is given the
+sentence, and read the others step by step:
+
+    kept = layer.start_with(params, state, input_shape, steps, inputs, masks)
+    y, kept = layer.step(params, state, kept, x)           x: the inputs that are read, alone
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from descend.errors import DescendError
+
+
+class Fixed(NamedTuple):
+    """A part of what is kept that no step changes: what was made of an input given whole."""
+
+    of: Any
 
 
 class Stepped:
@@ -40,6 +52,31 @@ class Stepped:
         if self.looks_ahead:
             raise DescendError(f"{self.label} cannot be read step by step: {self.looks_ahead}")  # type: ignore[attr-defined]
         return ()
+
+    def start_with(
+        self,
+        params: dict[str, Any],
+        state: dict[str, Any],
+        input_shape: Any,
+        steps: int | None,
+        inputs: tuple[Any, ...],
+        masks: tuple[Any, ...],
+    ) -> Any:
+        """What the layer keeps before the first step where some inputs are given whole.
+
+        Args:
+            params, state: the layer's arrays.
+            input_shape: as for `build`.
+            steps: the most steps that will be read; None where that is open.
+            inputs: arrays (rows, ...), and None for those that are read step by step.
+            masks: the mask of each, or None.
+
+        Raises:
+            DescendError: by default: it reads all its inputs step by step, or none.
+        """
+        raise DescendError(
+            f"{self.label} cannot be read step by step: a part of its inputs is given whole"  # type: ignore[attr-defined]
+        )
 
     def step(
         self,

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from descend.errors import ShapeError
 from descend.nn.checks import finite_number, positive_int
-from descend.nn.layers.attention import Dropping, MultiHeadAttention
+from descend.nn.layers.attention import Dropping
 from descend.nn.layers.block import Block
 from descend.nn.layers.dense import Dense
 from descend.nn.layers.merge import Add
+from descend.nn.layers.multi_head import MultiHeadAttention
 from descend.nn.layers.noise import Dropout
 from descend.nn.layers.normalization import LayerNormalization
 from descend.nn.symbols import Symbol
