@@ -16,9 +16,15 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-# Both workers compile at the same time: cutting a program in parts for several cores only costs.
+# Compiling is most of what tests do, and their programs run for milliseconds: all are compiled as
+# `quick_compile` compiles, also in processes that tests start; and, since both workers compile at
+# the same time, no program is cut in parts for several cores. Level 0 is no choice: with this
+# emitter its least squares are wrong in the third digit.
 if "XLA_FLAGS" not in os.environ and version("jaxlib").startswith("0.10."):
-    os.environ["XLA_FLAGS"] = "--xla_cpu_parallel_codegen_split_count=1"
+    os.environ["XLA_FLAGS"] = (
+        "--xla_cpu_parallel_codegen_split_count=1 --xla_cpu_use_fusion_emitters=false "
+        "--xla_backend_optimization_level=1"
+    )
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -16,10 +18,12 @@ SIZE = Size(paths=20, burn=50, periods=20, thin=2, box=100, stressed=100, stabil
 UNTRAINED = {"seeds": 1, "updates": 0, "polish": None, "hidden": (4,), "size": SIZE, "verbose": 0}
 
 
-@pytest.fixture(scope="module")
-def untrained():
-    """A policy that is known: zeros from the network, so that half of output is saved."""
-    return solve(BrockMirman(), **UNTRAINED)
+@dataclass(frozen=True)
+class Unknown(BrockMirman):
+    """The same, and nobody knows its policies."""
+
+    def exact(self, now):
+        return {}
 
 
 def test_the_closed_form_is_the_reference_unless_another_is_given(untrained):
@@ -84,7 +88,7 @@ def test_constraints_and_the_kink(tmp_path):
     assert all(ax.get_xlabel().startswith("a (model units") for ax in axes)
 
 
-def test_what_is_refused(untrained):
+def test_what_is_refused(untrained, unsolved):
     with pytest.raises(DescendError, match="nothing in common: the solution has saving"):
         untrained.compare(lambda s: {"other": s["k"]}, points=50)
     with pytest.raises(DescendError, match="must return"):
@@ -94,7 +98,7 @@ def test_what_is_refused(untrained):
     with pytest.raises(DescendError, match="the reference must be None"):
         untrained.compare(3.0)
     with pytest.raises(DescendError, match="has no closed form"):
-        solve(IrreversibleGrowth(), **UNTRAINED).compare(points=50)
+        unsolved(Unknown()).compare(points=50)
     made = untrained.compare(points=50)
     with pytest.raises(DescendError, match="policy of the comparison"):
         made.figure("savings")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -12,11 +11,6 @@ import pytest
 
 from descend.economies import Chain, Economy, Normal, Share, parameter, plots
 from descend.economies import paths as paths_module
-from descend.economies.accuracy import Accuracy
-from descend.economies.floats import precision
-from descend.economies.network import Shape
-from descend.economies.solution import Solution
-from descend.economies.system import System
 from descend.errors import DataError, DescendError
 
 ALPHA, BETA, RHO, SIGMA = 0.36, 0.9, 0.95, 0.01
@@ -52,24 +46,9 @@ class Plain(Economy):
         return {"twice": 2 * now.a}
 
 
-def untrained(economy, over=None, far=0.0):
-    """A solution that nobody solved: a network as it was drawn; `far` apart in the end."""
-    with precision("float64"):
-        system, network = System(economy, over), Shape((2,))
-        params = network.graph(system).init(jax.random.key(0))[0]
-        params = jax.tree.map(np.asarray, params)
-    rules = ("gauss-hermite:3", "gauss-hermite:5")
-    figures = {"ergodic": {"set back": 0.0, "conditions": {"half": {"mean": 0.0}}}}
-    spread = {"first": 1.0, "half": far, "last": far, "periods": 10}
-    accuracy = Accuracy(rules[1], rules[0], figures, spread)
-    return Solution(
-        economy, network, params, "float64", system.over, *rules, accuracy=accuracy, seeds=[]
-    )
-
-
 @pytest.fixture(scope="module")
-def plain():
-    return untrained(Plain())
+def plain(unsolved):
+    return unsolved(Plain())
 
 
 # -- Brock and Mirman: everything is known --------------------------------------------------------
@@ -138,16 +117,16 @@ def test_the_response_is_the_exact_one(brock_mirman):
 
 
 def test_one_shock_of_a_vector_moves_the_others_by_their_correlation(plain):
-    found = plain.impulse_response("e_2", 2.0, 3, paths=4)["absolute"]
+    found = plain.impulse_response("e_2", 2.0, 4, paths=4)["absolute"]
     by_hand = 2 * STD * CORRELATION[:, 1]
     for i, expected in enumerate(by_hand):
-        np.testing.assert_allclose(found[f"a_{i + 1}"], expected * 0.5 ** np.arange(3), rtol=1e-9)
+        np.testing.assert_allclose(found[f"a_{i + 1}"], expected * 0.5 ** np.arange(4), rtol=1e-9)
     np.testing.assert_allclose(found["twice_1"], 2 * found["a_1"], rtol=1e-12)
 
 
 def test_a_vector_of_sizes_moves_each_by_its_own(plain):
-    found = plain.impulse_response("e", [1.0, 0.0], 2, paths=4)["absolute"]
-    np.testing.assert_allclose(found["a_1"], [0.1, 0.05], rtol=1e-9)
+    found = plain.impulse_response("e", [1.0, 0.0], 4, paths=4)["absolute"]
+    np.testing.assert_allclose(found["a_1"], [0.1, 0.05, 0.025, 0.0125], rtol=1e-9)
     np.testing.assert_allclose(found["a_2"], 0, atol=1e-15)
 
 
@@ -183,8 +162,8 @@ def test_a_start_is_the_first_period(plain):
     np.testing.assert_array_equal(later.states["k"][:, 0], paths.states["k"][:, 1])
 
 
-def test_paths_that_are_set_back_are_counted():
-    explosive = untrained(Plain(growth=10.0))
+def test_paths_that_are_set_back_are_counted(unsolved):
+    explosive = unsolved(Plain(growth=10.0))
     paths = explosive.simulate(5, 3, burn=2)
     assert paths.set_back == 5 * 3  # 10 sqrt(1.25) is far outside: every period begins anew
     assert (paths.states["k"] == 1.25).all()
@@ -192,8 +171,8 @@ def test_paths_that_are_set_back_are_counted():
         explosive.impulse_response("e_1", periods=3, paths=3)
 
 
-def test_a_parameter_that_is_a_state_stays():
-    over = untrained(Plain(), {"growth": (0.9, 1.1)})
+def test_a_parameter_that_is_a_state_stays(unsolved):
+    over = unsolved(Plain(), {"growth": (0.9, 1.1)})
     paths = over.simulate(300, 2, start={"growth": [0.95, 1.05]})
     np.testing.assert_array_equal(paths.states["growth"][:, -1], [0.95, 1.05])
     np.testing.assert_allclose(paths.states["k"][:, -1], np.array([0.95, 1.05]) ** 2, rtol=1e-9)
@@ -209,19 +188,19 @@ def test_the_same_seed_gives_the_same_paths(plain):
 
 
 def test_a_frame_has_a_row_a_path_and_period(plain):
-    paths = plain.simulate(4, 3)
+    paths = plain.simulate(20, 2)
     frame = paths.to_frame()
     names = ["z", "k", "a_1", "a_2", "z.x", "z.double", "share", "twice_1", "twice_2"]
     assert sorted(frame.columns) == sorted(names)
     assert frame.index.names == ["path", "period"]
-    assert frame.loc[(3, 2), "a_2"] == paths.states["a"][2, 1, 1]
+    assert frame.loc[(2, 13), "a_2"] == paths.states["a"][1, 12, 1]
     # a row of it is a state that the solution can be asked at
     again = plain.policy(frame[["k", "a_1", "a_2", "z"]])
     np.testing.assert_allclose(again["share"], frame["share"])
 
 
 def test_what_never_moves_has_no_autocorrelation(plain):
-    found = plain.simulate(30, 2).moments()
+    found = plain.simulate(20, 2).moments()
     assert np.isnan(found.loc["share", "autocorrelation"])
     assert found.loc["share", "mean"] == 0.5
     assert isinstance(found, pd.DataFrame)
@@ -236,12 +215,12 @@ def test_an_autocorrelation_is_at_most_one():
         assert -1 <= found <= 1
 
 
-def test_what_is_made_of_an_unsolved_economy_says_so(plain):
+def test_what_is_made_of_an_unsolved_economy_says_so(plain, unsolved):
     """Tables in their corner, pictures below, a comparison in its second line; else nothing."""
-    lost = untrained(Plain(), far=0.9)
+    lost = unsolved(Plain(), far=0.9)
     for solution, corner in ((lost, "NOT solved"), (plain, None)):
         paths = solution.simulate(20, 2)
-        moments, response = paths.moments(), solution.impulse_response("z", 1, 3, paths=4)
+        moments, response = paths.moments(), solution.impulse_response("z", 1, 4, paths=4)
         assert moments.columns.name == response.columns.names[0] == corner
         assert moments.attrs["verdict"] == response.attrs["verdict"] == solution.status
         made = solution.compare(lambda states: {"share": np.full(len(states["k"]), 0.5)}, points=50)

@@ -51,13 +51,13 @@ class Planned(BrockMirman):
     """A model that is solved in a way of its own."""
 
     def plan(self):
-        return {"hidden": (3,), "updates": 0, "polish": None, "seeds": 1}
+        return {"hidden": (16,), "updates": 0, "polish": None, "seeds": 1}
 
 
 def test_a_model_has_a_plan_of_its_own_until_it_is_told(quick):
     economy, size = Planned(), quick["size"]
     solution = solve(economy, verbose=0, size=size)
-    assert (solution.network.hidden, len(solution.seeds)) == ((3,), 1)
+    assert (solution.network.hidden, len(solution.seeds)) == ((16,), 1)
     told = plan_of(economy, None, {"hidden": (2,)})  # what `solve` makes of its arguments
     assert (told.hidden, told.seeds, told.updates) == ((2,), 1, 0)
     plan = Plan(updates=0, polish=None, size=size)

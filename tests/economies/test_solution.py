@@ -15,7 +15,6 @@ import pytest
 from descend.economies.outputs import Share
 from descend.economies.shocks import Chain
 from descend.economies.solution import load_solution
-from descend.economies.solver import solve
 from descend.economies.statement import Economy
 from descend.errors import CheckpointError, DataError, DescendError
 from descend.statement import parameter
@@ -50,9 +49,8 @@ class Vectors(Economy):
 
 
 @pytest.fixture(scope="module")
-def vectors(quick):
-    still = {"updates": 0, "polish": None, "seeds": 1}
-    return solve(Vectors(), over={"share": (0.2, 0.6)}, **quick | still)
+def vectors(unsolved):
+    return unsolved(Vectors(), over={"share": (0.2, 0.6)})
 
 
 # -- policies at states -------------------------------------------------------------------------

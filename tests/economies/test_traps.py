@@ -395,15 +395,20 @@ class Branches(Grows):
         return {"difference": E(lambda s, p, e: p.g * s.x / now.x) - 2 * policy.g + 0.75}
 
 
-def test_a_small_residual_on_the_explosive_branch(quick):
-    for root, stable in ((0.5, True), (1.5, False)):
-        solution = solve(Branches(root=root), aim=1e-6, **quick | STILL)
-        (reached, aim) = solution.accuracy.aims["ergodic mean"]
+def test_a_small_residual_on_the_explosive_branch(quick, judged):
+    solution = solve(Branches(root=1.5), aim=1e-6, **quick | STILL)
+    for found, stable in ((judged(Branches(), 1e-6), True), (solution.accuracy, False)):
+        (reached, aim) = found.aims["ergodic mean"]
         assert reached < 1e-3 * aim  # the trap: by its residual it is solved
-        assert solution.verdict.solved is stable
-        assert solution.accuracy.stable is stable
-        assert ("NOT solved: not stable" in solution.status) is not stable
-        assert ("aim met" in solution.status) is stable
+        assert found.verdict.solved is stable
+        assert found.stable is stable
+        assert ("NOT solved: not stable" in found.status) is not stable
+        assert ("aim met" in found.status) is stable
+    # the solution, its seed, its status and its log agree
+    assert not solution.verdict.solved
+    assert [s.reached for s in solution.seeds] == [False]
+    assert "aim met" not in solution.status + "\n".join(solution.log)
+    assert any("0 of 1 seeds reached the aim" in line for line in solution.log)
 
 
 # 12 -------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from descend.errors import DescendError, ShapeError, unknown
 from descend.glass.columns import aligned
 from descend.glass.operations import formulas
 from descend.glass.operations.tape import Operation, Tape, alone, is_real, record
+from descend.train.engine.runtime import literal_compile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,7 +231,7 @@ def adjoints(tape: Tape, seeds: list[Any]) -> tuple[list[Any], dict[int, dict[in
                 reached.add(place)
         return adjoint, passes
 
-    return jax.jit(sweep)(list(tape.values), seeds)
+    return jax.jit(sweep, compiler_options=literal_compile())(list(tape.values), seeds)
 
 
 def _backward(values: list[Any], operation: Operation, real: list[int]) -> Callable[[Any], Any]:

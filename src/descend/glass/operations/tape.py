@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, DropVar, Literal, jaxpr_as_fun
 
-from descend.train.engine.runtime import prepare
+from descend.train.engine.runtime import literal_compile, prepare
 
 # primitives that only call the program inside them, and the parameter that holds it
 CALLS = {
@@ -189,7 +189,8 @@ class _Recorder:
 
         if places:
             # not `quick_compile`: its compiler simplifies across the barriers
-            computed = jax.jit(evaluate)([self.values[place] for place in inputs])
+            program = jax.jit(evaluate, compiler_options=literal_compile())
+            computed = program([self.values[place] for place in inputs])
             for place, value in zip(places, computed, strict=True):
                 self.values[place] = value
 

@@ -44,11 +44,24 @@ def quick_compile() -> dict[str, bool | int]:
     For programs that run once (drawing weights) and for those of small networks, whose steps take
     as long either way. The options are XLA's, not JAX's: one that it does not know is left out.
     """
-    if jax.default_backend() != "cpu":
-        return {}
     level = {"xla_backend_optimization_level": 1}
-    for options in ({**level, "xla_cpu_use_fusion_emitters": False}, level):
-        with contextlib.suppress(Exception):
-            jax.jit(lambda: 0, compiler_options=options).lower().compile()
-            return options
+    return _known({**level, "xla_cpu_use_fusion_emitters": False}, level)
+
+
+@functools.cache
+def literal_compile() -> dict[str, bool | int]:
+    """Compiler options by which a CPU program keeps to its optimisation barriers.
+
+    Without the emitters of fusions, which `XLA_FLAGS` may say, the compiler simplifies across them.
+    """
+    return _known({"xla_cpu_use_fusion_emitters": True})
+
+
+def _known(*candidates: dict[str, bool | int]) -> dict[str, bool | int]:
+    """The first of some options that this compiler knows; none elsewhere than on a CPU."""
+    if jax.default_backend() == "cpu":
+        for options in candidates:
+            with contextlib.suppress(Exception):
+                jax.jit(lambda: 0, compiler_options=options).lower().compile()
+                return options
     return {}
