@@ -23,6 +23,7 @@ from descend.data.fetch import Source
 from descend.data.images import FASHION_MNIST, MNIST
 from descend.data.series import ETTH1, M4_HOURLY
 from descend.data.texts import TINY_SHAKESPEARE
+from descend.data.translations import MULTI30K
 from descend.errors import DescendError
 from descend.music.sets import QUARTERS, SIXTEENTHS
 
@@ -129,6 +130,10 @@ SETS: dict[str, tuple[Source, Callable[[Path], dict[str, bytes]]]] = {
                 "Test/Hourly-test.csv": "series/m4-hourly-test.csv.gz",
             }
         ),
+    ),
+    "multi30k": (
+        MULTI30K,
+        from_shared(**{f.name: f"text/multi30k.{f.name}.gz" for f in MULTI30K.files}),
     ),
     "tinyshakespeare": (
         TINY_SHAKESPEARE,

@@ -39,7 +39,7 @@ SLOW = {
     ),
     *("pendulum", "polar_coordinates", "policy_gradients", "property_evaluation"),
     *("recovery_rates", "regularizers", "self_play", "transfer", "vanishing_gradients"),
-    *("breakout", "cart_pole"),
+    *("breakout", "cart_pole", "translation"),
 }
 # a whole network, its gradient and its training on two screens, nothing else around them
 PLAIN = {"plain_equilibrium", "plain_perceptron", "plain_recurrence"}
@@ -92,6 +92,7 @@ EXPECTED = {
     "self_play",
     "softmax_gradient",
     "transfer",
+    "translation",
     "vanishing_gradients",
     "xor",
 }

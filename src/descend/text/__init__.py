@@ -11,9 +11,12 @@ from descend.lazy import names_of
 
 # public name -> module of this package that defines it
 _HOMES = {
+    "Alignment": "translation.results",
     "BytePairs": "byte_pairs",
     "Characters": "tokenisers",
     "Tokeniser": "tokeniser",
+    "TranslationScore": "translation.results",
+    "Translator": "translation.translator",
     "Words": "tokenisers",
     "tokeniser_from": "tokenisers",
 }
@@ -25,5 +28,8 @@ if TYPE_CHECKING:
     from descend.text.tokenisers import Characters as Characters
     from descend.text.tokenisers import Words as Words
     from descend.text.tokenisers import tokeniser_from as tokeniser_from
+    from descend.text.translation.results import Alignment as Alignment
+    from descend.text.translation.results import TranslationScore as TranslationScore
+    from descend.text.translation.translator import Translator as Translator
 
 __getattr__, __dir__ = names_of(__name__, {n: f"{__name__}.{m}" for n, m in _HOMES.items()})
