@@ -21,6 +21,7 @@ from pathlib import Path
 
 from descend.data.fetch import Source
 from descend.data.images import FASHION_MNIST, MNIST
+from descend.data.sentences import SENTENCES
 from descend.data.series import ETTH1, M4_HOURLY
 from descend.data.texts import TINY_SHAKESPEARE
 from descend.data.translations import MULTI30K
@@ -130,6 +131,10 @@ SETS: dict[str, tuple[Source, Callable[[Path], dict[str, bytes]]]] = {
                 "Test/Hourly-test.csv": "series/m4-hourly-test.csv.gz",
             }
         ),
+    ),
+    "movie_reviews": (
+        SENTENCES,
+        from_shared(**{f.name: f"text/{f.name}.gz" for f in SENTENCES.files}),
     ),
     "multi30k": (
         MULTI30K,

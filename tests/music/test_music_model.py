@@ -24,7 +24,7 @@ def learned():
     """A small network that has learned two pieces by heart."""
     model = MusicModel("gru", units=64, context=16, seed=1)
     return model.fit(
-        PIECES, transpose=False, passes=12, batch_size=2, learning_rate=0.02, verbose=0
+        PIECES, transpose=False, passes=20, batch_size=2, learning_rate=0.02, verbose=0
     )
 
 

@@ -20,8 +20,16 @@ from descend.music import (
     text_of_piece,
     transposed,
 )
+from descend.music.pieces import (
+    END,
+    HIGHEST,
+    LOWEST,
+    from_notes,
+    tokeniser,
+    transpositions,
+    while_in_turn,
+)
 from descend.music.sets import QUARTERS, SIXTEENTHS
-from descend.music.pieces import END, HIGHEST, LOWEST, from_notes, tokeniser, transpositions
 from descend.text import tokeniser_from
 
 PITCHES = st.one_of(st.just(-1), st.integers(LOWEST, HIGHEST), st.just(60))
@@ -41,14 +49,21 @@ def test_a_piece_comes_back_from_its_text_and_its_tokens(piece, hold):
 
 def test_what_stays_is_held_in_its_own_voice_alone():
     text = text_of_piece([[72, 67, -1, 48], [72, 72, -1, 67]], hold=True)
-    assert text == "C5 G4 rest C3 hold C5 rest G4 end"
+    assert text == "S:C5 A:G4 T:rest B:C3 S:hold A:C5 T:rest B:G4 end"
 
 
 def test_the_tokeniser_of_a_file_is_the_same():
     for hold in (False, True):
         assert tokeniser_from(tokeniser(hold).config()) == tokeniser(hold)
-    assert tokeniser(True).tokens[1:4] == (END, "hold", "rest")
-    assert len(tokeniser()) == 88 + 3  # padding, rest, end
+    assert tokeniser(True).tokens[1:4] == (END, "S:hold", "S:rest")
+    assert len(tokeniser()) == 4 * (88 + 1) + 2  # each voice's rest; padding and end
+
+
+def test_a_voice_out_of_turn_ends_what_is_read():
+    """Trap: a text that slips by one voice would be read with the bass on top."""
+    words = ["S:C5", "A:G4", "T:E4", "B:C3", "S:C5", "T:E4", "B:C3", "S:C5"]
+    assert while_in_turn(words) == words[:5]
+    assert piece_from("S:C5 A:G4 T:E4 B:C3").tolist() == piece_from("C5 G4 E4 C3").tolist()
 
 
 def test_a_set_of_notes_has_one_piece():
@@ -110,6 +125,7 @@ def test_the_picture_says_what_its_axes_are():
         (lambda: text_of_piece(np.zeros((0, 4), int)), "no step"),
         (lambda: text_of_piece([[72, 67, 64, 12]]), "step 0, bass: 12 is no key"),
         (lambda: piece_from("C5 G4 H4 C3"), "word 2 (counted from 0) is 'H4'"),
+        (lambda: piece_from("S:C5 T:E4 A:G4 B:C3"), "of the alto, whose turn it is"),
         (lambda: piece_from("C5 G4 end E4 C3"), "no step of four voices"),
         (lambda: piece_from(b"C5"), "got bytes"),
         (lambda: transposed(CHORD, 0.5), "whole number"),

@@ -28,8 +28,6 @@ _HOMES = {
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
-    from descend.music.sets import Chorales as Chorales
-    from descend.music.sets import chorales as chorales
     from descend.music.copies import copied_bars as copied_bars
     from descend.music.midi import read_midi as read_midi
     from descend.music.midi import write_midi as write_midi
@@ -40,6 +38,8 @@ if TYPE_CHECKING:
     from descend.music.plots import piano_roll as piano_roll
     from descend.music.scores import MusicScore as MusicScore
     from descend.music.scores import key_nats as key_nats
+    from descend.music.sets import Chorales as Chorales
+    from descend.music.sets import chorales as chorales
     from descend.music.sound import write_wav as write_wav
 
 __getattr__, __dir__ = names_of(__name__, {n: f"{__name__}.{m}" for n, m in _HOMES.items()})

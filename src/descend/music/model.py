@@ -11,7 +11,6 @@ import numpy as np
 from descend.errors import CheckpointError, DataError, DescendError, NotFittedError, unknown
 from descend.music.pieces import (
     END,
-    HOLD,
     VOICES,
     as_piece,
     as_pieces,
@@ -19,6 +18,7 @@ from descend.music.pieces import (
     text_of_piece,
     tokeniser,
     transpositions,
+    while_in_turn,
 )
 from descend.music.scores import MusicScore, score_of, token_nats
 from descend.nn.checks import whole
@@ -31,6 +31,7 @@ SETTINGS = tuple(
     for name in inspect.signature(LanguageModel.fit).parameters
     if name not in ("self", "text", "validation", "encoding", "piece")
 )
+TRIES = 20  # of writing a piece
 
 
 class MusicModel:
@@ -102,7 +103,7 @@ class MusicModel:
     @property
     def hold(self) -> bool:
         """Whether a voice that stays on its note writes "hold"."""
-        return HOLD in self._words().tokens
+        return bool(self._words() == tokeniser(hold=True))
 
     def _words(self) -> Any:
         return self.language.tokeniser
@@ -188,7 +189,8 @@ class MusicModel:
         """Write a piece, note after note, each drawn from what the network tells.
 
         Args:
-            steps: number of steps to write at most; a piece that comes to its end is shorter.
+            steps: number of steps to write at most; a piece that comes to its end is shorter, and
+                so is one whose next note is that of a voice out of turn.
             begin: piece to go on from; None: from the start.
             temperature: number that the logits are divided by; 0 takes the likeliest note each
                 time, which often ends in one note for ever.
@@ -202,25 +204,30 @@ class MusicModel:
         Raises:
             NotFittedError: nothing was learned.
             DescendError: a number out of range.
-            DataError: `begin` is no piece; the piece ended before its first step.
+            DataError: `begin` is no piece; a model that has learned too little wrote no step.
         """
         self._model()
-        whole("steps", steps, 1)
+        whole("steps", steps, 1), whole("seed", seed, 0)
         text = END
         if begin is not None:
             text += " " + text_of_piece(as_piece(begin, "begin"), hold=self.hold, end=False)
-        written = self.language.generate(
-            text,
-            steps * len(VOICES),
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
+        # a piece has a step: one that ends before is drawn anew
+        again = np.random.default_rng(seed).integers(2**31, size=TRIES - 1)
+        for draw in (seed, *again.tolist()):
+            written = self.language.generate(
+                text,
+                steps * len(VOICES),
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                seed=draw,
+            )
+            notes = while_in_turn(written.text.split()[1:])
+            if len(notes) >= len(VOICES):
+                return piece_from(" ".join(notes))
+        raise DataError(
+            f"the model wrote no whole step in {TRIES} tries: it has learned too little; fit it on"
         )
-        notes = written.text.split()[1:]
-        if END in notes[: len(VOICES)]:
-            raise DataError("the piece ended before its first step; try another seed")
-        return piece_from(" ".join(notes))
 
     def save(self, path: str | Path) -> None:
         """Write network and tokens to one file, that of a language model.

@@ -4,16 +4,17 @@ A piece is an array (steps, 4) of MIDI pitches (60 is the middle C), soprano fir
 rests; a step is a quarter note or a sixteenth. As a text it is its notes, the four voices of a step
 one after another, and "end":
 
-    C5 G4 E4 C3  C5 G4 D4 B2  end
+    S:C5 A:G4 T:E4 B:C3  S:C5 A:G4 T:D4 B:B2  end
 
-With `hold` a voice that stays on its note writes "hold" in the place of the note's name, which
-makes sixteenths a text of mostly one word. Every piece has one text, and every text that the four
-voices fill one piece.
+A voice's notes are tokens of their own: a network that had to count to four lost its place now and
+then, and wrote on with the bass above the soprano. With `hold` a voice that stays on its note
+writes "hold" in the place of the note's name. Every piece has one text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,9 @@ END, RESTS, HOLD = "end", "rest", "hold"
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FARTHEST = 6  # semitones of a transposition, either way: further ones are these, an octave off
 
-_TOKENS = {pitch: f"{NAMES[pitch % 12]}{pitch // 12 - 1}" for pitch in range(LOWEST, HIGHEST + 1)}
-_TOKENS[REST] = RESTS
-_PITCHES = {token: pitch for pitch, token in _TOKENS.items()}
+_NAMES = {pitch: f"{NAMES[pitch % 12]}{pitch // 12 - 1}" for pitch in range(LOWEST, HIGHEST + 1)}
+_NAMES[REST] = RESTS
+_PITCHES = {name: pitch for pitch, name in _NAMES.items()}
 
 
 def as_piece(piece: Any, what: str = "the piece") -> np.ndarray:
@@ -79,9 +80,15 @@ def as_pieces(pieces: Any, what: str = "the pieces") -> list[np.ndarray]:
 
 
 def tokeniser(hold: bool = False) -> Words:
-    """The tokeniser of all pieces: the keys of a piano, "rest", "end", and "hold" where wanted."""
-    words = (END, *([HOLD] if hold else []), *(_TOKENS[p] for p in sorted(_TOKENS)))
+    """The tokeniser of all pieces: "end", and for every voice "rest", "hold" and a piano's keys."""
+    names = [*([HOLD] if hold else []), *(_NAMES[pitch] for pitch in sorted(_NAMES))]
+    words = (END, *(_of_voice(voice, name) for voice in range(len(VOICES)) for name in names))
     return Words(words, with_unknown=False, standardize=None, split="whitespace")
+
+
+def _of_voice(voice: int, name: str) -> str:
+    """A token: "S:C5" of the soprano."""
+    return f"{VOICES[voice][0].upper()}:{name}"
 
 
 def text_of_piece(piece: Any, *, hold: bool = False, end: bool = True) -> str:
@@ -103,17 +110,18 @@ def text_of_piece(piece: Any, *, hold: bool = False, end: bool = True) -> str:
     Example:
         >>> from descend.music import text_of_piece
         >>> text_of_piece([[72, 67, 64, 48], [71, 67, -1, 55]])
-        'C5 G4 E4 C3 B4 G4 rest G3 end'
+        'S:C5 A:G4 T:E4 B:C3 S:B4 A:G4 T:rest B:G3 end'
         >>> text_of_piece([[72, 67, 64, 48], [71, 67, -1, 55]], hold=True, end=False)
-        'C5 G4 E4 C3 B4 hold rest G3'
+        'S:C5 A:G4 T:E4 B:C3 S:B4 A:hold T:rest B:G3'
     """
     values = as_piece(piece)
-    words = [[_TOKENS[int(pitch)] for pitch in step] for step in values]
+    names = [[_NAMES[int(pitch)] for pitch in step] for step in values]
     if hold:
         stays = (values[1:] == values[:-1]) & (values[1:] != REST)
         for step, voice in np.argwhere(stays):
-            words[step + 1][voice] = HOLD
-    return " ".join([*(word for step in words for word in step), *([END] if end else [])])
+            names[step + 1][voice] = HOLD
+    words = [_of_voice(voice, name) for step in names for voice, name in enumerate(step)]
+    return " ".join([*words, *([END] if end else [])])
 
 
 def piece_from(text: str) -> np.ndarray:
@@ -122,14 +130,14 @@ def piece_from(text: str) -> np.ndarray:
     A step that is not complete is left out; a "hold" behind no note is a rest.
 
     Args:
-        text: names of notes, "rest" and "hold", four a step; what stands behind the first "end" is
-            not read.
+        text: names of notes, "rest" and "hold", four a step, each with its voice ("S:C5") or
+            without; what stands behind the first "end" is not read.
 
     Returns:
         The piece, an array (steps, 4) of MIDI pitches, -1 for a rest.
 
     Raises:
-        DataError: no text, one with another word, or without a whole step.
+        DataError: no text, one with another word or a voice out of turn, or without a whole step.
 
     Source: descend's own.
 
@@ -142,21 +150,37 @@ def piece_from(text: str) -> np.ndarray:
         raise DataError(f"piece_from takes a text of notes, got {type(text).__name__}")
     words = text.split()
     words = words[: words.index(END)] if END in words else words
+    names = []
     for place, word in enumerate(words):
-        if word not in _PITCHES and word != HOLD:
+        name = _in_turn(place, word)
+        if name is None:
             raise DataError(
                 f"piece_from: word {place} (counted from 0) is {word[:20]!r}, and no note from "
-                f"{_TOKENS[LOWEST]} to {_TOKENS[HIGHEST]}, '{RESTS}', '{HOLD}' or '{END}'"
+                f"{_NAMES[LOWEST]} to {_NAMES[HIGHEST]}, '{RESTS}', '{HOLD}' or '{END}' of the "
+                f"{VOICES[place % len(VOICES)]}, whose turn it is"
             )
+        names.append(name)
     steps = len(words) // len(VOICES)
     if not steps:
         raise DataError("piece_from: the text holds no step of four voices")
     piece = np.full((steps, len(VOICES)), REST, np.int64)
-    for place, word in enumerate(words[: steps * len(VOICES)]):
+    for place, name in enumerate(names[: steps * len(VOICES)]):
         step, voice = divmod(place, len(VOICES))
         before = piece[step - 1, voice] if step else REST
-        piece[step, voice] = before if word == HOLD else _PITCHES[word]
+        piece[step, voice] = before if name == HOLD else _PITCHES[name]
     return piece
+
+
+def _in_turn(place: int, word: str) -> str | None:
+    """The name of a note in a word, or None where it is none of the voice whose turn it is."""
+    name = word.removeprefix(_of_voice(place % len(VOICES), ""))
+    return name if name in _PITCHES or name == HOLD else None
+
+
+def while_in_turn(words: Sequence[str]) -> list[str]:
+    """The words up to the first that is no note of the voice whose turn it is."""
+    turns = takewhile(lambda at: _in_turn(*at) is not None, enumerate(words))
+    return [word for _, word in turns]
 
 
 def from_notes(notes: Sequence[Sequence[int]]) -> np.ndarray:
