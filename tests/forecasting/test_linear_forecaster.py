@@ -21,16 +21,22 @@ def windows(values: np.ndarray, context: int, horizon: int) -> tuple[np.ndarray,
     return table[:, :context], table[:, context:]
 
 
+def with_drift(x: np.ndarray, unit: float) -> np.ndarray:
+    """A column as large as the others beside: its weight, the drift, is shrunk like theirs."""
+    return np.column_stack([x, np.full(len(x), unit)])
+
+
 def test_it_is_scikit_learns_ridge_on_every_window():
     context, horizon, origin = 6, 3, 100
     found = LinearForecaster(context=context, penalty=0.5).backtest(
         Panel.of(WALK), np.array([[origin]]), horizon, (0.1,)
     )
     x, y = windows(WALK[:origin], context, horizon)
-    alpha = 0.5 * np.trace((x - x.mean(0)).T @ (x - x.mean(0))) / context
-    ridge = Ridge(alpha).fit(x, y)
+    unit = np.sqrt((x**2).mean())
+    z = with_drift(x, unit)
+    ridge = Ridge(0.5 * (z**2).sum() / z.shape[1], fit_intercept=False).fit(z, y)
     past = WALK[origin - context : origin]
-    expected = past[-1] + ridge.predict((past - past[-1])[None])[0]
+    expected = past[-1] + ridge.predict(with_drift((past - past[-1])[None], unit))[0]
     assert np.allclose(found[0, 0, 0, :, 0], expected, rtol=1e-8)
     assert np.isnan(found[..., 1]).all()  # it says nothing of quantiles
 
@@ -41,12 +47,15 @@ def test_the_penalty_is_the_one_that_forecasts_held_windows_best():
     found = method.backtest(Panel.of(WALK), np.array([[origin]]), horizon, ())[0, 0, 0, :, 0]
     x, y = windows(WALK[:70], context, horizon)
     held_x, held_y = windows(WALK[70 - context : origin], context, horizon)
-    spread = np.trace((x - x.mean(0)).T @ (x - x.mean(0))) / context
-    fits = [Ridge(10 ** (k / 2) * spread).fit(x, y) for k in range(-12, 5)]
-    errors = [((held_y - fit.predict(held_x)) ** 2).sum() for fit in fits]
+    unit = np.sqrt((x**2).mean())
+    z, held_z = with_drift(x, unit), with_drift(held_x, unit)
+    of = (z**2).sum() / z.shape[1]
+    fits = [Ridge(10 ** (k / 2) * of, fit_intercept=False).fit(z, y) for k in range(-12, 5)]
+    errors = [((held_y - fit.predict(held_z)) ** 2).sum() for fit in fits]
     past = WALK[origin - context : origin]
     best = fits[int(np.argmin(errors))]
-    assert np.allclose(found, past[-1] + best.predict((past - past[-1])[None])[0], rtol=1e-6)
+    ahead = best.predict(with_drift((past - past[-1])[None], unit))[0]
+    assert np.allclose(found, past[-1] + ahead, rtol=1e-6)
 
 
 def test_a_line_that_is_linear_in_its_past_is_forecast_exactly():

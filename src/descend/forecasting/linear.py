@@ -2,8 +2,9 @@
 
     y_(t+h) - c_t = b_h + sum_j W_(jh) (y_(t-j) - c_t)        c_t the last value
 
-W and b minimise the squared error of all windows plus a penalty on W, for all horizons at once; the
-penalty is the one that forecasts the last windows of the history best. Source: Hoerl and Kennard
+W and b minimise the squared error of all windows plus a penalty on both, for all horizons at once;
+the penalty is the one that forecasts the last windows of the history best. That the drift b is
+shrunk too matters over long horizons. Source: Hoerl and Kennard
 1970 (ridge); Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?".
 """
 
@@ -144,7 +145,6 @@ class Moments:
         self.n = 0
         self.x, self.y = np.zeros(context), np.zeros(horizon)
         self.xx, self.xy = np.zeros((context, context)), np.zeros((context, horizon))
-        self.yy = 0.0
 
     def add(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add windows x (n, context) and y (n, horizon)."""
@@ -153,47 +153,42 @@ class Moments:
         self.y += y.sum(axis=0)
         self.xx += x.T @ x
         self.xy += x.T @ y
-        self.yy += float((y * y).sum())
 
     def joined(self, other: Moments) -> Moments:
         """Those of both."""
         both = Moments(len(self.x), len(self.y))
         both.n = self.n + other.n
-        for name in ("x", "y", "xx", "xy", "yy"):
+        for name in ("x", "y", "xx", "xy"):
             setattr(both, name, getattr(self, name) + getattr(other, name))
         return both
 
-    def about(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Sums of products of the deviations from x and y."""
-        xx = self.xx - np.outer(self.x, x) - np.outer(x, self.x) + self.n * np.outer(x, x)
-        xy = self.xy - np.outer(self.x, y) - np.outer(x, self.y) + self.n * np.outer(x, y)
-        yy = self.yy - 2 * float(self.y @ y) + self.n * float(y @ y)
-        return xx, xy, yy
+    def with_ones(self, unit: float) -> tuple[np.ndarray, np.ndarray]:
+        """Products of the inputs and a column of `unit`, and of both with the targets."""
+        xx = np.block([[self.xx, unit * self.x[:, None]], [unit * self.x, unit**2 * self.n]])
+        return xx, np.vstack([self.xy, unit * self.y])
 
     @property
-    def means(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of the windows' two parts."""
-        return self.x / self.n, self.y / self.n
+    def unit(self) -> float:
+        """How large an input is, root mean square; 1 where all are zero."""
+        return float(np.sqrt(np.trace(self.xx) / max(self.n, 1) / len(self.x))) or 1.0
 
     def solved(self, penalty: float) -> Line:
-        """The map of least squares with a penalty."""
-        x, y = self.means
-        xx, xy, _ = self.about(x, y)
-        ridge = penalty * np.trace(xx) / len(xx) or 1.0
-        weights = np.linalg.solve(xx + ridge * np.eye(len(xx)), xy)
-        return Line(weights, y - x @ weights, penalty)
+        """The map of least squares with a penalty, on the drift too."""
+        unit = self.unit
+        xx, xy = self.with_ones(unit)
+        both = np.linalg.solve(xx + penalty * np.trace(xx) / len(xx) * np.eye(len(xx)), xy)
+        return Line(both[:-1], unit * both[-1], penalty)
 
     def chosen(self, check: Moments) -> float:
         """The penalty whose map has the least squared error on other windows."""
-        xx, xy, _ = self.about(*self.means)
+        xx, xy = self.with_ones(self.unit)
         values, vectors = np.linalg.eigh(xx)
-        turned = vectors.T @ xy
-        gram, cross, _ = check.about(*self.means)
-        gram, cross = vectors.T @ gram @ vectors, vectors.T @ cross
-        mean = values.mean() or 1.0
+        gram, cross = check.with_ones(self.unit)
+        turned, cross = vectors.T @ xy, vectors.T @ cross
+        gram = vectors.T @ gram @ vectors
         errors = []
         for penalty in PENALTIES:
-            b = turned / (values.clip(0)[:, None] + penalty * mean)
+            b = turned / (values.clip(0)[:, None] + penalty * values.mean())
             errors.append(float((b * (gram @ b)).sum() - 2 * (b * cross).sum()))
         return PENALTIES[int(np.argmin(errors))]
 
