@@ -25,6 +25,7 @@ NEEDS = {
     "sentiment": "film_reviews",
     "bach": "bachs_chorales",
     "self_play": "tree_search",
+    "shakespeare": "plays",
 }
 # ten seconds or more even in their quick form: what they stand on is in tests/economies,
 # tests/agents and tests/train, and the gallery of the documentation runs them all
@@ -42,7 +43,7 @@ SLOW = {
     *("pendulum", "polar_coordinates", "policy_gradients", "property_evaluation"),
     *("recovery_rates", "regularizers", "self_play", "sentiment", "transfer"),
     "vanishing_gradients",
-    *("breakout", "cart_pole"),
+    *("breakout", "cart_pole", "shakespeare"),
     *("bach", "next_words", "translation"),
 }
 # a whole network, its gradient and its training on two screens, nothing else around them
@@ -97,6 +98,7 @@ EXPECTED = {
     "regularizers",
     "self_play",
     "sentiment",
+    "shakespeare",
     "softmax_gradient",
     "transfer",
     "translation",
@@ -128,6 +130,15 @@ def bachs_chorales():
 
     if not QUARTERS.cached():
         pytest.skip(f"{QUARTERS.title} are not in {QUARTERS.folder}")
+
+
+@pytest.fixture
+def plays():
+    """Shakespeare's, where they are in the cache."""
+    from descend.data.texts import TINY_SHAKESPEARE
+
+    if not TINY_SHAKESPEARE.cached():
+        pytest.skip(f"{TINY_SHAKESPEARE.title} is not in {TINY_SHAKESPEARE.folder}")
 
 
 @pytest.fixture

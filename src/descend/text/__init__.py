@@ -14,16 +14,26 @@ _HOMES = {
     "Alignment": "translation.results",
     "BytePairs": "byte_pairs",
     "Characters": "tokenisers",
+    "Copies": "copied",
+    "LanguageModel": "language",
+    "NGrams": "ngrams",
+    "Score": "results",
     "Tokeniser": "tokeniser",
     "TranslationScore": "translation.results",
     "Translator": "translation.translator",
     "Words": "tokenisers",
+    "Written": "results",
     "tokeniser_from": "tokenisers",
 }
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
     from descend.text.byte_pairs import BytePairs as BytePairs
+    from descend.text.copied import Copies as Copies
+    from descend.text.language import LanguageModel as LanguageModel
+    from descend.text.ngrams import NGrams as NGrams
+    from descend.text.results import Score as Score
+    from descend.text.results import Written as Written
     from descend.text.tokeniser import Tokeniser as Tokeniser
     from descend.text.tokenisers import Characters as Characters
     from descend.text.tokenisers import Words as Words
