@@ -29,7 +29,7 @@ def gru():
 
 @pytest.fixture(scope="module")
 def transformer():
-    lm = LanguageModel(context=16, network="transformer", units=16, layers=2, seed=1)
+    lm = LanguageModel(context=16, network="transformer", units=16, layers=1, seed=1)
     return lm.fit(TEXT, **QUICK)
 
 
