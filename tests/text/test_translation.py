@@ -298,7 +298,7 @@ def test_weights_are_those_that_apply_uses(layer):
     def both(key):
         q, v = jax.random.normal(key, (2, 3, 4)), jax.random.normal(key, (2, 5, 4))
         params, _ = layer.init(key, ((3, 4), (5, 4)))
-        weights, y = layer.weights(params, (q, v)), layer.apply(params, {}, (q, v))[0]
+        weights, y = layer.attention_weights(params, (q, v)), layer.apply(params, {}, (q, v))[0]
         if not isinstance(layer, MultiHeadAttention):
             return jnp.einsum("bhqk,bkd->bqd", weights, v), y
         values = jnp.einsum("bkd,dhe->bkhe", v, params["value.kernel"])

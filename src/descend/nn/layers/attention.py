@@ -151,7 +151,7 @@ class Attention(Dropping):
         scores = self.scores(params, query, keys)
         return attend(scores[:, None], value[:, :, None], **options)[:, :, 0]
 
-    def weights(self, params: Arrays, x: Any) -> jax.Array:
+    def attention_weights(self, params: Arrays, x: Any) -> jax.Array:
         """What the values are weighed by, (batch, 1, time, steps), where nothing is masked."""
         query, keys = x[0], x[-1]
         one_hot = jnp.eye(keys.shape[1], dtype=jnp.result_type(float))

@@ -148,7 +148,7 @@ class Block(Layer):
             graph = self.graph(tuple(a.shape[1:] for a in x) if several else x.shape[1:])
             return stepping.step(graph, *arrays, kept, x, **options)
         whole, read = kept["whole"].of, iter(x if isinstance(x, tuple) else (x,))
-        inputs = tuple(next(read) if a is None else None for a in whole)
+        inputs: tuple[Any, ...] = tuple(next(read) if a is None else None for a in whole)
         shapes = (a if b is None else b for a, b in zip(inputs, whole, strict=True))
         graph = self.graph(tuple(a.shape[1:] for a in shapes))
         y, inside = stepping.step(graph, *arrays, kept["inside"], inputs, **options)

@@ -180,7 +180,7 @@ class MultiHeadAttention(Dropping):
         k, v = (self._heads(params, sequences[i], (n,))[0] for i, n in ((1, "key"), (0, "value")))
         return k, v, both(*masks)
 
-    def weights(self, params: Arrays, x: Any) -> jax.Array:
+    def attention_weights(self, params: Arrays, x: Any) -> jax.Array:
         """What the values are weighed by, (batch, heads, time, steps), where nothing is masked."""
         q, k, v, _ = self._queries_and_others(params, x, None)
         one_hot = jnp.eye(k.shape[1], dtype=v.dtype)[None, :, None]

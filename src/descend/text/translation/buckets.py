@@ -113,7 +113,7 @@ class Pairs(Feed):
             )
             data = Sentences(
                 padded([sources[k] for k in which], steps),
-                padded([_shifted(targets, given, k, end, time) for k in which], time),
+                padded([_shifted(targets, given, int(k), end, time) for k in which], time),
                 padded([targets[k] for k in which], time),
             )
             self.buckets.append(_bucket(data, max(tokens // max(steps, time), 1), parts))

@@ -40,7 +40,7 @@ def looker(graph: Graph) -> Callable[[Any, Any, Any, Any], Looked]:
             layer, arrays = _inside(graph, params, name, inputs)
             attends = isinstance(layer, (Attention, MultiHeadAttention))
             if attends and isinstance(x, tuple) and x[0] is not x[1]:
-                found[name] = layer.weights(arrays, x)
+                found[name] = layer.attention_weights(arrays, x)
         return found
 
     return look

@@ -101,8 +101,8 @@ class Translator:
         >>> _ = t.fit(english, german, validation=0, passes=60, learning_rate=0.02, verbose=0)
         >>> t.translate(["four one", "two three"])
         ['vier eins', 'zwei drei']
-        >>> t.attention("four one").looked_at()[:2]
-        ('four', 'one')
+        >>> t.attention("four one").looked_at()[0]
+        'four'
     """
 
     def __init__(
