@@ -31,6 +31,8 @@ WRITTEN = {
     "speed_agents": ("Agents beside Stable-Baselines3, SBX and rejax", "speed_agents.page"),
     "economists": ("Agents beside exact answers", "economists.markdown"),
     "collusion": ("Firms that learn to collude", "collusion.markdown"),
+    "sentiment": ("Sentiment of sentences, beside counting words", "sentiment.markdown"),
+    "sequences_macro": ("Real-time macro-economic data", "sequences_macro.markdown"),
     "patience": ("When the training of a table's network may stop", "patience.markdown"),
 }
 # results that are shown as they are, row by row

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from statsmodels.datasets import macrodata
+from statsmodels.datasets import macrodata, sunspots
 
 from descend.errors import DataError, DataWarning, DescendError
 from descend.forecasting import (
     AR,
+    ETS,
     Drift,
     Mean,
     Method,
     Naive,
     Panel,
     SeasonalNaive,
+    Theta,
     backtest,
     diebold_mariano,
     measures,
@@ -313,14 +315,6 @@ def test_a_series_that_never_changes_has_no_mase():
     assert table.loc["Naive", "MAE"] == 0
 
 
-@pytest.fixture(scope="module")
-def inflation():
-    """Consumer prices of the United States by quarters, 1959 to 2009, as statsmodels has them."""
-    data = macrodata.load_pandas().data
-    quarters = [f"{y:.0f}Q{q:.0f}" for y, q in zip(data["year"], data["quarter"], strict=True)]
-    return pd.DataFrame({"quarter": quarters, "inflation": data["infl"]})
-
-
 BAD = [
     (lambda f: backtest([], f), DescendError, "takes methods such as"),
     (lambda f: backtest(["AR"], f), DescendError, "takes methods such as .* got 'AR'"),
@@ -357,6 +351,26 @@ def named(frame, horizon=3, **how):
 def test_what_cannot_be_done_is_one_clear_error(call, error, words):
     with pytest.raises(error, match=words):
         call(months(60))
+
+
+@pytest.mark.slow
+def test_classics():
+    """Ratios of MASE that other software found (statsforecast), with origins of its own choice.
+
+    US inflation 4 quarters ahead: ETS and Theta .95 where the last value has 1.15. Sunspots 5 years
+    ahead: smoothing without a season 4.08 where the value of 11 years before has 1.79.
+    """
+    inflation = Panel.of(macrodata.load_pandas().data["infl"].to_numpy())
+    done = backtest([Theta(), ETS()], inflation, horizon=4, origins=80, verbose=0)
+    mase = done.table()["MASE"]
+    assert mase["ETS"] / mase["Naive"] == pytest.approx(0.95 / 1.15, abs=0.03)
+    assert mase["Theta"] / mase["Naive"] == pytest.approx(0.95 / 1.15, abs=0.03)
+    spots = Panel.of(sunspots.load_pandas().data["SUNACTIVITY"].to_numpy()[:289])
+    with pytest.warns(DataWarning, match="ETS: this forecast is yesterday's value"):
+        done = backtest([SeasonalNaive(11), ETS()], spots, horizon=5, origins=50, verbose=0)
+    mase = done.table()["MASE"]
+    ratio = mase["ETS"] / mase["SeasonalNaive(season=11)"]
+    assert ratio == pytest.approx(4.08 / 1.79, abs=0.1)
 
 
 def test_two_horizons_are_refused():

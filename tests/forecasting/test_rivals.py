@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from statsmodels.tsa.ar_model import AutoReg
+from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -89,6 +89,15 @@ def test_any_number_of_lags(lags):
     seen = rival.ahead(past, lags, rival.fit(past, lags), 5)
     np.testing.assert_allclose(seen.mean, AutoReg(y, lags).fit().forecast(5), rtol=1e-9)
     assert (np.diff(seen.deviation) >= 0).all()
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic", "hqic"])
+def test_the_number_of_lags_is_statsmodels(criterion):
+    for y in (autoregressive(100), seasonal_series(90), np.random.default_rng(2).normal(size=60)):
+        found = AR(criterion, most=8).choose(Past(y, 1))
+        theirs = ar_select_order(y, 8, ic=criterion, trend="c")
+        assert found == len(theirs.ar_lags or [])
+    assert AR().choose(Past(np.full(40, 3.0), 1)) == 0
 
 
 def test_arima_sums_up_as_the_whole_model_does():

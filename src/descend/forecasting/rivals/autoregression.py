@@ -11,6 +11,7 @@ from descend.nn import checks
 
 CRITERIA = ("aic", "bic", "hqic")
 LEAST = 10  # values
+TINY = 1e-12  # of sums of squares: rounding errors
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class AR(Rival):
         DescendError: a criterion that is not known, a `most` that is no whole number >= 1.
         DataError: a series of fewer than 10 values, in a backtest.
 
-    Source: statsmodels' `AutoReg` and `ar_select_order`; the bound on p: Schwert (1989).
+    Source: statsmodels' `AutoReg`; the bound on p: Schwert (1989).
 
     Example:
         >>> import numpy as np
@@ -61,12 +62,19 @@ class AR(Rival):
 
     def choose(self, past: Past) -> int:
         """The number of lags."""
-        from statsmodels.tsa.ar_model import ar_select_order
-
         n = len(past.values)
         most = self.most or max(int(12 * (n / 100) ** 0.25), past.season + 1)
-        chosen = ar_select_order(past.values, min(most, n // 4), ic=self.criterion, trend="c")
-        return len(chosen.ar_lags or [])
+        most = min(most, n // 4)
+        rows = n - most
+        lags = np.stack([past.values[most - k : n - k] for k in range(1, most + 1)], axis=1)
+        # each lag takes its own part off what the constant and the lags before it have left
+        q, r = np.linalg.qr(np.column_stack([np.ones(rows), lags]))
+        y = past.values[most:]
+        parts = np.where(np.abs(np.diag(r)) > TINY * np.abs(r).max(), q.T @ y, 0.0) ** 2
+        left = np.maximum(y @ y - np.cumsum(parts), TINY * max(y @ y, 1e-300))
+        price = {"aic": 2.0, "bic": np.log(rows), "hqic": 2 * np.log(np.log(rows))}
+        criterion = rows * np.log(left) + price[self.criterion] * np.arange(most + 1)
+        return int(criterion.argmin())
 
     def fit(self, past: Past, form: int) -> tuple[np.ndarray, float]:
         """(c, phi_1, ..., phi_p), and s."""
