@@ -32,6 +32,7 @@ WRITTEN = {
     "economists": ("Agents beside exact answers", "economists.markdown"),
     "collusion": ("Firms that learn to collude", "collusion.markdown"),
     "sentiment": ("Sentiment of sentences, beside counting words", "sentiment.markdown"),
+    "sequences": ("Sequences: what forecasts reach", "sequences.page"),
     "sequences_macro": ("Real-time macro-economic data", "sequences_macro.markdown"),
     "patience": ("When the training of a table's network may stop", "patience.markdown"),
 }
