@@ -83,7 +83,7 @@ def draw(scores: dict[int, float], points: list[tuple[float, float]], out: Path)
     left.set(xlabel="n of the n-gram", ylabel="nats a character, last tenth", title="Counting")
     seconds, nats = np.array(points).T
     right.plot(seconds, nats, color=BLUE, label="LSTM")
-    for order in (2, 3, 5, 7):
+    for order in (2, 3, 4, 7):
         right.axhline(scores[order], color=BLACK, lw=0.8, ls=":")
         right.text(seconds[-1], scores[order], f"{order}-grams", ha="right", va="bottom", size=9)
     right.set(xlabel="seconds of training", title="The network, beside counting")
