@@ -24,7 +24,7 @@ class TranslationScore:
         nats: mean of -log p over the tokens, ends counted, each given the **true** ones before it.
         tokens: number of tokens.
         sentences: number of pairs.
-        unit: what a token is called, "pair" of bytes.
+        unit: what a token is called, "byte pair".
         unknown: how many of the tokens stand for what was not learned.
         nats_on_own: the same tokens, each given what the translator itself had written before it;
             None where that was not asked for. Errors then add up: it is another quantity, which

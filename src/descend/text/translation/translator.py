@@ -44,7 +44,7 @@ from descend.train.model import Model
 from descend.train.saving import checkpoint as files
 from descend.train.saving.loading import load_with_extra
 
-UNITS = {"Characters": "character", "Words": "word", "BytePairs": "pair"}
+UNITS = {"Characters": "character", "Words": "word", "BytePairs": "byte pair"}
 JUDGED = 4096  # tokens that are judged at a time
 
 
@@ -75,7 +75,7 @@ class Translator:
         units: numbers in a layer of a network given by name; None: the usual number.
         layers: layers, or blocks, of encoder and decoder each, of a network given by name.
         heads: heads of a transformer's attention.
-        wide: rows of the network inside a transformer's block; None: 4 units.
+        wide: rows of the network inside a transformer's block; None: 2 units.
         dropout: share that is dropped in training in a network given by name.
         seed: seed of the weights, of the order of the pairs, and of noise.
 
