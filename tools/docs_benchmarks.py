@@ -34,6 +34,7 @@ WRITTEN = {
     "sentiment": ("Sentiment of sentences, beside counting words", "sentiment.markdown"),
     "sequences": ("Sequences: what forecasts reach", "sequences.page"),
     "sequences_macro": ("Real-time macro-economic data", "sequences_macro.markdown"),
+    "chorales": ("Bach's chorales, and what a likelihood means", "chorales.markdown"),
     "patience": ("When the training of a table's network may stop", "patience.markdown"),
 }
 # results that are shown as they are, row by row
