@@ -208,7 +208,7 @@ def test_only_what_is_known_in_advance_is_seen_of_the_horizon():
         observed_names=("canary",),
     )
     shape = Shape(6, 3, PLAIN)
-    (past, ahead), _, _ = whole(placed(panel), jnp.array([4]), shape)
+    (past, ahead), _, _ = jax.jit(lambda data: whole(data, jnp.array([4]), shape))(placed(panel))
     assert past.shape == (1, 6, 3)
     assert ahead.shape == (1, 3, 1)
     assert ahead[0, :, 0].tolist() == [10, 11, 12]
