@@ -1,8 +1,9 @@
-"""Embedding, and the three layers of positions."""
+"""Embedding, EmbeddingBag, and the three layers of positions."""
 
 import numpy as np
 
 from descend.nn import initializers
+from descend.nn.layers.bag import EmbeddingBag
 from descend.nn.layers.embedding import (
     Embedding,
     PositionEmbedding,
@@ -24,6 +25,16 @@ CASES = {
     ),
     "embedding one": Case(lambda: Embedding(5, 2), (), (2,), 10, domain="index:5"),
     "embedding grid": Case(lambda: Embedding(5, 2), (3, 4), (3, 4, 2), 10, domain="index:5"),
+    "bag": Case(lambda: EmbeddingBag(7, 3), (4,), (3,), 21 + 3, domain="index:7"),
+    "bag mean dropout": Case(
+        lambda: EmbeddingBag(
+            5, 2, "mean", 0.5, 3.0, False, "normal", embeddings_regularizer=L1L2(0.1, 0.2)
+        ),
+        (6,),
+        (2,),
+        10,
+        domain="index:5",
+    ),
     "position embedding": Case(lambda: PositionEmbedding(6), (4, 3), (4, 3), 18, masked=True),
     "position embedding full": Case(
         lambda: PositionEmbedding(4, initializers.Normal(0.1)), (4, 3), (4, 3), 12
@@ -49,6 +60,26 @@ def embedding(rng):
         Embedding(count, length, mask_zero=zero),
         inputs,
         lambda: keras.layers.Embedding(count, length, mask_zero=zero),
+        domain=f"index:{count}",
+    )
+
+
+def bag(rng):
+    import torch
+
+    count, length, steps = size(rng), size(rng), size(rng)
+    mode = str(rng.choice(["sum", "mean"]))
+    speed = float(rng.uniform(0.5, 5))
+
+    def torch_layer(params, x):
+        form = torch.nn.functional.embedding_bag
+        summed = form(x.long(), params["embeddings"], mode=mode, padding_idx=0)
+        return speed * summed + params["bias"]
+
+    return Peer(
+        EmbeddingBag(count, length, mode, speed=speed),
+        (steps,),
+        torch=torch_layer,
         domain=f"index:{count}",
     )
 
@@ -100,6 +131,7 @@ def rotary(rng):
 
 PEERS = {
     Embedding: embedding,
+    EmbeddingBag: bag,
     PositionEmbedding: position,
     SinePositionEncoding: sine,
     RotaryEmbedding: rotary,

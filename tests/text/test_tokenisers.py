@@ -70,6 +70,19 @@ def test_words_and_marks_are_tokens_the_most_frequent_first():
     assert tokeniser.decode(tokeniser.encode("THE bird, a dog")) == "the [UNK] , a dog"
 
 
+def test_runs_of_words_are_tokens_behind_the_words():
+    tokeniser = Words.learn(["a b c", "a b"], ngrams=3)
+    assert tokeniser.tokens[2:] == ("a", "a b", "b", "a b c", "b c", "c")
+    assert tokeniser.grams("b c d") == ["b", "c", "d", "b c", "c d", "b c d"]
+    assert tokeniser.encode("b c d").tolist() == [4, 7, 1, 6, 1, 1]
+
+
+def test_beginnings_and_endings_of_longer_words_are_tokens():
+    tokeniser = Words.learn("boring", parts=True)
+    assert tokeniser.grams("a boredom") == ["a", "boredom", "bored-", "bore-", "-dom"]
+    assert set(tokeniser.tokens[2:]) == {"boring", "borin-", "-ing"}
+
+
 def test_words_without_a_number_for_others_leave_them_out():
     tokeniser = Words.learn("a cat a dog", least=2, unknown=False)
     assert tokeniser.tokens == ("", "a")
@@ -225,6 +238,7 @@ def test_json_that_describes_none_is_refused(config, words):
         (lambda: Words.learn("a").decode([-1]), "no token number -1"),
         (lambda: Words.learn("a").decode([0.5]), "whole numbers"),
         (lambda: Words.learn("a", standardize="x"), "standardize must be"),
+        (lambda: Words.learn("a", ngrams=0), "ngrams must be"),
     ],
 )
 def test_bad_input_is_one_clear_error(call, words):

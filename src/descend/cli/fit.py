@@ -58,8 +58,15 @@ def units(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     "kinds",
     metavar="COLUMN=KIND",
     multiple=True,
-    help="Kind of a column, where its values suggest another: number, boolean, category, ordered "
-    "or date; repeatable.",
+    help="Kind of a column, where its values suggest another: number, boolean, category, ordered, "
+    "date or text; repeatable.",
+)
+@click.option(
+    "--text",
+    metavar="COLUMN",
+    multiple=True,
+    help="Column of free text to predict from; repeatable.  [default: none, unless there is "
+    "nothing else]",
 )
 @click.option(
     "--na",

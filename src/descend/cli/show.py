@@ -63,7 +63,8 @@ def prepared(console: Console, ready: Prepared) -> None:
 
 def _to_look_at(table: Prepared) -> list[tuple[str, str]]:
     """What `messy` remarks on in the inputs that are used and in the target."""
-    used = [c for c in table.inputs.columns if str(c) not in table.encoder.dropped]
+    others = {*table.encoder.dropped, *table.texts}  # how people write is no fault of a table
+    used = [c for c in table.inputs.columns if str(c) not in others]
     rows = table.table.frame
     targets = [n for n in table.target.names if n in rows]
     lines: list[tuple[str, str]] = [*remarks(table.inputs[used]), *remarks(rows[targets])]
@@ -78,7 +79,15 @@ def _to_look_at(table: Prepared) -> list[tuple[str, str]]:
 def _inputs(encoder: Encoder) -> str:
     size = f"{_count(len(encoder.columns), 'column')} as {_count(len(encoder.names()), 'number')}"
     embedded = encoder.embedded
-    return size + (f" and {_count(len(embedded), 'embedding')}" if embedded else "")
+    size += f" and {_count(len(embedded), 'embedding')}" if embedded else ""
+    for column in encoder.columns:
+        if column.vocabulary:
+            known = len(column.vocabulary.words) - 1
+            size += (
+                f"; the text {column.name!r} as those of {known:,} words, pairs and parts of words "
+                f"that it holds, at most {column.length:,}"
+            )
+    return size
 
 
 def facts_table(console: Console, facts: list[tuple[str, str]]) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from descend.data.frames import as_text as text
 
-Kind = Literal["number", "boolean", "category", "ordered", "date", "empty", "other"]
+Kind = Literal["number", "boolean", "category", "ordered", "date", "text", "empty", "other"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # So large a share of numbers makes a text column numeric; the rest ("?", "n/a.") counts as missing.

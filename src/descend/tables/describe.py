@@ -13,6 +13,7 @@ from descend.errors import DataError, unknown
 from descend.tables.columns import KINDS, Kind, dates, is_code, kind_of, numbers, text, truths
 from descend.tables.encoding import order_of
 from descend.tables.identifiers import names_rows, numbers_rows
+from descend.tables.texts import require_texts
 
 NOTHING = ("identifier", "text", "constant", "empty", "other")  # what says nothing of other rows
 LEVELS_SHOWN = 4
@@ -142,6 +143,8 @@ def _as_told(name: str, column: pd.Series, kind: str) -> Judgement:
         )
     if kind == "ordered":
         return _as_ordered(column)
+    if kind == "text":
+        require_texts(name, column)
     return Judgement(kind, "as asked for")
 
 

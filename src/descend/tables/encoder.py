@@ -6,7 +6,7 @@ What each kind of column becomes is said in `descend.tables.encoding`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,23 +16,31 @@ from descend.data.table import nearest, unknown_column
 from descend.errors import DataError
 from descend.tables.columns import numbers
 from descend.tables.describe import NOTHING, judge
-from descend.tables.encoding import Column, Noted, encode, learn, require_finite
+from descend.tables.encoding import Column, Noted, encode, encode_text, learn, require_finite
+from descend.tables.texts import Vocabulary
 
 MOST_REMARKS = 12  # lines on what an encoding met
 
 
 class Encoded(NamedTuple):
-    """Rows as a network takes them: numbers (n, p) float32, codes of embeddings (n, q) int32."""
+    """Rows as a network takes them.
+
+    Attributes:
+        numbers: (n, p) float32.
+        codes: (n, q) int32, of embedded categories.
+        words: (n, r) int32, the numbers of the words of all texts, side by side; 0 is none.
+    """
 
     numbers: np.ndarray
     codes: np.ndarray
+    words: np.ndarray
 
     def rows(self, which: Any) -> Encoded:
         """Take some of the rows."""
-        return Encoded(self.numbers[which], self.codes[which])
+        return Encoded(*(part[which] for part in self))
 
     def inputs(self) -> Any:
-        """What the network is called with: one array, or two where there are embeddings."""
+        """What the network is called with: one array, or a list of those that have columns."""
         parts = [a for a in self if a.shape[1]]
         return parts[0] if len(parts) == 1 else parts
 
@@ -82,7 +90,7 @@ class Encoder:
             judged = judge(str(name), frame[name], kinds.get(str(name)), row="training row")
             if judged.kind == "constant" and pd.api.types.is_float_dtype(frame[name].dtype):
                 require_finite(str(name), numbers(frame[name])[0], "the table")
-            if judged.kind in NOTHING:
+            if judged.kind in NOTHING and kinds.get(str(name)) != judged.kind:
                 dropped[str(name)] = f"{judged.kind}: {judged.why}"
                 continue
             learned = learn(str(name), frame[name], judged.kind, scaling, one_hot)
@@ -90,6 +98,12 @@ class Encoder:
                 dropped[str(name)] = learned
             else:
                 used.append(learned)
+        if not used:  # free text is an input where it is asked for, or all there is
+            for name in [n for n, why in dropped.items() if why.startswith("text: ")]:
+                learned = learn(name, frame[name], "text", scaling, one_hot)
+                if not isinstance(learned, str):
+                    used.append(learned)
+                    del dropped[name]
         if not used:
             why = "; ".join(f"{name}: {reason}" for name, reason in list(dropped.items())[:5])
             raise DataError(
@@ -114,6 +128,17 @@ class Encoder:
     def embedded(self) -> dict[str, int]:
         """{category: how many whole numbers its embedding knows}."""
         return {c.name: c.codes for c in self.columns if c.embedded}
+
+    @property
+    def vocabulary(self) -> int:
+        """How many numbers the words of all texts have, that of no word counted; 0: no texts."""
+        sizes = [len(c.vocabulary.words) - 1 for c in self.columns if c.vocabulary]
+        return sum(sizes) + 1 if sizes else 0
+
+    @property
+    def length(self) -> int:
+        """How many words and pairs of words a row holds at most, over all texts."""
+        return sum(c.length for c in self.columns)
 
     def transform(
         self, frame: pd.DataFrame, where: str = "the table"
@@ -143,18 +168,23 @@ class Encoder:
         frame = frame.set_axis(have, axis="columns")
         values = np.empty((len(frame), len(self.names())), np.float32)
         codes = np.empty((len(frame), len(self.embedded)), np.int32)
-        notes, begin, code = {}, 0, 0
+        words = np.zeros((len(frame), self.length), np.int32)
+        notes, begin, code, word, before = {}, 0, 0, 0, 0
         for column in self.columns:
             noted = Noted()
             block = encode(column, frame[column.name], where, noted)
             if column.embedded:
                 codes[:, code] = block[:, 0]
                 block, code = block[:, 1:], code + 1
+            if column.vocabulary:
+                ids = encode_text(column, frame[column.name], noted)
+                words[:, word : word + column.length] = np.where(ids, ids + before, 0)
+                word, before = word + column.length, before + len(column.vocabulary.words) - 1
             values[:, begin : begin + block.shape[1]] = block
             begin += block.shape[1]
             if noted != Noted():
                 notes[column.name] = noted
-        return Encoded(values, codes), notes
+        return Encoded(values, codes, words), notes
 
     def remarks(self, noted: Mapping[str, Noted]) -> list[str]:
         """What `transform` noted, in words; at most `MOST_REMARKS` lines."""
@@ -169,14 +199,29 @@ class Encoder:
 
     def to_json(self) -> dict[str, Any]:
         """Write the encoder as plain JSON."""
-        return {"columns": [asdict(c) for c in self.columns], "dropped": dict(self.dropped)}
+        return {"columns": [_described(c) for c in self.columns], "dropped": dict(self.dropped)}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Encoder:
         """Read what `to_json` gave."""
         tuples = ("fill", "levels", "parts")
-        columns = [Column(**{**c, **{k: tuple(c[k]) for k in tuples}}) for c in saved["columns"]]
+        columns = [
+            replace(Column(**{**c, **{k: tuple(c[k]) for k in tuples}}), vocabulary=_vocabulary(c))
+            for c in saved["columns"]
+        ]
         return cls(tuple(columns), dict(saved["dropped"]))
+
+
+def _described(column: Column) -> dict[str, Any]:
+    words = column.vocabulary
+    described = asdict(replace(column, vocabulary=None))
+    del described["vocabulary"]  # a file of a table without texts stays what it was
+    return {**described, "vocabulary": words.to_json()} if words else described
+
+
+def _vocabulary(saved: Mapping[str, Any]) -> Vocabulary | None:
+    words = saved.get("vocabulary")
+    return None if words is None else Vocabulary.from_json(words)
 
 
 def _with_nearest(name: str, have: list[str]) -> str:

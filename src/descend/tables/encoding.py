@@ -9,6 +9,7 @@
                 0 for rare ones, the last for missing ones
     ordered     one 0/1 number a level but the lowest: whether the value reaches it
     date        years since the training rows' first, and what varies of month, weekday and hour
+    text        the numbers of its words and pairs of words, for an embedding (`texts.py`)
 
 An entry that is missing is an input of its own: where some training row misses one, a 0/1 number
 more says so. In the place of what is not there stands something neutral, which no level or number
@@ -30,11 +31,13 @@ import pandas as pd
 
 from descend.errors import DataError
 from descend.tables.columns import dates, day_first, numbers, text, truths
+from descend.tables.texts import Vocabulary, learn_vocabulary
 
 MOST_LEVELS = 50  # of a category in 0/1 numbers; rarer ones are all zeros
 MOST_EMBEDDED = 5000  # levels that an embedding holds; rarer ones share a vector
 FAR = 0.5  # of the training rows' range; a number further outside of it is remarked on
 YEAR = 365.2425 * 24 * 3600  # seconds
+SHOWN = 40  # characters of a text in a remark
 # part: (first, how many, its name in pandas)
 PARTS = {"month": (1, 12, "month"), "weekday": (0, 7, "day_of_week"), "hour": (0, 24, "hour")}
 
@@ -45,7 +48,7 @@ class Column:
 
     Attributes:
         name: name of the column.
-        kind: "number", "boolean", "category", "ordered" or "date".
+        kind: "number", "boolean", "category", "ordered", "date" or "text".
         missing: whether some training row had none, so that a 0/1 number says so.
         rare: whether some training row was of a level that is not kept.
         centre, scale: centre and scale of a number (in its units) or of a date's years.
@@ -56,6 +59,7 @@ class Column:
         levels: levels of a category or an ordered column.
         embedded: whether a category becomes a whole number for an embedding.
         parts: parts of a date; day_first: whether 3/4/2020 is in April.
+        vocabulary: words of a text, None of other kinds.
     """
 
     name: str
@@ -72,10 +76,11 @@ class Column:
     embedded: bool = False
     parts: tuple[str, ...] = ()
     day_first: bool = False
+    vocabulary: Vocabulary | None = None
 
     def outputs(self) -> list[str]:
-        """Names of the numbers that this column becomes (an embedding's code is none of them)."""
-        if self.embedded:
+        """Names of the numbers that this column becomes; what an embedding takes is none."""
+        if self.embedded or self.vocabulary:
             names = []
         elif self.kind == "date":
             names = [f"{self.name} {part}" for part in self._date_parts()]
@@ -89,6 +94,11 @@ class Column:
     def codes(self) -> int:
         """How many whole numbers an embedding of it knows: rare, the levels, missing."""
         return len(self.levels) + 1 + self.missing
+
+    @property
+    def length(self) -> int:
+        """How many words and pairs of a text are told at most; 0 of other kinds."""
+        return self.vocabulary.length if self.vocabulary else 0
 
     def continuous(self) -> int:
         """How many of its first outputs are numbers of many values: 1 or 0."""
@@ -142,7 +152,12 @@ class Noted:
                 f"{column.name}: {self.unreadable:,} not readable, the first {self.example!r} in "
                 f"row {self.row:,}; as if missing{neutral}"
             )
-        if self.unseen:
+        if self.unseen and column.vocabulary:
+            lines.append(
+                f"{column.name}: {self.unseen:,} texts without a word that training saw, such as "
+                f"{_cut(self.example)!r} in row {self.row:,}; told as empty"
+            )
+        elif self.unseen:
             stand_in = "a rare level" if column.rare else _neutral(column)
             lines.append(
                 f"{column.name}: {self.unseen:,} of a level that training did not see or keep, "
@@ -158,7 +173,13 @@ class Noted:
         return lines
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
 def _neutral(column: Column) -> str:
+    if column.vocabulary:
+        return "an empty text"
     if column.kind == "number":
         return f"the training rows' median, {column.fill[0]:g}"
     return "the average of the training rows"
@@ -187,6 +208,8 @@ def learn(
         return _learn_ordered(name, column)
     if kind == "category":
         return _learn_category(name, column, one_hot)
+    if kind == "text":
+        return _learn_text(name, column)
     values, strangers = numbers(column) if kind == "number" else truths(column)
     require_finite(name, values, "the table")
     lost = np.isnan(values)
@@ -230,6 +253,13 @@ def _scale(name: str, known: np.ndarray, scaling: str) -> tuple[float, float]:
     if not np.isfinite(scale):
         raise DataError(f"the column {name!r} holds numbers too large to square; rescale it")
     return centre, scale
+
+
+def _learn_text(name: str, column: pd.Series) -> Column | str:
+    learned = learn_vocabulary(name, column)
+    if isinstance(learned, str):
+        return learned
+    return Column(name, "text", bool(text(column).isna().any()), vocabulary=learned)
 
 
 def _learn_category(name: str, column: pd.Series, one_hot: int | None) -> Column:
@@ -321,12 +351,30 @@ def encode(column: Column, entries: pd.Series, where: str, noted: Noted) -> np.n
         block, lost = _encode_levels(column, entries, noted)
     elif column.kind == "date":
         block, lost = _encode_date(column, entries, noted)
+    elif column.vocabulary:
+        lost = text(entries).isna().to_numpy(bool)
+        block = np.empty((len(entries), 0), np.float32)
     else:
         block, lost = _encode_number(column, entries, where, noted)
     noted.missing = int(lost.sum()) - noted.unreadable
     if column.missing:
         block = np.concatenate([block, lost[:, None].astype(np.float32)], axis=1)
     return block
+
+
+def encode_text(column: Column, entries: pd.Series, noted: Noted) -> np.ndarray:
+    """The numbers (n, length) of a text's words, 0 behind them.
+
+    Args:
+        noted: record of what is met; it is changed.
+    """
+    assert column.vocabulary is not None
+    ids = column.vocabulary.numbers(entries)
+    empty = ~ids.any(axis=1) & text(entries).notna().to_numpy(bool)
+    noted.unseen = int(empty.sum())
+    if noted.unseen:
+        noted.show(text(entries), empty)
+    return ids
 
 
 def _encode_levels(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class TabularEstimator(BaseEstimator):
         dropout: float | None = None,
         l2: float = 0.0,
         kinds: Mapping[str, str] | None = None,
+        text: Sequence[str] | None = None,
         validation_share: float = 0.2,
         random_state: int | np.random.RandomState | None = 0,
         verbose: int = 0,
@@ -68,6 +69,7 @@ class TabularEstimator(BaseEstimator):
         self.dropout = dropout
         self.l2 = l2
         self.kinds = kinds
+        self.text = text
         self.validation_share = validation_share
         self.random_state = random_state
         self.verbose = verbose
@@ -134,7 +136,10 @@ class TabularEstimator(BaseEstimator):
             raise DataError(f"validation_share must lie between 0 and 1, got {share!r}")
         if not isinstance(self.kinds or {}, Mapping):
             raise DataError(f"kinds must be a dict {{column: kind}}, got {self.kinds!r}")
-        for name, kind in (self.kinds or {}).items():
+        if isinstance(self.text, str) or not isinstance(self.text or (), Sequence):
+            raise DataError(f"text must be a list of columns, got {self.text!r}")
+        kinds = {**(self.kinds or {}), **dict.fromkeys(self.text or (), "text")}
+        for name, kind in kinds.items():
             if name not in self.columns_:
                 raise unknown_column(name, self.columns_, "X")
             if kind not in KINDS:
@@ -142,7 +147,7 @@ class TabularEstimator(BaseEstimator):
         train = held_out = np.arange(len(frame))
         if validation is None and len(frame) * share >= LEAST_HELD_OUT:
             train, held_out = _divide(len(frame), share, labels, options.seed)
-        self.encoder_ = Encoder.fit(frame.iloc[train], kinds=self.kinds, **options.encoding)
+        self.encoder_ = Encoder.fit(frame.iloc[train], kinds=kinds, **options.encoding)
         self.head_ = head
         x = self.encoder_.transform(frame, "X")[0]
         targets = head.forward(y)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
         dropout: share of the hidden units dropped in training, in [0, 1).
         l2: number >= 0, the strength of the penalty on the squared weights.
         kinds: {column: kind} in place of what its values suggest (`descend.tables.columns`).
+        text: names of columns of free text to predict from; left out otherwise, where there is
+            anything else.
         validation_share: share of the rows to choose the best epoch by, in (0, 1).
         random_state: seed of split, weights, batches and dropout.
         verbose: number, as in `Model.fit`.
@@ -93,6 +95,7 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
         dropout: float | None = None,
         l2: float = 0.0,
         kinds: Mapping[str, str] | None = None,
+        text: Sequence[str] | None = None,
         validation_share: float = 0.2,
         random_state: int | np.random.RandomState | None = 0,
         verbose: int = 0,
@@ -111,6 +114,7 @@ class TabularClassifier(Scored, ClassifierMixin, TabularEstimator):
             dropout=dropout,
             l2=l2,
             kinds=kinds,
+            text=text,
             validation_share=validation_share,
             random_state=random_state,
             verbose=verbose,
@@ -191,6 +195,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         dropout: share of the hidden units dropped in training, in [0, 1).
         l2: number >= 0, the strength of the penalty on the squared weights.
         kinds: {column: kind} in place of what its values suggest (`descend.tables.columns`).
+        text: names of columns of free text to predict from; left out otherwise, where there is
+            anything else.
         validation_share: share of the rows to choose the best epoch by, in (0, 1).
         random_state: seed of split, weights, batches and dropout.
         verbose: number, as in `Model.fit`.
@@ -240,6 +246,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         dropout: float | None = None,
         l2: float = 0.0,
         kinds: Mapping[str, str] | None = None,
+        text: Sequence[str] | None = None,
         validation_share: float = 0.2,
         random_state: int | np.random.RandomState | None = 0,
         verbose: int = 0,
@@ -258,6 +265,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
             dropout=dropout,
             l2=l2,
             kinds=kinds,
+            text=text,
             validation_share=validation_share,
             random_state=random_state,
             verbose=verbose,

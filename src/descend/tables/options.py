@@ -144,6 +144,8 @@ class FitOptions(NetworkOptions):
             income:age"; see `descend.data.formula.Design`.
         drop: names of columns to leave out.
         kinds: {column: kind} in place of what its values suggest.
+        text: names of columns of free text to predict from; left out otherwise, where there is
+            anything else.
         na: {column: values} that count as missing, such as {"income": ("-9999",)}; kept in the
             model, for rows to come.
         weight, group, time: names of the columns of row weights; of groups that no two parts share;
@@ -172,6 +174,7 @@ class FitOptions(NetworkOptions):
     formula: str | None = None
     drop: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
+    text: tuple[str, ...] = ()
     na: Mapping[str, Sequence[str]] = field(default_factory=dict)
     weight: str | None = None
     group: str | None = None
@@ -189,7 +192,25 @@ class FitOptions(NetworkOptions):
             raise unknown("task", self.task, HEADS)
         if self.formula is not None and (self.target is not None or self.drop):
             raise DescendError("a formula names target and inputs: leave out target and drop")
+        texts = self.text
+        listed = isinstance(texts, (tuple, list)) and all(isinstance(name, str) for name in texts)
+        _require("text", texts, listed, "a list of column names, such as ('review',)")
+        if self.formula is not None and texts:
+            raise DescendError("a formula names its inputs, and a text is none of its terms")
         require_levels(self.levels)
+
+    @property
+    def told(self) -> dict[str, str]:
+        """{column: kind} as the user has it, columns of text among them.
+
+        Raises:
+            DescendError: a text that is of another kind too, or left out.
+        """
+        for name in self.text:
+            other = "dropped" if name in self.drop else self.kinds.get(name, "text")
+            if other != "text":
+                raise DescendError(f"the column {name!r} cannot be both a text and {other}")
+        return {**self.kinds, **dict.fromkeys(self.text, "text")}
 
 
 def require_levels(levels: Any) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from descend.data.formula import Design
 from descend.described import conforms
 from descend.errors import CheckpointError, DataError
+from descend.nn.layers import EmbeddingBag
 from descend.tables.calibrated import Calibrated
 from descend.tables.columns import KINDS, with_missing
 from descend.tables.encoder import Encoder
@@ -143,9 +144,11 @@ class TablePredictor:
         """Raise DataError unless the parts belong to one network."""
         target, head = self.target, self.target.head
         for column in self.encoder.columns:
-            if column.kind not in KINDS or not set(column.parts) <= {"years", *PARTS}:
+            known = column.kind in KINDS and set(column.parts) <= {"years", *PARTS}
+            if not known or (column.kind == "text") != (column.vocabulary is not None):
                 raise DataError(f"its column {column.name!r} is encoded in an unknown way")
-        inputs = [n for n in (len(self.encoder.names()), len(self.encoder.embedded)) if n]
+        sizes = (len(self.encoder.names()), len(self.encoder.embedded), self.encoder.length)
+        inputs = [n for n in sizes if n]
         takes = [shape[-1] for shape in self.model.input_shapes]
         gives = [shape[-1] for shape in self.model.output_shapes]
         if inputs != takes or [head.outputs] != gives:
@@ -160,10 +163,16 @@ class TablePredictor:
         classes = [len(target.classes)] + ([sets.classes] if sets else [])
         if target.classifies and set(classes) != {head.outputs}:
             raise DataError(f"it has {head.outputs} probabilities of {classes} classes")
+        tables = [n.layer.input_dim for n in self.model.nodes if isinstance(n.layer, EmbeddingBag)]
+        if tables != [self.encoder.vocabulary] * bool(self.encoder.length):
+            raise DataError(
+                f"its texts have a vocabulary of {self.encoder.vocabulary:,} numbers, the network "
+                f"has vectors for {tables}"
+            )
         if isinstance(head, Values):
-            sizes = [len(target.names), *map(len, (head.mean, head.sd, head.low, head.high))]
-            if len(set(sizes)) > 1:
-                raise DataError(f"its numbers of {sizes} targets do not go together")
+            several = [len(target.names), *map(len, (head.mean, head.sd, head.low, head.high))]
+            if len(set(several)) > 1:
+                raise DataError(f"its numbers of {several} targets do not go together")
 
     @property
     def finished(self) -> bool:

@@ -82,6 +82,11 @@ class Prepared:
                 kinds[str(name)] = str(kind)
         return kinds
 
+    @property
+    def texts(self) -> list[str]:
+        """The columns of text that the network reads."""
+        return [c.name for c in self.encoder.columns if c.vocabulary]
+
 
 def prepare_table(table: Table, options: FitOptions, test: Table | None = None) -> Prepared:
     """Find the target and the task, split the rows, fit the encoder on the training part.
@@ -156,7 +161,7 @@ def prepare_table(table: Table, options: FitOptions, test: Table | None = None) 
     if options.formula:
         design = Design.fit(options.formula, inputs.iloc[split.train])
         columns = design.apply(inputs, targets=False)
-    encoder = Encoder.fit(columns.iloc[split.train], kinds=options.kinds, **options.encoding)
+    encoder = Encoder.fit(columns.iloc[split.train], kinds=options.told, **options.encoding)
     if test is not None:  # a table that does not fit is refused before the training
         encoder.transform(columns.iloc[split.test], test.source)
     x, noted = encoder.transform(columns, table.source)
@@ -189,13 +194,13 @@ def _as_told(table: Table, options: FitOptions) -> Table:
             the kind.
     """
     frame = table.frame.set_axis([str(c) for c in table.frame.columns], axis="columns")
-    require_columns([*options.na, *options.kinds], list(frame.columns), table.source)
+    require_columns([*options.na, *options.told], list(frame.columns), table.source)
     for name, values in options.na.items():
         for value in values:
             if not holds(frame[name], [value]).any():
                 raise DataError(f"{table.source}: no row holds {value!r} in {name!r}")
     frame = with_missing(frame, options.na)
-    for name, kind in options.kinds.items():
+    for name, kind in options.told.items():
         judge(name, frame[name], kind)
     return replace(table, frame=frame)
 
@@ -248,6 +253,8 @@ def _roles(table: Table, options: FitOptions, names: list[str]) -> list[str]:
     for name in names:
         if name in options.drop:
             raise DataError(f"the column {name!r} cannot be both dropped and the target")
+        if options.told.get(name) == "text":
+            raise DataError(f"the column {name!r} cannot be both a text and the target")
         if name in used:
             raise DataError(f"the target {name!r} cannot also be weight, group or time")
     return [name for name in roles if name not in options.drop]

@@ -22,11 +22,13 @@ from descend.text.tokeniser import (
     require_limits,
     require_text,
 )
-from descend.wording import STANDARDS, standardised
+from descend.wording import STANDARDS, runs, standardised
 
 # a word with what an apostrophe joins to it, or one mark
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 SPLITS = ("words", "whitespace")
+BEGINNINGS = ((5, 6), (4, 7))  # letters that are a token, of words of at least so many
+ENDING = (3, 5)
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,14 @@ class Words(Listed):
             TextVectorization.
         split: "words": words, numbers and each mark by itself ("don't" is one word); "whitespace":
             what stands between spaces.
+        ngrams: number n, for runs of 2 to n words as tokens besides: those of a text come behind
+            its words.
+        parts: whether the beginnings (of four and five letters) and the endings (of three) of
+            longer words are tokens too, behind the others: "boring" is told as "borin-" and "-ing"
+            besides.
 
     Raises:
-        DescendError: an unknown way to standardise or to split.
+        DescendError: an unknown way to standardise or to split, `ngrams` below 1.
         DataError: an empty vocabulary, a token that is no text, or one twice; in `learn` no word.
 
     Source: hull-2023, recurrent and attention layers; itam-2023, NLP; Keras's TextVectorization,
@@ -148,6 +155,8 @@ class Words(Listed):
     with_unknown: bool = True
     standardize: str | None = "lower"
     split: str = "words"
+    ngrams: int = 1
+    parts: bool = False
     sign: ClassVar[str] = "[UNK]"
 
     def __post_init__(self) -> None:
@@ -160,6 +169,9 @@ class Words(Listed):
                 raise DescendError(
                     f"Words: {name} must be one of {', '.join(map(repr, known))}, got {value!r}"
                 )
+        whole = isinstance(self.ngrams, int) and not isinstance(self.ngrams, bool)
+        if not whole or self.ngrams < 1:
+            raise DescendError(f"Words: ngrams must be a whole number >= 1, got {self.ngrams!r}")
 
     @classmethod
     def learn(
@@ -171,6 +183,8 @@ class Words(Listed):
         unknown: bool = True,
         standardize: str | None = "lower",
         split: str = "words",
+        ngrams: int = 1,
+        parts: bool = False,
     ) -> Words:
         """Learn the words of the training texts.
 
@@ -181,17 +195,19 @@ class Words(Listed):
             unknown: whether a number stands for all other words.
             standardize: name of the way texts are made alike, or None.
             split: name of the way a text becomes words.
+            ngrams: number of words in the longest runs that are tokens.
+            parts: whether beginnings and endings of words are tokens.
         """
         special = 1 + unknown
         require_limits("Words", size, least, special + 1)
-        way = cls(("a",), unknown, standardize, split)  # only to split texts
+        way = cls(("a",), unknown, standardize, split, ngrams, parts)  # only to split texts
         counts: Counter[str] = Counter()
         for text in each_text(texts):
-            counts.update(way.words(text))
+            counts.update(way.grams(text))
         counts.pop(cls.sign, None)
         kept = ranked(counts, None if size is None else size - special, least)
         _require_any("Words", kept, counts, least)
-        return cls(tuple(kept), unknown, standardize, split)
+        return cls(tuple(kept), unknown, standardize, split, ngrams, parts)
 
     def words(self, text: str) -> list[str]:
         """The words of a text, whether they were learned or not."""
@@ -199,10 +215,19 @@ class Words(Listed):
         text = standardised(unicodedata.normalize("NFC", text), self.standardize)
         return _WORD.findall(text) if self.split == "words" else text.split()
 
+    def grams(self, text: str) -> list[str]:
+        """The words of a text, behind them its runs of 2 to `ngrams` words, and parts of words."""
+        words = self.words(text)
+        found = words + [run for n in range(2, self.ngrams + 1) for run in runs(words, n)]
+        if self.parts:
+            found += [f"{w[:n]}-" for n, least in BEGINNINGS for w in words if len(w) >= least]
+            found += [f"-{w[-ENDING[0] :]}" for w in words if len(w) >= ENDING[1]]
+        return found
+
     def encode(self, text: str) -> np.ndarray:
-        """The number of each word, (words,) int32."""
+        """The number of each word and run of words, (tokens,) int32."""
         numbers, other = self._numbers, self.unknown
-        found = (numbers.get(word, other) for word in self.words(text))
+        found = (numbers.get(token, other) for token in self.grams(text))
         return np.asarray([n for n in found if n is not None], np.int32)
 
     def _decoded(self, ids: np.ndarray) -> str:

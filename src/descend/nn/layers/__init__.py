@@ -14,6 +14,7 @@ from descend.nn.layers.augmentation import (
     RandomTranslation,
     RandomZoom,
 )
+from descend.nn.layers.bag import EmbeddingBag
 from descend.nn.layers.base import Layer
 from descend.nn.layers.block import Block
 from descend.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
@@ -187,6 +188,7 @@ __all__ = [
     "DropConnect",
     "Dropout",
     "Embedding",
+    "EmbeddingBag",
     "FeatureScale",
     "Flatten",
     "GRUCell",

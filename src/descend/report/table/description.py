@@ -26,8 +26,11 @@ def network(described: Mapping[str, Any]) -> Layers:
         The layers; `dropout` and `l2` are the rates and penalties that occur, 0 for none.
     """
     layers = list(described["graph"]["layers"].values())
-    *hidden, last = [one["config"] for one in layers if one["class"] in WITH_UNITS]
+    every = [one["config"] for one in layers if one["class"] in WITH_UNITS]
+    bags = [one["config"] for one in layers if one["class"] == "EmbeddingBag"]
+    *hidden, last = every or [_of_words(bags[0])]
     members = [one["config"]["members"] for one in layers if one["class"] == "Members"]
+    ends = [one["config"]["activation"] for one in layers if one["class"] == "Activation"]
     rates = [one["config"]["rate"] for one in layers if one["class"] == "Dropout"]
     penalties = [c["kernel_regularizer"]["l2"] for c in [*hidden, last] if c["kernel_regularizer"]]
     return {
@@ -35,10 +38,15 @@ def network(described: Mapping[str, Any]) -> Layers:
         "activation": _one([c["activation"] for c in hidden]),
         "members": members[0] if members else 1,
         "outputs": last["units"],
-        "output_activation": last["activation"],
+        "output_activation": ends[-1] if ends else last["activation"],
         "dropout": _one(rates) or 0.0,
         "l2": _one(penalties) or 0.0,
     }
+
+
+def _of_words(bag: Mapping[str, Any]) -> dict[str, Any]:
+    """The last layer of a network of texts alone, in the words of a dense one."""
+    return {"units": bag["output_dim"], "activation": "linear", "kernel_regularizer": None}
 
 
 def _one(values: list[Any]) -> Any:

@@ -359,6 +359,7 @@ def _views(
             quantiles=levels,
             weights=weights["train"],
             weights_validation=weights["validation"],
+            texts=prepared.texts,
             names=options.baselines,
             seed=options.seed,
         )

@@ -11,7 +11,7 @@ import importlib.util
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from descend.errors import DataError, DescendError, MissingExtraError, unknown
 from descend.tables.baselines.linear import fit_linear
 from descend.tables.baselines.raw_columns import PlainColumns
+from descend.tables.baselines.words import TASKS as TASKS_OF_WORDS
+from descend.tables.baselines.words import fit_bag, fit_naive_bayes, texts_of
 from descend.tables.judging.weighted import quantile, row_weights
 
 TASKS = ("classification", "regression", "counts", "shares", "censored", "quantiles")
@@ -36,7 +38,7 @@ class Baseline:
     """A fitted baseline and what it says of the test rows.
 
     Attributes:
-        name: "mean", "linear", "boosting" or "lightgbm".
+        name: "mean", "linear", "boosting", "lightgbm", "words" or "naive_bayes".
         words: what it is.
         predict: raw rows to predictions; None if it failed.
         seconds: seconds of fitting.
@@ -71,6 +73,7 @@ class _Job:
     y_validation: np.ndarray
     weights: np.ndarray | None
     weights_validation: np.ndarray | None
+    texts: tuple[str, ...]
     seed: int
 
     @property
@@ -96,6 +99,7 @@ def fit_baselines(
     quantiles: Sequence[float] = (),
     weights: np.ndarray | None = None,
     weights_validation: np.ndarray | None = None,
+    texts: Sequence[str] = (),
     names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> tuple[Baseline, ...]:
@@ -110,7 +114,8 @@ def fit_baselines(
         classes: how many; left out, those of `y_train`.
         quantiles: ascending, in (0, 1), for the task "quantiles".
         weights, weights_validation: weights of the rows.
-        names: names in `BASELINES`; None takes all, LightGBM if it is installed.
+        texts: columns of text; without any there are no baselines of words.
+        names: names in `BASELINES`; None takes all that suit, LightGBM if it is installed.
         seed: seed of boosting.
 
     Raises:
@@ -120,11 +125,18 @@ def fit_baselines(
     """
     if task not in TASKS:
         raise unknown("task", task, TASKS)
+    plain = _plain_columns(train, texts)
     if names is None:
         names = [name for name in BASELINES if name != "lightgbm" or _has_lightgbm()]
+        left_out = {*_without_words(task, texts), *(OF_COLUMNS if plain is None else ())}
+        names = [name for name in names if name not in left_out]
     for name in names:
         if name not in BASELINES:
             raise unknown("baseline", name, BASELINES)
+        if name in (why := _without_words(task, texts)):
+            raise DescendError(f"the baseline {name!r} {why[name]}")
+        if plain is None and name in OF_COLUMNS:
+            raise DescendError(f"the baseline {name!r} needs a column other than texts")
     if "lightgbm" in names and not _has_lightgbm():
         raise MissingExtraError("lightgbm", "lightgbm", "the LightGBM baseline")
     levels = tuple(float(q) for q in quantiles)
@@ -145,7 +157,7 @@ def fit_baselines(
         classes = classes or int(y_train.max()) + 1
     for module in {module for name in names for module in _LIBRARIES[name]}:
         importlib.import_module(module)  # loading a library is no part of fitting
-    columns = PlainColumns.fit(train)
+    columns = _Reading(plain, tuple(texts))
     job = _Job(
         task=task,
         classes=classes,
@@ -156,13 +168,56 @@ def fit_baselines(
         y_validation=y_validation if task == "classification" else y_validation.astype(np.float64),
         weights=weights,
         weights_validation=weights_validation,
+        texts=tuple(texts),
         seed=seed,
     )
     return tuple(_fit(name, job, columns, test) for name in names)
 
 
-def _fit(name: str, job: _Job, columns: PlainColumns, test: pd.DataFrame) -> Baseline:
+def _plain_columns(train: pd.DataFrame, texts: Sequence[str]) -> PlainColumns | None:
+    """The columns that are no texts; None where there is none, but for texts."""
+    if not texts:
+        return PlainColumns.fit(train)
+    try:
+        return PlainColumns.fit(train.drop(columns=list(texts)))
+    except DataError:
+        return None
+
+
+def _without_words(task: str, texts: Sequence[str]) -> dict[str, str]:
+    """{baseline of words: why it cannot be had}."""
+    if not texts:
+        return dict.fromkeys(OF_WORDS, "needs a column of text")
+    tasks = {"words": TASKS_OF_WORDS, "naive_bayes": ("classification",)}
+    return {
+        name: f"is not there for the task {task!r}"
+        for name, known in tasks.items()
+        if task not in known
+    }
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How rows are read: plain columns, if there are any, and texts beside them."""
+
+    plain: PlainColumns | None
+    texts: tuple[str, ...]
+
+    def read(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Plain columns and texts, the index dropped."""
+        # without a column of either kind the rows are there all the same, for the mean
+        blocks = [pd.DataFrame(index=range(len(frame)))] if self.plain is None else []
+        blocks += [] if self.plain is None else [self.plain.read(frame)]
+        blocks += [texts_of(frame, self.texts)] if self.texts else []
+        return blocks[0] if len(blocks) == 1 else pd.concat(blocks, axis="columns")
+
+
+def _fit(name: str, job: _Job, columns: _Reading, test: pd.DataFrame) -> Baseline:
     words, fit = BASELINES[name]
+    if name not in OF_WORDS and job.texts:
+        columns = replace(columns, texts=())
+        parts = (part.drop(columns=list(job.texts)) for part in (job.train, job.validation))
+        job = replace(job, train=next(parts), validation=next(parts), texts=())
     begun = time.perf_counter()
     threads = threadpool_limits(job.threads)  # of OpenMP and of BLAS
     with threads, warnings.catch_warnings(record=True) as caught:
@@ -209,6 +264,33 @@ def _linear(job: _Job) -> tuple[Predict, str, str]:
         task=job.task,
         classes=job.classes,
         quantiles=job.quantiles,
+        weights=job.weights,
+        weights_validation=job.weights_validation,
+    )
+
+
+def _words(job: _Job) -> tuple[Predict, str, str]:
+    return fit_bag(
+        job.train,
+        job.y,
+        job.validation,
+        job.y_validation,
+        texts=job.texts,
+        task=job.task,
+        classes=job.classes,
+        weights=job.weights,
+        weights_validation=job.weights_validation,
+    )
+
+
+def _naive_bayes(job: _Job) -> tuple[Predict, str, str]:
+    return fit_naive_bayes(
+        job.train,
+        job.y,
+        job.validation,
+        job.y_validation,
+        texts=job.texts,
+        classes=job.classes,
         weights=job.weights,
         weights_validation=job.weights_validation,
     )
@@ -328,7 +410,11 @@ BASELINES: dict[str, tuple[str, Callable[[_Job], tuple[Predict, str, str]]]] = {
     "linear": ("a linear model", _linear),
     "boosting": ("gradient boosting (scikit-learn)", _boosting),
     "lightgbm": ("gradient boosting (LightGBM)", _lightgbm),
+    "words": ("bag of words", _words),
+    "naive_bayes": ("words weighted by naive Bayes", _naive_bayes),
 }
+OF_COLUMNS = ("linear", "boosting", "lightgbm")  # that need a column other than texts
+OF_WORDS = ("words", "naive_bayes")
 _LIBRARIES = {
     "mean": (),
     "linear": (
@@ -338,4 +424,6 @@ _LIBRARIES = {
     ),
     "boosting": ("sklearn.ensemble",),
     "lightgbm": ("lightgbm",),
+    "words": ("sklearn.compose", "sklearn.feature_extraction.text", "sklearn.linear_model"),
+    "naive_bayes": ("sklearn.feature_extraction.text", "sklearn.linear_model"),
 }

@@ -41,6 +41,7 @@ def check_prepared(
         times=None if time is None or time not in prepared.inputs else prepared.inputs[time],
         known_later=known_later,
         at_random=time is None and not prepared.split.own_test,
+        texts=prepared.texts,
         quick=quick,
         seed=seed,
     )
@@ -58,6 +59,7 @@ def check_data(
     times: pd.Series | None = None,
     known_later: Iterable[str] = (),
     at_random: bool = True,
+    texts: Sequence[str] = (),
     quick: bool = False,
     seed: int = 0,
 ) -> tuple[Check, ...]:
@@ -79,6 +81,7 @@ def check_data(
         times: (n,) of the column that the parts were divided by.
         known_later: columns that the user says are not known when a prediction is made.
         at_random: whether the parts were drawn at random.
+        texts: columns that are read as texts, which may be different in every row.
         quick: whether to take a few thousand rows, fewer trees and the columns that go with the
             target most.
         seed: seed of trees and samples of rows.
@@ -116,7 +119,10 @@ def check_data(
             most=QUICK_COLUMNS if quick else MOST_COLUMNS,
             seed=seed,
         ),
-        leakage.identifiers(inputs.iloc[in_order], None if times is None else str(times.name)),
+        leakage.identifiers(
+            inputs.drop(columns=list(texts)).iloc[in_order],
+            None if times is None else str(times.name),
+        ),
         leakage.unknown_at_prediction(
             train, y_train, target, classifies=classifies, known_later=known_later
         ),

@@ -224,7 +224,8 @@ def _with_masks(prepared: Prepared) -> Model:
     inner = network(encoder, head, prepared.options)
     numbers = [i for i, c in enumerate(encoder.columns) for _ in c.outputs()]
     codes = [i for i, c in enumerate(encoder.columns) if c.embedded]
-    places = [tuple(p) for p in (numbers, codes) if p]
+    words = [i for i, c in enumerate(encoder.columns) for _ in range(c.length)]
+    places = [tuple(p) for p in (numbers, codes, words) if p]
     inputs = [Input((len(p),)) for p in places]
     masked = [LeaveOut(p)(symbol) for p, symbol in zip(places, inputs, strict=True)]
     single = len(inputs) == 1

@@ -298,7 +298,7 @@ def _encoded(prepared: Prepared, options: FitOptions) -> Prepared:
     if options.encoding == prepared.options.encoding:
         return replace(prepared, options=options)
     learned = prepared.columns.iloc[prepared.split.train]
-    encoder = Encoder.fit(learned, kinds=options.kinds, **options.encoding)
+    encoder = Encoder.fit(learned, kinds=options.told, **options.encoding)
     x, noted = encoder.transform(prepared.columns, prepared.table.source)
     return replace(prepared, options=options, encoder=encoder, x=x, noted=noted)
 

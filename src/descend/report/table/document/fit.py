@@ -136,10 +136,11 @@ class Layers(TypedDict):
 
 
 class NetworkInputs(TypedDict):
-    """What columns become."""
+    """What columns become; `words` and pairs of words of texts that have a vector."""
 
     numbers: int
     embedded: dict[str, Any]
+    words: int
 
 
 class Trials(TypedDict):

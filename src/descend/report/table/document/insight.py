@@ -102,8 +102,34 @@ class Ablation(TypedDict):
     not_tried: int
 
 
+class MovingWord(TypedDict):
+    """A word, the rows that hold it, and the change of the prediction by it, on average."""
+
+    word: str
+    rows: int
+    change: Number
+
+
+class TextExample(TypedDict):
+    """A text of the test rows with its prediction and the words that moved it most."""
+
+    text: str
+    prediction: Number
+    words: list[MovingWord]
+
+
+class WordChanges(TypedDict):
+    """Predictions against those without each word, of one column of text and one number."""
+
+    of: str
+    column: str
+    rows: int
+    words: list[MovingWord]
+    examples: list[TextExample]
+
+
 class Explanation(TypedDict):
-    """Permutation importance, average marginal effects, partial dependence."""
+    """Permutation importance, average marginal effects, partial dependence, words."""
 
     rows: int
     measure: str
@@ -113,6 +139,7 @@ class Explanation(TypedDict):
     importance: list[ColumnImportance]
     effects: list[Effects | NoEffects]
     dependence: list[Dependence]
+    words: list[WordChanges]
     ablation: Ablation | None
 
 

@@ -18,7 +18,7 @@ from descend.report.table.evidence import Evidence
 from descend.tables.checks.of_data import check_prepared
 from descend.tables.checks.verdicts import Check
 from descend.tables.columns import dates, numbers, text, truths
-from descend.tables.encoding import Noted
+from descend.tables.encoding import Column, Noted
 from descend.tables.judging.plain import plain
 from descend.tables.judging.weighted import (
     effective_rows,
@@ -142,9 +142,7 @@ def _inputs(evidence: Evidence) -> list[Input]:
     }
     inputs: list[Input] = []
     for column in prepared.encoder.columns:
-        contents = {
-            p: _contents(frame[column.name], column.kind, w) for p, (frame, w) in parts.items()
-        }
+        contents = {p: _contents(frame[column.name], column, w) for p, (frame, w) in parts.items()}
         noted = prepared.noted.get(column.name, Noted())
         label = prepared.table.labels.get(column.name, "")
         inputs.append(
@@ -152,7 +150,7 @@ def _inputs(evidence: Evidence) -> list[Input]:
                 "column": column.name,
                 "label": label,
                 "kind": column.kind + (", embedded" if column.embedded else ""),
-                "levels": len(column.levels) or None,
+                "levels": _levels(column),
                 "holds": contents,
                 "missing": {p: float(missing[p][column.name]) for p in PARTS},
                 "unreadable": noted.unreadable,
@@ -162,16 +160,26 @@ def _inputs(evidence: Evidence) -> list[Input]:
     return inputs
 
 
-def _contents(column: pd.Series, kind: str, weights: np.ndarray) -> Contents:
-    """Mean and spread of a number, share of true values, or the level most rows have."""
-    if kind in ("number", "boolean"):
-        values = (numbers if kind == "number" else truths)(column)[0]
+def _levels(column: Column) -> int | None:
+    """How many levels a category has, and how many words and pairs of words a text."""
+    return len(column.vocabulary.words) - 1 if column.vocabulary else len(column.levels) or None
+
+
+def _contents(entries: pd.Series, column: Column, weights: np.ndarray) -> Contents:
+    """Mean and spread of a number or of a text's words, or the level most rows have."""
+    kind = column.kind
+    if kind in ("number", "boolean", "text"):
+        if column.vocabulary:
+            split = column.vocabulary.words.words
+            values = np.array([np.nan if pd.isna(t) else len(split(t)) for t in text(entries)])
+        else:
+            values = (numbers if kind == "number" else truths)(entries)[0]
         known = np.isfinite(values) & (weights > 0)
         if not known.any():
             return {}
         x, w = values[known], weights[known]
         return {"mean": float(np.average(x, weights=w)), "sd": spread(x, w)}
-    words = dates(column)[0] if kind == "date" else text(column)
+    words = dates(entries)[0] if kind == "date" else text(entries)
     known = words.notna().to_numpy(bool) & (weights > 0)
     if not known.any():
         return {}

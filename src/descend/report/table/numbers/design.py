@@ -21,7 +21,11 @@ def design(evidence: Evidence) -> Design:
     return {
         "recipe": prepared.options.recipe,
         **description.network(described),
-        "inputs": {"numbers": len(prepared.encoder.names()), "embedded": prepared.encoder.embedded},
+        "inputs": {
+            "numbers": len(prepared.encoder.names()),
+            "embedded": prepared.encoder.embedded,
+            "words": max(prepared.encoder.vocabulary - 1, 0),
+        },
         "cost_unit": evidence.head.unit,
         "asked": dict(fitted.trained.asked),
         "parameters": int(sum(model.parameter_counts().values())),

@@ -10,6 +10,7 @@ import pandas as pd
 from descend.errors import DataError
 from descend.report.table.document.insight import Dependence, Effects, Explanation, NoEffects
 from descend.report.table.evidence import Evidence, Explained, as_kinds
+from descend.report.table.numbers.words import words
 from descend.tables.checks.one_column import most_related
 from descend.tables.encoder import Encoded
 from descend.tables.encoding import Column
@@ -23,6 +24,7 @@ MOST_CURVES = 4
 MANY_COLUMNS = 60  # from here on each is permuted once, not five times
 MOST_PERMUTED = 200  # columns, those that go with the target most
 CURVE_ROWS = 500
+UNCHANGEABLE = {"date": "it holds dates", "text": "it holds texts"}  # by a unit or a level
 
 
 def explanation(evidence: Evidence, show: Callable[[str], None]) -> Explanation:
@@ -41,6 +43,7 @@ def explanation(evidence: Evidence, show: Callable[[str], None]) -> Explanation:
         "importance": plain(importance.to_frame().to_dict("records")),
         "effects": [_effects(evidence, one, order) for one in evidence.explained],
         "dependence": _dependence(evidence, order),
+        "words": words(evidence),
         "ablation": plain(evidence.fitted.ablation),
     }
 
@@ -88,23 +91,26 @@ def _to_permute(
         raw = prepared.inputs.iloc[rows].reset_index(drop=True)
         return raw, predictor.values, {name: (name,) for name in evidence.used}
     x = prepared.x.rows(rows)
-    count = x.numbers.shape[1]
-    frame = pd.DataFrame(
-        np.concatenate([x.numbers, x.codes.astype(np.float64)], axis=1),
-        columns=[str(i) for i in range(count + x.codes.shape[1])],
-    )
+    whole = np.concatenate([part.astype(np.float64) for part in x], axis=1)
+    frame = pd.DataFrame(whole, columns=[str(i) for i in range(whole.shape[1])])
+    ends = np.cumsum([part.shape[1] for part in x])[:-1]
 
     def predict(changed: pd.DataFrame) -> np.ndarray:
-        values = changed.to_numpy()
-        parts = values[:, :count].astype(np.float32), values[:, count:].astype(np.int32)
-        return evidence.fitted.predictor.values_of(outputs(evidence.fitted.model, Encoded(*parts)))
+        parts = zip(np.split(changed.to_numpy(), ends, axis=1), x, strict=True)
+        rows_of = Encoded(*(values.astype(part.dtype) for values, part in parts))
+        return evidence.fitted.predictor.values_of(outputs(evidence.fitted.model, rows_of))
 
-    return frame, predict, _blocks(prepared.encoder.columns, count)
+    return frame, predict, _blocks(prepared.encoder.columns, *map(int, ends))
 
 
-def _blocks(columns: tuple[Column, ...], numbers: int) -> dict[str, tuple[str, ...]]:
-    """{column: places of what it became}: its numbers, its code."""
-    blocks, place, code = {}, 0, numbers
+def _blocks(columns: tuple[Column, ...], numbers: int, codes: int) -> dict[str, tuple[str, ...]]:
+    """{column: places of what it became}: its numbers, its code, its words.
+
+    Args:
+        columns: those of the encoder.
+        numbers, codes: places where the numbers end, and the codes behind them.
+    """
+    blocks, place, code, word = {}, 0, numbers, codes
     for column in columns:
         size = len(column.outputs())
         places = list(range(place, place + size))
@@ -112,6 +118,8 @@ def _blocks(columns: tuple[Column, ...], numbers: int) -> dict[str, tuple[str, .
         if column.embedded:
             places.append(code)
             code += 1
+        places += range(word, word + column.length)
+        word += column.length
         blocks[column.name] = tuple(map(str, places))
     return blocks
 
@@ -120,11 +128,15 @@ def _effects(evidence: Evidence, one: Explained, order: list[str]) -> Effects | 
     """Average marginal effects on one number, of the most important columns."""
     predictor, kinds = evidence.fitted.predictor, evidence.used
     frame = as_kinds(evidence.inputs("test").iloc[evidence.some()].reset_index(drop=True), kinds)
-    changeable = [name for name in order[:MOST_EFFECTS] if kinds[name] != "date"]
-    dates = [name for name in order[:MOST_EFFECTS] if kinds[name] == "date"]
+    changeable = [name for name in order[:MOST_EFFECTS] if kinds[name] not in UNCHANGEABLE]
+    others = {
+        name: UNCHANGEABLE[kinds[name]]
+        for name in order[:MOST_EFFECTS]
+        if kinds[name] in UNCHANGEABLE
+    }
     rest = frame.drop(columns=changeable)
     if not changeable:
-        return {"of": one.label, "left_out": "no column but dates"}
+        return {"of": one.label, "left_out": f"no column but {' and '.join(_plural(others))}"}
 
     def whole(changed: pd.DataFrame) -> pd.DataFrame:
         return pd.concat([changed, rest], axis="columns")
@@ -157,11 +169,15 @@ def _effects(evidence: Evidence, one: Explained, order: list[str]) -> Effects | 
         resamples=evidence.options.draws(len(frame)),
         seed=evidence.options.seed,
     )
-    left_out = {**effects.left_out, **dict.fromkeys(dates, "it holds dates")}
+    left_out = {**effects.left_out, **others}
     section: Effects = plain(
         {**effects.to_json(), "of": one.label, "drawn": effects.drawn, "left_out": left_out}
     )
     return section
+
+
+def _plural(others: dict[str, str]) -> list[str]:
+    return sorted({why.removeprefix("it holds ") for why in others.values()})
 
 
 def _as_effect(kind: str, column: pd.Series) -> str:
@@ -182,7 +198,7 @@ def _dependence(evidence: Evidence, order: list[str]) -> list[Dependence]:
     kinds, weight = evidence.used, evidence.weight("test")
     frame = as_kinds(frame, kinds)
     curves: list[Dependence] = []
-    for name in order[:MOST_CURVES]:
+    for name in [name for name in order if kinds[name] != "text"][:MOST_CURVES]:
         for one in evidence.explained:
             try:
                 curve = partial_dependence(

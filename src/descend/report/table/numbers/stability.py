@@ -16,11 +16,19 @@ def stability(evidence: Evidence) -> Stability:
     Predictions are compared with those of the validation rows: the network has fitted the training
     rows, so that its predictions for them are spread wider without anything having moved.
     """
-    kinds = {c.name: c.kind for c in evidence.prepared.encoder.columns}
+    columns = evidence.prepared.encoder.columns
+    kinds = {c.name: c.kind for c in columns}
     train, test = (as_kinds(evidence.columns(part), kinds) for part in ("train", "test"))
     compared_as = {
-        n: "number" if k == "number" else "category" for n, k in kinds.items() if k != "date"
+        n: "number" if k in ("number", "text") else "category"
+        for n, k in kinds.items()
+        if k != "date"
     }
+    for column in columns:  # of a text: how many words and pairs of it the network knows
+        if column.vocabulary:
+            for part in (train, test):
+                ids = column.vocabulary.numbers(part[column.name])
+                part[column.name] = (ids != 0).sum(axis=1)
     groups = evidence.prepared.groups
 
     def units(part: str) -> Any:
@@ -28,7 +36,7 @@ def stability(evidence: Evidence) -> Stability:
             return None
         return groups.iloc[evidence.rows[part]].to_numpy(), groups.iloc[evidence.rows["test"]]
 
-    columns = judging.stability(
+    judged = judging.stability(
         train, test, kinds=compared_as, units=units("train"), seed=evidence.options.seed
     )
     scores = [
@@ -41,4 +49,4 @@ def stability(evidence: Evidence) -> Stability:
         )
         for one in evidence.explained
     ]
-    return {"columns": plain(columns.shifts), "scores": plain(scores)}
+    return {"columns": plain(judged.shifts), "scores": plain(scores)}

@@ -103,6 +103,8 @@ def _inputs(rows: Sequence[Input]) -> str:
         for r in rows[:MOST_ROWS]
     ]
     caption = f"Inputs ({len(rows):,} columns): mean (standard deviation), or the commonest level"
+    if any(r["kind"] == "text" for r in rows):
+        caption += "; of a text those of its number of words, as levels the words and pairs known"
     return table(caption, head, cells, words=2 + labels) + more(len(rows), MOST_ROWS, "columns")
 
 

@@ -25,6 +25,8 @@ def design(d: Design) -> str:
     """The section "Design"."""
     embedded = len(d["inputs"]["embedded"])
     inputs = f"{d['inputs']['numbers']:,} numbers" + (f", {embedded} embeddings" * bool(embedded))
+    words = d["inputs"]["words"]
+    inputs += f", which of {words:,} words and pairs of words a text holds" if words else ""
     values: list[tuple[str, Any]] = [
         ("recipe", d["recipe"]),
         ("inputs of the network", inputs),

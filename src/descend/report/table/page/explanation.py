@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from descend.report.page import listing, paragraph, picture, subheading, table
-from descend.report.table.document.insight import Ablation, Effect, Effects, Explanation, NoEffects
+from descend.report.table.document.insight import (
+    Ablation,
+    Effect,
+    Effects,
+    Explanation,
+    NoEffects,
+    WordChanges,
+)
 from descend.report.table.page import pictures
 from descend.report.table.page.parts import MOST_ROWS, more
 from descend.report.table.words import cell, digits, interval
@@ -35,6 +42,7 @@ def explanation(d: Explanation) -> str:
         more(len(d["importance"]), MOST_ROWS, "columns"),
         *(_effects(one) for one in d["effects"]),
         _ablation(d["ablation"]) if d["ablation"] else "",
+        *(_words(one) for one in d["words"]),
     ]
     if d["dependence"]:
         names = ", ".join(dict.fromkeys(one["column"] for one in d["dependence"]))
@@ -56,6 +64,33 @@ def explanation(d: Explanation) -> str:
         head = ["column", "prediction", "at", "mean prediction"]
         caption = "Ends of the curves; of levels without an order, the two that differ most"
         parts.append(table(caption, head, rows, words=2))
+    return "".join(parts)
+
+
+def _words(d: WordChanges) -> str:
+    """Which words moved predictions: on average, and in a few texts."""
+    parts = [
+        subheading(f"Words of {d['column']} that moved the {d['of']}"),
+        paragraph(
+            f"The prediction less that without the word, on {d['rows']:,} test rows. What a word "
+            "does depends on the others around it, and a change is no cause."
+        ),
+    ]
+    if d["words"]:
+        rows = [[w["word"], f"{w['rows']:,}", digits(w["change"])] for w in d["words"]]
+        head = ["word", "rows", "mean change"]
+        parts.append(table("Words that moved predictions most, up and down", head, rows))
+    cells = [
+        [
+            digits(one["prediction"]),
+            one["text"],
+            ", ".join(f"{w['word']} {w['change']:+.3g}" for w in one["words"]),
+        ]
+        for one in d["examples"]
+    ]
+    if cells:
+        head = ["prediction", "text", "words that moved it"]
+        parts.append(table("Texts of the test rows, the highest and the lowest", head, cells))
     return "".join(parts)
 
 
