@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 
 from descend.errors import DataError, DataWarning
-from descend.forecasting import AR, Drift, Naive, Vintages, backtest
+from descend.forecasting import (
+    AR,
+    Drift,
+    Forecaster,
+    LinearForecaster,
+    Naive,
+    Vintages,
+    backtest,
+)
 
 QUARTERS = pd.period_range("2010Q1", "2019Q4", freq="Q")
 
@@ -93,7 +101,15 @@ def test_outcomes_by_their_last_release():
     assert (done.histories.last % 100 == 0).all()
 
 
-@pytest.mark.parametrize("method", [AR(), Drift()], ids=lambda m: m.name)
+METHODS = (
+    AR(),
+    Drift(),
+    LinearForecaster(context=4),
+    Forecaster(horizon=1, context=4, network="linear", updates=10, seeds=1),
+)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
 def test_later_releases_change_nothing(method):
     """Revised data used as if they had been known would."""
     table = released()
