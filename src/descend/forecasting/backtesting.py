@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as clocks
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from descend.forecasting.backtested import Backtest
 from descend.forecasting.histories import Histories, growing, in_real_time
 from descend.forecasting.method import Method
 from descend.forecasting.panel import Panel, panel
-from descend.forecasting.progress import silence
+from descend.forecasting.progress import silence, working
+from descend.forecasting.rivals.base import Rival
 from descend.forecasting.rivals.mean import Mean
 from descend.forecasting.rivals.naive import Drift, Naive, SeasonalNaive
 from descend.forecasting.scores import warn_of_repeats
@@ -201,6 +203,10 @@ def _series(frame: Any, time: str, target: str, by: str | None, how: dict[str, A
     return panel(frame, time, target, by=by, **how)
 
 
+def _words(method: Method, found: Histories) -> str:
+    return f"{method.name}: {len(found.moments)} origins"
+
+
 def _run(
     methods: Sequence[Method],
     found: Histories,
@@ -219,9 +225,12 @@ def _run(
         if isinstance(method, Mean):
             given = method.combine([run(part) for part in method.methods])
         else:
-            given = np.asarray(
-                method.backtest(found.panel, found.known, horizon, levels, refit), np.float64
-            )
+            # rivals show a bar of their own, networks are one program
+            shown = nullcontext() if isinstance(method, Rival) else working(_words(method, found))
+            with shown:
+                given = np.asarray(
+                    method.backtest(found.panel, found.known, horizon, levels, refit), np.float64
+                )
             wanted = (*found.known.shape, horizon, 1 + len(levels))
             if given.ndim != 5 or given.shape[1:] != wanted:
                 raise DescendError(

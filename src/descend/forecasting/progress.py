@@ -46,3 +46,22 @@ def shown(items: Sequence[Item], words: str) -> Iterator[Item]:
         for item in items:
             yield item
             bar.advance(line)
+
+
+@contextmanager
+def working(words: str) -> Iterator[None]:
+    """Words on standard error, with the time, for as long as one piece of work takes.
+
+    Args:
+        words: what is done.
+    """
+    if _SILENT.get() or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        bar.add_task(words, total=None)
+        yield
