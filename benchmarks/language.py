@@ -96,7 +96,7 @@ def descend(minutes: float) -> dict[str, Any]:
         "curve": curve.points,
         "steps": steps * len(curve.points),
         "seconds": seconds,
-        "a step": (t1 - t0) / (steps * (len(curve.points) - 1)),
+        "a step": (t1 - t0) / (steps * max(len(curve.points) - 1, 1)),
         "weights": lm.weights,
         "writing": writing,
         "written": written.text,
