@@ -9,11 +9,11 @@ import pytest
 
 from descend import Dense, Flatten, Input, Model, Reshape, Sequential, from_torch_state
 from descend.errors import DescendError
-from descend.nn.layers.multi_head import MultiHeadAttention
 from descend.nn.layers.convolution import Conv1D, Conv2D, Conv2DTranspose, Conv3D
 from descend.nn.layers.dense import Activation, PReLU
 from descend.nn.layers.embedding import Embedding, PositionEmbedding
 from descend.nn.layers.merge import Add, Concatenate
+from descend.nn.layers.multi_head import MultiHeadAttention
 from descend.nn.layers.noise import Dropout
 from descend.nn.layers.normalization import (
     BatchNormalization,
