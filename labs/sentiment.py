@@ -1,4 +1,4 @@
-"""Sentiment: is a sentence for or against a film, and which of its words say so?
+"""Sentiment: a sentence for or against a film, and the words that say so.
 
 Lecture: scheidegger-2020-deep-learning-cscs-usi, slide "Recurrent Neural Nets" (used for the
 sentiment of tweets or reviews); radwan-deep-learning-tutorial, slide "What to learn to know about

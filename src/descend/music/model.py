@@ -66,8 +66,9 @@ class MusicModel:
     Example:
         >>> from descend.music import MusicModel, piece_from
         >>> pieces = [piece_from("C5 G4 E4 C3 B4 G4 D4 G3 " * 8)] * 4
-        >>> model = MusicModel("gru", units=16, context=16)
-        >>> _ = model.fit(pieces, transpose=False, passes=60, batch_size=4, verbose=0)
+        >>> model = MusicModel("gru", units=64, context=16)
+        >>> small = {"passes": 100, "batch_size": 4, "learning_rate": 0.01, "verbose": 0}
+        >>> _ = model.fit(pieces, transpose=False, **small)
         >>> model.score(pieces[:1]).nats_a_step < 2.0
         True
         >>> model.generate(4).shape
