@@ -182,3 +182,23 @@ def test_no_layer_says_wrongly_that_it_looks_nowhere_ahead(name):
     want = layer.apply(params, state, jnp.asarray(x))[0]
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_users_step_is_in_the_layers_precision_without_a_word_of_his():
+    seen = []
+
+    class Doubles(nn.Layer):
+        looks_ahead = ""
+
+        def build(self, input_shape):
+            return input_shape
+
+        def apply(self, params, state, x, *, key=None, training=False):
+            return 2 * x, state
+
+        def step(self, params, state, kept, x, *, key=None, training=False):
+            seen.append(x.dtype)
+            return 2 * x, kept
+
+    Doubles(compute_dtype="bfloat16").step({}, {}, (), np.ones((1, 1, 2), np.float32))
+    assert seen == [jnp.bfloat16]

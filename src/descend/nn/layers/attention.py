@@ -15,7 +15,6 @@ from descend.nn.checks import fraction, one_of
 from descend.nn.initializers import Constant
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
 from descend.nn.layers.noise import Dropout
-from descend.nn.layers.precision import on_steps, on_whole
 from descend.nn.layers.stepped import Fixed
 
 ONES = Constant(1.0)
@@ -164,7 +163,6 @@ class Attention(Dropping):
         )
         return weights[:, None]
 
-    @on_whole
     def start_with(
         self,
         params: Arrays,
@@ -180,7 +178,6 @@ class Attention(Dropping):
             return super().start_with(params, state, input_shape, steps, inputs, masks)
         return Fixed({"value": others[0], "keys": others[-1], "mask": both(masks[1], masks[-1])})
 
-    @on_steps
     def step(
         self,
         params: Arrays,

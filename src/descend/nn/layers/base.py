@@ -21,7 +21,7 @@ from descend.nn.layers.arguments import LayerType
 from descend.nn.layers.flags import Flags
 from descend.nn.layers.guarded import Guarded
 from descend.nn.layers.identity import Identity, identity_of, share, switch
-from descend.nn.layers.precision import on_arrays
+from descend.nn.layers.precision import IN_PRECISION
 from descend.nn.layers.stepped import Stepped
 from descend.nn.layers.variables import Shown
 from descend.nn.symbols import Shape as Shape
@@ -127,9 +127,9 @@ class Layer(Flags, Stepped, Shown, Guarded, metaclass=LayerType):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for method in ("apply", "preactivation"):
+        for method, wrapped in IN_PRECISION.items():
             if method in vars(cls):
-                setattr(cls, method, on_arrays(vars(cls)[method]))
+                setattr(cls, method, wrapped(vars(cls)[method]))
         if "__call__" in vars(cls):
             setattr(cls, "__call__", _with_training(vars(cls)["__call__"]))  # noqa: B010
         if cls.__module__.startswith(

@@ -21,7 +21,6 @@ from descend.nn.convolve import (
     transposed_size,
 )
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.precision import on_steps
 
 AXES = {1: "(time, channels)", 2: "(height, width, channels)", 3: "(a, b, c, channels)"}
 
@@ -224,7 +223,6 @@ class Conv1D(_Convolution):
             (rows, span(self.kernel_size[0], self.dilation_rate[0]) - 1, input_shape[-1])
         )
 
-    @on_steps
     def step(
         self,
         params: Arrays,

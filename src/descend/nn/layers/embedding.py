@@ -19,7 +19,6 @@ from descend.errors import ShapeError
 from descend.nn.attention import rotate, sinusoids
 from descend.nn.checks import finite_number, positive_int
 from descend.nn.layers.base import Arrays, Key, Layer, Shape
-from descend.nn.layers.precision import on_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +178,6 @@ class PositionEmbedding(_Positions):
             )
         return x + params["position_embeddings"][None, : x.shape[1]], state
 
-    @on_steps
     def step(
         self,
         params: Arrays,
@@ -238,7 +236,6 @@ class SinePositionEncoding(_Positions):
         waves = sinusoids(x.shape[1], x.shape[2], self.max_wavelength)
         return x + jnp.asarray(waves, x.dtype)[None], state
 
-    @on_steps
     def step(
         self,
         params: Arrays,
@@ -308,7 +305,6 @@ class RotaryEmbedding(_Positions):
         """The rotated vectors."""
         return rotate(x, self.max_wavelength, self.scaling_factor), state
 
-    @on_steps
     def step(
         self,
         params: Arrays,

@@ -17,7 +17,6 @@ from descend.nn.checks import finite_number, positive_int
 from descend.nn.layers.attention import Dropping, both, three
 from descend.nn.layers.base import Arrays, Key, Shape
 from descend.nn.layers.block import Block
-from descend.nn.layers.precision import on_steps, on_whole
 from descend.nn.layers.stepped import Fixed
 
 
@@ -218,7 +217,6 @@ class MultiHeadAttention(Dropping):
             "value": jnp.zeros((*room, self.value_dim or self.key_dim)),
         }
 
-    @on_whole
     def start_with(
         self,
         params: Arrays,
@@ -236,7 +234,6 @@ class MultiHeadAttention(Dropping):
         k, v, real = self._others(params, others, masks[1:])
         return Fixed({"key": k, "value": v, "mask": real})
 
-    @on_steps
     def step(
         self,
         params: Arrays,

@@ -1,4 +1,4 @@
-"""What computes in a layer's own type of number: `apply` and its kin, wrapped once."""
+"""What computes in a layer's own type of number; the base class wraps it once, for every layer."""
 
 from __future__ import annotations
 
@@ -71,3 +71,12 @@ def _cast(tree: Any, dtype: str) -> Any:
         return a.astype(dtype) if jnp.issubdtype(jnp.result_type(a), jnp.floating) else a
 
     return jax.tree.map(one, tree)
+
+
+# what the base class wraps in every layer, also in a user's
+IN_PRECISION = {
+    "apply": on_arrays,
+    "preactivation": on_arrays,
+    "step": on_steps,
+    "start_with": on_whole,
+}

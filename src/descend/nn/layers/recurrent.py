@@ -13,7 +13,6 @@ from descend.errors import DescendError, ShapeError
 from descend.nn.checks import positive_int
 from descend.nn.layers.base import Arrays, Key, Layer, prefixed, scoped
 from descend.nn.layers.cells import Cell, GatedCell, GRUCell, LSTMCell, SimpleRNNCell
-from descend.nn.layers.precision import on_steps, on_whole
 from descend.nn.layers.stacked import StackedRNNCells
 from descend.nn.layers.tapping import Tap
 from descend.nn.symbols import gives_several
@@ -198,7 +197,6 @@ class OverTime(Layer):
         shapes = self.stepped().state_shapes(tuple(input_shape[1:]))
         return tuple(jnp.zeros((rows, *shape)) for shape in shapes)
 
-    @on_whole
     def start_with(
         self,
         params: Arrays,
@@ -214,7 +212,6 @@ class OverTime(Layer):
         super().start(input_shape, len(inputs[1]), steps)  # refuses what looks ahead
         return inputs[1:]
 
-    @on_steps
     def step(
         self,
         params: Arrays,
