@@ -93,6 +93,7 @@ def descend(minutes: float) -> dict[str, Any]:
     return {
         "nats": score.nats,
         "counting": score.grams,
+        "mixed": score.mixed,
         "curve": curve.points,
         "steps": steps * len(curve.points),
         "seconds": seconds,
@@ -170,10 +171,16 @@ def page(results: dict[str, Any]) -> str:
                 f"| {label} | {got['nats']:.3f} | {got['weights']:,} | {got['seconds']:.0f} | "
                 f"{got['steps']:,} | {1000 * got['a step']:.1f} | {writing} |"
             )
+            if "mixed" in got:
+                lines.append(
+                    f"| {label}, mixed evenly with the 7-grams | {got['mixed']:.3f} |{' |' * 5}"
+                )
     if "descend" in found:
         got = found["descend"]
-        met = "met" if got["nats"] < AIM else "**not met**"
-        lines += ["", f"Aim: below the 7-gram's {AIM} nats in ten minutes: {met}."]
+        lines += ["", f"Aim: below the 7-gram's {AIM} nats in ten minutes."]
+        for name, nats in (("the network alone", got["nats"]), ("mixed evenly", got["mixed"])):
+            met = "met" if nats < AIM else "**not met**"
+            lines.append(f"{name}: {nats:.3f}, {met}.")
         if "torch" in found:
             ratio = found["torch"]["a step"] / got["a step"]
             met = "met" if ratio >= 1 else "**not met**"

@@ -60,7 +60,10 @@ def test_a_score_is_that_of_the_true_tokens_and_of_all_but_the_first(lm):
     assert score.order == 7
     counted = lm.grams.log_probabilities(ids.astype(int) - 1)[1:]
     assert score.grams == pytest.approx(-counted.mean())
+    even = (np.exp(p) + np.exp(counted)) / 2
+    assert score.mixed == pytest.approx(-np.log(even).mean(), abs=1e-5)
     assert "counting (7-grams)" in str(score)
+    assert f"both mixed evenly {score.mixed:.4g}" in str(score)
 
 
 def test_a_long_text_is_read_once_with_what_stood_before(gru):

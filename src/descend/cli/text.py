@@ -101,7 +101,7 @@ def train(
     """Train a language model on a text, judge it on the text's last part, save it.
 
     FILE is a text, or tinyshakespeare. Beside the score stands that of counting: Kneser-Ney n-grams
-    on the same tokens.
+    on the same tokens, and that of both mixed evenly.
     """
     from descend.files import writable
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -21,12 +23,12 @@ from descend.text.networks import endless, network
 from descend.text.ngrams import NGrams
 from descend.text.reading import read_text
 from descend.text.results import Score, Written
-from descend.text.task import NextToken, require_network
+from descend.text.task import require_network
+from descend.text.telling import Telling
 from descend.text.tokeniser import Tokeniser, require_text
 from descend.text.tokenisers import tokeniser_from
 from descend.train.callbacks.base import listed, shown_as
 from descend.train.engine.history import History
-from descend.train.engine.program import evaluation, finished
 from descend.train.engine.runtime import prepare
 from descend.train.model import Model
 from descend.train.saving import checkpoint as files
@@ -130,7 +132,7 @@ class LanguageModel:
         self._grams: NGrams | None = None
         self._copies: Copies | None = None
         self._writers: dict[Any, Any] = {}
-        self._judge: NextToken | None = None
+        self._telling: Telling | None = None
         if self.tokeniser is None and tokens not in KINDS:
             raise unknown("kind of token", tokens, KINDS)
 
@@ -200,6 +202,7 @@ class LanguageModel:
         model = self._network_for(found.tokeniser)
         self._ids = found.ids[:COUNTED].astype(_smallest(len(found.tokeniser)))
         self._grams = self._copies = None
+        counted = self._counted(found.judged) if verbose else None
         run, self.seconds = train_on(
             model,
             found,
@@ -208,7 +211,7 @@ class LanguageModel:
                 passes, minutes, batch_size, learning_rate, rule, patience, aim, self.seed, piece
             ),
             unit=self.unit,
-            grams=self._counted(found.judged) if verbose else None,
+            grams=None if counted is None else (self.order, -float(counted.mean())),
             checkpoint=checkpoint,
             resume=resume,
             callbacks=listed(callbacks),
@@ -260,12 +263,11 @@ class LanguageModel:
             self._grams = NGrams(self.order, size).fit(ids.astype(np.int64) - 1)
         return self._grams
 
-    def _counted(self, ids: np.ndarray) -> tuple[int, float] | None:
-        """(n, nats a token) of counting, on all tokens of a text but the first."""
-        grams = self.grams
-        if grams is None or len(ids) < 2:
+    def _counted(self, ids: np.ndarray) -> np.ndarray | None:
+        """log p by counting, of all tokens of a text but the first."""
+        if self.grams is None or len(ids) < 2:
             return None
-        return self.order, float(-grams.log_probabilities(ids.astype(np.int64) - 1)[1:].mean())
+        return self.grams.log_probabilities(ids.astype(np.int64) - 1)[1:]
 
     def _ready(self) -> tuple[Model, Tokeniser]:
         if self.model is None or self.tokeniser is None:
@@ -306,23 +308,22 @@ class LanguageModel:
     def _scored(self, ids: np.ndarray, characters: int | None = None) -> Score:
         """The score of a text's tokens."""
         model, tokeniser = self._ready()
-        feed = judging(model, ids, self.context)
-        if self._judge is None:
-            self._judge = NextToken(model, "sgd")
-        task = self._judge
-        state = task.start(*model.current_weights(), jax.random.key(0), task.hyper())
-        nats = float(finished(task, evaluation(task, feed)(state))["loss"])
-        counted = self._counted(ids)
+        if self._telling is None or self._telling.model is not model:
+            self._telling = Telling(model, lambda ids: judging(model, ids, self.context))
+        told, counted = self._telling(ids), self._counted(ids)
         other = tokeniser.unknown
-        return Score(
-            nats=nats,
-            tokens=len(ids) - 1,
+        score = Score(
+            nats=-float(told.mean()),
+            tokens=len(told),
             characters=len(tokeniser.decode(ids)) if characters is None else characters,
             unit=self.unit,
             unknown=0 if other is None else int((ids[1:] == other).sum()),
-            grams=None if counted is None else counted[1],
-            order=None if counted is None else counted[0],
         )
+        if counted is None:
+            return score
+        mixed = np.logaddexp(told, counted) - math.log(2)
+        grams, both = -float(counted.mean()), -float(mixed.mean())
+        return replace(score, grams=grams, order=self.order, mixed=both)
 
     # -- writing ------------------------------------------------------------------------------
 

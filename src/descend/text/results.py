@@ -20,11 +20,14 @@ class Score:
         unknown: how many of the tokens stand for what was not learned.
         grams: nats of the Kneser-Ney n-gram on the same tokens; None where none was counted.
         order: n.
+        mixed: nats of both mixed evenly, -log (p/2 + q/2): where it is below the nats of either,
+            network and counting know different things.
 
     Raises:
         Nothing of its own.
 
-    Source: hull-2023, "Loss Functions"; bits and perplexity as in Shannon 1951.
+    Source: hull-2023, "Loss Functions"; bits and perplexity as in Shannon 1951; Bates and Granger
+    1969, The Combination of Forecasts.
 
     Example:
         >>> from descend.text import Score
@@ -39,6 +42,7 @@ class Score:
     unknown: int = 0
     grams: float | None = None
     order: int | None = None
+    mixed: float | None = None
 
     @property
     def bits(self) -> float:
@@ -66,6 +70,8 @@ class Score:
             words += f"; {self.unknown:,} of them were never learned"
         if self.grams is not None:
             words += f"; counting ({self.order}-grams) {self.grams:.4g}"
+        if self.mixed is not None:
+            words += f"; both mixed evenly {self.mixed:.4g}"
         return words
 
 
