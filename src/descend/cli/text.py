@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from descend.errors import DescendError
+
+if TYPE_CHECKING:
+    from descend.text.language import LanguageModel
 
 
 @click.group("text")
@@ -109,9 +112,9 @@ def train(
         raise DescendError("--passes and --minutes are two ends of one training; give one of them")
     text = _given(file)
     name = re.sub(r"\.(txt|text|md)$", "", Path(file).name)
-    output = writable(output or Path(f"{name}.descend"), regular=True)
+    output = writable(output or Path(f"{name}.descend"), (file, resume), regular=True)
     if checkpoint is not None:
-        checkpoint = writable(checkpoint)
+        checkpoint = writable(checkpoint, (file,))
         if checkpoint == output:
             raise DescendError(f"--checkpoint and the model are both to be {output}")
     from descend.text.language import LanguageModel
@@ -163,7 +166,10 @@ def score(model: Path, file: str, encoding: str) -> None:
 
 @command.command("generate")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--prompt", default="\n", help="What to go on from.  [default: a line break]")
+@click.option(
+    "--prompt",
+    help="What to go on from.  [default: a line break, or the first token where none was learned]",
+)
 @click.option("--length", type=int, default=500, show_default=True, help="Tokens to write.")
 @click.option(
     "--temperature",
@@ -177,7 +183,7 @@ def score(model: Path, file: str, encoding: str) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draws.")
 def generate(
     model: Path,
-    prompt: str,
+    prompt: str | None,
     length: int,
     temperature: float,
     top_k: int | None,
@@ -191,8 +197,14 @@ def generate(
     from descend.cli.output import echo_data
     from descend.text.language import LanguageModel
 
-    written = LanguageModel.load(model).generate(
-        prompt, length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+    lm = LanguageModel.load(model)
+    written = lm.generate(
+        _beginning(lm) if prompt is None else prompt,
+        length,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
     )
     echo_data(written.text.lstrip("\n") + "\n")
     if written.copied_tokens is not None:
@@ -201,6 +213,15 @@ def generate(
             f"{written.copied!r}",
             err=True,
         )
+
+
+def _beginning(lm: LanguageModel) -> str:
+    """A line break where the model knows one, else the first token that it has learned."""
+    tokeniser = lm.tokeniser
+    assert tokeniser is not None
+    if "\n" in tokeniser.tokens:
+        return "\n"
+    return tokeniser.decode([next(n for n in range(1, 3) if n != tokeniser.unknown)])
 
 
 def _given(file: str) -> Any:
@@ -216,5 +237,5 @@ def _given(file: str) -> Any:
 def _standard_input(encoding: str) -> str:
     try:
         return sys.stdin.buffer.read().decode(encoding)
-    except (UnicodeDecodeError, LookupError) as error:
+    except (UnicodeError, LookupError) as error:
         raise DescendError(f"standard input is no text in {encoding}: {error}") from None

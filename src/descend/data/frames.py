@@ -65,7 +65,7 @@ def _as_pandas(frame: Any, where: str) -> tuple[pd.DataFrame, str]:
     kind = type(frame).__module__.partition(".")[0]
     if kind == "polars" and hasattr(frame, "collect"):
         frame = frame.collect()  # a LazyFrame
-    if not hasattr(frame, "__arrow_c_stream__"):
+    if isinstance(frame, pd.Series) or not hasattr(frame, "__arrow_c_stream__"):
         raise DataError(f"{where}: expected a pandas or polars frame, got {type(frame).__name__}")
     try:
         import pyarrow  # type: ignore[import-untyped]

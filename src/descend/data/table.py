@@ -46,10 +46,10 @@ def frame_digest(frame: pd.DataFrame) -> str:
     return hashlib.sha256(hashes.tobytes()).hexdigest()
 
 
-def unknown_column(name: str, columns: Iterable[str], where: str) -> DataError:
+def unknown_column(name: object, columns: Iterable[str], where: str) -> DataError:
     """The error for a column that is not there; wide tables are not listed whole."""
     known = [str(c) for c in columns]
-    near = nearest(name, known)
+    near = nearest(str(name), known)
     hint = f" Did you mean {near!r}?" if near else ""
     more = f", ... ({len(known)} in all)" if len(known) > SHOWN else ""
     return DataError(

@@ -15,6 +15,8 @@ from descend.errors import DataError
 SHOWN = 3  # dates listed in a remark or an error
 LEAST_SHARE = 0.5  # of the grid's dates that a series must have between its first and its last
 TRIED = 20  # series, the longest first, that are asked for their frequency
+MOST = 2**26  # dates that a grid may have
+YEARS = (1678, 2261)  # whole ones that nanoseconds in 64 bits reach
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 WORDS = {"M": "monthly", "Q": "quarterly", "Y": "yearly", "W": "weekly", "B": "business-daily"}
@@ -88,9 +90,18 @@ def read(column: pd.Series, name: str) -> tuple[np.ndarray, list[str]]:
 
 def _dates(series: pd.Series) -> np.ndarray:
     try:
-        return series.to_numpy().astype("datetime64[us]").astype("datetime64[ns]")
+        moments = series.to_numpy().astype("datetime64[us]")
+        years = moments.astype("datetime64[Y]").astype(np.int64) + 1970
     except (ValueError, OverflowError) as error:
-        raise DataError(f"dates beyond the years 1678 to 2261 cannot be used: {error}") from None
+        raise DataError(f"these dates cannot be used: {error}") from None
+    beyond = (years < YEARS[0]) | (years > YEARS[1])  # NumPy would bring them to another century
+    if beyond.any():
+        row = int(beyond.argmax())
+        raise DataError(
+            f"the date in row {row + 1} is of the year {years[row]}, and those from {YEARS[0]} to "
+            f"{YEARS[1]} can be used; give years as whole numbers"
+        )
+    return moments.astype("datetime64[ns]")
 
 
 def _text(series: pd.Series, name: str) -> pd.Series:
@@ -182,13 +193,16 @@ def season_of(frequency: str) -> int:
 def offset(frequency: str) -> Any:
     """The step of an alias; raises DataError for one that pandas does not know."""
     try:
-        return pd.tseries.frequencies.to_offset(frequency)
+        found = pd.tseries.frequencies.to_offset(frequency)
     except (ValueError, TypeError):
+        found = None
+    if found is None or found.n < 1:
         raise DataError(
             f"unknown frequency {frequency!r}; those of pandas are meant: 'MS' month start, 'ME' "
             "month end, 'QS' quarter start, 'YS' year start, 'W-SUN' week, 'D' day, 'B' business "
             "day, 'h' hour, '15min'"
-        ) from None
+        )
+    return found
 
 
 def inferred(times: np.ndarray) -> str | None:
@@ -281,6 +295,10 @@ def after(last: Any, steps: int, frequency: str, step: int = 1) -> np.ndarray:
 
 
 def _range(times: np.ndarray, frequency: str) -> np.ndarray:
+    step = offset(frequency)
+    if isinstance(step, pd.tseries.offsets.Tick):
+        span = int((times.max() - times.min()) / np.timedelta64(1, "ns"))
+        _require_few(span // step.nanos, times, in_words(frequency))
     dates = pd.date_range(times.min(), times.max(), freq=frequency)
     return dates.to_numpy().astype("datetime64[ns]")
 
@@ -330,11 +348,21 @@ def _whole(times: np.ndarray, codes: np.ndarray, names: Sequence[str]) -> Grid:
     same = np.diff(codes) == 0
     distances = np.concatenate([np.diff(times)[same], (times - times.min())[times > times.min()]])
     step = int(np.gcd.reduce(distances)) if len(distances) else 1
+    _require_few(int(times.max() - times.min()) // step, times, f"steps of {step}")
     whole = np.arange(times.min(), times.max() + 1, step)
     places = (times - times.min()) // step
     _require_dense(places, codes, names, f"steps of {step}")
     remarks = [] if step == 1 else [f"times are whole numbers in steps of {step}"]
     return Grid(whole, places, "", step, remarks)
+
+
+def _require_few(count: int, times: np.ndarray, what: str) -> None:
+    """Raise DataError where a grid would not go into memory."""
+    if count > MOST:
+        raise DataError(
+            f"between {shown(times.min())} and {shown(times.max())} lie {count:,} times ({what}), "
+            f"and {MOST:,} may: is one of them a slip? Else give a longer frequency="
+        )
 
 
 def _require_dense(places: np.ndarray, codes: np.ndarray, names: Sequence[str], what: str) -> None:

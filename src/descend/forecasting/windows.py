@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from descend.train.engine.task import Task
 
 MISSING = 0.1  # of a window's rows at most
+LARGEST = 1e30  # value, and its inverse the least: squares of windows' values are still numbers
 
 
 class Series(NamedTuple):
@@ -97,7 +98,17 @@ def filled(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
 
 
 def series_of(panel: Panel, standard: Standard) -> Series:
-    """The arrays of a panel."""
+    """The arrays of a panel.
+
+    Raises:
+        DataError: values beyond what 32 bits hold.
+    """
+    largest = float(np.nanmax(np.abs(panel.values), initial=0))
+    if largest > LARGEST or 0 < largest < 1 / LARGEST:
+        raise DataError(
+            f"the largest value of the series is {largest:.3g} in size, and networks compute with "
+            f"numbers between {1 / LARGEST:g} and {LARGEST:g}; give the column in another unit"
+        )
     return Series(*filled(panel), standard.put(panel.known), panel.observed)
 
 

@@ -37,6 +37,7 @@ from descend.train.saving.loading import load_with_extra
 UNITS = {"Characters": "character", "Words": "word", "BytePairs": "pair"}
 ORDERS = {"character": 7, "word": 3, "pair": 4}  # of the n-grams beside
 COUNTED = 5_000_000  # tokens that n-grams are counted of, and that a file holds, at most
+WRITTEN = 10_000_000  # tokens that are written at once, at most
 ROUND = 128  # tokens to which the length of what is written is rounded up: programs then serve
 SORTED = 2048  # tokens of a copied run that are found at least
 
@@ -194,7 +195,11 @@ class LanguageModel:
         number("passes", passes, above=0)
         if minutes is not None:
             number("minutes", minutes, above=0)
-        whole("batch_size", batch_size, 1)
+        if aim is not None:
+            number("aim", aim)
+        whole("batch_size", batch_size, 1), whole("patience", patience, 0)
+        if piece is not None:
+            whole("piece", piece, 1, optional=True)
         number("learning_rate", learning_rate, above=0)
         tokens = self._tokens if self.tokeniser is None else self.tokeniser
         found = corpus(text, tokens, self.vocabulary, validation, encoding, piece)
@@ -361,7 +366,9 @@ class LanguageModel:
         """
         model, tokeniser = self._ready()
         prepare()
-        whole("n", n, 1), whole("seed", seed, 0)
+        whole("seed", seed, 0)
+        if whole("n", n, 1) > WRITTEN:
+            raise DescendError(f"n must be a whole number from 1 to {WRITTEN:,}, got {n:,}")
         number("temperature", temperature, least=0)
         if top_k is not None:
             whole("top_k", top_k, 1, optional=True)

@@ -129,7 +129,7 @@ def _identity(model: Model, text: Corpus, context: int, settings: Settings) -> d
     return {
         "network": zlib.crc32(repr(model.config()).encode()),
         "text": zlib.crc32(np.ascontiguousarray(text.ids).tobytes()),
-        "tokens": zlib.crc32("\0".join(text.tokeniser.tokens).encode()),
+        "tokens": zlib.crc32("\0".join(text.tokeniser.tokens).encode("utf-8", "surrogatepass")),
         "context": context,
         "settings": {
             name: repr(getattr(settings, name))

@@ -72,6 +72,8 @@ def blocks(
                 most = BLOCK if end is None else min(BLOCK, end - done)
                 block = file.read(most) if most > 0 else b""
                 text = decoder.decode(block, final=not block)
+                if done == 0 and text.startswith("\ufeff"):
+                    text = text[1:]  # the mark that editors put before UTF-8
                 if "\0" in text:
                     raise DataError(
                         f"{path} holds bytes of 0 and is no text in {encoding}; give the encoding "
@@ -90,10 +92,18 @@ def blocks(
             f"{path} is not written in {encoding}: byte 0x{wrong} at about place "
             f"{done + error.start:,}. Give the encoding it is in, such as encoding='latin-1'"
         ) from None
+    except UnicodeError as error:
+        raise DataError(
+            f"{path} is not written in {encoding}: {error}. Give the encoding it is in, such as "
+            "encoding='utf-8'"
+        ) from None
 
 
 def _codec(encoding: str) -> codecs.CodecInfo:
     try:
-        return codecs.lookup(encoding)
-    except LookupError:
+        b"a".decode(encoding)  # raises for a codec that is not one of texts, such as base64
+    except UnicodeError:
+        pass
+    except (LookupError, TypeError, ValueError):
         raise DataError(f"there is no encoding {encoding!r}; utf-8 is the usual one") from None
+    return codecs.lookup(encoding)

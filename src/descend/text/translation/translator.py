@@ -25,6 +25,7 @@ from descend.text.translation.learning import RULE, Settings, judging, train_on
 from descend.text.translation.looking import Looker
 from descend.text.translation.networks import network, sized
 from descend.text.translation.pairs import (
+    LONGEST,
     Ids,
     Languages,
     encoded,
@@ -306,9 +307,12 @@ class Translator:
         self, ids: Ids, beam: int, length_penalty: float, limit: int | None
     ) -> tuple[Ids, np.ndarray]:
         """The tokens of each translation, without its end, and its log p."""
-        whole("beam", beam, 1), number("length_penalty", length_penalty, least=0)
-        if limit is not None:
-            whole("limit", limit, 1, optional=True)
+        number("length_penalty", length_penalty, least=0)
+        for name, value in (("beam", beam), ("limit", limit)):
+            if (value is not None or name == "beam") and whole(name, value, 1) > LONGEST:
+                raise DescendError(
+                    f"{name} must be a whole number from 1 to {LONGEST:,}, got {value:,}"
+                )
         model, languages = self._ready()
         prepare()
         if self._writer is None:

@@ -18,6 +18,13 @@ from descend.train.engine.runtime import prepare
 from descend.train.model.model import Model
 from descend.train.saving import checkpoint
 
+# kinds of files that hold no model, in words
+HELD = {
+    "agents": "agents, and no model; load_agents reads it",
+    "forecaster": "a forecaster, and no model; Forecaster.load reads it",
+    "weights": "weights without their model; model.load_weights reads it",
+}
+
 
 def load_model(
     path: str | Path,
@@ -75,7 +82,8 @@ def load_with_extra(
             "page of a solution is written by descend solve --report"
         )
     if description.get("model") is None:
-        raise CheckpointError(f"{path} holds a run that is not of a model")
+        what = HELD.get(str(description.get("kind")), "a run that is not of a model")
+        raise CheckpointError(f"{path} holds {what}")
     with checkpoint.understood(path, "description"):
         return _build_model(path, description, arrays, custom)
 
