@@ -26,6 +26,11 @@ from descend.statement import Statement, parameter
 from descend.train.model.model import Model
 
 
+def _listed(names: str | Sequence[str]) -> list[str]:
+    """Names of columns; a single one may stand by itself."""
+    return [names] if isinstance(names, str) else list(names)
+
+
 class Fitted(NamedTuple):
     """What `fit` leaves.
 
@@ -183,10 +188,10 @@ class Forecaster(Method, Statement):
             "time": time,
             "target": target,
             "by": by,
-            "known": list(known),
-            "observed": list(observed),
+            "known": _listed(known),
+            "observed": _listed(observed),
             "frequency": frequency,
-            "calendar": calendar if isinstance(calendar, bool) else list(calendar),
+            "calendar": calendar if isinstance(calendar, bool) else _listed(calendar),
         }
         series = self._panel(frame, how)
         if not isinstance(frame, Panel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -66,6 +67,13 @@ class Panel:
 
     def __post_init__(self) -> None:
         rows = len(self.values)
+        values = np.asarray(self.values)
+        if values.ndim != 1 or np.isinf(values).any():
+            raise DataError(
+                "Panel: values should be one array (rows,) of numbers, the series one after the "
+                f"other, NaN where one is missing; got shape {values.shape}, "
+                f"{int(np.isinf(values).sum())} of them infinite"
+            )
         for name in ("known", "observed"):
             columns = len(getattr(self, f"{name}_names"))
             if not columns:
@@ -89,7 +97,15 @@ class Panel:
     ) -> Panel:
         """Make a panel of one array (time,) or a list of them, with times 0, 1, 2, ..."""
         single = not isinstance(series, (list, tuple))
-        several = [np.asarray(s, np.float64) for s in ([series] if single else series)]
+        try:
+            several = [np.asarray(s, np.float64) for s in ([series] if single else series)]
+        except (ValueError, TypeError, OverflowError) as error:
+            raise DataError(f"Panel.of takes arrays of numbers (time,): {error}") from None
+        if not several or any(s.ndim != 1 for s in several):
+            raise DataError(
+                "Panel.of takes an array (time,), or a list of such arrays; got "
+                + (f"shapes {', '.join(str(s.shape) for s in several[:3])}" if several else "none")
+            )
         starts = np.concatenate([[0], np.cumsum([len(s) for s in several])])
         times = np.concatenate([np.arange(len(s)) for s in several])
         usual = [""] if len(several) == 1 else [str(i) for i in range(len(several))]
@@ -270,6 +286,9 @@ def _rows(
         frame = frame.reset_index()
     rows = load_frame(frame, name="series").frame
     used = [time, target, *([] if by is None else [by]), *known, *observed]
+    if not all(isinstance(c, str) for c in used):
+        strange = next(c for c in used if not isinstance(c, str))
+        raise DataError(f"time=, target= and by= must name columns of the table, got {strange!r}")
     for column in used:
         if column not in rows.columns:
             raise unknown_column(column, rows.columns, "the table")
@@ -297,16 +316,28 @@ def _codes(rows: pd.DataFrame, by: str | None) -> tuple[np.ndarray, tuple[str, .
 
 def _numbers(column: pd.Series, name: str) -> np.ndarray:
     """A column as floats, NaN where it is missing."""
-    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
+    types = pd.api.types
+    if types.is_bool_dtype(column.dtype) or types.is_any_real_numeric_dtype(column.dtype):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    elif column.dtype.kind in "cmM":  # which pandas would turn into numbers of some meaning
+        raise DataError(
+            f"column {name!r} must hold numbers, and holds {column.iloc[0]!r} and the like "
+            f"({column.dtype}); convert it first"
+        )
     else:
-        values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        try:
+            read = pd.to_numeric(column, errors="coerce")
+        except OverflowError:  # a whole number beyond the largest float
+            read = column.map(lambda v: np.nan if isinstance(v, int) and abs(v) > 1e300 else v)
+            read = pd.to_numeric(read, errors="coerce")
+        values = read.to_numpy(dtype=np.float64, na_value=np.nan)
         strange = np.isnan(values) & ~column.isna().to_numpy()
         if strange.any():
             row = int(strange.argmax())
             raise DataError(
                 f"column {name!r} must hold numbers, and row {row + 1} holds "
-                f"{column.iloc[row]!r}; convert it first (words: a column of 0 and 1 for each)"
+                f"{reprlib.repr(column.iloc[row])}; convert it first (words: a column of 0 and 1 "
+                "for each)"
             )
     infinite = np.isinf(values)
     if infinite.any():
