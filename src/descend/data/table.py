@@ -41,7 +41,7 @@ def frame_digest(frame: pd.DataFrame) -> str:
     """The sha256 of a frame's values, by which the same data are known again."""
     try:
         hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    except TypeError:  # lists and the like
+    except (TypeError, OverflowError):  # lists and the like; whole numbers beyond floats
         hashes = pd.util.hash_pandas_object(frame.astype("str"), index=False).to_numpy()
     return hashlib.sha256(hashes.tobytes()).hexdigest()
 
