@@ -152,20 +152,19 @@ def test_leaving_a_strategy_once():
     strategies = draw.integers(5, size=(2, 25))
     judged, best = game.judge(strategies), -np.inf
     table = game.table()
-    for state in judged.path:
-        for firm in range(2):
-            worth = {}
-            for action in range(5):
-                now, total = int(state), 0.0
-                for period in range(450):  # behind lies 1e-10
-                    actions = strategies[:, now].copy()
-                    if period == 0:
-                        actions[firm] = action
-                    now = int(game.state_of(actions))
-                    total += 0.95**period * table[now, firm]
-                worth[action] = total
-            own = worth.pop(int(strategies[firm, state]))
-            best = max(best, max(worth.values()) / own - 1)
+    for firm in range(2):
+        now = np.repeat(judged.path, 5)  # each state with each price of the firm's
+        first = np.tile(np.arange(5), len(judged.path))
+        total = np.zeros(len(now))
+        for period in range(450):  # behind lies 1e-10
+            actions = strategies[:, now]
+            if period == 0:
+                actions[firm] = first
+            now = game.state_of(actions.T)
+            total += 0.95**period * table[now, firm]
+        for state, worth in zip(judged.path, total.reshape(-1, 5), strict=True):
+            own = strategies[firm, state]
+            best = max(best, np.delete(worth, own).max() / worth[own] - 1)
     assert judged.once == pytest.approx(best, abs=1e-9)
     assert GAME.judge(trigger(), state=HIGH * 15 + HIGH).once < 0
 
