@@ -70,10 +70,11 @@ _PICTURES = Preset(
     {
         "hidden": (128,),
         "activation": "relu",
+        "optimizer": _clipped(0.005),
         "environments": 64,
-        "walk": 32,
+        "walk": 128,
         "passes": 4,
-        "batch": 512,
+        "batch": 1024,
         "entropy_weight": 0.01,
         "gamma": 0.99,
         "lambda_": 0.95,
