@@ -64,6 +64,11 @@ def optimal():
 VALUE, Q = optimal()
 CELLS = np.eye(5)[:4]
 OPTIONS = {"seeds": 2, "evaluations": 2, "episodes": 20, "verbose": 0}
+# with the wall they also prove that nobody goes where it is not allowed
+ENVIRONMENTS = [
+    pytest.param(Corridor(), id="open", marks=pytest.mark.slow),
+    pytest.param(Walled(), id="walled"),
+]
 COMMON = {"hidden": (8,), "optimizer": Adam(0.02), "gamma": GAMMA}
 
 
@@ -82,7 +87,7 @@ def always_right(agents, legal=None):
     assert set(judged.lengths[judged.terminated].tolist()) == {1, 2, 3}
 
 
-@pytest.mark.parametrize("env", [Corridor(), Walled()], ids=["open", "walled"])
+@pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_dqn(env):
     a = DQN(**COMMON, lookahead=1, environments=4, updates=2, batch=32, warmup=64, tau=0.05)
     agents = a.learn(env, 2000, **OPTIONS)
@@ -102,7 +107,7 @@ def test_pqn():
         np.testing.assert_allclose(agent.thoughts(CELLS)["q"][:, 1], Q[:, 1], atol=0.1)
 
 
-@pytest.mark.parametrize("env", [Corridor(), Walled()], ids=["open", "walled"])
+@pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_ppo(env):
     a = PPO(**COMMON, environments=8, walk=8, passes=8, batch=32, lambda_=0.9)
     agents = a.learn(env, 2500, **OPTIONS)

@@ -142,7 +142,7 @@ def test_outcomes_of_self_play_are_those_of_its_games():
 # -- the search -----------------------------------------------------------------------------------
 
 
-CASES = 160
+CASES = 80
 
 
 @pytest.fixture(scope="module")
