@@ -19,6 +19,8 @@ QUICK = (
     "1",
     "--network",
     "linear",
+    "--rivals",
+    "quick",
 )
 
 

@@ -1,6 +1,7 @@
 """`descend report`: the sealed test opened, and the report on a fitted network written.
 
-Of a file of agents the report is on these; they have no table and no test.
+Of a file of agents the report is on these; they have no table and no test. Of a forecaster the
+sealed part is the last one of its series.
 """
 
 from __future__ import annotations
@@ -100,12 +101,14 @@ def command(
     those of the seal in MODEL. The opening is written into MODEL before any figure is shown; a
     second opening says so.
 
-    MODEL may also be a file of agents, that `descend agent train` saved: then there is no DATA, and
-    the agents play episodes that none has seen.
+    MODEL may also be a forecaster that `descend forecast` saved: then the last part of the series
+    of DATA is opened. Or a file of agents, that `descend agent train` saved: then there is no DATA,
+    and the agents play episodes that none has seen.
 
     \b
     descend report houses.descend houses.csv
     descend report loans.descend loans.csv --group region --cost 1 5 -o loans.html
+    descend report flights.descend airpassengers
     descend report cart-pole.descend
     """
     from descend.cli.reading import READING, read_table
@@ -113,12 +116,20 @@ def command(
 
     path = output or model.with_suffix(".html")
     report_files(path, (model, data, test))
-    if _kind(model) == "agents":
+    kind = _kind(model)
+    if kind == "agents":
         _agents(ctx, model, path, episodes, quiet)
         return
     if ctx.get_parameter_source("episodes") is ParameterSource.COMMANDLINE:
-        raise DescendError(f"--episodes judge agents, and {model} holds a network of a table")
+        raise DescendError(f"--episodes judge agents, and {model} holds none")
     how = {name: settings.pop(name) for name in READING}
+    if kind == "forecaster":
+        from descend.cli.forecast_report import report_on
+
+        words = f"{model} holds a forecaster, whose report is of dates and not of rows"
+        _require_no_more(ctx, ("data", *READING), words)
+        report_on(model, read_table(data, quiet, **how), path, quiet)
+        return
     options = _options(**settings)
     table = read_table(data, quiet, **how)
     other = None
@@ -159,20 +170,8 @@ def _kind(model: Path) -> str:
 
 def _agents(ctx: click.Context, file: Path, path: Path, episodes: int, quiet: bool) -> None:
     """Write the report on agents."""
-    own = ("model", "output", "episodes", "quiet")
-    others = [
-        parameter.human_readable_name
-        if isinstance(parameter, click.Argument)
-        else parameter.opts[0]
-        for parameter in ctx.command.params
-        if parameter.name not in own
-        and ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-    ]
-    if others:
-        raise DescendError(
-            f"{file} holds agents, whose report is of episodes and not of a table: leave out "
-            f"{', '.join(others)}"
-        )
+    words = f"{file} holds agents, whose report is of episodes and not of a table"
+    _require_no_more(ctx, ("episodes",), words)
     from descend.agents.loading import load_agents
     from descend.report.agents.write import agents_report
 
@@ -182,6 +181,21 @@ def _agents(ctx: click.Context, file: Path, path: Path, episodes: int, quiet: bo
 
     for written in agents_report(load_agents(file), path, episodes=episodes, show=show):
         click.echo(str(written) if quiet else f"wrote {written}")
+
+
+def _require_no_more(ctx: click.Context, taken: tuple[str, ...], words: str) -> None:
+    """Raise DescendError for arguments that the report on this kind of file does not take."""
+    own = ("model", "output", "quiet", *taken)
+    others = [
+        parameter.human_readable_name
+        if isinstance(parameter, click.Argument)
+        else parameter.opts[0]
+        for parameter in ctx.command.params
+        if parameter.name not in own
+        and ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if others:
+        raise DescendError(f"{words}: leave out {', '.join(others)}")
 
 
 def _options(

@@ -17,6 +17,7 @@ _HOMES = {
     "Difference": "equal_accuracy",
     "Drift": "rivals.naive",
     "ETS": "rivals.smoothing",
+    "FittedSeries": "recipe",
     "Forecaster": "forecaster",
     "LastValue": "scores",
     "LinearForecaster": "linear",
@@ -31,6 +32,8 @@ _HOMES = {
     "clark_west": "equal_accuracy",
     "conformal_intervals": "conformal",
     "diebold_mariano": "equal_accuracy",
+    "fit_series": "recipe",
+    "open_last_part": "recipe",
     "repeats_last_value": "scores",
 }
 __all__ = [*_HOMES]
@@ -46,6 +49,9 @@ if TYPE_CHECKING:
     from descend.forecasting.linear import LinearForecaster as LinearForecaster
     from descend.forecasting.method import Method as Method
     from descend.forecasting.panel import Panel as Panel
+    from descend.forecasting.recipe import FittedSeries as FittedSeries
+    from descend.forecasting.recipe import fit_series as fit_series
+    from descend.forecasting.recipe import open_last_part as open_last_part
     from descend.forecasting.rivals.arima import ARIMA as ARIMA
     from descend.forecasting.rivals.autoregression import AR as AR
     from descend.forecasting.rivals.mean import Mean as Mean

@@ -126,6 +126,29 @@ class Backtest:
         frame.index = pd.MultiIndex.from_tuples(rows, names=["method", "step"])
         return frame
 
+    def by_series(self, method: str | Method | None = None) -> pd.DataFrame:
+        """Show a method's figures for each series.
+
+        Args:
+            method: a method of this backtest, or its name or class; by default the first.
+
+        Returns:
+            A row a series that has an outcome, the lowest MASE first; columns as in `by_horizon`.
+
+        Raises:
+            DescendError: a method that is not in this backtest.
+        """
+        import pandas as pd
+
+        name = next(iter(self.methods)) if method is None else self._name(method)
+        counts = self.judged.sum(axis=(0, 2))
+        rows = {}
+        for s in np.flatnonzero(counts):
+            one = self._figures(name, series=slice(s, s + 1))
+            rows[self.histories.names[s]] = {**one, "forecasts": int(counts[s])}
+        frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("series")
+        return frame.sort_values("MASE", kind="stable")
+
     def compare(
         self,
         a: str | Method,
@@ -361,16 +384,20 @@ class Backtest:
             return of_class[0]
         raise unknown("method of this backtest", asked, self.methods)
 
-    def _figures(self, name: str, steps: slice = slice(None)) -> dict[str, float]:
+    def _figures(
+        self, name: str, steps: slice = slice(None), series: slice = slice(None)
+    ) -> dict[str, float]:
         """The mean over seeds of each figure."""
-        each = [self._of_seed(name, k, steps) for k in range(len(self.forecasts[name]))]
+        each = [self._of_seed(name, k, steps, series) for k in range(len(self.forecasts[name]))]
         return {key: float(np.mean([one[key] for one in each])) for key in each[0]}
 
-    def _of_seed(self, name: str, seed: int, steps: slice = slice(None)) -> dict[str, float]:
+    def _of_seed(
+        self, name: str, seed: int, steps: slice = slice(None), series: slice = slice(None)
+    ) -> dict[str, float]:
         past = self.histories
-        truth = np.where(self.judged, past.truth, np.nan)[..., steps]
-        given = self.forecasts[name][seed][..., steps, :]
-        return figures(truth, given, past.scale, self.levels)
+        truth = np.where(self.judged, past.truth, np.nan)[:, series, steps]
+        given = self.forecasts[name][seed][:, series, steps, :]
+        return figures(truth, given, past.scale[:, series], self.levels)
 
     def _ends(self, name: str, coverage: float) -> tuple[np.ndarray, np.ndarray] | None:
         """The method's own central interval, the mean over seeds; None without such levels."""

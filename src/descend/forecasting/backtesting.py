@@ -16,7 +16,6 @@ from descend.forecasting.histories import Histories, growing, in_real_time
 from descend.forecasting.method import Method
 from descend.forecasting.panel import Panel, panel
 from descend.forecasting.progress import silence, working
-from descend.forecasting.rivals.base import Rival
 from descend.forecasting.rivals.mean import Mean
 from descend.forecasting.rivals.naive import Drift, Naive, SeasonalNaive
 from descend.forecasting.scores import warn_of_repeats
@@ -225,9 +224,8 @@ def _run(
         if isinstance(method, Mean):
             given = method.combine([run(part) for part in method.methods])
         else:
-            # rivals show a bar of their own, networks are one program
-            shown = nullcontext() if isinstance(method, Rival) else working(_words(method, found))
-            with shown:
+            words = nullcontext() if method.shows_progress else working(_words(method, found))
+            with words:
                 given = np.asarray(
                     method.backtest(found.panel, found.known, horizon, levels, refit), np.float64
                 )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 STYLES = ("-", "--", "-.", ":")
-SHOWN_BACK = 3  # horizons of the history that are drawn
+SHOWN_BACK, LEAST_BACK = 3, 24  # horizons, and rows at least, of the history that are drawn
 
 
 def two_panels() -> tuple[Figure, Any]:
@@ -29,11 +29,16 @@ def two_panels() -> tuple[Figure, Any]:
     return figure, figure.subplots(1, 2)
 
 
+def back(horizon: int) -> int:
+    """Rows of the history that are drawn in front of a forecast."""
+    return max(SHOWN_BACK * horizon, LEAST_BACK)
+
+
 def fan(
     axes: Axes,
     past: tuple[np.ndarray, np.ndarray],
     times: np.ndarray,
-    truth: np.ndarray,
+    truth: np.ndarray | None,
     forecast: np.ndarray,
     levels: Sequence[float],
     words: Mapping[str, str],
@@ -44,29 +49,36 @@ def fan(
         axes: where it is drawn.
         past: (times, values) of the history.
         times: (H,) dates ahead.
-        truth: (H,) outcomes.
+        truth: (H,) outcomes; None where they are still to come.
         forecast: (H, 1 + levels).
         levels: of the quantiles.
         words: "title", "time" and "target".
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    back = slice(-SHOWN_BACK * len(times), None)
-    axes.plot(past[0][back], past[1][back], color=BLACK, linewidth=1.2, label="known")
-    axes.plot(times, truth, color=BLACK, linestyle=":", marker="o", markersize=3, label="outcome")
+    drawn = slice(-back(len(times)), None)
+    axes.plot(past[0][drawn], past[1][drawn], color=BLACK, linewidth=1.2, label="known")
+    if truth is not None:
+        axes.plot(
+            times, truth, color=BLACK, linestyle=":", marker="o", markersize=3, label="outcome"
+        )
+    # the fan opens at the last value that is known
+    real = np.flatnonzero(np.isfinite(past[1]))[-1]
+    when = np.concatenate([past[0][real : real + 1], times])
+    ends = np.concatenate([np.full((1, forecast.shape[1]), past[1][real]), forecast])
     for i, level in enumerate(levels):
         mirror = [j for j, other in enumerate(levels) if abs(level + other - 1) < 1e-9 and j > i]
         if mirror:
             axes.fill_between(
-                times,
-                forecast[:, 1 + i],
-                forecast[:, 1 + mirror[0]],
+                when,
+                ends[:, 1 + i],
+                ends[:, 1 + mirror[0]],
                 color=BLUE,
                 alpha=0.2,
                 linewidth=0,
                 label=f"{100 * (levels[mirror[0]] - level):.0f} % interval",
             )
-    axes.plot(times, forecast[:, 0], color=BLUE, linewidth=1.6, label="forecast")
+    axes.plot(when, ends[:, 0], color=BLUE, linewidth=1.6, label="forecast")
     if np.issubdtype(times.dtype, np.datetime64):
         locator = AutoDateLocator(maxticks=7)
         axes.xaxis.set_major_locator(locator)

@@ -18,6 +18,7 @@ from descend.forecasting.heads import Quantiles, head_of, require_levels
 from descend.forecasting.method import Method
 from descend.forecasting.networks import NETWORKS
 from descend.forecasting.panel import Panel, panel
+from descend.forecasting.progress import bars
 from descend.forecasting.scaling import Scaling
 from descend.forecasting.training import Trained, Training, forecast, train
 from descend.forecasting.windows import Shape, usual_context
@@ -71,7 +72,7 @@ class Forecaster(Method, Statement):
             accuracy where a score counts absolute ones.
         levels: quantiles that are forecast, with the losses "quantiles" and "normal".
         centre: what is taken off a window: its "last" value, its "mean", or None.
-        scale: what it is divided by: its standard deviation "std", the mean absolute value of its
+        scale: what it is divided by; its standard deviation "std", the mean absolute value of its
             last "season" or of all of it ("mean"), or None.
         seeds: number of networks.
         seed: the first one's seed; the others have the next ones.
@@ -117,6 +118,8 @@ class Forecaster(Method, Statement):
     learning_rate: float = parameter(0.002, above=0, doc="first rate of Adam")
     validation: float = parameter(0.1, least=0, below=0.5, doc="share of the history held back")
     sample: int | None = None
+
+    shows_progress = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -256,7 +259,7 @@ class Forecaster(Method, Statement):
         asked = tuple(float(level) for level in levels)
         shape = self._shape(panel, origins, horizon)
         at = origins if refit else origins[:1]
-        networks = self._train(panel, at, shape, (*self.levels, *asked))
+        networks = self._train(panel, at, shape, (*self.levels, *asked), bars())
         return forecast(networks, panel, origins, asked, refit)
 
     # -- what is trained ----------------------------------------------------------------------
@@ -342,18 +345,19 @@ class Forecaster(Method, Statement):
             return tuple(level for level in head.levels if level in self.levels)
         return self.levels if self.loss == "normal" else ()
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, extra: dict[str, Any] | None = None) -> None:
         """Write settings, networks and the end of each series to one file, atomically.
 
         Args:
             path: file, conventionally `*.descend`.
+            extra: what the file keeps beside it, in JSON.
 
         Raises:
             NotFittedError: `fit` has not returned this Forecaster.
             DescendError: the file cannot be written.
         """
         settings = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        saving.save(path, settings, *self.fitted)
+        saving.save(path, settings, *self.fitted, extra)
 
     @classmethod
     def load(cls, path: str | Path) -> Forecaster:

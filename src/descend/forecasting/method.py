@@ -24,6 +24,7 @@ class Method:
         horizon: steps ahead that it is made for; None for any number.
         nests: names of classes that are special cases of this one, for which a test of equal
             accuracy on growing histories is not valid (`diebold_mariano`).
+        shows_progress: whether it shows a bar of its own.
 
     Raises:
         NotImplementedError: `backtest` is not written.
@@ -46,6 +47,7 @@ class Method:
     seeds: int = 1
     horizon: int | None = None
     nests: tuple[str, ...] = ()
+    shows_progress: bool = False
 
     @property
     def name(self) -> str:

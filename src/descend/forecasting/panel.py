@@ -37,6 +37,8 @@ class Panel:
         columns: names of the table's columns (time, target, by); "" for no `by`.
         calendar: cycles whose sine and cosine stand in `known`.
         step: distance of times that are whole numbers.
+        lost: counts of what the table did not give: "rows left out", "dates without a row", "rows
+            without a value", and "filled: NAME" of each covariate.
 
     Raises:
         DataError: arrays that do not fit each other.
@@ -64,6 +66,7 @@ class Panel:
     columns: tuple[str, str, str] = ("time", "target", "")
     calendar: tuple[str, ...] = ()
     step: int = 1
+    lost: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows = len(self.values)
@@ -221,9 +224,10 @@ def panel(
     y = _numbers(rows[target], target)[order]
     covariates = {c: _numbers(rows[c], c)[order] for c in (*known, *observed)}
     kept = _kept(y, codes, names, moments, target, keep_future=bool(known))
+    lost = {"rows left out": int((~kept).sum())}
     if not kept.all():
-        remarks.append(f"{int((~kept).sum())} rows before the first or behind the last value are "
-                       "left out")  # fmt: skip
+        remarks.append(f"{lost['rows left out']} rows before the first or behind the last value "
+                       "are left out")  # fmt: skip
     y, moments, codes = y[kept], moments[kept], codes[kept]
     covariates = {name: values[kept] for name, values in covariates.items()}
     found = dates.grid(moments, codes, names, frequency)
@@ -242,10 +246,12 @@ def panel(
 
     times = np.concatenate([found.times[a : a + n] for a, n in zip(first, sizes, strict=True)])
     values = laid(y)
-    _say_gaps(values, place, times, remarks)
+    _say_gaps(values, starts, place, times, remarks, lost)
     cycles = calendars.chosen(calendar, found.frequency)
-    own = [_filled(laid(covariates[c]), values, starts, times, names, c, c in known, remarks)
-           for c in covariates]  # fmt: skip
+    own = [
+        _filled(laid(values_of), values, starts, times, names, c, c in known, remarks, lost)
+        for c, values_of in covariates.items()
+    ]
     table = np.stack(own, axis=1) if own else np.zeros((len(values), 0))
     season = dates.season_of(found.frequency) if season is None else _season(season)
     return Panel(
@@ -263,6 +269,7 @@ def panel(
         columns=(time, target, by or ""),
         calendar=cycles,
         step=found.step,
+        lost=lost,
     )
 
 
@@ -395,19 +402,27 @@ def _kept(
     return (rows >= first[codes]) & ((rows <= last[codes]) | keep_future)
 
 
-def _say_gaps(values: np.ndarray, place: np.ndarray, times: np.ndarray, remarks: list[str]) -> None:
+def _say_gaps(
+    values: np.ndarray,
+    starts: np.ndarray,
+    place: np.ndarray,
+    times: np.ndarray,
+    remarks: list[str],
+    lost: dict[str, int],
+) -> None:
     """Say how many dates have no row, and how many rows between others no value."""
     absent = np.ones(len(values), bool)
     absent[place] = False
+    lost["dates without a row"] = int(absent.sum())
     if absent.any():
         remarks.append(
             f"{int(absent.sum())} of {len(values)} dates have no row "
             f"({dates.listed(times[absent])}): gaps"
         )
     empty = np.isnan(values) & ~absent
-    # the dates to come are no gap
-    later = np.flatnonzero(~np.isnan(values))
-    empty[later.max() + 1 :] = False
+    for a, b in itertools.pairwise(starts):  # the dates to come are no gap
+        empty[a + np.flatnonzero(~np.isnan(values[a:b])).max() + 1 : b] = False
+    lost["rows without a value"] = int(empty.sum())
     if empty.any():
         remarks.append(f"{int(empty.sum())} rows have no value ({dates.listed(times[empty])})")
 
@@ -421,10 +436,11 @@ def _filled(
     name: str,
     in_advance: bool,
     remarks: list[str],
+    counts: dict[str, int],
 ) -> np.ndarray:
     """A covariate whose gaps hold its last value before them; what comes later is never used."""
     filled = column.copy()
-    carried = 0
+    carried = 0  # dates
     for i, (a, b) in enumerate(itertools.pairwise(starts)):
         own = column[a:b]
         lost = np.isnan(own)
@@ -444,6 +460,7 @@ def _filled(
             )
         filled[a:b] = pd.Series(own).ffill().to_numpy()
         carried += int(lost[:end].sum())
+    counts[f"filled: {name}"] = carried
     if carried:
         remarks.append(f"{name!r} has no value on {carried} dates: its last one before is used")
     return filled

@@ -22,6 +22,11 @@ def silence(silent: bool = True) -> Iterator[None]:
         _SILENT.reset(before)
 
 
+def bars() -> int:
+    """What `verbose=` is to be where a training shows a bar like these: 1 or 0."""
+    return int(not _SILENT.get() and sys.stderr.isatty())
+
+
 def shown(items: Sequence[Item], words: str) -> Iterator[Item]:
     """The items, with a bar on standard error where that is a terminal.
 

@@ -53,7 +53,12 @@ class Described(TypedDict):
 
 
 def save(
-    path: str | Path, settings: dict[str, Any], networks: Trained, tail: Panel, how: dict[str, Any]
+    path: str | Path,
+    settings: dict[str, Any],
+    networks: Trained,
+    tail: Panel,
+    how: dict[str, Any],
+    extra: dict[str, Any] | None = None,
 ) -> None:
     """Write a forecaster, atomically; raises DescendError."""
     own = isinstance(settings["network"], Model)
@@ -82,7 +87,7 @@ def save(
     arrays["series/times"] = tail.times.astype(np.int64)
     arrays["standard/mean"] = networks.standard.mean
     arrays["standard/spread"] = networks.standard.spread
-    checkpoint.write(path, "forecaster", dict(described), arrays)
+    checkpoint.write(path, "forecaster", {**described, "extra": extra or {}}, arrays)
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], Trained, Panel, dict[str, Any]]:

@@ -16,13 +16,12 @@ from descend.tables.options import FitOptions
 from descend.tables.predictor import TablePredictor
 from descend.tables.prepare import Prepared, prepare_table
 from descend.tables.recipe import FittedTable
-from descend.tables.seal import Seal, read_seal
+from descend.tables.seal import read_seal, require_same_rows
 from descend.tables.target import FittedTarget
 from descend.train.engine.history import History
 from descend.train.saving.checkpoint import understood
 
 LISTED = 5  # columns named in an error
-_SPLITTING = ("scikit-learn", "pandas", "numpy")  # whose versions may move the split
 
 
 def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedTable:
@@ -49,7 +48,7 @@ def reopen(path: str | Path, table: Table, test: Table | None = None) -> FittedT
     _require_tables(path, described, table, test)
     options = _options(path, described["options"], predictor.target)
     prepared = prepare_table(table, options, test)
-    _require_same_rows(path, described, seal, prepared)
+    require_same_rows(path, seal, prepared.seal, prepared.table, described)
     learned = prepared.encoder, prepared.design, prepared.target.classes
     same = learned == (predictor.encoder, predictor.design, predictor.target.classes)
     if not same and table.digest != described["data"]["sha256"]:
@@ -140,38 +139,3 @@ def _listed(names: set[str]) -> str:
     ordered = sorted(names)
     more = f" and {len(ordered) - LISTED} more" if len(ordered) > LISTED else ""
     return ", ".join(map(repr, ordered[:LISTED])) + more
-
-
-def _require_same_rows(
-    path: Path, described: Mapping[str, Any], seal: Seal, prepared: Prepared
-) -> None:
-    if prepared.seal.digest == seal.digest:
-        return
-    table, data = prepared.table, described["data"]
-    rows = len(table.frame)
-    reasons = []
-    if prepared.seal.rows != seal.rows:
-        reasons.append(f"there are {prepared.seal.rows:,} test rows, there were {seal.rows:,}")
-    if rows != data["rows"]:
-        reasons.append(f"the table has {rows:,} rows, it had {data['rows']:,}")
-    elif table.digest != data["sha256"]:
-        reasons.append(
-            f"its content has changed (sha256 {table.digest[:12]}, it was {data['sha256'][:12]})"
-        )
-    if not reasons:
-        reasons += _other_versions(described["versions"]) or ["the test table is another one"]
-    raise DataError(
-        f"the test rows found in {table.source} are not those that {path} was tested on: "
-        f"{'; '.join(reasons)}. Give the table as it was when the network was fitted"
-    )
-
-
-def _other_versions(then: Mapping[str, str]) -> list[str]:
-    import importlib.metadata
-
-    now = {name: importlib.metadata.version(name) for name in _SPLITTING}
-    return [
-        f"{name} is {version}, it was {then[name]}"
-        for name, version in now.items()
-        if then.get(name, version) != version
-    ]

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from descend.data.table import Table
 from descend.described import conforms
 from descend.errors import CheckpointError, DataError, DescendError
 from descend.files import writable
@@ -29,6 +30,7 @@ from descend.train.saving import checkpoint
 EXTRA = "seal"  # where a model file keeps it, in what `Model.save(extra=...)` takes
 PATIENCE = 60.0  # seconds that another opening of the same file is waited for
 _PACKAGES = ("descend", "jax", "numpy", "pandas", "scikit-learn")
+_SPLITTING = ("scikit-learn", "pandas", "numpy")  # whose versions may move the split
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,47 @@ def record_opening(
     return seal
 
 
+def require_same_rows(
+    path: str | Path, seal: Seal, found: Seal, table: Table, described: Mapping[str, Any]
+) -> None:
+    """Raise DataError where the rows that a table leads to are not those of a file's seal.
+
+    Args:
+        path: the model file.
+        seal: the seal in it.
+        found: that of the rows found.
+        table: where they were found.
+        described: what the file says of its "data" ("rows", "sha256") and "versions".
+    """
+    if found.digest == seal.digest:
+        return
+    data, rows = described["data"], len(table.frame)
+    reasons = []
+    if found.rows != seal.rows:
+        reasons.append(f"there are {found.rows:,} test rows, there were {seal.rows:,}")
+    if rows != data["rows"]:
+        reasons.append(f"the table has {rows:,} rows, it had {data['rows']:,}")
+    elif table.digest != data["sha256"]:
+        reasons.append(
+            f"its content has changed (sha256 {table.digest[:12]}, it was {data['sha256'][:12]})"
+        )
+    if not reasons:
+        reasons += _other_versions(described["versions"]) or ["the test table is another one"]
+    raise DataError(
+        f"the test rows found in {table.source} are not those that {path} was tested on: "
+        f"{'; '.join(reasons)}. Give the table as it was when the network was fitted"
+    )
+
+
+def _other_versions(then: Mapping[str, str]) -> list[str]:
+    now = {name: importlib.metadata.version(name) for name in _SPLITTING}
+    return [
+        f"{name} is {version}, it was {then[name]}"
+        for name, version in now.items()
+        if then.get(name, version) != version
+    ]
+
+
 def digest_rows(inputs: pd.DataFrame, target: pd.Series | np.ndarray) -> str:
     """SHA-256 of rows by their values, whatever the order of rows and columns.
 
@@ -247,8 +290,8 @@ def _seal_in(description: Mapping[str, Any], path: str | Path) -> Seal:
     saved = extra.get(EXTRA) if isinstance(extra, dict) else None
     if not isinstance(saved, dict):
         raise CheckpointError(
-            f"{path} has no seal of a test: it was not made by `descend fit`, or by a version "
-            "before seals. Its figures can be computed, but not recorded"
+            f"{path} has no seal of a test: it was not made by `descend fit` or `descend forecast`,"
+            " or by a version before seals. Its figures can be computed, but not recorded"
         )
     with checkpoint.understood(path, "seal"):
         return Seal.from_json(saved)

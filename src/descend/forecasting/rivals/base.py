@@ -70,6 +70,8 @@ class Rival(Method):
     season: int | None = None
     select: str = "every"
 
+    shows_progress = True
+
     def least(self, season: int) -> int:
         """The least values that a history must have."""
         raise NotImplementedError

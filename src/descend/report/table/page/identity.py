@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from descend.report.page import (
     paragraph,
     preformatted,
     table,
 )
-from descend.report.table.document.fit import Identity, Reproduce
+from descend.report.table.document.fit import Identity, Opening, Reproduce
 from descend.report.table.page.parts import pairs
 from descend.report.table.words import digits, short_hash
 
@@ -31,13 +31,18 @@ def identity(d: Identity) -> str:
             ("sha256 of the test rows", d["test_sha256"]),
         ],
     )
+    return tables + openings(d["openings"], d["warning"])
+
+
+def openings(found: Sequence[Opening], warning: str | None) -> str:
+    """Each opening of a test, and what is to be said of a second one."""
     rows = [
         [o["when"], f"{o['rows']:,}", short_hash(o["digest"]), o["source"], _figures(o["figures"])]
-        for o in d["openings"]
+        for o in found
     ]
     head = ["when (UTC)", "rows", "sha256", "source", "figures"]
-    tables += table("Openings of the test", head, rows, words=5)
-    return tables + (paragraph(d["warning"], "status warn") if d["warning"] else "")
+    shown = table("Openings of the test", head, rows, words=5)
+    return shown + (paragraph(warning, "status warn") if warning else "")
 
 
 def _figures(figures: Mapping[str, float | None]) -> str:
