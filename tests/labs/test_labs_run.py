@@ -24,6 +24,7 @@ NEEDS = {
     "mlp_from_scratch": "mnist",
     "sentiment": "film_reviews",
     "bach": "bachs_chorales",
+    "electricity_tomorrow": "hourly_loads",
     "self_play": "tree_search",
     "shakespeare": "plays",
 }
@@ -44,7 +45,7 @@ SLOW = {
     *("recovery_rates", "regularizers", "self_play", "sentiment", "transfer"),
     "vanishing_gradients",
     *("breakout", "cart_pole", "shakespeare"),
-    *("bach", "next_words", "translation"),
+    *("bach", "electricity_tomorrow", "inflation", "next_words", "translation"),
 }
 # a whole network, its gradient and its training on two screens, nothing else around them
 PLAIN = {"plain_equilibrium", "plain_perceptron", "plain_recurrence"}
@@ -64,6 +65,7 @@ EXPECTED = {
     "critical_points",
     "dropout_averaging",
     "dynamic_programming",
+    "electricity_tomorrow",
     "estimation",
     "gates",
     "gd_against_sgd",
@@ -72,6 +74,7 @@ EXPECTED = {
     "grandmother",
     "growth_to_dqn",
     "house_price_neuron",
+    "inflation",
     "iris_recipe",
     "iris_regression",
     "learning_rates",
@@ -103,6 +106,7 @@ EXPECTED = {
     "transfer",
     "translation",
     "vanishing_gradients",
+    "volatility",
     "xor",
 }
 
@@ -130,6 +134,15 @@ def bachs_chorales():
 
     if not QUARTERS.cached():
         pytest.skip(f"{QUARTERS.title} are not in {QUARTERS.folder}")
+
+
+@pytest.fixture
+def hourly_loads():
+    """A transformer's, where they are in the cache."""
+    from descend.data.series import ETTH1
+
+    if not ETTH1.cached():
+        pytest.skip(f"{ETTH1.title} is not in {ETTH1.folder}")
 
 
 @pytest.fixture
