@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import functools
 import importlib
 import inspect
 import sys
@@ -11,6 +12,8 @@ import warnings
 import jax
 import pytest
 from public_names import ROOMS, lacking, public
+
+from descend.agents.algorithm import Algorithm
 
 NAMES = public()
 
@@ -34,8 +37,25 @@ def test_help_shows_what_a_call_takes(item):
     assert not anything <= kinds
 
 
+@pytest.fixture(scope="module")
+def learned_once():
+    """Examples that learn the same share its agents: each stands alone, and learning is slow."""
+    learn, known = Algorithm.learn, {}
+
+    @functools.wraps(learn)
+    def once(self, environment, steps, **options):
+        call = repr((self, environment, steps, sorted(options.items())))
+        if call not in known:
+            known[call] = learn(self, environment, steps, **options)
+        return known[call]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Algorithm, "learn", once)
+        yield
+
+
 @pytest.mark.parametrize("room", ROOMS)
-def test_the_examples_run(room, tmp_path, monkeypatch):
+def test_the_examples_run(room, tmp_path, monkeypatch, learned_once):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["descend"])
     finder, out = doctest.DocTestFinder(recurse=False), []
