@@ -33,7 +33,7 @@ from descend.forecasting import (
     backtest,
 )
 from descend.lab import Check, axes, run, save
-from descend.palette import BLACK, BLUE, GREEN, ORANGE, PINK, SKY, VERMILION
+from descend.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 # %% [markdown]
 # ## The load
@@ -111,7 +111,7 @@ def draw(done: Backtest, network: str, out: Path) -> None:
     left.set(xlabel="hours from midnight", ylabel="load (units of the file)", title="the last day")
     left.legend(frameon=False, fontsize=8)
     errors = done.by_horizon()["MAE"]
-    for name, colour in zip(done.methods, (BLUE, ORANGE, GREEN, SKY, BLACK, PINK), strict=False):
+    for name, colour in zip(done.methods, (BLUE, ORANGE, GREEN, SKY, BLACK, PURPLE), strict=False):
         style = "--" if "Naive" in name else "-"
         right.plot(1 + hours, errors.loc[name], style, color=colour, label=name.partition("(")[0])
     right.set(xlabel="hours ahead", ylabel="mean absolute error (load)", ylim=(0, None))
