@@ -127,8 +127,9 @@ def _test(d: Document) -> str:
         " with parameters estimated anew on what was known there: "
         f"{test['forecasts']:,} forecasts, judged where all methods have one."
     )
+    repeated = "season" if test["season"] > 1 else "value"
     legend = (
-        "MASE: mean absolute error in units of that of repeating the last season inside the "
+        f"MASE: mean absolute error in units of that of repeating the last {repeated} inside the "
         "history; 1 is as good. Skill: the share of the MASE of the better naive forecast "
         f"({test['naive']}) that is taken away; below 0 it is worse. sMAPE is in percent, RMSE and"
         " pinball are in the target's own units."
